@@ -1,0 +1,15 @@
+//! Generates the gRPC code from `natter/**/*.proto`, without a system `protoc`.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let files = [
+        "natter/account/v1/account.proto",
+        "natter/dialog/v1/dialog.proto",
+        "natter/event/v1/event.proto",
+        "natter/history/v1/history.proto",
+        "natter/presence/v1/presence.proto",
+    ];
+    println!("cargo:rerun-if-changed=natter");
+    let descriptors = protox::compile(files, ["."])?;
+    tonic_prost_build::configure().compile_fds(descriptors)?;
+    Ok(())
+}

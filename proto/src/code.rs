@@ -1,0 +1,119 @@
+//! The failures that cross a link, one to one with gRPC codes. The doors map each code once: `edge/src/stanza_error.rs`
+//! to XMPP, `api/src/error.rs` to REST.
+
+use std::fmt;
+
+use tonic::Status;
+
+/// Why a call was refused or failed. What it means for the caller stands beside each.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Code {
+    /// The request is malformed or breaks a rule of the domain; sending it again changes nothing.
+    Invalid,
+    /// Wrong password, unknown token, bad signature.
+    Unauthenticated,
+    /// The caller is known and may not do this.
+    Forbidden,
+    NotFound,
+    /// A login, an e-mail or an id is taken.
+    Exists,
+    /// Over a size limit.
+    TooLarge,
+    /// Over a rate or a quota; later it may work.
+    TooMany,
+    /// A mailbox or queue is full, or the service is not there. Nothing was done; it may be sent again.
+    Busy,
+    /// The store refused. Nothing was written.
+    NotStored,
+    /// No answer in time: it may have happened. Only idempotent requests may be sent again.
+    Unknown,
+    /// Another writer was there first; load again.
+    Conflict,
+    /// A broken promise of our own.
+    Internal,
+}
+
+/// A code with its text, and the field it is about where there is one.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub struct Failure {
+    pub code: Code,
+    /// Name of the field as the REST door calls it; empty: the whole request.
+    pub field: String,
+    pub text: String,
+}
+
+impl Failure {
+    /// A failure of the whole request.
+    pub fn new(code: Code, text: impl Into<String>) -> Failure {
+        Failure { code, field: String::new(), text: text.into() }
+    }
+
+    /// A failure of one field.
+    pub fn of_field(code: Code, field: impl Into<String>, text: impl Into<String>) -> Failure {
+        Failure { code, field: field.into(), text: text.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => f.write_str(&self.text),
+            field => write!(f, "{field} {}", self.text),
+        }
+    }
+}
+
+const FIELD: &str = "natter-field";
+
+const CODES: [(Code, tonic::Code); 12] = [
+    (Code::Invalid, tonic::Code::InvalidArgument),
+    (Code::Unauthenticated, tonic::Code::Unauthenticated),
+    (Code::Forbidden, tonic::Code::PermissionDenied),
+    (Code::NotFound, tonic::Code::NotFound),
+    (Code::Exists, tonic::Code::AlreadyExists),
+    (Code::TooLarge, tonic::Code::OutOfRange),
+    (Code::TooMany, tonic::Code::ResourceExhausted),
+    (Code::Busy, tonic::Code::Unavailable),
+    (Code::NotStored, tonic::Code::Aborted),
+    (Code::Unknown, tonic::Code::DeadlineExceeded),
+    (Code::Conflict, tonic::Code::FailedPrecondition),
+    (Code::Internal, tonic::Code::Internal),
+];
+
+impl From<Failure> for Status {
+    fn from(failure: Failure) -> Status {
+        let code = CODES.iter().find(|(code, _)| *code == failure.code).map_or(tonic::Code::Internal, |(_, grpc)| *grpc);
+        let mut status = Status::new(code, failure.text);
+        if let Ok(field) = failure.field.parse()
+            && !failure.field.is_empty()
+        {
+            status.metadata_mut().insert(FIELD, field);
+        }
+        status
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Failure {
+        let code = match status.code() {
+            // A call that was dropped or cut may have been carried out.
+            tonic::Code::Cancelled | tonic::Code::Unknown => Code::Unknown,
+            grpc => CODES.iter().find(|(_, code)| *code == grpc).map_or(Code::Internal, |(code, _)| *code),
+        };
+        let field = status.metadata().get(FIELD).and_then(|field| field.to_str().ok()).unwrap_or_default();
+        Failure { code, field: field.to_owned(), text: status.message().to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_survives_the_wire() {
+        for (code, _) in CODES {
+            let failure = Failure::of_field(code, "login", "has already been taken");
+            assert_eq!(Failure::from(Status::from(failure.clone())), failure);
+        }
+    }
+}

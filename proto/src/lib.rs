@@ -1,0 +1,50 @@
+//! The language the services speak: messages, gRPC services, ids, failure codes, bus subjects. No logic.
+//!
+//! Generated modules come from `natter/<service>/v1/*.proto`; what may change in them says `proto/README.md`.
+
+pub mod code;
+pub mod ids;
+pub mod subject;
+
+pub use code::{Code, Failure};
+pub use ids::{AppId, DialogId, MessageId, UserId};
+
+/// Apps, users, tokens.
+pub mod account {
+    #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+    pub mod v1 {
+        tonic::include_proto!("natter.account.v1");
+    }
+}
+
+/// Dialogs: members, order, duplicates.
+pub mod dialog {
+    #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+    pub mod v1 {
+        tonic::include_proto!("natter.dialog.v1");
+    }
+}
+
+/// Messages and the frames that carry them.
+pub mod event {
+    #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+    pub mod v1 {
+        tonic::include_proto!("natter.event.v1");
+    }
+}
+
+/// The message log.
+pub mod history {
+    #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+    pub mod v1 {
+        tonic::include_proto!("natter.history.v1");
+    }
+}
+
+/// Sessions and what is owed to them.
+pub mod presence {
+    #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+    pub mod v1 {
+        tonic::include_proto!("natter.presence.v1");
+    }
+}

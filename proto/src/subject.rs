@@ -1,0 +1,24 @@
+//! Every subject of the bus, typed. No other file spells one.
+
+use std::fmt;
+
+/// A topic of the bus.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Subject {
+    /// `natter.event.v1.Frame`, from the owner of a dialog to presence.
+    Told,
+    /// `natter.event.v1.EdgeFrame`, from presence to one edge.
+    Edge(String),
+    /// `natter.event.v1.Heads`, from the owners to every edge.
+    Heads,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Subject::Told => f.write_str("natter.told"),
+            Subject::Edge(edge) => write!(f, "natter.edge.{edge}"),
+            Subject::Heads => f.write_str("natter.heads"),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What the account service does for its callers, by noun. Each call reads, asks the rules, writes one batch and answers.
+
+mod apps;
+mod credentials;
+mod sessions;
+mod users;

@@ -1,0 +1,215 @@
+//! Calls about sessions of the REST door: open, put a user on, take it off, close, resolve.
+
+use std::sync::Arc;
+
+use natter_proto::account::v1::{App, LoginRequest, OpenSessionRequest, Session};
+
+use crate::error::Error;
+use crate::metrics::Source;
+use crate::service::{Accounts, settle};
+use crate::signature::{self, Signed};
+use crate::store::{self, Kept, TokenRow, UserRow};
+use crate::token::{self, Life, Moved, TokenKey};
+
+/// A live token and whom it stands for.
+pub(crate) struct Live {
+    pub key: TokenKey,
+    pub row: Arc<Kept<TokenRow>>,
+    /// Absent in an app session.
+    pub user: Option<Arc<Kept<UserRow>>>,
+    /// Unix milliseconds.
+    pub announced: i64,
+}
+
+/// How often a step is tried that meets another writer of the same token.
+const TRIES: usize = 8;
+
+impl Accounts {
+    /// `POST /session` (contract rest 2.2): app id and auth key, a signature if there is one, a user if there is one.
+    pub async fn open_session(&self, request: OpenSessionRequest) -> Result<Session, Error> {
+        let app = self.app_opened_by(request.app, &request.auth_key).await?;
+        self.check_signature(&app, &request)?;
+        let user = match &request.user {
+            Some(credentials) => Some(self.user_of(app.id, credentials, &request.address).await?),
+            None => None,
+        };
+        let token = token::from_random(self.chance.bytes());
+        let key = TokenKey::of(&token);
+        let now = self.clock.now_ms();
+        let (expires_at, announced) = self.life.opened(now);
+        let row = TokenRow {
+            app: app.id,
+            user: user.as_ref().map_or(0, |kept| kept.row.user.id),
+            created_at: now,
+            updated_at: now,
+            expires_at,
+            nonce: request.nonce,
+            timestamp: request.timestamp,
+        };
+        let ticket = self.tokens.begin(key);
+        let row = Arc::new(self.store.tokens.add_token(&key, row, now).await?);
+        self.tokens.finish(ticket, Some(row.clone()));
+        self.note_request(&row.row, now);
+        self.metrics.sessions_opened.inc();
+        self.session(token, Live { key, row, user, announced }).await
+    }
+
+    fn check_signature(&self, app: &App, request: &OpenSessionRequest) -> Result<(), Error> {
+        if request.signature.is_empty() {
+            return if app.signed_only { Err(Error::SignatureUnexpected) } else { Ok(()) };
+        }
+        let signed = Signed { text: &request.to_sign, signature: &request.signature, timestamp: request.timestamp };
+        let age_max = u64::from(self.options.signature_age_max_s);
+        Ok(signature::check(&app.auth_secret, &signed, self.clock.now_s(), age_max)?)
+    }
+
+    /// `POST /login` (contract rest 2.6): the same token gets a user.
+    pub async fn login(&self, request: LoginRequest) -> Result<Session, Error> {
+        let live = self.live(&request.token).await?;
+        let credentials = request.user.unwrap_or_default();
+        let user = self.user_of(live.row.row.app, &credentials, &request.address).await?;
+        let live = self.put_user(&request.token, Some(user)).await?;
+        self.session(request.token, live).await
+    }
+
+    /// `DELETE /login`: the token lives on as an app session.
+    pub async fn logout(&self, token: &str) -> Result<(), Error> {
+        if self.live(token).await?.user.is_some() {
+            self.put_user(token, None).await?;
+        }
+        Ok(())
+    }
+
+    /// `DELETE /session`: the token is over.
+    pub async fn close_session(&self, token: &str) -> Result<(), Error> {
+        let live = self.live(token).await?;
+        let ticket = self.tokens.begin(live.key);
+        self.store.tokens.end_token(&live.key).await?;
+        self.tokens.finish(ticket, None);
+        Ok(())
+    }
+
+    /// What a token stands for. Moves its expiry.
+    pub async fn resolve(&self, token: &str) -> Result<Session, Error> {
+        let live = self.touch(token).await?;
+        self.session(token.to_owned(), live).await
+    }
+
+    /// A live token, with its expiry moved: written only when what is kept does not cover what is announced.
+    pub async fn touch(&self, token: &str) -> Result<Live, Error> {
+        for _ in 0..TRIES {
+            let live = self.live(token).await?;
+            let now = self.clock.now_ms();
+            let Moved::Write { announced, upto } = self.life.moved(live.row.row.expires_at, now) else { return Ok(live) };
+            let after = TokenRow { expires_at: upto, ..live.row.row.clone() };
+            match self.write(&live, after, now).await {
+                Ok(row) => return Ok(Live { row, announced, ..live }),
+                // Somebody else moved it, or ended it: look again.
+                Err(store::Error::Changed) => {}
+                // Reads go on while the store refuses writes; what was kept before still holds.
+                Err(store::Error::Db(_)) => return Ok(live),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(store::Error::Changed.into())
+    }
+
+    /// A live token as it is, and its user. `TokenUnknown` also for the token of a user that was deleted.
+    async fn live(&self, token: &str) -> Result<Live, Error> {
+        if !token::has_shape(token.as_bytes()) {
+            return Err(Error::TokenUnknown);
+        }
+        let key = TokenKey::of(token);
+        let row = self.token_row(key).await?;
+        let announced = match self.life.moved(row.row.expires_at, self.clock.now_ms()) {
+            Moved::Dead => return Err(Error::TokenUnknown),
+            Moved::Covered { announced } => announced,
+            Moved::Write { .. } => row.row.expires_at,
+        };
+        let user = match row.row.user {
+            0 => None,
+            id => Some(self.user(row.row.app, id).await?.ok_or(Error::TokenUnknown)?),
+        };
+        Ok(Live { key, row, user, announced })
+    }
+
+    async fn token_row(&self, key: TokenKey) -> Result<Arc<Kept<TokenRow>>, Error> {
+        if let Some(row) = self.tokens.get(&key) {
+            self.metrics.token_read(Source::Memory);
+            return Ok(row);
+        }
+        self.metrics.token_read(Source::Store);
+        let reading = self.tokens.reading();
+        let row = Arc::new(self.store.tokens.token(&key).await?.ok_or(Error::TokenUnknown)?);
+        self.tokens.remember(reading, key, row.clone());
+        Ok(row)
+    }
+
+    // Puts `user` on a token, or takes it off. The life begins anew.
+    async fn put_user(&self, token: &str, user: Option<Arc<Kept<UserRow>>>) -> Result<Live, Error> {
+        for _ in 0..TRIES {
+            let live = self.live(token).await?;
+            let now = self.clock.now_ms();
+            let (expires_at, announced) = self.life.opened(now);
+            let user_id = user.as_ref().map_or(0, |kept| kept.row.user.id);
+            let after = TokenRow { user: user_id, updated_at: now, expires_at, ..live.row.row.clone() };
+            match self.write(&live, after, now).await {
+                Ok(row) => return Ok(Live { key: live.key, row, user, announced }),
+                // A request beside this one moved the expiry: look again.
+                Err(store::Error::Changed) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(store::Error::Changed.into())
+    }
+
+    async fn write(&self, live: &Live, after: TokenRow, now: i64) -> store::Result<Arc<Kept<TokenRow>>> {
+        let ticket = self.tokens.begin(live.key);
+        let outcome = self.store.tokens.change_token(&live.key, &live.row, after, now).await.map(Arc::new);
+        settle(&self.tokens, ticket, &outcome);
+        let row = outcome?;
+        self.note_request(&row.row, now);
+        Ok(row)
+    }
+
+    // The store kept it in the token's batch; this is for the user in memory.
+    fn note_request(&self, token: &TokenRow, now: i64) {
+        self.users.amend(&(token.app, token.user), |kept| {
+            let mut kept = kept.as_ref().clone();
+            kept.row.user.last_request_at = now;
+            Arc::new(kept)
+        });
+    }
+
+    // Contract rest 2.4: the id of a session is its user's.
+    async fn session(&self, token: String, live: Live) -> Result<Session, Error> {
+        let row = &live.row.row;
+        let id = if row.user == 0 { live.key.session_id() } else { row.user };
+        Ok(Session {
+            id,
+            token,
+            app: row.app,
+            user: row.user,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            expires_at: live.announced,
+            user_row: live.user.map(|kept| kept.row.user.clone()),
+            pair_key: self.app(row.app).await?.pair_key.clone(),
+            nonce: row.nonce,
+            timestamp: row.timestamp,
+        })
+    }
+
+    /// Removes the dead among a page of tokens. Answers where to go on; `None` at the end, or when the store does not answer.
+    pub async fn sweep(&self, after: Option<TokenKey>, page: usize) -> Option<TokenKey> {
+        let rows = self.store.tokens.tokens(after, page).await.unwrap_or_default();
+        let now = self.clock.now_ms();
+        let last = rows.last().map(|(key, _)| *key).filter(|_| rows.len() == page);
+        for (key, row) in rows.iter().filter(|(_, row)| Life::is_over(row.row.expires_at, now)) {
+            if self.store.tokens.end_token_if(key, row).await.is_ok() {
+                self.metrics.tokens_swept.inc();
+            }
+        }
+        last
+    }
+}

@@ -1,0 +1,218 @@
+//! Calls about users: sign up, update, delete, look up.
+
+use std::sync::Arc;
+
+use natter_proto::account::v1::{FindUserRequest, SignUpRequest, UpdateUserRequest, User, find_user_request::By};
+
+use super::credentials::Claim;
+use crate::error::Error;
+use crate::name::{Name, names};
+use crate::password;
+use crate::service::{Accounts, settle};
+use crate::store::{self, Kept, UserRow};
+use crate::user::{Change, Fault, accept, changed};
+use crate::verifier::{Subject, Verifier};
+
+/// Users in one answer.
+const IDS_MAX: usize = 10_000;
+/// How often a chosen id that met a taken one, or an update that met another writer, is tried.
+const TRIES: usize = 8;
+/// Numbers from here on do not survive JavaScript.
+const ID_END: u64 = 1 << 53;
+
+/// A password that may be set: the old one was proved.
+struct NewPassword {
+    text: String,
+    hash: String,
+    /// Version of the password that was proved.
+    replaces: u64,
+}
+
+fn subject(row: &UserRow) -> Subject {
+    Subject { app: row.user.app, user: row.user.id, version: row.password_version }
+}
+
+impl Accounts {
+    /// `POST /users` (contract rest 3.2). Of two that want one name, one is told that it is taken.
+    pub async fn sign_up(&self, request: SignUpRequest) -> Result<User, Error> {
+        let SignUpRequest { app, user, password, id, auth_key } = request;
+        match auth_key.as_str() {
+            "" => self.app(app).await?,
+            auth_key => self.app_opened_by(app, auth_key).await?,
+        };
+        if id >= ID_END {
+            return Err(Fault::new("id", "is invalid").into());
+        }
+        let mut user = accept(user.unwrap_or_default())?;
+        password::accept(&password, self.options.password_chars_min)?;
+        self.check_free(app, &user).await?;
+        let hash = self.hash(&password).await?;
+        let now = self.clock.now_ms();
+        user = User { app, created_at: now, updated_at: now, last_request_at: 0, ..user };
+        let row = UserRow { user, password: Some(hash), password_version: 1, deleted: false };
+        let kept = self.add(row, id, &password).await?;
+        self.metrics.users_added.inc();
+        Ok(kept.row.user)
+    }
+
+    // The reservation decides; this spares an Argon2 run for a name that everybody has.
+    async fn check_free(&self, app: u64, user: &User) -> Result<(), Error> {
+        for name in names(user) {
+            if self.store.users.holder(app, &name).await?.is_some() {
+                return Err(store::Error::Taken(name.field()).into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn add(&self, row: UserRow, id: u64, password: &str) -> Result<Kept<UserRow>, Error> {
+        for _ in 0..TRIES {
+            let chosen = if id == 0 { self.ids.next(self.store.users.as_ref()).await? } else { id };
+            let row = UserRow { user: User { id: chosen, ..row.user.clone() }, ..row.clone() };
+            let verifier = self.verifier(subject(&row), password);
+            match self.store.users.add_user(row, verifier).await {
+                // The operator chose this number for somebody before.
+                Err(store::Error::Taken("id")) if id == 0 => {}
+                outcome => return Ok(outcome?),
+            }
+        }
+        Err(store::Error::Changed.into())
+    }
+
+    async fn hash(&self, password: &str) -> Result<String, Error> {
+        self.hashers.turn().await?.hash(password, self.chance.bytes()).await
+    }
+
+    /// `PUT /users/{id}` (contract rest 3.2). A new password needs the old one; it ends the verifier, and leaves tokens alone.
+    pub async fn update_user(&self, request: UpdateUserRequest) -> Result<User, Error> {
+        let password = match &request.password {
+            Some(text) => {
+                let kept = self.user(request.app, request.id).await?.ok_or(Error::UserUnknown)?;
+                Some(self.new_password(&kept.row, text, request.old_password.as_deref()).await?)
+            }
+            None => None,
+        };
+        for _ in 0..TRIES {
+            let kept = self.user(request.app, request.id).await?.ok_or(Error::UserUnknown)?;
+            let (after, verifier) = self.updated(&kept.row, &request, password.as_ref())?;
+            match self.write_user(&kept, after, verifier).await {
+                Err(store::Error::Changed) => {}
+                outcome => return Ok(outcome?.row.user.clone()),
+            }
+        }
+        Err(store::Error::Changed.into())
+    }
+
+    fn updated(
+        &self,
+        before: &UserRow,
+        request: &UpdateUserRequest,
+        password: Option<&NewPassword>,
+    ) -> Result<(UserRow, Option<Verifier>), Error> {
+        let set = request.set.clone().unwrap_or_default();
+        let change = Change { set, clear: &request.clear, tags_given: request.tags_given };
+        let user = User { updated_at: self.clock.now_ms(), ..changed(&before.user, change)? };
+        let Some(password) = password else { return Ok((UserRow { user, ..before.clone() }, None)) };
+        // Somebody else changed it since the old one was proved.
+        if before.password_version != password.replaces {
+            return Err(Error::OldPasswordWrong);
+        }
+        let password_version = before.password_version + 1;
+        let after = UserRow { user, password: Some(password.hash.clone()), password_version, deleted: false };
+        let verifier = self.verifier(subject(&after), &password.text);
+        Ok((after, verifier))
+    }
+
+    // Who has no password (signed up through a provider) sets the first one without an old one.
+    async fn new_password(&self, before: &UserRow, text: &str, old: Option<&str>) -> Result<NewPassword, Error> {
+        password::accept(text, self.options.password_chars_min)?;
+        if before.password.is_some() {
+            let old = old.ok_or(Fault::new("old_password", "can't be blank"))?;
+            let User { app, id, .. } = before.user;
+            let claim = Claim { app, user: id, row: Some(before), address: "" };
+            self.prove(&claim, &[old.to_owned()]).await.map_err(|refusal| match refusal {
+                Error::CredentialsWrong => Error::OldPasswordWrong,
+                other => other,
+            })?;
+        }
+        Ok(NewPassword { text: text.to_owned(), hash: self.hash(text).await?, replaces: before.password_version })
+    }
+
+    /// `DELETE /users/{id}`: names are free again, tokens stand for nobody, the id is never given again.
+    pub async fn delete_user(&self, app: u64, id: u64) -> Result<(), Error> {
+        for _ in 0..TRIES {
+            let kept = self.user(app, id).await?.ok_or(Error::UserUnknown)?;
+            let user = User { id, app, updated_at: self.clock.now_ms(), ..User::default() };
+            let gone = UserRow { user, password: None, password_version: kept.row.password_version + 1, deleted: true };
+            match self.write_user(&kept, gone, None).await {
+                Err(store::Error::Changed) => {}
+                outcome => return Ok(outcome.map(|_| ())?),
+            }
+        }
+        Err(store::Error::Changed.into())
+    }
+
+    async fn write_user(
+        &self,
+        before: &Kept<UserRow>,
+        after: UserRow,
+        verifier: Option<Verifier>,
+    ) -> store::Result<Arc<Kept<UserRow>>> {
+        let ticket = self.users.begin((before.row.user.app, before.row.user.id));
+        let outcome = self.store.users.change_user(before, after, verifier.clone()).await.map(Arc::new);
+        settle(&self.users, ticket, &outcome);
+        if let (Ok(kept), Some(verifier)) = (&outcome, verifier) {
+            self.remember_verifier(subject(&kept.row), verifier);
+        }
+        outcome
+    }
+
+    /// A user that is there.
+    pub async fn user(&self, app: u64, id: u64) -> Result<Option<Arc<Kept<UserRow>>>, Error> {
+        let found = self.users_kept(app, &[id]).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The users of `ids` that are there, in that order.
+    pub async fn get_users(&self, app: u64, ids: &[u64]) -> Result<Vec<User>, Error> {
+        if ids.len() > IDS_MAX {
+            return Err(Error::IdsTooMany(IDS_MAX));
+        }
+        Ok(self.users_kept(app, ids).await?.into_iter().map(|kept| kept.row.user.clone()).collect())
+    }
+
+    async fn users_kept(&self, app: u64, ids: &[u64]) -> Result<Vec<Arc<Kept<UserRow>>>, Error> {
+        let mut found: Vec<_> = ids.iter().map(|id| self.users.get(&(app, *id))).collect();
+        let missing: Vec<u64> = ids.iter().zip(&found).filter(|(_, kept)| kept.is_none()).map(|(id, _)| *id).collect();
+        if !missing.is_empty() {
+            let reading = self.users.reading();
+            let mut read = self.store.users.users(app, &missing).await?.into_iter();
+            for (id, place) in ids.iter().zip(&mut found).filter(|(_, place)| place.is_none()) {
+                let Some(Some(kept)) = read.next() else { continue };
+                let kept = Arc::new(kept);
+                self.users.remember(reading, (app, *id), kept.clone());
+                *place = Some(kept);
+            }
+        }
+        Ok(found.into_iter().flatten().filter(|kept| !kept.row.deleted).collect())
+    }
+
+    /// `GET /users/by_login`, `by_email` (contract rest 3.3).
+    pub async fn find_user(&self, request: FindUserRequest) -> Result<User, Error> {
+        let name = match request.by {
+            Some(By::Login(login)) => Name::login(&login),
+            Some(By::Email(email)) => Name::email(&email),
+            None => return Err(Fault::new("login", "can't be blank").into()),
+        };
+        let kept = self.user_named(request.app, &name).await?.ok_or(Error::UserUnknown)?;
+        Ok(kept.row.user.clone())
+    }
+
+    /// The user that holds a name.
+    pub async fn user_named(&self, app: u64, name: &Name) -> Result<Option<Arc<Kept<UserRow>>>, Error> {
+        match self.store.users.holder(app, name).await? {
+            Some(id) => self.user(app, id).await,
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What the account service refuses or fails with, and which failure each becomes. The texts that the SDK's users see are
+//! those of contract rest 1.6 and contract xmpp 1.5.
+
+use natter_proto::{Code, Failure};
+use natter_rpc::Status;
+
+use crate::store;
+use crate::{signature, user};
+
+/// Why a call was not carried out.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Error {
+    /// Never opened, over, closed, or of a deleted user. The SDK knows this text.
+    #[error("Required session does not exist")]
+    TokenUnknown,
+    /// Unknown app id or wrong auth key.
+    #[error("Unauthorized")]
+    Unauthorized,
+    #[error("Unexpected signature")]
+    SignatureUnexpected,
+    #[error("Bad timestamp")]
+    TimestampBad,
+    /// At the REST door, which tells an unknown user from a wrong password.
+    #[error("Invalid password")]
+    PasswordWrong,
+    /// At the chat door, which does not.
+    #[error("Invalid username or password")]
+    CredentialsWrong,
+    #[error("is invalid")]
+    OldPasswordWrong,
+    #[error("User not found")]
+    UserUnknown,
+    #[error("App not found")]
+    AppUnknown,
+    #[error("too many wrong passwords, wait a minute")]
+    GuessesTooMany,
+    /// More passwords wait to be hashed than the queue takes.
+    #[error("too many passwords are being checked")]
+    HashersBusy,
+    #[error("too many ids, at most {0}")]
+    IdsTooMany(usize),
+    #[error("{0}")]
+    Field(#[from] user::Fault),
+    #[error("{0}")]
+    Store(#[from] store::Error),
+}
+
+impl From<signature::Fault> for Error {
+    fn from(fault: signature::Fault) -> Error {
+        match fault {
+            signature::Fault::Unexpected => Error::SignatureUnexpected,
+            signature::Fault::Timestamp => Error::TimestampBad,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        let code = match &error {
+            Error::TokenUnknown | Error::Unauthorized | Error::PasswordWrong | Error::CredentialsWrong => Code::Unauthenticated,
+            Error::SignatureUnexpected | Error::TimestampBad => Code::Invalid,
+            Error::UserUnknown | Error::AppUnknown => Code::NotFound,
+            Error::GuessesTooMany => Code::TooMany,
+            Error::HashersBusy => Code::Busy,
+            Error::IdsTooMany(_) => Code::TooLarge,
+            Error::OldPasswordWrong => return Failure::of_field(Code::Invalid, "old_password", error.to_string()),
+            Error::Field(fault) => return Failure::of_field(Code::Invalid, fault.field, fault.text),
+            Error::Store(store::Error::Taken(field)) => return Failure::of_field(Code::Exists, *field, "has already been taken"),
+            Error::Store(store::Error::Changed) => Code::Conflict,
+            Error::Store(store::Error::Db(db)) => return Failure::from(db.clone()),
+        };
+        Failure::new(code, error.to_string())
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Status {
+        let is_ours = matches!(&error, Error::Store(store::Error::Db(_)));
+        if is_ours {
+            tracing::warn!(%error, "the store failed an account call");
+        }
+        Failure::from(error).into()
+    }
+}

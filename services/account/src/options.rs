@@ -1,0 +1,72 @@
+//! Settings of the account service.
+
+use serde::{Deserialize, Serialize};
+
+/// Sessions, passwords, limits and memory.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Seconds that a session token lives after its last request.
+    pub token_life_s: u32,
+    /// Seconds between two writes of a token's expiry. A token may live this much longer than announced.
+    pub token_write_every_s: u32,
+    /// Seconds that the timestamp of a signed request may differ from the server's time.
+    pub signature_age_max_s: u32,
+    /// Fewest characters of a password.
+    pub password_chars_min: usize,
+    /// Wrong passwords per user and minute before more are refused.
+    pub guesses_user_max: u32,
+    /// Wrong passwords per address and minute before more are refused. An IPv6 address counts with its /64.
+    pub guesses_address_max: u32,
+    /// Days for which a password found right is recognised without another Argon2 run. 0: hash every time.
+    pub verifier_days: u32,
+    /// Most tokens, and most users, remembered in memory.
+    pub cache_rows: usize,
+    /// Cost of a password hash, and how many may be computed at once.
+    pub argon2: Argon2Options,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            token_life_s: 2 * 60 * 60,
+            token_write_every_s: 5 * 60,
+            signature_age_max_s: 60 * 60,
+            password_chars_min: 4,
+            guesses_user_max: 10,
+            guesses_address_max: 300,
+            verifier_days: 7,
+            cache_rows: 100_000,
+            argon2: Argon2Options::default(),
+        }
+    }
+}
+
+/// Argon2id. Passwords keep the cost they were hashed with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Argon2Options {
+    /// KiB of memory per run.
+    pub memory_kib: u32,
+    /// Passes over that memory.
+    pub passes: u32,
+    /// Runs at once. 0: one per core.
+    pub threads: usize,
+    /// Logins that wait for a run; more are refused as busy.
+    pub waiting_max: usize,
+    /// Hashes on the calling thread, without threads of its own: for the simulation.
+    pub inline: bool,
+}
+
+impl Default for Argon2Options {
+    fn default() -> Self {
+        Argon2Options { memory_kib: 19 * 1024, passes: 2, threads: 0, waiting_max: 256, inline: false }
+    }
+}
+
+impl Argon2Options {
+    /// The cheapest cost Argon2 has, on the calling thread. For tests and the simulation.
+    pub fn cheap() -> Argon2Options {
+        Argon2Options { memory_kib: 8, passes: 1, threads: 1, inline: true, ..Argon2Options::default() }
+    }
+}

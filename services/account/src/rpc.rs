@@ -1,0 +1,77 @@
+//! The door for links: takes a request out of its envelope, makes the call, puts the answer in. No decisions here.
+
+use natter_proto::account::v1::accounts_server::Accounts as Door;
+use natter_proto::account::v1::*;
+use natter_rpc::{Reply, Request, Response, async_trait};
+
+use crate::service::Service;
+
+#[async_trait]
+impl Door for Service {
+    async fn create_app(&self, request: Request<CreateAppRequest>) -> Reply<App> {
+        Ok(Response::new(self.accounts.create_app(request.into_inner()).await?))
+    }
+
+    async fn get_app(&self, request: Request<GetAppRequest>) -> Reply<App> {
+        let app = self.accounts.app(request.into_inner().id).await?;
+        Ok(Response::new(app.as_ref().clone()))
+    }
+
+    async fn list_apps(&self, _: Request<ListAppsRequest>) -> Reply<ListAppsReply> {
+        Ok(Response::new(ListAppsReply { apps: self.accounts.list_apps().await? }))
+    }
+
+    async fn open_session(&self, request: Request<OpenSessionRequest>) -> Reply<Session> {
+        Ok(Response::new(self.accounts.open_session(request.into_inner()).await?))
+    }
+
+    async fn login(&self, request: Request<LoginRequest>) -> Reply<Session> {
+        Ok(Response::new(self.accounts.login(request.into_inner()).await?))
+    }
+
+    async fn logout(&self, request: Request<TokenRequest>) -> Reply<Empty> {
+        self.accounts.logout(&request.into_inner().token).await?;
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn close_session(&self, request: Request<TokenRequest>) -> Reply<Empty> {
+        self.accounts.close_session(&request.into_inner().token).await?;
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn resolve(&self, request: Request<TokenRequest>) -> Reply<Session> {
+        Ok(Response::new(self.accounts.resolve(&request.into_inner().token).await?))
+    }
+
+    async fn authenticate(&self, request: Request<AuthenticateRequest>) -> Reply<AuthenticateReply> {
+        Ok(Response::new(self.accounts.authenticate(request.into_inner()).await?))
+    }
+
+    async fn touch(&self, request: Request<TokenRequest>) -> Reply<Empty> {
+        self.accounts.resolve(&request.into_inner().token).await?;
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn sign_up(&self, request: Request<SignUpRequest>) -> Reply<User> {
+        Ok(Response::new(self.accounts.sign_up(request.into_inner()).await?))
+    }
+
+    async fn update_user(&self, request: Request<UpdateUserRequest>) -> Reply<User> {
+        Ok(Response::new(self.accounts.update_user(request.into_inner()).await?))
+    }
+
+    async fn delete_user(&self, request: Request<UserRequest>) -> Reply<Empty> {
+        let UserRequest { app, id } = request.into_inner();
+        self.accounts.delete_user(app, id).await?;
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn get_users(&self, request: Request<GetUsersRequest>) -> Reply<GetUsersReply> {
+        let GetUsersRequest { app, ids } = request.into_inner();
+        Ok(Response::new(GetUsersReply { users: self.accounts.get_users(app, &ids).await? }))
+    }
+
+    async fn find_user(&self, request: Request<FindUserRequest>) -> Reply<User> {
+        Ok(Response::new(self.accounts.find_user(request.into_inner()).await?))
+    }
+}

@@ -1,0 +1,146 @@
+//! What is kept of apps, users and tokens: three ports, one per noun, each an atomic step of the rules above it. Engines lie
+//! in `store/`, and `store/contract.rs` runs on each of them.
+//!
+//! Invariants of every engine:
+//! - A write is there wholly or not at all, and durable when it is answered.
+//! - A name belongs to at most one user of an app, however many ask at once.
+//! - An id of a user is given once: a user that was deleted leaves its id behind.
+//! - Dropping a call leaves it undone or done, never half.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use natter_db::Kv;
+use natter_proto::account::v1::{App, User};
+use natter_rpc::async_trait;
+
+use crate::name::Name;
+use crate::token::TokenKey;
+use crate::verifier::Verifier;
+
+#[cfg(test)]
+mod contract;
+mod embedded;
+
+/// Why a step was not taken.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Error {
+    /// An id or a name belongs to somebody else; the field says which (contract rest 3.1).
+    #[error("{0} is taken")]
+    Taken(&'static str),
+    /// The row is not what the caller had read. Nothing was written.
+    #[error("another writer was there first")]
+    Changed,
+    #[error(transparent)]
+    Db(#[from] natter_db::Error),
+}
+
+/// The outcome of a step.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A row with the mark by which the engine sees whether it was written since.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Kept<T> {
+    pub row: T,
+    pub stamp: Stamp,
+}
+
+/// Opaque to everybody but the engine that made it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stamp(Bytes);
+
+/// A user as kept. `user.last_request_at` is filled in from a row of its own.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct UserRow {
+    pub user: User,
+    /// Argon2id in PHC form; a user without a password signs in by token only.
+    pub password: Option<String>,
+    /// Grows with every change of the password.
+    pub password_version: u64,
+    /// Only the id is left.
+    pub deleted: bool,
+}
+
+/// A token as kept, under its hash.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TokenRow {
+    pub app: u64,
+    /// 0: an app session.
+    pub user: u64,
+    /// Unix milliseconds, like every instant here.
+    pub created_at: i64,
+    /// When a user was put on or taken off.
+    pub updated_at: i64,
+    /// Never earlier than announced.
+    pub expires_at: i64,
+    pub nonce: u64,
+    /// Unix seconds, as the client said when it opened the session.
+    pub timestamp: i64,
+}
+
+/// Apps and their keys. There are few of them.
+#[async_trait]
+pub trait Apps: Send + Sync {
+    async fn app(&self, id: u64) -> Result<Option<App>>;
+    /// At most `limit` apps above `after`, by id.
+    async fn apps(&self, after: u64, limit: usize) -> Result<Vec<App>>;
+    /// Adds an app. Id 0 becomes the lowest id that was never given out here; `Taken("id")` if it is in use.
+    async fn add_app(&self, app: App) -> Result<App>;
+}
+
+/// Users, their names, and what proves their passwords.
+#[async_trait]
+pub trait Users: Send + Sync {
+    /// The rows of `ids`, in that order; deleted ones come with their mark.
+    async fn users(&self, app: u64, ids: &[u64]) -> Result<Vec<Option<Kept<UserRow>>>>;
+    /// Who holds a name.
+    async fn holder(&self, app: u64, name: &Name) -> Result<Option<u64>>;
+    /// Ids that were never in a block before, also not before a crash.
+    async fn take_block(&self, length: u64) -> Result<Range<u64>>;
+    /// Adds a user with its names. `Taken(field)` if the id or a name is in use.
+    async fn add_user(&self, row: UserRow, verifier: Option<Verifier>) -> Result<Kept<UserRow>>;
+    /// Replaces `before`: names that fell away are free again, new ones are reserved, of which `Taken(field)` tells. A
+    /// deleted user's verifier and last request go with it.
+    async fn change_user(&self, before: &Kept<UserRow>, after: UserRow, verifier: Option<Verifier>) -> Result<Kept<UserRow>>;
+    async fn verifier(&self, app: u64, user: u64) -> Result<Option<Verifier>>;
+    /// Keeps a verifier without waiting: if it gets lost, a password is hashed once more.
+    fn keep_verifier(&self, app: u64, user: u64, verifier: &Verifier);
+}
+
+/// Session tokens. `seen_at` is when the user of the row made a request; it is kept in the same write.
+#[async_trait]
+pub trait Tokens: Send + Sync {
+    async fn token(&self, key: &TokenKey) -> Result<Option<Kept<TokenRow>>>;
+    async fn add_token(&self, key: &TokenKey, row: TokenRow, seen_at: i64) -> Result<Kept<TokenRow>>;
+    /// Replaces `before`; `Changed` if that is not what is kept.
+    async fn change_token(
+        &self,
+        key: &TokenKey,
+        before: &Kept<TokenRow>,
+        after: TokenRow,
+        seen_at: i64,
+    ) -> Result<Kept<TokenRow>>;
+    /// Ends a token; one that is not there stays away.
+    async fn end_token(&self, key: &TokenKey) -> Result<()>;
+    /// Ends `before` unless it was written since (`Changed`).
+    async fn end_token_if(&self, key: &TokenKey, before: &Kept<TokenRow>) -> Result<()>;
+    /// At most `limit` tokens above `after`, by key: for the sweep of those whose life is over.
+    async fn tokens(&self, after: Option<TokenKey>, limit: usize) -> Result<Vec<(TokenKey, Kept<TokenRow>)>>;
+}
+
+/// The three ports on one engine.
+#[derive(Clone)]
+pub struct Store {
+    pub apps: Arc<dyn Apps>,
+    pub users: Arc<dyn Users>,
+    pub tokens: Arc<dyn Tokens>,
+}
+
+impl Store {
+    /// The ports on a key-value store.
+    pub fn embedded(kv: Kv) -> Store {
+        let engine = Arc::new(embedded::Embedded::new(kv));
+        Store { apps: engine.clone(), users: engine.clone(), tokens: engine }
+    }
+}

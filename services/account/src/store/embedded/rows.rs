@@ -1,0 +1,84 @@
+//! How the rows of users, tokens and verifiers are written. Fields are added, never renumbered.
+
+use natter_db::Error as DbError;
+use natter_proto::account::v1::User;
+
+use super::{TOKENS, USERS, VERIFIERS, corrupt, decode};
+use crate::store::{TokenRow, UserRow};
+use crate::verifier::Verifier;
+use prost::Message;
+
+#[derive(Clone, PartialEq, Message)]
+struct StoredUser {
+    #[prost(message, optional, tag = "1")]
+    user: Option<User>,
+    #[prost(string, optional, tag = "2")]
+    password: Option<String>,
+    #[prost(uint64, tag = "3")]
+    password_version: u64,
+    #[prost(bool, tag = "4")]
+    deleted: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct StoredToken {
+    #[prost(uint64, tag = "1")]
+    app: u64,
+    #[prost(uint64, tag = "2")]
+    user: u64,
+    #[prost(int64, tag = "3")]
+    created_at: i64,
+    #[prost(int64, tag = "4")]
+    updated_at: i64,
+    #[prost(int64, tag = "5")]
+    expires_at: i64,
+    #[prost(uint64, tag = "6")]
+    nonce: u64,
+    #[prost(int64, tag = "7")]
+    timestamp: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct StoredVerifier {
+    #[prost(bytes = "vec", tag = "1")]
+    mac: Vec<u8>,
+    #[prost(int64, tag = "2")]
+    expires_at: i64,
+}
+
+pub fn of_user(row: &UserRow) -> Vec<u8> {
+    let user = User { last_request_at: 0, ..row.user.clone() };
+    let stored = StoredUser {
+        user: Some(user),
+        password: row.password.clone(),
+        password_version: row.password_version,
+        deleted: row.deleted,
+    };
+    stored.encode_to_vec()
+}
+
+pub fn to_user(bytes: &[u8], last_request_at: i64) -> Result<UserRow, DbError> {
+    let stored: StoredUser = decode(USERS, bytes)?;
+    let user = User { last_request_at, ..stored.user.ok_or_else(|| corrupt(USERS))? };
+    Ok(UserRow { user, password: stored.password, password_version: stored.password_version, deleted: stored.deleted })
+}
+
+pub fn of_token(row: &TokenRow) -> Vec<u8> {
+    let TokenRow { app, user, created_at, updated_at, expires_at, nonce, timestamp } = *row;
+    StoredToken { app, user, created_at, updated_at, expires_at, nonce, timestamp }.encode_to_vec()
+}
+
+pub fn to_token(bytes: &[u8]) -> Result<TokenRow, DbError> {
+    let StoredToken { app, user, created_at, updated_at, expires_at, nonce, timestamp } = decode(TOKENS, bytes)?;
+    Ok(TokenRow { app, user, created_at, updated_at, expires_at, nonce, timestamp })
+}
+
+pub fn of_verifier(verifier: &Verifier) -> Vec<u8> {
+    StoredVerifier { mac: verifier.mac.to_vec(), expires_at: verifier.expires_at }.encode_to_vec()
+}
+
+pub fn to_verifier(bytes: &[u8]) -> Result<Verifier, DbError> {
+    let stored: StoredVerifier = decode(VERIFIERS, bytes)?;
+    let mac = stored.mac.try_into().map_err(|_| corrupt(VERIFIERS))?;
+    Ok(Verifier { mac, expires_at: stored.expires_at })
+}

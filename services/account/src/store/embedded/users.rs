@@ -1,0 +1,137 @@
+//! Users: a row under app and id, one reservation per name, the last request and the verifier in rows of their own, so that a
+//! login never writes the user's row.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use natter_db::{Batch, Error as DbError, Table};
+use natter_rpc::async_trait;
+
+use super::rows;
+use super::{Embedded, LAST_REQUESTS, USER_BY_EMAIL, USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE, USERS, VERIFIERS};
+use super::{number_of, pair, stamp};
+use crate::name::{Name, names};
+use crate::store::{Error, Kept, Result, UserRow, Users};
+use crate::verifier::Verifier;
+
+/// Counts the ids of users, of all apps together.
+const COUNTER: &[u8] = b"users";
+
+#[async_trait]
+impl Users for Embedded {
+    async fn users(&self, app: u64, ids: &[u64]) -> Result<Vec<Option<Kept<UserRow>>>> {
+        let keys: Vec<_> = ids.iter().map(|id| pair(app, *id)).collect();
+        let rows = self.kv.multi_get(USERS, keys.clone()).await?;
+        let seen = self.kv.multi_get(LAST_REQUESTS, keys).await?;
+        let read = |row: Option<bytes::Bytes>, seen: Option<bytes::Bytes>| -> Result<Option<Kept<UserRow>>> {
+            let Some(row) = row else { return Ok(None) };
+            let seen_at = seen.map(|seen| number_of(LAST_REQUESTS, &seen)).transpose()?;
+            let user = rows::to_user(&row, seen_at.unwrap_or(0) as i64)?;
+            Ok(Some(Kept { row: user, stamp: stamp(&row) }))
+        };
+        rows.into_iter().zip(seen).map(|(row, seen)| read(row, seen)).collect()
+    }
+
+    async fn holder(&self, app: u64, name: &Name) -> Result<Option<u64>> {
+        let (table, key) = reservation(app, name);
+        self.number(table, &key).await
+    }
+
+    async fn take_block(&self, length: u64) -> Result<Range<u64>> {
+        let first = self.advance(COUNTER, length).await?;
+        Ok(first..first + length)
+    }
+
+    async fn add_user(&self, row: UserRow, verifier: Option<Verifier>) -> Result<Kept<UserRow>> {
+        let (app, id) = (row.user.app, row.user.id);
+        let mut batch = Batch::new();
+        batch.require_absent(USERS, pair(app, id));
+        let (added, bytes) = (names(&row.user), rows::of_user(&row));
+        reserve(&mut batch, app, id, &added);
+        put_user(&mut batch, app, id, &bytes, verifier);
+        match self.kv.commit(batch).await {
+            Err(DbError::Condition) => Err(self.taken(app, id, &added).await?.unwrap_or(Error::Taken("id"))),
+            outcome => Ok(outcome.map(|()| Kept { row, stamp: stamp(&bytes) })?),
+        }
+    }
+
+    async fn change_user(&self, before: &Kept<UserRow>, after: UserRow, verifier: Option<Verifier>) -> Result<Kept<UserRow>> {
+        let (app, id) = (before.row.user.app, before.row.user.id);
+        let (held, wanted) = (names(&before.row.user), names(&after.user));
+        let added: BTreeSet<Name> = wanted.difference(&held).cloned().collect();
+        let mut batch = Batch::new();
+        batch.require_equal(USERS, pair(app, id), before.stamp.0.clone());
+        for name in held.difference(&wanted) {
+            let (table, key) = reservation(app, name);
+            batch.delete(table, key);
+        }
+        reserve(&mut batch, app, id, &added);
+        let bytes = rows::of_user(&after);
+        put_user(&mut batch, app, id, &bytes, verifier);
+        if after.deleted {
+            batch.delete(VERIFIERS, pair(app, id));
+            batch.delete(LAST_REQUESTS, pair(app, id));
+        }
+        match self.kv.commit(batch).await {
+            Err(DbError::Condition) => Err(self.taken(app, id, &added).await?.unwrap_or(Error::Changed)),
+            outcome => Ok(outcome.map(|()| Kept { row: after, stamp: stamp(&bytes) })?),
+        }
+    }
+
+    async fn verifier(&self, app: u64, user: u64) -> Result<Option<Verifier>> {
+        let row = self.kv.get(VERIFIERS, &pair(app, user)).await?;
+        Ok(row.map(|row| rows::to_verifier(&row)).transpose()?)
+    }
+
+    fn keep_verifier(&self, app: u64, user: u64, verifier: &Verifier) {
+        let mut batch = Batch::new();
+        batch.put(VERIFIERS, pair(app, user), rows::of_verifier(verifier));
+        batch.relaxed();
+        // Enqueued by the call; nobody waits for it.
+        drop(self.kv.commit(batch));
+    }
+}
+
+impl Embedded {
+    // Which name of `wanted` somebody else holds. None: it was not a name that the batch met.
+    async fn taken(&self, app: u64, id: u64, wanted: &BTreeSet<Name>) -> Result<Option<Error>> {
+        for name in wanted {
+            if self.holder(app, name).await?.is_some_and(|holder| holder != id) {
+                return Ok(Some(Error::Taken(name.field())));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn reserve(batch: &mut Batch, app: u64, id: u64, added: &BTreeSet<Name>) {
+    for name in added {
+        let (table, key) = reservation(app, name);
+        batch.require_absent(table, key.clone());
+        batch.put(table, key, id.to_be_bytes().to_vec());
+    }
+}
+
+fn put_user(batch: &mut Batch, app: u64, id: u64, bytes: &[u8], verifier: Option<Verifier>) {
+    batch.put(USERS, pair(app, id), bytes.to_vec());
+    if let Some(verifier) = verifier {
+        batch.put(VERIFIERS, pair(app, id), rows::of_verifier(&verifier));
+    }
+}
+
+fn reservation(app: u64, name: &Name) -> (Table, Vec<u8>) {
+    let (table, text): (Table, Vec<u8>) = match name {
+        Name::Login(text) => (USER_BY_LOGIN, text.as_bytes().to_vec()),
+        Name::Email(text) => (USER_BY_EMAIL, text.as_bytes().to_vec()),
+        Name::Phone(text) => (USER_BY_PHONE, text.as_bytes().to_vec()),
+        Name::ExternalUserId(number) => (USER_BY_EXTERNAL, tagged(b'n', &number.to_be_bytes())),
+        Name::ExternalId(text) => (USER_BY_EXTERNAL, tagged(b'e', text.as_bytes())),
+        Name::FacebookId(text) => (USER_BY_EXTERNAL, tagged(b'f', text.as_bytes())),
+        Name::TwitterId(text) => (USER_BY_EXTERNAL, tagged(b't', text.as_bytes())),
+    };
+    (table, [app.to_be_bytes().as_slice(), &text].concat())
+}
+
+fn tagged(kind: u8, text: &[u8]) -> Vec<u8> {
+    [&[kind], text].concat()
+}

@@ -1,0 +1,273 @@
+//! The road of one request: route, token, limits, body, decoder, call, answer. Calls see no HTTP type.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use actix_web::http::Method;
+use actix_web::http::header::HeaderValue;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures::FutureExt;
+use natter_actor::{Chance, Clock};
+use natter_proto::account::v1::accounts_client::AccountsClient;
+use natter_proto::account::v1::{Session, TokenRequest};
+use natter_proto::dialog::v1::dialogs_client::DialogsClient;
+use natter_proto::history::v1::history_client::HistoryClient;
+use natter_proto::{Code, Failure};
+use natter_rpc::Link;
+use serde_json::json;
+use tracing::Instrument;
+
+use crate::answer::{Answer, Body};
+use crate::decode::{Bounds, Params};
+use crate::error::Refusal;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::path::Path;
+use crate::routes::{Call, Found, Needs, Route, find};
+use crate::service::Parts;
+use crate::{answer, body, dialogs, messages, session, unread, users};
+
+/// Longest token that is looked up; real ones have 36 or 40 characters.
+const TOKEN_MAX: usize = 256;
+
+/// Largest body of a request without a token, as of `POST /session`, in bytes: anybody may send one.
+const OPEN_BODY_MAX: usize = 64 << 10;
+
+/// A body over its limit is read on up to this many times `body_max`.
+const DRAIN_FACTOR: usize = 16;
+
+/// The door as all workers share it.
+pub(crate) struct Door {
+    pub(crate) options: Options,
+    pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
+    pub(crate) limits: Limits,
+    pub(crate) muc_domain: String,
+    account: Link,
+    dialog: Link,
+    history: Link,
+    metrics: Metrics,
+    ca_pem: Option<String>,
+    origin: HeaderValue,
+}
+
+/// A request as a call sees it.
+pub(crate) struct Asked {
+    pub params: Params,
+    /// The ids of the path, `a,b,c`; empty without.
+    pub ids: String,
+    pub token: Option<String>,
+    pub auth_key: Option<String>,
+    /// Of the client, as text.
+    pub address: String,
+}
+
+/// The session of a resolved token. Its user is not 0 in calls that need one.
+pub(crate) struct Caller(pub Session);
+
+// A request whose body is still to be read.
+struct Head {
+    call: Call,
+    /// None for calls that need no token.
+    caller: Option<Caller>,
+    /// Without parameters yet.
+    asked: Asked,
+}
+
+// What is known of a request besides its result: what the headers and the metrics say.
+struct Seen {
+    route: Option<&'static Route>,
+    expires_at: Option<i64>,
+}
+
+impl Door {
+    /// A door over its links.
+    pub(crate) fn new(options: Options, parts: Parts) -> Door {
+        let origin = HeaderValue::try_from(&options.cors_origin).unwrap_or_else(|_| HeaderValue::from_static("*"));
+        Door {
+            clock: parts.clock,
+            chance: parts.chance,
+            limits: Limits::new(options.user_rate, options.app_rate),
+            muc_domain: parts.muc_domain,
+            account: parts.account,
+            dialog: parts.dialog,
+            history: parts.history,
+            metrics: Metrics::new(&parts.metrics),
+            ca_pem: parts.ca_pem,
+            origin,
+            options,
+        }
+    }
+
+    pub(crate) fn accounts(&self) -> AccountsClient<Link> {
+        AccountsClient::new(self.account.clone())
+    }
+
+    pub(crate) fn dialogs(&self) -> DialogsClient<Link> {
+        DialogsClient::new(self.dialog.clone())
+    }
+
+    pub(crate) fn history(&self) -> HistoryClient<Link> {
+        HistoryClient::new(self.history.clone())
+    }
+
+    /// Answers one request, whatever it is: never an error of the framework, never a dropped connection.
+    pub(crate) async fn answer(&self, request: HttpRequest, body: web::Payload) -> HttpResponse {
+        let began = self.clock.now_ms();
+        let _open = self.metrics.open();
+        let mut seen = Seen { route: None, expires_at: None };
+        let span = tracing::info_span!("rest", route = tracing::field::Empty, status = tracing::field::Empty);
+        if let Some(parent) = header_text(&request, "traceparent") {
+            natter_telemetry::follow(&span, parent);
+        }
+        let walk = AssertUnwindSafe(self.walk(&request, body, &mut seen)).catch_unwind().instrument(span.clone());
+        let result = Box::pin(walk).await.unwrap_or_else(|_| Err(Refusal::internal()));
+        let response = answer::response(&result, &self.origin, seen.expires_at);
+
+        let (method, pattern) = seen.route.map_or(("", "none"), |route| (route.method, route.pattern));
+        let (status, ms) = (response.status().as_u16(), self.clock.now_ms() - began);
+        span.record("route", pattern);
+        span.record("status", status);
+        self.metrics.answered(method, pattern, status, ms);
+        match status {
+            500 => tracing::error!(parent: &span, method, route = pattern, status, ms, "request failed"),
+            501.. => tracing::warn!(parent: &span, method, route = pattern, status, ms, "request not carried out"),
+            _ => tracing::debug!(parent: &span, method, route = pattern, status, ms, "request answered"),
+        }
+        response
+    }
+
+    // The head decides first: a body is kept only for who may send it, and is otherwise read to be thrown away.
+    async fn walk(&self, request: &HttpRequest, body: web::Payload, seen: &mut Seen) -> Result<Answer, Refusal> {
+        if request.method() == Method::OPTIONS {
+            // A preflight is answered whatever its path and query are: all it asks for are the headers.
+            return Ok(Answer::empty());
+        }
+        let head = self.head(request, seen).await;
+        let most = match &head {
+            Ok(Head { caller: Some(_), .. }) => self.options.body_max,
+            Ok(_) => self.options.body_max.min(OPEN_BODY_MAX),
+            Err(_) => 0,
+        };
+        let bounds = body::Bounds { kept: most, drained: self.options.body_max.saturating_mul(DRAIN_FACTOR) };
+        let deadline = Duration::from_secs(self.options.body_seconds);
+        let body = body::read(body, bounds, deadline).await;
+        let (Head { call, caller, mut asked }, body) = (head?, body?);
+        let bounds = Bounds { depth: self.options.depth_max, keys: self.options.keys_max };
+        let content_type = header_text(request, "content-type").unwrap_or_default();
+        asked.params = Params::decode(request.uri().query().unwrap_or_default(), content_type, &body, bounds)?;
+        match caller {
+            None => self.open_call(call, &asked, seen).await,
+            Some(caller) => self.call(call, &asked, &caller, seen).await,
+        }
+    }
+
+    async fn head(&self, request: &HttpRequest, seen: &mut Seen) -> Result<Head, Refusal> {
+        let mut asked = Asked {
+            params: Params::default(),
+            ids: String::new(),
+            token: token(request),
+            auth_key: header_text(request, "cb-authkey").filter(|key| !key.is_empty()).map(str::to_owned),
+            address: request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default(),
+        };
+        let path = Path::parse(request.uri().path())?;
+        let (route, ids) = match find(request.method().as_str(), &path) {
+            Found::Route(route, ids) => (route, ids),
+            Found::WrongMethod => return Err(Refusal::list(405, "method not allowed")),
+            Found::Unknown => return Err(Refusal::list(404, "unknown route")),
+        };
+        seen.route = Some(route);
+        if let Call::Absent(text) = route.call {
+            return Err(Refusal::list(404, text));
+        }
+        ids.clone_into(&mut asked.ids);
+        let caller = match route.call.needs() {
+            Needs::Nothing => None,
+            needs => Some(self.caller(&asked, needs, seen).await?),
+        };
+        Ok(Head { call: route.call, caller, asked })
+    }
+
+    async fn caller(&self, asked: &Asked, needs: Needs, seen: &mut Seen) -> Result<Caller, Refusal> {
+        let caller = self.resolve(asked).await?;
+        seen.expires_at = Some(caller.0.expires_at);
+        match needs {
+            Needs::User if caller.0.user == 0 => Err(Refusal::need_user()),
+            _ => Ok(caller),
+        }
+    }
+
+    // Calls without a token.
+    async fn open_call(&self, call: Call, asked: &Asked, seen: &mut Seen) -> Result<Answer, Refusal> {
+        match call {
+            Call::About => Ok(about()),
+            Call::CaPem => self.ca(),
+            Call::SessionOpen => session::open(self, asked, &mut seen.expires_at).await,
+            Call::UserSignUp => users::sign_up(self, asked, &mut seen.expires_at).await,
+            _ => Err(Refusal::token_required()),
+        }
+    }
+
+    async fn call(&self, call: Call, asked: &Asked, caller: &Caller, seen: &mut Seen) -> Result<Answer, Refusal> {
+        match call {
+            Call::SessionGet => Ok(session::get(caller)),
+            Call::SessionClose => session::close(self, caller).await,
+            Call::Login => session::login(self, asked, caller, &mut seen.expires_at).await,
+            Call::Logout => session::logout(self, caller).await,
+            Call::UserGet => users::get(self, asked, caller).await,
+            Call::UserByLogin | Call::UserByEmail => users::find(self, asked, caller, call).await,
+            Call::UserUpdate => users::update(self, asked, caller).await,
+            Call::UserDelete => users::delete(self, asked, caller).await,
+            Call::DialogCreate => dialogs::create(self, asked, caller).await,
+            Call::DialogList => dialogs::list(self, asked, caller).await,
+            Call::DialogDelete => dialogs::delete(self, asked, caller).await,
+            Call::MessageList => messages::list(self, asked, caller).await,
+            Call::MessageCreate => messages::create(self, asked, caller).await,
+            Call::MessageUpdate => messages::update(self, asked, caller).await,
+            Call::MessageDelete => messages::delete(self, asked, caller).await,
+            Call::Unread => unread::count(self, asked, caller).await,
+            other => self.open_call(other, asked, seen).await,
+        }
+    }
+
+    /// The session of the request's token, counted against the rates.
+    pub(crate) async fn resolve(&self, asked: &Asked) -> Result<Caller, Refusal> {
+        let token = asked.token.as_deref().ok_or_else(Refusal::token_required)?;
+        if token.len() > TOKEN_MAX {
+            return Err(Refusal::session_expired());
+        }
+        let session = self.accounts().resolve(TokenRequest { token: token.to_owned() }).await.map_err(|status| {
+            let failure = Failure::from(status);
+            match failure.code {
+                Code::Unauthenticated | Code::NotFound | Code::Invalid => Refusal::session_expired(),
+                _ => failure.into(),
+            }
+        })?;
+        let session = session.into_inner();
+        match self.limits.admit(session.app, session.user, self.clock.now_ms()) {
+            true => Ok(Caller(session)),
+            false => Err(Refusal::too_many()),
+        }
+    }
+
+    fn ca(&self) -> Result<Answer, Refusal> {
+        let pem = self.ca_pem.clone().ok_or_else(|| Refusal::list(404, "this server has no certificate authority of its own"))?;
+        Ok(Answer { status: 200, body: Body::Pem(pem) })
+    }
+}
+
+fn about() -> Answer {
+    let text = "chat server for apps built with the ConnectyCube SDK; this is its REST address";
+    Answer::json(json!({"name": "natter", "version": env!("CARGO_PKG_VERSION"), "about": text}))
+}
+
+// A token that is no text is a token all the same: a wrong one.
+fn token(request: &HttpRequest) -> Option<String> {
+    let token = String::from_utf8_lossy(request.headers().get("cb-token")?.as_bytes()).trim().to_owned();
+    (!token.is_empty()).then_some(token)
+}
+
+fn header_text<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok().map(str::trim)
+}

@@ -1,0 +1,118 @@
+//! The dialog object (contract rest 4.2).
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use natter_proto::account::v1::User;
+use natter_proto::dialog::v1::{Dialog, DialogKind};
+use natter_proto::event::v1::Message;
+use natter_proto::history::v1::UnreadRow;
+use serde_json::{Value, json};
+
+use super::date;
+use super::message::hex;
+
+/// A dialog as one user sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub dialog: &'a Dialog,
+    /// Last message and unread count; none: nothing was ever posted.
+    pub state: Option<&'a UnreadRow>,
+    /// The other one of a private dialog; none if the account is gone.
+    pub opponent: Option<&'a User>,
+    /// Id of the user who asks.
+    pub viewer: u64,
+    /// Domain of the rooms, `muc.<chat>`.
+    pub muc_domain: &'a str,
+}
+
+impl View<'_> {
+    /// Groups: the given name. Private: the opponent's full name, else the login.
+    pub(crate) fn name(&self) -> Option<&str> {
+        if !is_private(self.dialog) {
+            return self.dialog.name.as_deref();
+        }
+        let opponent = self.opponent?;
+        let full_name = opponent.full_name.as_deref().filter(|name| !name.is_empty());
+        full_name.or(opponent.login.as_deref())
+    }
+
+    fn photo(&self) -> Option<&str> {
+        if is_private(self.dialog) { self.opponent?.avatar.as_deref() } else { self.dialog.photo.as_deref() }
+    }
+
+    /// The newest message the viewer can see.
+    pub(crate) fn last(&self) -> Option<&Message> {
+        self.state?.last.as_ref()
+    }
+
+    /// Unix milliseconds of the newest change, a posted message included.
+    pub(crate) fn updated_at(&self) -> i64 {
+        let head = self.state.and_then(|state| state.head.as_ref()).map_or(0, |head| head.updated_at);
+        head.max(self.dialog.updated_at)
+    }
+
+    /// Messages the viewer has not read; 0 in public dialogs.
+    pub(crate) fn unread(&self) -> u64 {
+        if is_public(self.dialog) { 0 } else { self.state.map_or(0, |state| state.unread) }
+    }
+
+    // Whether the others have the viewer's own last message; null for a message of somebody else.
+    fn last_status(&self) -> Option<&'static str> {
+        let state = self.state?;
+        if state.last.as_ref()?.sender != self.viewer {
+            return None;
+        }
+        Some(match (state.last_read, state.last_delivered) {
+            (true, _) => "read",
+            (false, true) => "delivered",
+            (false, false) => "sent",
+        })
+    }
+}
+
+/// The dialog object.
+pub(crate) fn dialog(view: View<'_>) -> Value {
+    let dialog = view.dialog;
+    let id = hex(&dialog.id);
+    let members = if is_public(dialog) { &[][..] } else { &dialog.members };
+    let room = (!is_private(dialog)).then(|| format!("{}_{id}@{}", dialog.app, view.muc_domain));
+    let last = view.last();
+    json!({
+        "_id": id,
+        "type": dialog.kind,
+        "name": view.name(),
+        "photo": view.photo(),
+        "description": dialog.description,
+        "user_id": dialog.owner,
+        "occupants_ids": members,
+        "occupants_count": dialog.members.len(),
+        "admins_ids": [],
+        "created_at": date(dialog.created_at),
+        "updated_at": date(view.updated_at()),
+        "last_message": last.and_then(|last| last.body.as_deref()),
+        "last_message_id": last.map(|last| hex(&last.id)),
+        "last_message_user_id": last.map(|last| last.sender),
+        "last_message_date_sent": last.map(|last| last.date_sent),
+        "last_message_status": view.last_status(),
+        "unread_messages_count": view.unread(),
+        "pinned_messages_ids": [],
+        "xmpp_room_jid": room,
+        "extensions": null,
+        "permissions": null,
+        "is_muted": false,
+        "is_e2ee": false,
+    })
+}
+
+/// The other one of a private dialog; none for other kinds.
+pub(crate) fn opponent_of(dialog: &Dialog, viewer: u64) -> Option<u64> {
+    let mut others = dialog.members.iter().copied().filter(|member| *member != viewer);
+    if is_private(dialog) { others.next() } else { None }
+}
+
+fn is_private(dialog: &Dialog) -> bool {
+    dialog.kind == DialogKind::Private as i32
+}
+
+fn is_public(dialog: &Dialog) -> bool {
+    dialog.kind == DialogKind::Public as i32 || dialog.kind == DialogKind::Broadcast as i32
+}

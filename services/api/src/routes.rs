@@ -1,0 +1,230 @@
+//! The table of routes: every call of contract rest section 9, offered or not.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use crate::path::Path;
+
+/// A call of the REST door.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Call {
+    About,
+    CaPem,
+    SessionOpen,
+    SessionGet,
+    SessionClose,
+    Login,
+    Logout,
+    UserSignUp,
+    UserUpdate,
+    UserDelete,
+    UserGet,
+    UserByLogin,
+    UserByEmail,
+    DialogCreate,
+    DialogList,
+    DialogDelete,
+    MessageList,
+    MessageCreate,
+    MessageUpdate,
+    MessageDelete,
+    Unread,
+    /// Known to the SDK, not offered; the text says what is.
+    Absent(&'static str),
+}
+
+/// Whose token a call needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Needs {
+    Nothing,
+    /// Any live session of the app.
+    Session,
+    /// A session with a user.
+    User,
+}
+
+impl Call {
+    /// What must be known of the caller before anything of the request is read. Sign-up looks for itself: a key opens it too.
+    pub(crate) fn needs(self) -> Needs {
+        match self {
+            Call::About | Call::CaPem | Call::SessionOpen | Call::UserSignUp | Call::Absent(_) => Needs::Nothing,
+            Call::SessionGet | Call::SessionClose | Call::Login | Call::Logout => Needs::Session,
+            Call::UserGet | Call::UserByLogin | Call::UserByEmail => Needs::Session,
+            Call::UserUpdate | Call::UserDelete | Call::DialogCreate | Call::DialogList | Call::DialogDelete => Needs::User,
+            Call::MessageList | Call::MessageCreate | Call::MessageUpdate | Call::MessageDelete | Call::Unread => Needs::User,
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    pub method: &'static str,
+    /// The path; `{}` stands for any one segment. Also the label of the route in metrics and spans.
+    pub pattern: &'static str,
+    pub call: Call,
+}
+
+const fn route(method: &'static str, pattern: &'static str, call: Call) -> Route {
+    Route { method, pattern, call }
+}
+
+const USERS: Call = Call::Absent("not offered; users are found by GET /users/{id}, GET /users/by_login and GET /users/by_email");
+const DIALOGS: Call = Call::Absent("not offered; dialogs are created, listed and deleted under /chat/Dialog");
+const MESSAGES: Call = Call::Absent("not offered; messages are created, listed, updated and deleted under /chat/Message");
+const OTHERS: Call = Call::Absent("not offered");
+
+/// Fixed segments stand before `{}` of the same length: the first match counts.
+const ROUTES: &[Route] = &[
+    route("GET", "", Call::About),
+    route("GET", "ca.pem", Call::CaPem),
+    route("POST", "session", Call::SessionOpen),
+    route("GET", "session", Call::SessionGet),
+    route("DELETE", "session", Call::SessionClose),
+    route("POST", "session/web", OTHERS),
+    route("PATCH", "session/web", OTHERS),
+    route("POST", "login", Call::Login),
+    route("DELETE", "login", Call::Logout),
+    route("POST", "users", Call::UserSignUp),
+    route("GET", "users", USERS),
+    route("PUT", "users", Call::UserUpdate),
+    route("DELETE", "users", Call::UserDelete),
+    route("GET", "users/by_login", Call::UserByLogin),
+    route("GET", "users/by_email", Call::UserByEmail),
+    route("GET", "users/by_full_name", USERS),
+    route("GET", "users/by_facebook_id", USERS),
+    route("GET", "users/by_twitter_id", USERS),
+    route("GET", "users/by_phone", USERS),
+    route("GET", "users/phone", USERS),
+    route("GET", "users/by_tags", USERS),
+    route("GET", "users/v2", USERS),
+    route("GET", "users/online", USERS),
+    route("GET", "users/external/{}", USERS),
+    route("DELETE", "users/external/{}", USERS),
+    route("GET", "users/password/reset", OTHERS),
+    route("POST", "users/password/reset", OTHERS),
+    route("GET", "users/{}", Call::UserGet),
+    route("PUT", "users/{}", Call::UserUpdate),
+    route("DELETE", "users/{}", Call::UserDelete),
+    route("POST", "chat/Dialog", Call::DialogCreate),
+    route("GET", "chat/Dialog", Call::DialogList),
+    route("DELETE", "chat/Dialog/clearHistory/{}", DIALOGS),
+    route("PUT", "chat/Dialog/{}", DIALOGS),
+    route("DELETE", "chat/Dialog/{}", Call::DialogDelete),
+    route("PUT", "chat/Dialog/{}/admins", DIALOGS),
+    route("POST", "chat/Dialog/{}/subscribe", DIALOGS),
+    route("DELETE", "chat/Dialog/{}/subscribe", DIALOGS),
+    route("PUT", "chat/Dialog/{}/notifications", DIALOGS),
+    route("GET", "chat/Dialog/{}/notifications", DIALOGS),
+    route("GET", "chat/Dialog/{}/occupants", DIALOGS),
+    route("GET", "chat/Message/unread", Call::Unread),
+    route("POST", "chat/Message/system", MESSAGES),
+    route("GET", "chat/Message", Call::MessageList),
+    route("POST", "chat/Message", Call::MessageCreate),
+    route("PUT", "chat/Message", Call::MessageUpdate),
+    route("PUT", "chat/Message/{}", Call::MessageUpdate),
+    route("DELETE", "chat/Message/{}", Call::MessageDelete),
+    route("GET", "chat/Message/{}/reactions", MESSAGES),
+    route("PUT", "chat/Message/{}/reactions", MESSAGES),
+    route("GET", "chat/search", OTHERS),
+    route("POST", "blobs", OTHERS),
+    route("GET", "blobs", OTHERS),
+    route("PUT", "blobs/{}/complete", OTHERS),
+    route("GET", "blobs/{}/object", OTHERS),
+    route("GET", "blobs/{}", OTHERS),
+    route("PUT", "blobs/{}", OTHERS),
+    route("DELETE", "blobs/{}", OTHERS),
+    route("POST", "subscriptions", OTHERS),
+    route("GET", "subscriptions", OTHERS),
+    route("DELETE", "subscriptions/{}", OTHERS),
+    route("POST", "events", OTHERS),
+    route("GET", "events", OTHERS),
+    route("GET", "events/{}", OTHERS),
+    route("GET", "events/{}/status", OTHERS),
+    route("DELETE", "events/{}", OTHERS),
+    route("POST", "address_book", OTHERS),
+    route("GET", "address_book", OTHERS),
+    route("GET", "address_book/registered_users", OTHERS),
+    route("POST", "data/{}", OTHERS),
+    route("GET", "data/{}", OTHERS),
+    route("GET", "data/{}/{}", OTHERS),
+    route("PUT", "data/{}/{}", OTHERS),
+    route("DELETE", "data/{}/{}", OTHERS),
+    route("POST", "data/{}/{}/file", OTHERS),
+    route("GET", "data/{}/{}/file", OTHERS),
+    route("DELETE", "data/{}/{}/file", OTHERS),
+    route("GET", "meetings/recordings/{}", OTHERS),
+    route("GET", "meetings", OTHERS),
+    route("POST", "meetings", OTHERS),
+    route("PUT", "meetings/{}", OTHERS),
+    route("DELETE", "meetings/{}", OTHERS),
+    route("GET", "whiteboards", OTHERS),
+    route("POST", "whiteboards", OTHERS),
+    route("PUT", "whiteboards/{}", OTHERS),
+    route("DELETE", "whiteboards/{}", OTHERS),
+    route("POST", "calls/reject", OTHERS),
+    route("POST", "unfurl", OTHERS),
+];
+
+/// What a method and a path lead to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found<'a> {
+    /// A route, and the segment that stands for `{}`.
+    Route(&'static Route, &'a str),
+    /// The path exists with other methods only.
+    WrongMethod,
+    Unknown,
+}
+
+/// Looks a request up. `HEAD` is `GET` without a body.
+pub(crate) fn find<'a>(method: &str, path: &'a Path) -> Found<'a> {
+    let method = if method == "HEAD" { "GET" } else { method };
+    let mut found = Found::Unknown;
+    for route in ROUTES {
+        let Some(ids) = path.matches(route.pattern) else { continue };
+        if route.method == method {
+            return Found::Route(route, ids);
+        }
+        found = Found::WrongMethod;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn calls_are_found_in_every_spelling() {
+        for (method, path, call, ids) in [
+            ("POST", "/session.json", Call::SessionOpen, ""),
+            ("GET", "/", Call::About, ""),
+            ("GET", "//users/56", Call::UserGet, "56"),
+            ("GET", "/users/by_login.json", Call::UserByLogin, ""),
+            ("PUT", "/users.json", Call::UserUpdate, ""),
+            ("DELETE", "/chat/dialog/a,b.json", Call::DialogDelete, "a,b"),
+            ("GET", "/chat/Message/unread.json", Call::Unread, ""),
+            ("PUT", "/chat/message", Call::MessageUpdate, ""),
+            ("HEAD", "/chat/Message", Call::MessageList, ""),
+        ] {
+            let parsed = Path::parse(path).unwrap();
+            let Found::Route(route, found) = find(method, &parsed) else { panic!("{method} {path} is not found") };
+            assert_eq!((route.call, found), (call, ids), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn wrong_methods_and_unknown_paths_are_told_apart() {
+        assert!(matches!(find("PATCH", &Path::parse("/session").unwrap()), Found::WrongMethod));
+        assert!(matches!(find("GET", &Path::parse("/nothing").unwrap()), Found::Unknown));
+        assert!(matches!(find("GET", &Path::parse("/session/a/b").unwrap()), Found::Unknown));
+    }
+
+    #[test]
+    fn no_row_hides_another() {
+        for (n, row) in ROUTES.iter().enumerate() {
+            let path = Path::parse(&format!("/{}", row.pattern.replace("{}", "x"))).unwrap();
+            let Found::Route(first, _) = find(row.method, &path) else { panic!("{row:?}") };
+            assert_eq!((first.method, first.pattern), (ROUTES[n].method, ROUTES[n].pattern));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Sessions: `/session`, `/login` (contract rest 2).
+
+use natter_proto::account::v1::{Credentials, LoginRequest, OpenSessionRequest, TokenRequest};
+
+use crate::answer::{Answer, Body};
+use crate::decode::Params;
+use crate::door::{Asked, Caller, Door};
+use crate::error::Refusal;
+use crate::{object, sign};
+
+/// Parameters that ask for an identity provider (contract rest 2.9).
+const PROVIDERS: [&str; 3] = ["provider", "firebase_phone", "firebase_email"];
+
+/// `POST /session`: an app session, or a user session with `user`. A token in the request is of no account: the SDK sends
+/// whatever it still has (contract rest 1.2).
+pub(crate) async fn open(door: &Door, asked: &Asked, expires_at: &mut Option<i64>) -> Result<Answer, Refusal> {
+    let params = &asked.params;
+    let app = params.number("application_id")?.ok_or_else(|| Refusal::field("application_id", "is required"))?;
+    if door.limits.app_is_over(app, door.clock.now_ms()) {
+        return Err(Refusal::too_many());
+    }
+    let user = params.get("user").map(Params::from).unwrap_or_default();
+    if user.flag("guest") {
+        return Err(Refusal::list(422, "Guest users are not offered"));
+    }
+    refuse_providers(params)?;
+    let signature = params.word("signature").unwrap_or_default();
+    let request = OpenSessionRequest {
+        app,
+        auth_key: params.word_needed("auth_key")?,
+        nonce: params.number("nonce")?.unwrap_or_default(),
+        timestamp: params.number("timestamp")?.unwrap_or_default().try_into().unwrap_or(i64::MAX),
+        to_sign: if signature.is_empty() { String::new() } else { sign::to_sign(params) },
+        signature,
+        user: credentials(&user)?,
+        address: asked.address.clone(),
+    };
+    let session = door.accounts().open_session(request).await.map_err(Refusal::of_account)?.into_inner();
+    door.limits.admit(session.app, session.user, door.clock.now_ms());
+    *expires_at = Some(session.expires_at);
+    Ok(Answer::created(object::session(&session)))
+}
+
+/// `GET /session`.
+pub(crate) fn get(caller: &Caller) -> Answer {
+    Answer::json(object::session(&caller.0))
+}
+
+/// `DELETE /session`: the token stops working.
+pub(crate) async fn close(door: &Door, caller: &Caller) -> Result<Answer, Refusal> {
+    door.accounts().close_session(token_of(caller)).await?;
+    Ok(Answer::empty())
+}
+
+/// `POST /login`: the token becomes a user's (contract rest 2.6).
+pub(crate) async fn login(door: &Door, asked: &Asked, caller: &Caller, expires_at: &mut Option<i64>) -> Result<Answer, Refusal> {
+    refuse_providers(&asked.params)?;
+    let user = credentials(&asked.params)?.ok_or_else(|| Refusal::field("login", "is required"))?;
+    let request = LoginRequest { token: caller.0.token.clone(), user: Some(user), address: asked.address.clone() };
+    let session = door.accounts().login(request).await.map_err(Refusal::of_account)?.into_inner();
+    *expires_at = Some(session.expires_at);
+    let user = object::user(&session.user_row.unwrap_or_default());
+    Ok(Answer { status: 202, body: Body::Json(serde_json::json!({ "user": user })) })
+}
+
+/// `DELETE /login`: the token goes on as an app session.
+pub(crate) async fn logout(door: &Door, caller: &Caller) -> Result<Answer, Refusal> {
+    door.accounts().logout(token_of(caller)).await?;
+    Ok(Answer::empty())
+}
+
+fn token_of(caller: &Caller) -> TokenRequest {
+    TokenRequest { token: caller.0.token.clone() }
+}
+
+// None without login and email: an app session. A password is never trimmed.
+fn credentials(params: &Params) -> Result<Option<Credentials>, Refusal> {
+    let (login, email) = (params.word("login"), params.word("email"));
+    if login.is_none() && email.is_none() {
+        return Ok(None);
+    }
+    let password = params.text("password").ok_or_else(|| Refusal::field("password", "is required"))?;
+    Ok(Some(Credentials { login, email, password }))
+}
+
+fn refuse_providers(params: &Params) -> Result<(), Refusal> {
+    match PROVIDERS.iter().any(|provider| params.get(provider).is_some()) {
+        true => Err(Refusal::list(422, "Provider is not configured")),
+        false => Ok(()),
+    }
+}

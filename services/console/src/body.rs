@@ -1,0 +1,99 @@
+//! Reads a request's body: one JSON object of known fields. What is wrong is told by the field's name and never by its value,
+//! which may be a password.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
+use serde_json::{Map, Value};
+
+use crate::error::Refusal;
+
+/// The body as actix hands it over: read up to the limit, or not.
+pub type Raw = Result<Bytes, actix_web::Error>;
+
+/// The fields of a body. Each is taken once; what is left over at the end is unknown.
+pub struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// The object in `raw`. An empty body is an empty object.
+    pub fn read(raw: Raw, bytes_max: usize) -> Result<Fields, Refusal> {
+        let bytes = raw.map_err(|error| match error.as_response_error().status_code() {
+            StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_large(bytes_max),
+            _ => Refusal::malformed("", "the body cannot be read"),
+        })?;
+        if bytes.is_empty() {
+            return Ok(Fields(Map::new()));
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(fields)) => Ok(Fields(fields)),
+            _ => Err(Refusal::malformed("", "the body must be one JSON object")),
+        }
+    }
+
+    /// A text; absent and `null` are none.
+    pub fn text(&mut self, field: &str) -> Result<Option<String>, Refusal> {
+        match self.0.remove(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Refusal::malformed(field, "must be a text")),
+        }
+    }
+
+    /// A positive whole number, as a number or as its digits; absent and `null` are none.
+    pub fn number(&mut self, field: &str) -> Result<Option<u64>, Refusal> {
+        let number = match self.0.remove(field) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Number(number)) => number.as_u64(),
+            Some(Value::String(digits)) => digits.parse().ok(),
+            Some(_) => None,
+        };
+        match number {
+            Some(number) if number > 0 => Ok(Some(number)),
+            _ => Err(Refusal::malformed(field, "must be a positive whole number")),
+        }
+    }
+
+    /// Refuses fields that nobody asked for: a misspelt one must not be lost in silence.
+    pub fn end(self) -> Result<(), Refusal> {
+        match self.0.keys().next() {
+            Some(field) => Err(Refusal::malformed(field.get(..64).unwrap_or(field), "is not a field of this call")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn numbers_come_as_numbers_or_digits() {
+        for (body, number) in [
+            (r#"{"id": 7}"#, Some(Some(7))),
+            (r#"{"id": "7"}"#, Some(Some(7))),
+            (r#"{"id": null}"#, Some(None)),
+            ("", Some(None)),
+            (r#"{"id": 0}"#, None),
+            (r#"{"id": -1}"#, None),
+            (r#"{"id": 1.5}"#, None),
+            (r#"{"id": 1e300}"#, None),
+            (r#"{"id": [7]}"#, None),
+            (r#"{"id": 18446744073709551616}"#, None),
+        ] {
+            let mut fields = Fields::read(Ok(Bytes::from_static(body.as_bytes())), 100).unwrap();
+            assert_eq!(fields.number("id").ok(), number, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_object_of_known_fields_is_refused() {
+        for body in ["[]", "7", "{", "null", "{\"a\":1}{}", "\u{feff}{}", "\0"] {
+            assert!(Fields::read(Ok(Bytes::from_static(body.as_bytes())), 100).is_err(), "{body}");
+        }
+        let deep = Bytes::from("[".repeat(10_000));
+        assert!(Fields::read(Ok(deep), 100).is_err());
+        let mut fields = Fields::read(Ok(Bytes::from_static(br#"{"title": "x", "titel": "x"}"#)), 100).unwrap();
+        assert_eq!(fields.text("title").unwrap().as_deref(), Some("x"));
+        assert!(fields.end().is_err());
+    }
+}

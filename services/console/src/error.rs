@@ -1,0 +1,93 @@
+//! Refusals of the admin API: one JSON shape, one table from failure codes to statuses.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use natter_proto::{Code, Failure};
+use natter_rpc::Status;
+use serde_json::json;
+
+/// Why a request was not carried out, as the operator sees it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    /// Empty: the whole request.
+    field: String,
+    text: String,
+}
+
+impl Refusal {
+    /// The request itself cannot be read.
+    pub fn malformed(field: &str, text: impl Into<String>) -> Refusal {
+        Refusal::new(StatusCode::BAD_REQUEST, "malformed", field, text)
+    }
+
+    /// No token, or not the right one.
+    pub fn unauthorized() -> Refusal {
+        Refusal::new(StatusCode::UNAUTHORIZED, "unauthenticated", "", "send the console's token: `authorization: bearer ...`")
+    }
+
+    /// The request names a host that this door does not answer for.
+    pub fn misdirected() -> Refusal {
+        Refusal::new(StatusCode::MISDIRECTED_REQUEST, "forbidden", "host", "is not among `console.hosts`")
+    }
+
+    /// There is no such route, app or user.
+    pub fn not_found(what: &str) -> Refusal {
+        Refusal::new(StatusCode::NOT_FOUND, "not_found", "", format!("no such {what}"))
+    }
+
+    /// The route exists, for another method.
+    pub fn method() -> Refusal {
+        Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", "", "this route does not take that method")
+    }
+
+    /// The body is over the limit.
+    pub fn too_large(bytes_max: usize) -> Refusal {
+        let text = format!("the body may have {bytes_max} bytes");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "", text)
+    }
+
+    fn new(status: StatusCode, code: &'static str, field: &str, text: impl Into<String>) -> Refusal {
+        Refusal { status, code, field: field.to_owned(), text: text.into() }
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Refusal {
+        let (status, code) = match failure.code {
+            Code::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            // The operator's own token was right, or this would not have been asked.
+            Code::Unauthenticated => (StatusCode::FORBIDDEN, "unauthenticated"),
+            Code::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Code::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Code::Exists => (StatusCode::CONFLICT, "exists"),
+            Code::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Code::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
+            Code::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Code::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
+            Code::Unknown => (StatusCode::GATEWAY_TIMEOUT, "unknown"),
+            Code::Conflict => (StatusCode::CONFLICT, "conflict"),
+            Code::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        };
+        Refusal::new(status, code, &failure.field, failure.text)
+    }
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Refusal {
+        Failure::from(status).into()
+    }
+}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let error = json!({ "code": self.code, "field": self.field, "text": self.text });
+        HttpResponse::build(self.status).json(json!({ "error": error }))
+    }
+}

@@ -1,0 +1,34 @@
+//! The operator's door: an admin API as JSON on a port of its own, 8090 by default. Thin: every call is one call of another
+//! service over a link, and the failure that comes back becomes a status in one table (`error.rs`).
+//!
+//! | route | what |
+//! |---|---|
+//! | `GET /` | one line about this port, without a token |
+//! | `POST /admin/v1/apps` `{id?, auth_key?, auth_secret?, title?}` | makes an app |
+//! | `GET /admin/v1/apps`, `GET /admin/v1/apps/{id}` | all apps without their secrets; one with it |
+//! | `POST /admin/v1/apps/{id}/users` `{id?, login?, email?, password, full_name?}` | makes a user |
+//! | `GET /admin/v1/apps/{id}/users/{id}` | a user |
+//! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
+//!
+//! Invariants:
+//! - Nothing but `GET /` is answered without the bearer token; it is compared before a route is matched or a body read, so
+//!   no spelling of a path gets around it.
+//! - A name in `Host` that this door was not told of is refused, so a page whose name was pointed at 127.0.0.1 gets nothing.
+//! - Every answer is JSON (`GET /` aside), every refusal `{"error": {"code", "field", "text"}}`.
+//! - No cookies, no CORS: a browser's page of another origin cannot use it.
+//!
+//! Not here: the operator's web page (a later issue), health and `/metrics` (the node's port).
+
+mod apps;
+mod auth;
+mod body;
+mod error;
+mod metrics;
+mod options;
+mod sdk;
+mod service;
+mod users;
+
+pub use options::Options;
+pub use sdk::SdkFacts;
+pub use service::{Error, Parts, Service};

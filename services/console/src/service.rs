@@ -1,0 +1,144 @@
+//! What the console starts: one actix-web server on a listener it is given.
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use natter_proto::account::v1::accounts_client::AccountsClient;
+use natter_rpc::Link;
+use natter_telemetry::Metrics as Registry;
+
+use crate::error::Refusal;
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::sdk::{self, SdkFacts};
+use crate::{apps, auth, users};
+
+/// What the service is given.
+pub struct Parts {
+    pub account: Link,
+    pub metrics: Registry,
+    /// What opens the door: the content of the token file, which the node writes for the operator only. Empty: nothing does.
+    pub token: String,
+    pub sdk: SdkFacts,
+}
+
+/// The admin API.
+pub struct Service {
+    options: Options,
+    door: Door,
+}
+
+/// Everything that the routes work with.
+#[derive(Clone)]
+pub(crate) struct Door {
+    account: Link,
+    pub metrics: Metrics,
+    pub token: String,
+    pub sdk: SdkFacts,
+    pub hosts: Vec<String>,
+    pub body_bytes_max: usize,
+}
+
+impl Door {
+    /// The account service.
+    pub fn accounts(&self) -> AccountsClient<Link> {
+        AccountsClient::new(self.account.clone())
+    }
+}
+
+/// Why the admin API cannot run, or ended.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot serve the admin API: {0}")]
+pub struct Error(#[from] std::io::Error);
+
+/// A head that is not there by then closes the connection: no token, no waiting.
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Requests under way at the stop get this long.
+const STOP_SECONDS: u64 = 2;
+const ABOUT: &str =
+    "Natter: this port is the operator's admin API, under /admin/v1. It takes the token from the data directory.\n";
+
+impl Service {
+    /// A service on these parts. Nothing is started.
+    pub fn new(options: Options, parts: Parts) -> Service {
+        let door = Door {
+            account: parts.account,
+            metrics: Metrics::new(&parts.metrics),
+            token: parts.token.trim().to_owned(),
+            sdk: parts.sdk,
+            hosts: options.hosts.clone(),
+            body_bytes_max: options.body_bytes_max,
+        };
+        Service { options, door }
+    }
+
+    /// Serves until `stop`, then lets running requests end.
+    pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), Error> {
+        let server = self.server(listener)?;
+        let handle = server.handle();
+        let running = std::pin::pin!(server);
+        let stopping = std::pin::pin!(async {
+            stop.await;
+            handle.stop(true).await;
+        });
+        // The server ends by itself only with an error; it has to be polled while it stops.
+        let (outcome, ()) = tokio::join!(running, stopping);
+        Ok(outcome?)
+    }
+
+    fn server(self, listener: TcpListener) -> Result<Server, Error> {
+        let (options, door) = (self.options, web::Data::new(self.door));
+        let bytes_max = options.body_bytes_max;
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(door.clone())
+                .app_data(web::PayloadConfig::new(bytes_max))
+                .configure(routes)
+                .wrap(from_fn(auth::guard))
+        });
+        let server = server
+            .workers(1)
+            .max_connections(options.connections_max)
+            .client_request_timeout(HEAD_DEADLINE)
+            .keep_alive(KEEP_ALIVE)
+            .shutdown_timeout(STOP_SECONDS)
+            .disable_signals()
+            .listen(listener)?;
+        Ok(server.run())
+    }
+}
+
+fn routes(config: &mut web::ServiceConfig) {
+    let route = |path: &str| web::resource(path.to_owned()).default_service(web::to(other_method));
+    config
+        .service(route("/").route(web::get().to(about)).route(web::head().to(about)))
+        .service(route("/admin/v1/apps").route(web::get().to(apps::list)).route(web::post().to(apps::create)))
+        .service(route("/admin/v1/apps/{app}").route(web::get().to(apps::get)))
+        .service(route("/admin/v1/apps/{app}/users").route(web::post().to(users::create)))
+        .service(route("/admin/v1/apps/{app}/users/{user}").route(web::get().to(users::get)))
+        .service(route("/admin/v1/apps/{app}/sdk-config").route(web::get().to(sdk::config)))
+        .default_service(web::to(no_route));
+}
+
+async fn about() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(ABOUT)
+}
+
+async fn other_method() -> Result<HttpResponse, Refusal> {
+    Err(Refusal::method())
+}
+
+async fn no_route() -> Result<HttpResponse, Refusal> {
+    Err(Refusal::not_found("route"))
+}
+
+/// An instant as people read it: `2026-02-03T10:11:12Z`.
+pub(crate) fn iso(ms: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

@@ -1,0 +1,58 @@
+//! Routes about the users of an app.
+
+use actix_web::{HttpResponse, web};
+use natter_proto::UserId;
+use natter_proto::account::v1::{GetUsersRequest, SignUpRequest, User};
+use serde_json::{Value, json};
+
+use crate::apps;
+use crate::body::{Fields, Raw};
+use crate::error::Refusal;
+use crate::service::{Door, iso};
+
+/// `POST /admin/v1/apps/{app}/users`: a user, with a chosen id if the body has one.
+pub async fn create(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
+    let app = apps::parse(&path)?;
+    let mut fields = Fields::read(raw, door.body_bytes_max)?;
+    let user = User {
+        login: fields.text("login")?,
+        email: fields.text("email")?,
+        full_name: fields.text("full_name")?,
+        ..User::default()
+    };
+    let request = SignUpRequest {
+        app: app.0,
+        user: Some(user),
+        password: fields.text("password")?.unwrap_or_default(),
+        id: fields.number("id")?.unwrap_or_default(),
+        auth_key: String::new(),
+    };
+    fields.end()?;
+    let user = door.accounts().sign_up(request).await?.into_inner();
+    Ok(HttpResponse::Created().json(json!({ "user": shown(&user) })))
+}
+
+/// `GET /admin/v1/apps/{app}/users/{user}`.
+pub async fn get(door: web::Data<Door>, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
+    let (app, id) = path.into_inner();
+    let app = apps::parse(&app)?;
+    let id: UserId = id.parse().map_err(|_| Refusal::not_found("user"))?;
+    let request = GetUsersRequest { app: app.0, ids: vec![id.0] };
+    let users = door.accounts().get_users(request).await?.into_inner().users;
+    let user = users.first().ok_or_else(|| Refusal::not_found("user"))?;
+    Ok(HttpResponse::Ok().json(json!({ "user": shown(user) })))
+}
+
+fn shown(user: &User) -> Value {
+    json!({
+        "id": user.id,
+        "login": user.login,
+        "email": user.email,
+        "full_name": user.full_name,
+        "phone": user.phone,
+        "is_guest": user.guest,
+        "created_at": iso(user.created_at),
+        "updated_at": iso(user.updated_at),
+        "last_request_at": (user.last_request_at != 0).then(|| iso(user.last_request_at)),
+    })
+}

@@ -1,0 +1,217 @@
+//! One live dialog: the shell around [`Dialog`] that waits for its mail, its store and its log. Four beats: decide (pure),
+//! store, apply (pure), tell; all posts that wait go through them together. The rules are in `dialog.rs`.
+//!
+//! It keeps nothing that cannot be rebuilt: where only the store knows what happened, it stops, and the next mail makes
+//! another one from the store.
+
+mod changes;
+mod load;
+mod mail;
+mod marks;
+mod posts;
+
+use std::sync::Arc;
+
+use natter_actor::{Actor, Mailbox, Stop, WeakMailbox};
+
+use crate::dialog::marks::Mark;
+use crate::dialog::rights::Action;
+use crate::dialog::{Dialog, Key, Post};
+use crate::error::{Trouble, busy, no_dialog};
+use crate::frames;
+use crate::shared::Shared;
+pub use mail::{Answer, Create, Delete, DialogMessage, Edit, Posted, Remove, Removed, Signal};
+
+/// The actor of one dialog.
+pub(crate) struct DialogActor {
+    key: Key,
+    own: Own,
+    shared: Arc<Shared>,
+    state: State,
+}
+
+/// The actor's own mailbox, closed before anybody hears that the dialog must be loaded again: whoever asks once more reaches
+/// the next actor.
+struct Own(WeakMailbox<DialogMessage>);
+
+/// What the actor knows of its dialog.
+enum State {
+    /// Nothing yet.
+    Cold,
+    /// Nobody has made it.
+    Absent,
+    Live(Box<Dialog>),
+}
+
+/// The mail of one batch in the order it is carried out.
+#[derive(Default)]
+struct Sorted {
+    posts: Vec<(Box<Post>, Answer<Posted>)>,
+    marks: Vec<(Mark, Answer<u32>)>,
+    rest: Vec<DialogMessage>,
+}
+
+impl Actor for DialogActor {
+    type Message = DialogMessage;
+    const BATCH: usize = 256;
+
+    async fn handle(&mut self, mail: Vec<DialogMessage>) -> Result<(), Stop> {
+        if let Err(failure) = self.load().await {
+            tracing::warn!(app = %self.key.app, dialog = ?self.key.dialog, %failure, "cannot load dialog");
+            self.own.close();
+            mail.into_iter().for_each(|message| message.refuse(busy(self.key)));
+            return Err(Stop);
+        }
+        let outcome = self.carry_out(mail).await;
+        if outcome.is_err() {
+            self.shared.meters.reloads.inc();
+        }
+        outcome
+    }
+}
+
+impl DialogActor {
+    pub fn new(key: Key, own: &Mailbox<DialogMessage>, shared: Arc<Shared>) -> DialogActor {
+        DialogActor { key, own: Own(own.downgrade()), shared, state: State::Cold }
+    }
+
+    /// None of the mail was answered before, so all of it is concurrent and any order is right, as long as each sender's
+    /// posts keep theirs and a signal is told before the message that came after it.
+    async fn carry_out(&mut self, mail: Vec<DialogMessage>) -> Result<(), Stop> {
+        let Sorted { posts, marks, rest } = self.sort(mail).await?;
+        let mut outcome = self.post_and_mark(posts, marks).await;
+        for message in rest {
+            match outcome {
+                Ok(()) => outcome = self.change(message).await,
+                Err(Stop) => message.refuse(busy(self.key)),
+            }
+        }
+        outcome
+    }
+
+    /// Makes the dialog for the first who may, and puts posts and marks together.
+    async fn sort(&mut self, mail: Vec<DialogMessage>) -> Result<Sorted, Stop> {
+        let mut sorted = Sorted::default();
+        let mut mail = mail.into_iter();
+        while let Some(message) = mail.next() {
+            match self.make_for(&message).await {
+                Ok(()) => self.put(message, &mut sorted).await,
+                Err(Trouble { failure, reload }) => {
+                    if reload {
+                        self.own.close();
+                    }
+                    message.refuse(failure);
+                    if reload {
+                        sorted.into_mail().chain(mail).for_each(|message| message.refuse(busy(self.key)));
+                        return Err(Stop);
+                    }
+                }
+            }
+        }
+        Ok(sorted)
+    }
+
+    async fn put(&self, message: DialogMessage, sorted: &mut Sorted) {
+        match message {
+            DialogMessage::Post(post, answer) => sorted.posts.push((post, answer)),
+            DialogMessage::Mark(mark, answer) => sorted.marks.push((mark, answer)),
+            DialogMessage::Signal(signal, answer) if sorted.posts.is_empty() => self.signal(signal, answer).await,
+            other => sorted.rest.push(other),
+        }
+    }
+
+    async fn post_and_mark(
+        &mut self,
+        posts: Vec<(Box<Post>, Answer<Posted>)>,
+        marks: Vec<(Mark, Answer<u32>)>,
+    ) -> Result<(), Stop> {
+        let State::Live(dialog) = &mut self.state else {
+            posts.into_iter().for_each(|(_, answer)| answer.send(Err(no_dialog(self.key))));
+            // A marker for a message that nobody knows is no mistake (contract xmpp 3.4).
+            marks.into_iter().for_each(|(_, answer)| answer.send(Ok(0)));
+            return Ok(());
+        };
+        posts::carry_out(&self.shared, &self.own, dialog, posts, marks).await
+    }
+
+    async fn change(&mut self, message: DialogMessage) -> Result<(), Stop> {
+        let (shared, own, State::Live(dialog)) = (&self.shared, &self.own, &mut self.state) else {
+            return self.change_nothing(message).await;
+        };
+        match message {
+            DialogMessage::Create(create, answer) => own.conclude(answer, changes::create(shared, dialog, &create).await),
+            DialogMessage::Delete(delete, answer) => own.conclude(answer, changes::delete(shared, dialog, &delete).await),
+            DialogMessage::Edit(edit, answer) => own.conclude(answer, changes::edit(shared, dialog, edit).await),
+            DialogMessage::Remove(remove, answer) => own.conclude(answer, changes::remove(shared, dialog, remove).await),
+            DialogMessage::Signal(signal, answer) => {
+                self.signal(signal, answer).await;
+                Ok(())
+            }
+            DialogMessage::Post(..) | DialogMessage::Mark(..) => unreachable!("posts and marks were sorted out"),
+        }
+    }
+
+    /// Answers what is asked of a dialog that nobody has made.
+    async fn change_nothing(&self, message: DialogMessage) -> Result<(), Stop> {
+        match message {
+            DialogMessage::Signal(signal, answer) => self.signal(signal, answer).await,
+            DialogMessage::Remove(remove, answer) => {
+                let not_found = remove.rows.into_iter().map(|found| found.asked).collect();
+                answer.send(Ok(Removed { not_found, ..Removed::default() }));
+            }
+            other => other.refuse(no_dialog(self.key)),
+        }
+        Ok(())
+    }
+
+    /// Told to the other one, never stored; a refusal is silent (contract xmpp 3.5).
+    async fn signal(&self, signal: Signal, answer: Answer<()>) {
+        let to = match (&self.state, signal.recipient) {
+            (State::Live(dialog), _) => {
+                let member = dialog.may(signal.user, Action::Read).is_ok();
+                member.then(|| dialog.members.other_than(signal.user)).flatten()
+            }
+            // Typing comes before the first message.
+            (_, Some(recipient)) => {
+                let pair = self.shared.pairs.check(self.key, signal.user, recipient).await;
+                pair.is_ok().then_some(recipient)
+            }
+            (_, None) => None,
+        };
+        if let Some(to) = to {
+            self.shared.tell(&frames::typing(self.key, to, signal.origin, signal.typing));
+        }
+        answer.send(Ok(()));
+    }
+}
+
+impl Sorted {
+    fn into_mail(self) -> impl Iterator<Item = DialogMessage> {
+        let posts = self.posts.into_iter().map(|(post, answer)| DialogMessage::Post(post, answer));
+        let marks = self.marks.into_iter().map(|(mark, answer)| DialogMessage::Mark(mark, answer));
+        posts.chain(marks).chain(self.rest)
+    }
+}
+
+impl Own {
+    /// Mail that comes from here on goes to the next actor. What waits is not carried out, and its askers hear so.
+    fn close(&self) {
+        if let Some(own) = self.0.upgrade() {
+            own.close();
+        }
+    }
+
+    /// Answers, and ends the actor if only the store knows what happened.
+    fn conclude<T>(&self, answer: Answer<T>, outcome: Result<T, Trouble>) -> Result<(), Stop> {
+        match outcome {
+            Ok(value) => answer.send(Ok(value)),
+            Err(Trouble { failure, reload: false }) => answer.send(Err(failure)),
+            Err(Trouble { failure, reload: true }) => {
+                self.close();
+                answer.send(Err(failure));
+                return Err(Stop);
+            }
+        }
+        Ok(())
+    }
+}

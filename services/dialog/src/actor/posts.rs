@@ -1,0 +1,315 @@
+//! The four beats of posts, in the order of `carry_out`: decide, store, apply, tell; the acks last. Marks of the same mail are
+//! stored beside the rows, so that both share one wait for the disk.
+
+use std::collections::BTreeMap;
+use std::mem;
+
+use futures::join;
+use natter_actor::Stop;
+use natter_proto::event::v1::Message;
+use natter_proto::history::v1::{AppendRequest, KeepRequest};
+use natter_proto::presence::v1::ReachableRequest;
+use natter_proto::Failure;
+
+use super::{Answer, Own, Posted, marks};
+use crate::dialog::duplicates::Known;
+use crate::dialog::marks::Mark;
+use crate::dialog::post::{Batch, Decision, Source};
+use crate::dialog::{Dialog, Post};
+use crate::error::{Trouble, busy, of_post};
+use crate::frames;
+use crate::metrics::Outcome;
+use crate::shared::Shared;
+
+type Posting = (Box<Post>, Answer<Posted>);
+type Marking = (Mark, Answer<u32>);
+
+/// Bytes of rows that go into one append: an append must fit a gRPC message (4 MiB) with room to spare.
+const APPEND_BYTES_MAX: usize = 3 << 20;
+
+/// A post on its way through the beats.
+struct Step {
+    decision: Result<Decision, Failure>,
+    deliver: bool,
+    source: Source,
+}
+
+/// What was found of repeated messages that this actor has not told, by the place of the post: rows, or why not.
+type Again = BTreeMap<usize, Result<Option<Message>, Failure>>;
+/// Why a message outside the log was not kept, by the place of the post.
+type NotKept = BTreeMap<usize, Failure>;
+
+/// Carries out all posts that wait, as one append unless their bytes are too many, and the marks beside the first.
+///
+/// # Errors
+/// Somebody else wrote, or the outcome of an append is unknown: every post was answered, and the dialog must be loaded again.
+pub(super) async fn carry_out(
+    shared: &Shared,
+    own: &Own,
+    dialog: &mut Dialog,
+    posts: Vec<Posting>,
+    marks: Vec<Marking>,
+) -> Result<(), Stop> {
+    let mut marks = Some(marks);
+    let mut outcome = Ok(());
+    for posts in cut(posts) {
+        match outcome {
+            Ok(()) => {
+                outcome = carry_out_together(shared, own, dialog, posts, marks.take().unwrap_or_default()).await;
+            }
+            Err(Stop) => refuse(shared, posts, &busy(dialog.key)),
+        }
+    }
+    if let Some(marks) = marks {
+        marks::carry_out(shared, dialog, marks).await;
+    }
+    outcome
+}
+
+async fn carry_out_together(
+    shared: &Shared,
+    own: &Own,
+    dialog: &mut Dialog,
+    posts: Vec<Posting>,
+    marks: Vec<Marking>,
+) -> Result<(), Stop> {
+    shared.meters.batch.observe(posts.len() as f64);
+    let forgotten = dialog.forgotten(posts.iter().map(|(post, _)| &**post));
+    let older = match shared.known_rows(dialog.key, forgotten).await {
+        Ok(older) => older,
+        Err(failure) => {
+            refuse(shared, posts, &failure);
+            marks::carry_out(shared, dialog, marks).await;
+            return Ok(());
+        }
+    };
+
+    // Decide.
+    let (steps, answers, batch) = decide(shared, dialog, &older, posts);
+
+    // Store.
+    let (stored, not_kept, again, ()) = join!(
+        append(shared, dialog, &steps),
+        keep(shared, dialog, &steps),
+        find_untold(shared, dialog, &steps),
+        marks::carry_out(shared, dialog, marks),
+    );
+
+    // Apply.
+    if stored.is_ok() && !batch.is_empty() {
+        dialog.apply(batch);
+        shared.heads.moved(dialog.key, dialog.head(), dialog.stamp(), shared.clock.now_ms());
+    }
+
+    // Tell.
+    let results = tell(shared, dialog, steps, &stored, not_kept, again);
+
+    // Ack.
+    let reload = matches!(stored, Err(Trouble { reload: true, .. }));
+    if reload {
+        own.close();
+    }
+    answers.into_iter().zip(results).for_each(|(answer, result)| answer.send(result));
+    if reload { Err(Stop) } else { Ok(()) }
+}
+
+// === decide ===
+
+fn decide(
+    shared: &Shared,
+    dialog: &Dialog,
+    older: &[Known],
+    posts: Vec<Posting>,
+) -> (Vec<Step>, Vec<Answer<Posted>>, Batch) {
+    let mut draft = dialog.draft(&shared.limits, older, shared.clock.now_ms());
+    let (mut steps, mut answers) = (Vec::with_capacity(posts.len()), Vec::with_capacity(posts.len()));
+    for (mut post, answer) in posts {
+        let (sender, deliver, source) = (post.sender, post.deliver, mem::take(&mut post.source));
+        let decision = draft.decide(*post, || shared.fresh_id()).map_err(|error| of_post(dialog.key, sender, &error));
+        steps.push(Step { decision, deliver, source });
+        answers.push(answer);
+    }
+    (steps, answers, draft.finish())
+}
+
+// === store ===
+
+async fn append(shared: &Shared, dialog: &Dialog, steps: &[Step]) -> Result<(), Trouble> {
+    let rows = steps.iter().filter_map(|step| match &step.decision {
+        Ok(Decision::Row(message)) => Some(message.clone()),
+        _ => None,
+    });
+    let rows: Vec<Message> = rows.collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let request = AppendRequest {
+        app: dialog.key.app.0,
+        dialog: dialog.key.dialog.to_vec(),
+        first_seq: dialog.head() + 1,
+        rows,
+        quiet: Vec::new(),
+    };
+    match shared.history().append(request).await {
+        Ok(_) => Ok(()),
+        Err(status) => {
+            let trouble = Trouble::from(status);
+            let Trouble { failure, reload } = &trouble;
+            tracing::warn!(app = %dialog.key.app, dialog = ?dialog.key.dialog, %failure, reload, "append failed");
+            Err(trouble)
+        }
+    }
+}
+
+/// Messages outside the log for recipients without a session are kept until they come back (contract xmpp 3.9).
+async fn keep(shared: &Shared, dialog: &Dialog, steps: &[Step]) -> NotKept {
+    let unsaved = || {
+        let numbered = steps.iter().enumerate();
+        numbered.filter_map(|(n, step)| match &step.decision {
+            Ok(Decision::Unsaved(message, _)) => Some((n, message, &step.source)),
+            _ => None,
+        })
+    };
+    let mut recipients: Vec<u64> = unsaved().map(|(_, message, _)| message.recipient).collect();
+    recipients.sort_unstable();
+    recipients.dedup();
+    let reachable = reachable(shared, dialog, recipients).await;
+    let mut failed = NotKept::new();
+    for (n, message, source) in unsaved().filter(|(_, message, _)| !reachable.contains(&message.recipient)) {
+        let frame = frames::message(dialog, message.clone(), source.clone());
+        let (app, dialog) = (frame.app, frame.dialog.clone());
+        let request = KeepRequest { app, user: message.recipient, dialog, frame: Some(frame) };
+        if let Err(status) = shared.history().keep(request).await {
+            failed.insert(n, status.into());
+        }
+    }
+    failed
+}
+
+/// Which of these users have a session. Nobody, if presence does not answer: then everything is kept.
+async fn reachable(shared: &Shared, dialog: &Dialog, users: Vec<u64>) -> Vec<u64> {
+    if users.is_empty() {
+        return users;
+    }
+    let request = ReachableRequest { app: dialog.key.app.0, users };
+    match shared.presence.clone().reachable(request).await {
+        Ok(reply) => reply.into_inner().users,
+        Err(status) => {
+            tracing::warn!(app = %dialog.key.app, failure = %Failure::from(status), "cannot ask who is reachable");
+            Vec::new()
+        }
+    }
+}
+
+/// The owner before this one may have died between storing and telling. A row that comes again is told again, in its form
+/// of today: it may have been removed since.
+async fn find_untold(shared: &Shared, dialog: &Dialog, steps: &[Step]) -> Again {
+    let untold = steps.iter().enumerate().filter_map(|(n, step)| match &step.decision {
+        Ok(Decision::Repeat(_, known)) if step.deliver && !known.told => Some((n, known)),
+        _ => None,
+    });
+    let untold: Vec<_> = untold.collect();
+    let ids = untold.iter().map(|(_, known)| known.id).collect();
+    match shared.find(dialog.key.app, ids, &[dialog.key.dialog]).await {
+        Ok(found) => {
+            let row = |seq| found.iter().filter_map(|found| found.row.as_ref()).find(|row| row.seq == seq).cloned();
+            untold.iter().map(|(n, known)| (*n, Ok(row(known.seq)))).collect()
+        }
+        Err(failure) => untold.iter().map(|(n, _)| (*n, Err(failure.clone()))).collect(),
+    }
+}
+
+// === tell ===
+
+/// One frame for each message that may be told, in the order of the posts; what each sender will hear.
+fn tell(
+    shared: &Shared,
+    dialog: &mut Dialog,
+    steps: Vec<Step>,
+    stored: &Result<(), Trouble>,
+    mut not_kept: NotKept,
+    mut again: Again,
+) -> Vec<Result<Posted, Failure>> {
+    let mut results: Vec<Result<Posted, Failure>> = Vec::with_capacity(steps.len());
+    for (n, Step { decision, deliver, source }) in steps.into_iter().enumerate() {
+        let (result, outcome) = match decision {
+            Err(failure) => (Err(failure), Outcome::Refused),
+            Ok(Decision::Row(message)) => match stored {
+                Ok(()) => (Ok(tell_one(shared, dialog, message, deliver.then_some(source))), Outcome::Stored),
+                Err(Trouble { failure, .. }) => (Err(failure.clone()), failure.into()),
+            },
+            Ok(Decision::Unsaved(message, known)) => match not_kept.remove(&n) {
+                Some(failure) => (Err(failure.clone()), Outcome::from(&failure)),
+                None => {
+                    dialog.apply_unsaved(known);
+                    (Ok(tell_one(shared, dialog, message, deliver.then_some(source))), Outcome::Unsaved)
+                }
+            },
+            Ok(Decision::Repeat(message, known)) => {
+                let told = tell_again(shared, dialog, message, known.seq, source, again.remove(&n));
+                (told, Outcome::Repeated)
+            }
+            Ok(Decision::Same(first)) => {
+                (results[first].clone().map(|posted| Posted { duplicate: true, ..posted }), Outcome::Repeated)
+            }
+        };
+        shared.meters.posted(outcome);
+        results.push(result);
+    }
+    results
+}
+
+/// `source`: absent if nobody is to be told.
+fn tell_one(shared: &Shared, dialog: &Dialog, message: Message, source: Option<Source>) -> Posted {
+    let Some(source) = source else { return Posted { message, duplicate: false } };
+    let frame = frames::message(dialog, message, source);
+    shared.tell(&frame);
+    Posted { message: frames::into_message(frame), duplicate: false }
+}
+
+/// `row`: absent if the message was told before; `None` in it if history does not have it any more.
+fn tell_again(
+    shared: &Shared,
+    dialog: &mut Dialog,
+    message: Message,
+    seq: u64,
+    source: Source,
+    row: Option<Result<Option<Message>, Failure>>,
+) -> Result<Posted, Failure> {
+    let message = match row.transpose()?.flatten() {
+        Some(row) if row.removed => row,
+        Some(row) => tell_one(shared, dialog, row, Some(source)).message,
+        None => message,
+    };
+    dialog.apply_told(seq);
+    Ok(Posted { message, duplicate: true })
+}
+
+// === batches ===
+
+/// Batches in order, none of them over the bytes of an append unless it is one post.
+fn cut(posts: Vec<Posting>) -> Vec<Vec<Posting>> {
+    let mut batches: Vec<Vec<Posting>> = Vec::new();
+    let mut bytes = 0;
+    for posting in posts {
+        let more = posting.0.bytes();
+        match batches.last_mut() {
+            Some(batch) if bytes + more <= APPEND_BYTES_MAX => {
+                bytes += more;
+                batch.push(posting);
+            }
+            _ => {
+                bytes = more;
+                batches.push(vec![posting]);
+            }
+        }
+    }
+    batches
+}
+
+fn refuse(shared: &Shared, posts: Vec<Posting>, failure: &Failure) {
+    for (_, answer) in posts {
+        shared.meters.posted(Outcome::from(failure));
+        answer.send(Err(failure.clone()));
+    }
+}

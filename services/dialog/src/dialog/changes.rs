@@ -1,0 +1,69 @@
+//! Edits and removals of rows: whose, and what is left of them.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use natter_proto::UserId;
+use natter_proto::event::v1::Message;
+
+use super::rights::Action;
+use super::{Dialog, Limits};
+
+/// Why a row is not changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChangeError {
+    /// Not a member, or somebody else's message.
+    Forbidden,
+    /// Removed, or hidden from the user.
+    NotFound,
+    BodyTooLarge { bytes: usize, max: usize },
+}
+
+/// What becomes of a row that its reader wants to be rid of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Removal {
+    /// Hidden from the user only.
+    Hide,
+    /// Removed for all.
+    ForAll,
+}
+
+impl Dialog {
+    /// The row with another body. Only its sender may write it. The content hash stays: it is of what was sent, and the
+    /// message sent again is still the same.
+    pub fn edited(
+        &self,
+        user: UserId,
+        row: Message,
+        body: String,
+        limits: &Limits,
+        now_ms: i64,
+    ) -> Result<Message, ChangeError> {
+        self.sees(user, &row)?;
+        if row.sender != user.0 {
+            return Err(ChangeError::Forbidden);
+        }
+        let (bytes, max) = (body.len(), limits.body_bytes_max);
+        if bytes > max {
+            return Err(ChangeError::BodyTooLarge { bytes, max });
+        }
+        Ok(Message { body: Some(body), updated_at: now_ms.max(row.updated_at), ..row })
+    }
+
+    /// How a row goes (contract rest 5.5): without `force` for the user only, with it for all, if it is his own.
+    pub fn removal(&self, user: UserId, row: &Message, force: bool) -> Result<Removal, ChangeError> {
+        self.sees(user, row)?;
+        match force {
+            false => Ok(Removal::Hide),
+            true if row.sender == user.0 || self.may(user, Action::ChangeOthers).is_ok() => Ok(Removal::ForAll),
+            true => Err(ChangeError::Forbidden),
+        }
+    }
+
+    fn sees(&self, user: UserId, row: &Message) -> Result<(), ChangeError> {
+        let member = self.may(user, Action::Read).map_err(|_| ChangeError::Forbidden)?;
+        match row.removed || !member.sees(row.seq) {
+            true => Err(ChangeError::NotFound),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What can go wrong, and with which code it crosses a link.
+
+use natter_proto::{Code, Failure, UserId};
+
+use crate::dialog::Key;
+use crate::dialog::post::PostError;
+
+/// The user is not a member, or his role does not allow it.
+pub fn forbidden(key: Key, user: UserId) -> Failure {
+    Failure::new(Code::Forbidden, format!("user {user} may not do this in dialog {}", key.dialog))
+}
+
+/// Nobody made the dialog.
+pub fn no_dialog(key: Key) -> Failure {
+    Failure::new(Code::NotFound, format!("dialog {} does not exist", key.dialog))
+}
+
+/// A kind of dialog that is not supported.
+pub fn other_kind(kind: i32) -> Failure {
+    Failure::of_field(Code::Invalid, "type", format!("{kind} is not supported: only private dialogs (3) are"))
+}
+
+/// Nothing was done; it may be sent again.
+pub fn busy(key: Key) -> Failure {
+    Failure::new(Code::Busy, format!("dialog {} is loading again", key.dialog))
+}
+
+/// A refused post as its sender hears it.
+pub fn of_post(key: Key, sender: UserId, error: &PostError) -> Failure {
+    match error {
+        PostError::NotMember => forbidden(key, sender),
+        PostError::OtherRecipient => {
+            Failure::new(Code::Invalid, format!("the recipient is not in dialog {}", key.dialog))
+        }
+        PostError::BodyTooLarge { bytes, max } => {
+            Failure::of_field(Code::TooLarge, "message", format!("has {bytes} bytes, at most {max} are taken"))
+        }
+        PostError::MessageTooLarge { bytes, max } => {
+            Failure::new(Code::TooLarge, format!("the message has {bytes} bytes, at most {max} are taken"))
+        }
+        PostError::Nothing => Failure::new(Code::Invalid, "a message must be stored or delivered"),
+    }
+}
+
+/// A failed beat: what its askers hear, and whether the actor still knows its own state.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    pub failure: Failure,
+    /// The outcome is unknown, or somebody else wrote: only the store knows, so the actor is made again from it.
+    pub reload: bool,
+}
+
+/// A refusal, after which the actor knows what it knew before.
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Trouble {
+        Trouble { failure, reload: false }
+    }
+}
+
+/// The failure of a write.
+impl From<natter_rpc::Status> for Trouble {
+    fn from(status: natter_rpc::Status) -> Trouble {
+        Trouble::of_write(status.into())
+    }
+}
+
+/// The failure of a write.
+impl From<natter_db::Error> for Trouble {
+    fn from(error: natter_db::Error) -> Trouble {
+        Trouble::of_write(error.into())
+    }
+}
+
+impl Trouble {
+    fn of_write(failure: Failure) -> Trouble {
+        match failure.code {
+            // A broken answer says nothing about what was written.
+            Code::Unknown | Code::Internal => {
+                Trouble { failure: Failure { code: Code::Unknown, ..failure }, reload: true }
+            }
+            // Another writer was there first, so nothing of ours was written.
+            Code::Conflict => Trouble { failure: Failure { code: Code::Busy, ..failure }, reload: true },
+            _ => Trouble { failure, reload: false },
+        }
+    }
+
+    /// The failure of a write that is idempotent and that the actor's state does not rest on: the asker may repeat it, and
+    /// the actor goes on.
+    pub fn of_repeatable(status: natter_rpc::Status) -> Trouble {
+        Trouble { reload: false, ..Trouble::from(status) }
+    }
+}

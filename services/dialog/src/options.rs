@@ -1,0 +1,84 @@
+//! Settings of the dialog service. The doc comments become the config reference.
+
+use std::time::Duration;
+
+use natter_actor::RegistryOptions;
+use serde::{Deserialize, Serialize};
+
+use crate::dialog::Limits;
+
+/// Settings of `[dialog]`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Requests that may wait in front of one dialog. One more is refused as busy.
+    pub mailbox: usize,
+    /// Seconds without a request after which a dialog leaves memory.
+    pub idle_s: u64,
+    /// Dialogs in memory at most. One more is refused as busy.
+    pub actors_max: usize,
+    /// Milliseconds that a caller waits for a dialog's answer. Over it the outcome is unknown. Longer than the deadline of a
+    /// link, so that a dialog that waits for history is the one to say what became of a message.
+    pub answer_ms: u64,
+    /// Bytes of a message's body.
+    pub body_bytes_max: usize,
+    /// Bytes of a stored message with everything it carries.
+    pub stored_bytes_max: usize,
+    /// Bytes of a message that is told and not stored.
+    pub unsaved_bytes_max: usize,
+    /// Newest messages of a dialog whose ids are kept in memory to find repeated ones. Older ids are asked from history.
+    pub tail_ids: usize,
+    /// Newest messages outside history whose ids are kept in memory while the dialog is.
+    pub unsaved_ids: usize,
+    /// Dialogs of one user.
+    pub dialogs_of_user_max: usize,
+    /// Seconds for which the newest number of a dialog that moved is published, once a second.
+    pub heads_active_s: u64,
+    /// Dialogs whose newest number is published at most.
+    pub heads_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            mailbox: 1024,
+            idle_s: 60,
+            actors_max: 100_000,
+            answer_ms: 3000,
+            body_bytes_max: 60 * 1024,
+            stored_bytes_max: 64 * 1024,
+            unsaved_bytes_max: 256 * 1024,
+            tail_ids: 1000,
+            unsaved_ids: 1000,
+            dialogs_of_user_max: 5000,
+            heads_active_s: 30,
+            heads_max: 200_000,
+        }
+    }
+}
+
+impl Options {
+    /// The sizes that the rules hold.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            body_bytes_max: self.body_bytes_max,
+            stored_bytes_max: self.stored_bytes_max,
+            unsaved_bytes_max: self.unsaved_bytes_max,
+            tail_ids: self.tail_ids,
+            unsaved_ids: self.unsaved_ids,
+        }
+    }
+
+    /// How long a caller waits for a dialog's answer.
+    pub fn answer(&self) -> Duration {
+        Duration::from_millis(self.answer_ms)
+    }
+
+    pub(crate) fn registry(&self) -> RegistryOptions {
+        RegistryOptions {
+            capacity: self.mailbox,
+            idle: Duration::from_secs(self.idle_s),
+            actors_max: self.actors_max,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The gRPC door: decode, find the dialog's actor, ask, encode. No decisions. A handler can be dropped half way, so what
+//! changes something is done by an actor.
+
+mod decode;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use natter_actor::{AskError, Registry};
+use natter_proto::dialog::v1 as wire;
+use natter_proto::dialog::v1::dialogs_server::Dialogs;
+use natter_proto::history::v1::Found;
+use natter_proto::{AppId, DialogId, Failure, MessageId, UserId};
+use natter_rpc::{Reply, Request, Response, async_trait};
+use tracing::Instrument;
+
+use crate::actor::{Answer, DialogActor, DialogMessage, Posted, Remove, Removed};
+use crate::dialog::Key;
+use crate::dialog::marks::{Mark, Marked};
+use crate::list;
+use crate::shared::Shared;
+
+/// The door of the dialog service.
+pub struct Rpc {
+    shared: Arc<Shared>,
+    dialogs: Registry<Key, DialogActor>,
+}
+
+impl Rpc {
+    pub(crate) fn new(shared: Arc<Shared>, dialogs: Registry<Key, DialogActor>) -> Rpc {
+        Rpc { shared, dialogs }
+    }
+
+    async fn ask<T>(&self, key: Key, make: impl FnOnce(Answer<T>) -> DialogMessage) -> Result<T, Failure> {
+        let answer = self.dialogs.ask(&key, self.shared.options.answer(), make).await;
+        answer.map_err(|error: AskError| Failure { text: format!("dialog {}: {error}", key.dialog), ..error.into() })?
+    }
+
+    /// The dialog that is named by its id, or by the pair it is of.
+    async fn key(&self, app: AppId, id: &[u8], pair: (UserId, Option<UserId>)) -> Result<Key, Failure> {
+        let dialog = match (id, pair) {
+            ([], (user, Some(other))) => self.shared.pairs.id_of(app, user, other).await?,
+            _ => decode::dialog(id)?,
+        };
+        Ok(Key { app, dialog })
+    }
+
+    async fn post(&self, request: wire::PostRequest) -> Result<wire::PostReply, Failure> {
+        let (app, dialog, post) = decode::post(request)?;
+        let key = self.key(app, &dialog, (post.sender, post.recipient)).await?;
+        let posted = self.ask(key, |answer| DialogMessage::Post(Box::new(post), answer)).await?;
+        Ok(encode_posted(key.dialog, posted))
+    }
+
+    async fn mark(&self, request: wire::MarkRequest) -> Result<u32, Failure> {
+        let (app, dialog, mark) = decode::mark(request)?;
+        if dialog.is_empty() && mark.author.is_none() {
+            return self.mark_anywhere(app, mark).await;
+        }
+        let key = self.key(app, &dialog, (mark.user, mark.author)).await?;
+        self.ask(key, |answer| DialogMessage::Mark(mark, answer)).await
+    }
+
+    /// Marks messages by id wherever the user has them.
+    async fn mark_anywhere(&self, app: AppId, mark: Mark) -> Result<u32, Failure> {
+        let found = list::find(&self.shared, app, mark.user, mark.ids().to_vec()).await?;
+        let mut count = 0;
+        for (dialog, found) in by_dialog(found)? {
+            let ids = found.iter().filter_map(|found| MessageId::try_from(found.asked.as_slice()).ok()).collect();
+            let mark = Mark { rows: Marked::Ids(ids), ..mark.clone() };
+            count += self.ask(Key { app, dialog }, |answer| DialogMessage::Mark(mark, answer)).await?;
+        }
+        Ok(count)
+    }
+
+    async fn signal(&self, request: wire::SignalRequest) -> Result<(), Failure> {
+        let (app, dialog, signal) = decode::signal(request)?;
+        let key = self.key(app, &dialog, (signal.user, signal.recipient)).await?;
+        self.ask(key, |answer| DialogMessage::Signal(signal, answer)).await
+    }
+
+    async fn create(&self, request: wire::CreateRequest) -> Result<wire::Dialog, Failure> {
+        let (app, dialog, create) = decode::create(request)?;
+        let key = self.key(app, &dialog, (create.owner, Some(create.other))).await?;
+        self.ask(key, |answer| DialogMessage::Create(create, answer)).await
+    }
+
+    async fn update(&self, request: wire::UpdateMessageRequest) -> Result<(), Failure> {
+        let (app, dialog, edit) = decode::edit(request)?;
+        let dialog = match dialog.as_slice() {
+            [] => self.dialog_of_message(app, edit.user, edit.id).await?,
+            id => decode::dialog(id)?,
+        };
+        self.ask(Key { app, dialog }, |answer| DialogMessage::Edit(edit, answer)).await
+    }
+
+    async fn dialog_of_message(&self, app: AppId, user: UserId, id: MessageId) -> Result<DialogId, Failure> {
+        let found = list::find(&self.shared, app, user, vec![id]).await?;
+        let found = found.first().ok_or_else(|| decode::no_message(id))?;
+        decode::dialog(&found.dialog)
+    }
+
+    /// Each dialog removes its own; a caller who leaves half way finds the rest undone and may ask again.
+    async fn remove(&self, request: wire::RemoveMessagesRequest) -> Result<Removed, Failure> {
+        let app = decode::app(request.app)?;
+        let (user, force) = (decode::user(request.user)?, request.force);
+        // Malformed ids are no error, they are not found (contract rest 4.7).
+        let ids = request.ids.iter().filter_map(|id| MessageId::try_from(id.as_slice()).ok()).collect();
+        let found = list::find(&self.shared, app, user, ids).await?;
+        let mut all = Removed::default();
+        let missing = request.ids.iter().filter(|id| !found.iter().any(|found| found.asked == **id));
+        all.not_found.extend(missing.cloned());
+        for (dialog, rows) in by_dialog(found)? {
+            let remove = Remove { user, rows, force };
+            let removed = self.ask(Key { app, dialog }, |answer| DialogMessage::Remove(remove, answer)).await?;
+            all.removed.extend(removed.removed);
+            all.not_found.extend(removed.not_found);
+            all.forbidden.extend(removed.forbidden);
+        }
+        Ok(all)
+    }
+}
+
+#[async_trait]
+impl Dialogs for Rpc {
+    async fn post(&self, request: Request<wire::PostRequest>) -> Reply<wire::PostReply> {
+        let request = request.into_inner();
+        let span = tracing::info_span!("dialog.post", app = request.app);
+        natter_telemetry::follow(&span, &request.traceparent);
+        Ok(Response::new(self.post(request).instrument(span).await?))
+    }
+
+    async fn mark(&self, request: Request<wire::MarkRequest>) -> Reply<wire::MarkReply> {
+        let found = self.mark(request.into_inner()).await?;
+        Ok(Response::new(wire::MarkReply { found }))
+    }
+
+    async fn signal(&self, request: Request<wire::SignalRequest>) -> Reply<wire::SignalReply> {
+        self.signal(request.into_inner()).await?;
+        Ok(Response::new(wire::SignalReply {}))
+    }
+
+    async fn create(&self, request: Request<wire::CreateRequest>) -> Reply<wire::Dialog> {
+        Ok(Response::new(self.create(request.into_inner()).await?))
+    }
+
+    async fn get(&self, request: Request<wire::GetRequest>) -> Reply<wire::Dialog> {
+        let wire::GetRequest { app, dialog, user } = request.into_inner();
+        let key = Key { app: decode::app(app)?, dialog: decode::dialog(&dialog)? };
+        Ok(Response::new(list::get(&self.shared, key, decode::optional_user(user)?).await?))
+    }
+
+    async fn list(&self, request: Request<wire::ListRequest>) -> Reply<wire::ListReply> {
+        let wire::ListRequest { app, user, with_hidden } = request.into_inner();
+        let entries = list::list(&self.shared, decode::app(app)?, decode::user(user)?, with_hidden).await?;
+        Ok(Response::new(wire::ListReply { entries }))
+    }
+
+    async fn delete(&self, request: Request<wire::DeleteRequest>) -> Reply<wire::DeleteReply> {
+        let (key, delete) = decode::delete(request.into_inner())?;
+        self.ask(key, |answer| DialogMessage::Delete(delete, answer)).await?;
+        Ok(Response::new(wire::DeleteReply {}))
+    }
+
+    async fn update(&self, request: Request<wire::UpdateMessageRequest>) -> Reply<wire::UpdateMessageReply> {
+        self.update(request.into_inner()).await?;
+        Ok(Response::new(wire::UpdateMessageReply {}))
+    }
+
+    async fn remove(&self, request: Request<wire::RemoveMessagesRequest>) -> Reply<wire::RemoveMessagesReply> {
+        let Removed { removed, not_found, forbidden } = self.remove(request.into_inner()).await?;
+        Ok(Response::new(wire::RemoveMessagesReply { removed, not_found, forbidden }))
+    }
+
+    async fn unread(&self, request: Request<wire::UnreadCountsRequest>) -> Reply<wire::UnreadCountsReply> {
+        let wire::UnreadCountsRequest { app, user, dialogs } = request.into_inner();
+        let (app, user) = (decode::app(app)?, decode::user(user)?);
+        Ok(Response::new(list::unread_counts(&self.shared, app, user, dialogs).await?))
+    }
+}
+
+fn encode_posted(dialog: DialogId, posted: Posted) -> wire::PostReply {
+    let Posted { message, duplicate } = posted;
+    wire::PostReply {
+        dialog: dialog.to_vec(),
+        id: message.id.clone(),
+        seq: message.seq,
+        date_sent: message.date_sent,
+        duplicate,
+        message: Some(message),
+    }
+}
+
+/// Found rows by dialog. Of two rows for one id in a dialog the one that has it as its own comes first and is taken.
+fn by_dialog(found: Vec<Found>) -> Result<BTreeMap<DialogId, Vec<Found>>, Failure> {
+    let own = |found: &Found| found.row.as_ref().is_some_and(|row| row.id == found.asked);
+    let mut dialogs = BTreeMap::<DialogId, Vec<Found>>::new();
+    for one in found {
+        let rows = dialogs.entry(decode::dialog(&one.dialog)?).or_default();
+        match rows.iter_mut().find(|other| other.asked == one.asked) {
+            Some(other) if own(&one) && !own(other) => *other = one,
+            Some(_) => {}
+            None => rows.push(one),
+        }
+    }
+    Ok(dialogs)
+}

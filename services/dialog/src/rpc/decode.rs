@@ -1,0 +1,123 @@
+//! From proto to the typed, bounded values that the actors take. What is malformed is `Invalid` here and never seen inside.
+
+use natter_proto::dialog::v1 as wire;
+use natter_proto::event::v1::MarkKind;
+use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
+
+use crate::actor::{Create, Delete, Edit, Signal};
+use crate::dialog::marks::{Mark, Marked};
+use crate::dialog::post::Source;
+use crate::dialog::{Key, Kind, Post};
+use crate::error::other_kind;
+
+pub fn app(id: u64) -> Result<AppId, Failure> {
+    number(id, "app").map(AppId)
+}
+
+pub fn user(id: u64) -> Result<UserId, Failure> {
+    number(id, "user").map(UserId)
+}
+
+/// 0 of proto is nobody.
+pub fn optional_user(id: u64) -> Result<Option<UserId>, Failure> {
+    match id {
+        0 => Ok(None),
+        id => user(id).map(Some),
+    }
+}
+
+pub fn dialog(id: &[u8]) -> Result<DialogId, Failure> {
+    id.try_into().map_err(|_| Failure::of_field(Code::Invalid, "chat_dialog_id", "is not an id of 12 bytes"))
+}
+
+/// App, id of the dialog (empty: of the pair), post.
+pub fn post(request: wire::PostRequest) -> Result<(AppId, Vec<u8>, Post), Failure> {
+    let app = app(request.app)?;
+    let message = request.message.ok_or_else(|| Failure::of_field(Code::Invalid, "message", "is missing"))?;
+    let id = match message.id.as_slice() {
+        [] => None,
+        id => Some(message_id(id)?),
+    };
+    let post = Post {
+        recipient: optional_user(request.recipient)?,
+        store: request.store,
+        deliver: request.deliver,
+        source: Source { origin: request.origin, traceparent: request.traceparent },
+        ..Post::new(user(message.sender)?, id, message)
+    };
+    Ok((app, request.dialog, post))
+}
+
+/// App, id of the dialog (empty: of the pair of user and author, or any), mark.
+pub fn mark(request: wire::MarkRequest) -> Result<(AppId, Vec<u8>, Mark), Failure> {
+    let kind = match MarkKind::try_from(request.kind) {
+        Ok(kind @ (MarkKind::Delivered | MarkKind::Read)) => kind,
+        _ => return Err(Failure::new(Code::Invalid, "a mark is either delivered or read")),
+    };
+    let rows = match (request.all, request.ranges.is_empty()) {
+        (true, _) => Marked::All,
+        (false, false) => Marked::Ranges(request.ranges),
+        (false, true) => Marked::Ids(request.ids.iter().map(|id| message_id(id)).collect::<Result<_, _>>()?),
+    };
+    let mark = Mark {
+        user: user(request.user)?,
+        author: optional_user(request.author)?,
+        kind,
+        rows,
+        relay: request.relay,
+        origin: request.origin,
+        stanza_id: request.stanza_id,
+    };
+    Ok((app(request.app)?, request.dialog, mark))
+}
+
+/// App, id of the dialog (empty: of the pair), signal.
+pub fn signal(request: wire::SignalRequest) -> Result<(AppId, Vec<u8>, Signal), Failure> {
+    let signal = Signal {
+        user: user(request.user)?,
+        recipient: optional_user(request.recipient)?,
+        origin: request.origin,
+        typing: request.typing.unwrap_or_default(),
+    };
+    Ok((app(request.app)?, request.dialog, signal))
+}
+
+/// App, id of the dialog (empty: of the pair), what to make. The owner may stand among the members (contract rest 4.3).
+pub fn create(request: wire::CreateRequest) -> Result<(AppId, Vec<u8>, Create), Failure> {
+    let Some(Kind::Private) = Kind::from_wire(request.kind) else { return Err(other_kind(request.kind)) };
+    let owner = user(request.owner)?;
+    let mut others: Vec<u64> = request.members.into_iter().filter(|member| *member != owner.0).collect();
+    others.sort_unstable();
+    others.dedup();
+    let [other] = others[..] else {
+        return Err(Failure::of_field(Code::Invalid, "occupants_ids", "of a private dialog is one opponent"));
+    };
+    Ok((app(request.app)?, request.id, Create { owner, other: user(other)? }))
+}
+
+pub fn delete(request: wire::DeleteRequest) -> Result<(Key, Delete), Failure> {
+    let key = Key { app: app(request.app)?, dialog: dialog(&request.dialog)? };
+    Ok((key, Delete { user: user(request.user)?, force: request.force }))
+}
+
+/// App, id of the dialog (empty: any of the user's), edit.
+pub fn edit(request: wire::UpdateMessageRequest) -> Result<(AppId, Vec<u8>, Edit), Failure> {
+    let edit = Edit { user: user(request.user)?, id: message_id(&request.id)?, body: request.body };
+    Ok((app(request.app)?, request.dialog, edit))
+}
+
+/// None of the user's dialogs has the message.
+pub fn no_message(id: MessageId) -> Failure {
+    Failure::new(Code::NotFound, format!("message {id} does not exist"))
+}
+
+fn message_id(id: &[u8]) -> Result<MessageId, Failure> {
+    id.try_into().map_err(|_| Failure::of_field(Code::Invalid, "_id", "is not an id of 12 bytes"))
+}
+
+fn number(id: u64, field: &str) -> Result<u64, Failure> {
+    match (1..1 << 53).contains(&id) {
+        true => Ok(id),
+        false => Err(Failure::of_field(Code::Invalid, field, "is not an id")),
+    }
+}

@@ -1,0 +1,72 @@
+//! What starts: the registry of live dialogs behind the gRPC door, and one task that publishes heads.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use natter_actor::{Chance, Clock, Executor, Registry};
+use natter_bus::Bus;
+use natter_db::Kv;
+use natter_proto::dialog::v1::dialogs_server::DialogsServer;
+use natter_proto::subject::Subject;
+use natter_rpc::Link;
+use natter_telemetry::Metrics;
+use tokio::time::timeout;
+
+use crate::actor::DialogActor;
+use crate::dialog::Key;
+use crate::options::Options;
+use crate::rpc::Rpc;
+use crate::shared::Shared;
+
+/// How often heads are published.
+const HEADS_EVERY: Duration = Duration::from_secs(1);
+/// Most bytes of a request: a message outside history with everything it carries.
+const REQUEST_BYTES_MAX: usize = 4 << 20;
+
+/// What the dialog service is made of.
+pub struct Parts {
+    pub db: Kv,
+    pub bus: Bus,
+    pub history: Link,
+    pub account: Link,
+    pub presence: Link,
+    pub executor: Executor,
+    pub clock: Clock,
+    pub chance: Chance,
+    pub metrics: Metrics,
+}
+
+/// The dialogs of this process. Clones are the same service.
+#[derive(Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+    dialogs: Registry<Key, DialogActor>,
+}
+
+impl Service {
+    /// A service without live dialogs: each is loaded when somebody asks for it.
+    pub fn new(options: Options, parts: Parts) -> Service {
+        let (executor, registry) = (parts.executor.clone(), options.registry());
+        let shared = Arc::new(Shared::new(options, parts));
+        let of_actors = shared.clone();
+        let dialogs =
+            Registry::new(executor, registry, move |key, own| DialogActor::new(*key, &own, of_actors.clone()));
+        Service { shared, dialogs }
+    }
+
+    /// The gRPC door.
+    pub fn server(&self) -> DialogsServer<Rpc> {
+        let rpc = Rpc::new(self.shared.clone(), self.dialogs.clone());
+        DialogsServer::new(rpc).max_decoding_message_size(REQUEST_BYTES_MAX)
+    }
+
+    /// Publishes heads once a second until `stop`. Stopped or cut off, nothing is lost: heads are a hint.
+    pub async fn run(&self, stop: impl Future<Output = ()>) {
+        let (mut stop, subject) = (pin!(stop), Subject::Heads.to_string());
+        while timeout(HEADS_EVERY, &mut stop).await.is_err() {
+            self.shared.publish_heads(&subject);
+            self.shared.meters.live.set(self.dialogs.len() as i64);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What all dialogs of a process have in common: links, store, bus, clock, chance, limits. Reads go through here; what is
+//! written is written in the beats of `actor/`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use natter_actor::{Chance, Clock};
+use natter_bus::Bus;
+use natter_proto::event::v1::Frame;
+use natter_proto::history::v1::history_client::HistoryClient;
+use natter_proto::history::v1::{FindRequest, Found};
+use natter_proto::presence::v1::presence_client::PresenceClient;
+use natter_proto::subject::Subject;
+use natter_proto::{AppId, Code, DialogId, Failure, MessageId};
+use natter_rpc::Link;
+use prost::Message as _;
+
+use crate::dialog::duplicates::Known;
+use crate::dialog::{Key, Limits};
+use crate::heads::Heads;
+use crate::metrics::Meters;
+use crate::options::Options;
+use crate::pairs::Pairs;
+use crate::service::Parts;
+use crate::store::{self, DialogStore};
+
+/// Ids asked of history at once: as many of the largest rows fit one answer of a link (4 MiB).
+const FIND_CHUNK: usize = 50;
+
+pub(crate) struct Shared {
+    pub options: Options,
+    pub limits: Limits,
+    pub store: Arc<dyn DialogStore>,
+    pub pairs: Pairs,
+    pub presence: PresenceClient<Link>,
+    pub clock: Clock,
+    pub heads: Heads,
+    pub meters: Meters,
+    history: HistoryClient<Link>,
+    chance: Chance,
+    bus: Bus,
+    told: String,
+}
+
+impl Shared {
+    pub fn new(options: Options, parts: Parts) -> Shared {
+        Shared {
+            limits: options.limits(),
+            store: store::open(&parts.db),
+            pairs: Pairs::new(parts.account),
+            presence: PresenceClient::new(parts.presence),
+            clock: parts.clock,
+            heads: Heads::new(options.heads_active_s as i64 * 1000, options.heads_max),
+            meters: Meters::new(&parts.metrics),
+            history: HistoryClient::new(parts.history),
+            chance: parts.chance,
+            bus: parts.bus,
+            told: Subject::Told.to_string(),
+            options,
+        }
+    }
+
+    /// A client of its own for one call.
+    pub fn history(&self) -> HistoryClient<Link> {
+        self.history.clone()
+    }
+
+    /// Tells live sessions. May be lost; nobody waits for it.
+    pub fn tell(&self, frame: &Frame) {
+        self.bus.publish(&self.told, Bytes::from(frame.encode_to_vec()));
+    }
+
+    /// An id that no message has.
+    pub fn fresh_id(&self) -> MessageId {
+        MessageId::from_random(self.clock.now_s(), self.chance.bytes())
+    }
+
+    /// Rows with these ids, or aliases, in one dialog. Asks nobody if there are no ids.
+    pub async fn known_rows(&self, key: Key, ids: Vec<MessageId>) -> Result<Vec<Known>, Failure> {
+        let found = self.find(key.app, ids, &[key.dialog]).await?;
+        let rows = found.iter().filter_map(|found| found.row.as_ref());
+        rows.map(|row| Known::of_row(row).map_err(|_| broken("a row of history"))).collect()
+    }
+
+    /// Rows with these ids, or aliases, in these dialogs. Asks nobody if there are no ids or dialogs.
+    ///
+    /// # Errors
+    /// `Busy` where history's answer did not come: nothing was done.
+    pub async fn find(&self, app: AppId, ids: Vec<MessageId>, dialogs: &[DialogId]) -> Result<Vec<Found>, Failure> {
+        let mut found = Vec::new();
+        if dialogs.is_empty() {
+            return Ok(found);
+        }
+        for ids in ids.chunks(FIND_CHUNK) {
+            let request = FindRequest {
+                app: app.0,
+                ids: ids.iter().map(|id| id.to_vec()).collect(),
+                dialogs: dialogs.iter().map(|dialog| dialog.to_vec()).collect(),
+            };
+            found.extend(self.history().find(request).await.map_err(of_read)?.into_inner().found);
+        }
+        Ok(found)
+    }
+
+    /// Publishes on the subject of heads what moved lately.
+    pub fn publish_heads(&self, subject: &str) {
+        for heads in self.heads.recent(self.clock.now_ms()) {
+            self.bus.publish(subject, Bytes::from(heads.encode_to_vec()));
+        }
+    }
+}
+
+/// The failure of a call that only reads: without an answer nothing was done, so it may be sent again.
+pub(crate) fn of_read(failure: impl Into<Failure>) -> Failure {
+    let failure = failure.into();
+    match failure.code {
+        Code::Unknown => Failure { code: Code::Busy, ..failure },
+        _ => failure,
+    }
+}
+
+/// Another service broke its promise.
+pub(crate) fn broken(what: &str) -> Failure {
+    Failure::new(Code::Internal, format!("{what} is malformed"))
+}

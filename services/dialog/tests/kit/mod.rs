@@ -1,0 +1,163 @@
+//! The dialog service at its gRPC door: the real service on a memory store, its neighbours as fakes of the generated traits,
+//! on one thread with paused time. Not a place for assertions.
+
+#![allow(dead_code, clippy::unwrap_used)]
+
+mod history;
+mod neighbours;
+
+use std::future::Future;
+use std::time::Duration;
+
+use natter_actor::{Chance, Clock, Executor};
+use natter_bus::{Bus, Subscription};
+use natter_db::Kv;
+use natter_dialog::{Options, Parts, Service};
+use natter_proto::account::v1::accounts_server::AccountsServer;
+use natter_proto::dialog::v1::dialogs_client::DialogsClient;
+use natter_proto::dialog::v1::{DialogKind, PostReply, PostRequest};
+use natter_proto::event::v1::frame::Told;
+use natter_proto::event::v1::{Frame, Heads, Message, SessionRef};
+use natter_proto::history::v1::history_server::HistoryServer;
+use natter_proto::presence::v1::presence_server::PresenceServer;
+use natter_proto::subject::Subject;
+use natter_proto::{Code, DialogId, Failure, UserId};
+use natter_rpc::{Link, LinkOptions, Status};
+use natter_telemetry::Metrics;
+use prost::Message as _;
+use tokio::task::LocalSet;
+
+pub use history::{Fate, History};
+pub use neighbours::{Accounts, Presence};
+
+pub const APP: u64 = 7;
+pub const ANN: u64 = 34;
+pub const BOB: u64 = 78;
+pub const CAT: u64 = 56;
+/// Of no user.
+pub const NOBODY: u64 = 404;
+pub const NOW: i64 = 1_700_000_000_000;
+pub const PAIR_KEY: &[u8] = b"a key of thirty-two bytes, or so.";
+
+/// What outlives a process.
+#[derive(Clone)]
+pub struct World {
+    pub db: Kv,
+    pub history: History,
+    pub presence: Presence,
+    pub options: Options,
+}
+
+/// One process.
+pub struct Door {
+    pub dialogs: DialogsClient<Link>,
+    pub service: Service,
+    told: Subscription,
+    heads: Subscription,
+}
+
+/// Runs a test on one thread where actors can live.
+pub async fn play(test: impl Future<Output = ()>) {
+    LocalSet::new().run_until(test).await;
+}
+
+impl World {
+    pub fn new() -> World {
+        World { db: Kv::memory(), history: History::default(), presence: Presence::default(), options: Options::default() }
+    }
+
+    /// Starts a process. Call it inside the LocalSet that is to be its life.
+    pub fn start(&self) -> Door {
+        let bus = Bus::local();
+        let deadline = LinkOptions { deadline: Duration::from_secs(2) };
+        let parts = Parts {
+            db: self.db.clone(),
+            bus: bus.clone(),
+            history: Link::local(HistoryServer::new(self.history.clone()), deadline),
+            account: Link::local(AccountsServer::new(Accounts), deadline),
+            presence: Link::local(PresenceServer::new(self.presence.clone()), deadline),
+            executor: Executor::local(),
+            clock: Clock::paused(NOW),
+            chance: Chance::seeded(1),
+            metrics: Metrics::new(),
+        };
+        let (told, heads) = (bus.subscribe(&Subject::Told.to_string()), bus.subscribe(&Subject::Heads.to_string()));
+        let service = Service::new(self.options.clone(), parts);
+        // A neighbour that hangs must end before the caller does.
+        let patient = LinkOptions { deadline: Duration::from_secs(20) };
+        let dialogs = DialogsClient::new(Link::local(service.server(), patient));
+        Door { dialogs, service, told, heads }
+    }
+}
+
+impl Door {
+    pub async fn post(&self, request: PostRequest) -> Result<PostReply, Failure> {
+        // Boxed, so that a test that posts in many places stays small.
+        let reply = Box::pin(async { self.dialogs.clone().post(request).await }).await;
+        reply.map(|reply| reply.into_inner()).map_err(Failure::from)
+    }
+
+    /// The frames told so far, once nothing moves any more.
+    pub async fn told(&mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while let Ok(Some(bytes)) = tokio::time::timeout(Duration::from_millis(1), self.told.next()).await {
+            frames.push(Frame::decode(bytes).unwrap());
+        }
+        frames
+    }
+
+    /// The messages told so far.
+    pub async fn told_messages(&mut self) -> Vec<Message> {
+        let messages = self.told().await.into_iter().filter_map(|frame| match frame.told {
+            Some(Told::Message(message)) => Some(message),
+            _ => None,
+        });
+        messages.collect()
+    }
+
+    /// The next heads that are published.
+    pub async fn heads(&mut self) -> Heads {
+        Heads::decode(self.heads.next().await.unwrap()).unwrap()
+    }
+}
+
+pub fn pair(a: u64, b: u64) -> Vec<u8> {
+    DialogId::of_pair(PAIR_KEY, UserId(a), UserId(b)).to_vec()
+}
+
+/// A message to be stored and told.
+pub fn post(sender: u64, recipient: u64, n: u16, body: &str) -> PostRequest {
+    PostRequest {
+        app: APP,
+        dialog: pair(sender, recipient),
+        recipient,
+        message: Some(Message { id: id(n), sender, body: Some(body.into()), ..Message::default() }),
+        store: true,
+        deliver: true,
+        origin: Some(session(sender)),
+        traceparent: String::new(),
+    }
+}
+
+/// A message that is told, and kept only for those who are away.
+pub fn unsaved(sender: u64, recipient: u64, n: u16, body: &str) -> PostRequest {
+    PostRequest { store: false, ..post(sender, recipient, n, body) }
+}
+
+pub fn session(user: u64) -> SessionRef {
+    SessionRef { edge: "e1".into(), boot: 1, session: user, resource: format!("r-{user}") }
+}
+
+pub fn id(n: u16) -> Vec<u8> {
+    [&[0x66; 10], n.to_be_bytes().as_slice()].concat()
+}
+
+pub fn code<T: std::fmt::Debug>(outcome: Result<T, impl Into<Failure>>) -> Code {
+    outcome.map_err(Into::into).unwrap_err().code
+}
+
+pub fn refusal(code: Code) -> Status {
+    Failure::new(code, "as the test wants it").into()
+}
+
+pub const PRIVATE: i32 = DialogKind::Private as i32;

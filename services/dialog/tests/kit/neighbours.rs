@@ -1,0 +1,118 @@
+//! Accounts that know three users, and a presence that says who is connected as the test wants it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use natter_proto::Code;
+use natter_proto::account::v1 as account;
+use natter_proto::account::v1::accounts_server;
+use natter_proto::presence::v1 as presence;
+use natter_proto::presence::v1::presence_server;
+use natter_rpc::{Reply, Request, Response, async_trait};
+
+use super::{ANN, APP, BOB, CAT, PAIR_KEY, refusal};
+
+/// One app, three users.
+pub struct Accounts;
+
+#[async_trait]
+impl accounts_server::Accounts for Accounts {
+    async fn get_app(&self, request: Request<account::GetAppRequest>) -> Reply<account::App> {
+        match request.into_inner().id {
+            APP => Ok(Response::new(account::App { id: APP, pair_key: PAIR_KEY.into(), ..account::App::default() })),
+            _ => Err(refusal(Code::NotFound)),
+        }
+    }
+
+    async fn get_users(&self, request: Request<account::GetUsersRequest>) -> Reply<account::GetUsersReply> {
+        let known = request.into_inner().ids.into_iter().filter(|id| [ANN, BOB, CAT].contains(id));
+        let users = known.map(|id| account::User { id, app: APP, ..account::User::default() }).collect();
+        Ok(Response::new(account::GetUsersReply { users }))
+    }
+
+    async fn create_app(&self, _: Request<account::CreateAppRequest>) -> Reply<account::App> {
+        Err(refusal(Code::Internal))
+    }
+    async fn list_apps(&self, _: Request<account::ListAppsRequest>) -> Reply<account::ListAppsReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn open_session(&self, _: Request<account::OpenSessionRequest>) -> Reply<account::Session> {
+        Err(refusal(Code::Internal))
+    }
+    async fn login(&self, _: Request<account::LoginRequest>) -> Reply<account::Session> {
+        Err(refusal(Code::Internal))
+    }
+    async fn logout(&self, _: Request<account::TokenRequest>) -> Reply<account::Empty> {
+        Err(refusal(Code::Internal))
+    }
+    async fn close_session(&self, _: Request<account::TokenRequest>) -> Reply<account::Empty> {
+        Err(refusal(Code::Internal))
+    }
+    async fn resolve(&self, _: Request<account::TokenRequest>) -> Reply<account::Session> {
+        Err(refusal(Code::Internal))
+    }
+    async fn authenticate(&self, _: Request<account::AuthenticateRequest>) -> Reply<account::AuthenticateReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn touch(&self, _: Request<account::TokenRequest>) -> Reply<account::Empty> {
+        Err(refusal(Code::Internal))
+    }
+    async fn sign_up(&self, _: Request<account::SignUpRequest>) -> Reply<account::User> {
+        Err(refusal(Code::Internal))
+    }
+    async fn update_user(&self, _: Request<account::UpdateUserRequest>) -> Reply<account::User> {
+        Err(refusal(Code::Internal))
+    }
+    async fn delete_user(&self, _: Request<account::UserRequest>) -> Reply<account::Empty> {
+        Err(refusal(Code::Internal))
+    }
+    async fn find_user(&self, _: Request<account::FindUserRequest>) -> Reply<account::User> {
+        Err(refusal(Code::Internal))
+    }
+}
+
+/// Who has a session.
+#[derive(Clone, Default)]
+pub struct Presence(Arc<Mutex<Sessions>>);
+
+#[derive(Default)]
+struct Sessions {
+    users: BTreeSet<u64>,
+    down: bool,
+}
+
+impl Presence {
+    pub fn connect(&self, user: u64) {
+        self.0.lock().unwrap().users.insert(user);
+    }
+
+    pub fn go_down(&self) {
+        self.0.lock().unwrap().down = true;
+    }
+}
+
+#[async_trait]
+impl presence_server::Presence for Presence {
+    async fn reachable(&self, request: Request<presence::ReachableRequest>) -> Reply<presence::ReachableReply> {
+        let sessions = self.0.lock().unwrap();
+        if sessions.down {
+            return Err(refusal(Code::Busy));
+        }
+        let asked = request.into_inner().users.into_iter();
+        let users = asked.filter(|user| sessions.users.contains(user)).collect();
+        Ok(Response::new(presence::ReachableReply { users }))
+    }
+
+    async fn announce(&self, _: Request<presence::AnnounceRequest>) -> Reply<presence::AnnounceReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn record(&self, _: Request<presence::SessionRecord>) -> Reply<presence::RecordReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn take_debt(&self, _: Request<presence::TakeDebtRequest>) -> Reply<presence::TakeDebtReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn settle_debt(&self, _: Request<presence::SettleDebtRequest>) -> Reply<presence::SettleDebtReply> {
+        Err(refusal(Code::Internal))
+    }
+}

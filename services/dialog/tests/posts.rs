@@ -1,0 +1,314 @@
+//! Messages at the door: made durable, told once, acked last, whatever fails in between.
+
+#![allow(clippy::unwrap_used)]
+
+mod kit;
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use kit::{ANN, BOB, CAT, Door, Fate, NOBODY, NOW, World, code, id, pair, play, post, session, unsaved};
+use natter_dialog::Options;
+use natter_proto::Code;
+use natter_proto::dialog::v1::{GetRequest, PostRequest};
+use tokio::task::LocalSet;
+
+// === the main road ===
+
+#[tokio::test(start_paused = true)]
+async fn the_first_message_makes_the_dialog_and_is_told_to_both() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        let reply = door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
+        assert_eq!((reply.dialog, reply.id, reply.seq), (pair(ANN, BOB), id(1), 1));
+        assert_eq!((reply.date_sent, reply.duplicate), (NOW / 1000, false));
+
+        let told = door.told().await;
+        assert_eq!(told.len(), 1);
+        assert_eq!((&told[0].to, &told[0].origin), (&vec![ANN, BOB], &Some(session(ANN))));
+        let get = GetRequest { app: kit::APP, dialog: pair(ANN, BOB), user: BOB };
+        let dialog = door.dialogs.clone().get(get).await.unwrap().into_inner();
+        assert_eq!((dialog.owner, dialog.members, dialog.updated_at), (ANN, vec![ANN, BOB], NOW));
+
+        door.post(post(BOB, ANN, 2, "hello")).await.unwrap();
+        assert_eq!(world.history.bodies(&pair(ANN, BOB)), ["hi", "hello"]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_that_may_not_be_is_refused_and_makes_nothing() {
+    play(async {
+        let mut door = World::new().start();
+        let check = async |door: &Door, request: PostRequest, expected| {
+            assert_eq!(code(door.post(request).await), expected);
+        };
+        check(&door, post(ANN, NOBODY, 1, "hi"), Code::NotFound).await;
+        check(&door, post(ANN, ANN, 1, "hi"), Code::Invalid).await;
+        check(&door, PostRequest { dialog: pair(ANN, CAT), ..post(ANN, BOB, 1, "hi") }, Code::Invalid).await;
+        check(&door, PostRequest { recipient: 0, ..post(ANN, BOB, 1, "hi") }, Code::NotFound).await;
+        check(&door, PostRequest { app: 8, ..post(ANN, BOB, 1, "hi") }, Code::NotFound).await;
+        check(&door, PostRequest { message: None, ..post(ANN, BOB, 1, "hi") }, Code::Invalid).await;
+
+        door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
+        let stranger = PostRequest { dialog: pair(ANN, BOB), recipient: 0, ..post(CAT, BOB, 2, "hi") };
+        check(&door, stranger, Code::Forbidden).await;
+        check(&door, PostRequest { dialog: pair(ANN, BOB), ..post(ANN, CAT, 2, "hi") }, Code::Invalid).await;
+        check(&door, post(ANN, BOB, 2, &"a".repeat(60 * 1024 + 1)), Code::TooLarge).await;
+        assert_eq!(door.told().await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_not_to_be_delivered_is_stored_and_told_to_nobody() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        let reply = door.post(PostRequest { deliver: false, ..post(ANN, BOB, 1, "hi") }).await.unwrap();
+        assert_eq!(reply.seq, 1);
+        assert_eq!(world.history.bodies(&pair(ANN, BOB)), ["hi"]);
+        assert!(door.told().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_posters_at_once_share_appends_and_stay_in_order() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        door.post(post(ANN, BOB, 1000, "first")).await.unwrap();
+        let posts = (0..300).map(|n| match n % 2 {
+            0 => post(ANN, BOB, n, &n.to_string()),
+            _ => post(BOB, ANN, n, &n.to_string()),
+        });
+        let replies = join_all(posts.map(|request| door.post(request))).await;
+        let seqs: Vec<u64> = replies.into_iter().map(|reply| reply.unwrap().seq).collect();
+        assert_eq!(seqs, (2..302).collect::<Vec<_>>());
+        let told: Vec<u64> = door.told_messages().await.iter().map(|message| message.seq).collect();
+        assert_eq!(told, (1..302).collect::<Vec<_>>());
+        assert!(world.history.state().appends <= 4, "{}", world.history.state().appends);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_messages_are_appended_in_parts_that_fit() {
+    play(async {
+        let world = World::new();
+        let door = world.start();
+        let body = "a".repeat(60 * 1024);
+        let replies = join_all((0..100).map(|n| door.post(post(ANN, BOB, n, &body)))).await;
+        assert!((1..).zip(replies).all(|(seq, reply)| reply.unwrap().seq == seq));
+        assert_eq!(world.history.state().appends, 2);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_dialog_leaves_memory_and_comes_back_with_its_state() {
+    play(async {
+        let world = World::new();
+        let door = world.start();
+        door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        let again = door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
+        assert_eq!((again.seq, again.duplicate), (1, true));
+        let next = door.post(post(BOB, ANN, 2, "hello")).await.unwrap();
+        assert_eq!((next.seq, next.date_sent), (2, NOW / 1000 + 120));
+        assert_eq!(world.history.state().loads, 2);
+    })
+    .await;
+}
+
+// === duplicates ===
+
+#[tokio::test(start_paused = true)]
+async fn a_message_sent_again_is_acked_again_and_told_once() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        let all = join_all((0..3).map(|_| door.post(post(ANN, BOB, 1, "hi")))).await;
+        let all: Vec<(u64, bool)> = all.into_iter().map(Result::unwrap).map(|reply| (reply.seq, reply.duplicate)).collect();
+        assert_eq!(all, [(1, false), (1, true), (1, true)]);
+        assert_eq!(door.post(post(ANN, BOB, 1, "hi")).await.unwrap().seq, 1);
+        assert_eq!(door.told().await.len(), 1);
+
+        let other = door.post(post(BOB, ANN, 1, "hi")).await.unwrap();
+        assert_ne!(other.id, id(1));
+        assert_eq!((other.message.unwrap().alias, other.seq), (id(1), 2));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_sent_again_after_a_thousand_others_is_found_in_history() {
+    play(async {
+        let world = World { options: Options { tail_ids: 10, ..Options::default() }, ..World::new() };
+        let door = world.start();
+        for n in 0..10 {
+            door.post(post(ANN, BOB, n, "hi")).await.unwrap();
+        }
+        assert_eq!(world.history.state().finds, 0, "the tail holds the whole log");
+        for n in 10..30 {
+            door.post(post(ANN, BOB, n, "hi")).await.unwrap();
+        }
+        let again = door.post(post(ANN, BOB, 3, "hi")).await.unwrap();
+        assert_eq!((again.seq, again.id, again.duplicate), (4, id(3), true));
+        assert_eq!(world.history.bodies(&pair(ANN, BOB)).len(), 30);
+    })
+    .await;
+}
+
+// === what fails ===
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_append_refuses_its_posts_and_takes_no_number() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        world.history.next(Fate::Refused(Code::NotStored));
+        let refused = join_all((0..3).map(|n| door.post(post(ANN, BOB, n, "hi")))).await;
+        assert!(refused.into_iter().all(|reply| code(reply) == Code::NotStored));
+        assert!(door.told().await.is_empty());
+        assert_eq!(door.post(post(ANN, BOB, 1, "hi")).await.unwrap().seq, 1);
+        assert_eq!(world.history.state().loads, 1, "the actor knows that nothing was written");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_append_without_an_answer_is_unknown_and_a_written_one_is_found_and_told_once() {
+    for (fate, duplicate) in [(Fate::Lost, false), (Fate::Unanswered, true)] {
+        play(async move {
+            let world = World::new();
+            let mut door = world.start();
+            world.history.next(fate);
+            assert_eq!(code(door.post(post(ANN, BOB, 1, "hi")).await), Code::Unknown, "{fate:?}");
+            assert!(door.told().await.is_empty());
+            let again = door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
+            assert_eq!((again.seq, again.duplicate), (1, duplicate), "{fate:?}");
+            let once_more = door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
+            assert_eq!((once_more.seq, once_more.duplicate), (1, true));
+            assert_eq!(door.told_messages().await.len(), 1, "{fate:?}");
+            assert_eq!(world.history.bodies(&pair(ANN, BOB)), ["hi"], "{fate:?}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_append_that_lands_late_is_met_as_a_conflict_and_nothing_is_doubled() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        world.history.next(Fate::Late(Duration::from_secs(3)));
+        assert_eq!(code(door.post(post(ANN, BOB, 1, "hi")).await), Code::Unknown);
+        // The actor loads an empty log; the row of before lands while it lives.
+        let stale = door.post(PostRequest { deliver: true, ..unsaved(BOB, ANN, 9, "psst") }).await;
+        assert!(stale.is_ok());
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(code(door.post(post(ANN, BOB, 1, "hi")).await), Code::Busy);
+        let again = door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
+        assert_eq!((again.seq, again.duplicate), (1, true));
+        assert_eq!(world.history.bodies(&pair(ANN, BOB)), ["hi"]);
+        let told = door.told_messages().await;
+        assert_eq!(told.iter().filter(|message| message.seq == 1).count(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_dies_between_store_and_tell_leaves_a_message_that_is_told_by_the_next() {
+    let world = World::new();
+    let node = LocalSet::new();
+    node.run_until(async {
+        let door = world.start();
+        world.history.next(Fate::Unanswered);
+        let post = door.post(post(ANN, BOB, 1, "hi"));
+        assert!(tokio::time::timeout(Duration::from_secs(1), post).await.is_err(), "still storing");
+    })
+    .await;
+    drop(node);
+    play(async {
+        let mut door = world.start();
+        let again = door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
+        assert_eq!((again.seq, again.duplicate), (1, true));
+        assert_eq!(door.told_messages().await.iter().map(|message| message.seq).collect::<Vec<_>>(), [1]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_removed_before_it_is_told_again_stays_removed() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        world.history.next(Fate::Unanswered);
+        assert_eq!(code(door.post(post(ANN, BOB, 1, "hi")).await), Code::Unknown);
+        world.history.state().rows.get_mut(&pair(ANN, BOB)).unwrap()[0].removed = true;
+        assert!(door.post(post(ANN, BOB, 1, "hi")).await.unwrap().duplicate);
+        assert!(door.told().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dialog_with_a_full_mailbox_is_busy() {
+    play(async {
+        let world = World { options: Options { mailbox: 4, ..Options::default() }, ..World::new() };
+        let door = world.start();
+        door.post(post(ANN, BOB, 0, "hi")).await.unwrap();
+        world.history.next(Fate::Lost);
+        let outcomes = join_all((1..20).map(|n| door.post(post(ANN, BOB, n, "hi")))).await;
+        let busy = outcomes.iter().filter(|outcome| outcome.as_ref().is_err_and(|refused| refused.code == Code::Busy));
+        assert!(busy.count() >= 14);
+    })
+    .await;
+}
+
+// === messages outside history ===
+
+#[tokio::test(start_paused = true)]
+async fn a_message_outside_history_is_told_to_those_who_are_there_and_kept_for_those_who_are_not() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        let reply = door.post(unsaved(ANN, BOB, 1, "psst")).await.unwrap();
+        assert_eq!((reply.seq, reply.id), (0, id(1)));
+        {
+            let state = world.history.state();
+            assert_eq!((state.kept.len(), state.kept[0].user, state.appends), (1, BOB, 0));
+            assert_eq!(state.kept[0].dialog, pair(ANN, BOB));
+        }
+        world.presence.connect(BOB);
+        door.post(unsaved(ANN, BOB, 2, "psst")).await.unwrap();
+        assert_eq!(world.history.state().kept.len(), 1);
+        assert!(door.post(unsaved(ANN, BOB, 2, "psst")).await.unwrap().duplicate);
+        let told = door.told_messages().await;
+        assert_eq!(told.iter().map(|message| message.id.clone()).collect::<Vec<_>>(), [id(1), id(2)]);
+
+        world.presence.go_down();
+        door.post(unsaved(ANN, BOB, 3, "psst")).await.unwrap();
+        assert_eq!(world.history.state().kept.len(), 2, "kept where nobody knows");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_cannot_be_kept_is_refused_and_the_others_go_on() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        door.post(post(BOB, ANN, 0, "first")).await.unwrap();
+        world.history.next(Fate::Refused(Code::NotStored));
+        assert_eq!(code(door.post(unsaved(ANN, BOB, 1, "psst")).await), Code::NotStored);
+        assert_eq!(door.told().await.len(), 1);
+        let (stored, kept) = tokio::join!(door.post(post(ANN, BOB, 2, "hi")), door.post(unsaved(ANN, BOB, 1, "psst")));
+        assert_eq!((stored.unwrap().seq, kept.unwrap().seq), (2, 0));
+        assert_eq!(door.told().await.len(), 2);
+    })
+    .await;
+}

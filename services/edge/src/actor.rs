@@ -1,0 +1,289 @@
+//! The actor of one bound session: hands its mail to the rules (`session.rs`) and does what they say. It never waits: calls run
+//! beside it and come back as mail, in a bounded number.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use natter_actor::{Actor, Mailbox, Reply, Stop, WeakMailbox};
+use natter_proto::event::v1::Frame;
+use natter_xmpp::{Element, Framing, StreamFault};
+use tokio::task::{AbortHandle, JoinHandle, coop::unconstrained, spawn_local};
+use tokio::time::sleep;
+
+use crate::calls::Caller;
+use crate::line::{Line, Piece};
+use crate::service::Edge;
+use crate::session::{Action, Answer, Call, Farewell, Job, Moment, Session};
+use crate::table::{Resumable, Seat};
+
+/// All that can happen to a session.
+pub(crate) enum SessionMessage {
+    /// From the connection of this generation.
+    Client(u32, ClientMail),
+    /// For the session's user.
+    Frame(Arc<Frame>),
+    Answer(Answer),
+    /// The timer set for this time (unix milliseconds) is due.
+    Tick(i64),
+    /// Another session took the resource.
+    Conflict,
+    /// The process is going down.
+    Drain,
+    /// A new connection resumes the stream. Answers with its generation, or nothing if it cannot.
+    Attach { line: Arc<Line>, framing: Framing, handled: u32, reply: Reply<Option<u32>> },
+}
+
+/// What a connection says.
+pub(crate) enum ClientMail {
+    Stanza(Element),
+    Pong(u64),
+    /// Silent for a while.
+    Idle,
+    /// Most of what was written is with the client.
+    Room,
+    /// It closed its stream.
+    Goodbye,
+    /// It broke the grammar.
+    Fault(StreamFault),
+    /// The connection is gone.
+    Broken,
+}
+
+/// The state of one session's actor.
+pub(crate) struct SessionActor {
+    edge: Arc<Edge>,
+    session: Session,
+    line: Arc<Line>,
+    generation: u32,
+    caller: Caller,
+    mailbox: WeakMailbox<SessionMessage>,
+    timer: Option<(i64, AbortHandle)>,
+    /// The announcement as available may still be on its way: the last one must not overtake it.
+    returning: Option<JoinHandle<()>>,
+    _seat: Seat,
+}
+
+impl Actor for SessionActor {
+    type Message = SessionMessage;
+    const BATCH: usize = 16;
+
+    async fn handle(&mut self, mail: Vec<SessionMessage>) -> Result<(), Stop> {
+        for message in mail {
+            self.take(message);
+            self.perform()?;
+        }
+        self.set_timer();
+        Ok(())
+    }
+}
+
+impl SessionActor {
+    pub(crate) fn new(
+        edge: Arc<Edge>,
+        session: Session,
+        line: Arc<Line>,
+        mailbox: &Mailbox<SessionMessage>,
+        seat: Seat,
+    ) -> SessionActor {
+        edge.metrics.sessions.inc();
+        SessionActor {
+            caller: Caller::of(session.me()),
+            edge,
+            session,
+            line,
+            generation: 0,
+            mailbox: mailbox.downgrade(),
+            timer: None,
+            returning: None,
+            _seat: seat,
+        }
+    }
+
+    fn take(&mut self, message: SessionMessage) {
+        let at = self.moment();
+        match message {
+            SessionMessage::Client(generation, mail) if generation == self.generation => self.take_client(at, mail),
+            // From a connection that was replaced.
+            SessionMessage::Client(..) => {}
+            SessionMessage::Frame(frame) => self.session.frame(at, frame),
+            SessionMessage::Answer(answer) => self.session.answer(at, answer),
+            SessionMessage::Tick(due) => {
+                if self.timer.as_ref().is_some_and(|(set_for, _)| *set_for == due) {
+                    self.timer = None;
+                    self.session.tick(at);
+                }
+            }
+            SessionMessage::Conflict => self.session.conflict(at),
+            SessionMessage::Drain => self.session.drain(at),
+            SessionMessage::Attach { line, framing, handled, reply } => self.attach(at, line, framing, handled, reply),
+        }
+    }
+
+    fn take_client(&mut self, at: Moment, mail: ClientMail) {
+        match mail {
+            ClientMail::Stanza(element) => {
+                let (app, user) = (self.caller.app, self.caller.user);
+                let span = tracing::info_span!("stanza", kind = %element.name, app, user);
+                self.edge.metrics.stanza(&element.name);
+                // Nothing below waits, so the span is entered and left on this thread. Calls start inside it.
+                let _entered = span.enter();
+                self.session.stanza(at, element);
+            }
+            ClientMail::Pong(ordinal) => self.session.pong(at, ordinal),
+            ClientMail::Idle => self.session.idle(at),
+            ClientMail::Room => self.session.has_room(at),
+            ClientMail::Goodbye => self.session.goodbye(at),
+            ClientMail::Fault(fault) => self.session.fault(at, fault),
+            ClientMail::Broken => self.session.broken(at),
+        }
+    }
+
+    fn attach(&mut self, at: Moment, line: Arc<Line>, framing: Framing, handled: u32, reply: Reply<Option<u32>>) {
+        // What is kept is spelled for one framing.
+        let resumed = framing == self.session.me().framing && self.session.resumed(at, handled);
+        if resumed {
+            self.line.cut();
+            self.line = line;
+            self.generation += 1;
+        }
+        reply.send(resumed.then_some(self.generation));
+    }
+
+    // === doing what the rules say ===
+
+    fn perform(&mut self) -> Result<(), Stop> {
+        while let Some(action) = self.session.next_action() {
+            match action {
+                Action::Write(text) => self.write(Piece::Text(text)),
+                Action::Ping(ordinal) => self.write(Piece::Ping(ordinal)),
+                Action::ExpectLife => self.line.expect_life(),
+                Action::Pause(paused) => self.line.pause(paused),
+                Action::WhenRoom => self.line.want_room(),
+                Action::Call(call) => self.start(call),
+                Action::Resumable(id) => self.offer(id),
+                Action::NotResumable(id) => self.edge.table.withdraw(&id),
+                Action::End(farewell) => {
+                    self.leave(*farewell);
+                    return Err(Stop);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, piece: Piece) {
+        if !self.line.push(piece) {
+            self.edge.metrics.cut_off.inc();
+        }
+    }
+
+    fn offer(&self, id: String) {
+        let Some(mailbox) = self.mailbox.upgrade() else { return };
+        let me = self.session.me();
+        self.edge.table.offer(id, Resumable { who: (me.app, me.user), address: me.address.clone(), mailbox });
+    }
+
+    /// Starts a call. It is polled once right here, so that posts reach their dialog in the order they were started: what
+    /// decides that order is the dialog's mailbox, and in process it is reached at the first poll.
+    fn start(&mut self, mut call: Call) {
+        if let Call::Job { job: Job::Post(request), .. } = &mut call {
+            request.traceparent = natter_telemetry::traceparent();
+        }
+        let returns = matches!(call, Call::Return(_));
+        let mut running = Box::pin(unconstrained(self.edge.links.clone().call(self.caller.clone(), call)));
+        match running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => {
+                let at = self.moment();
+                answer.into_iter().for_each(|answer| self.session.answer(at, answer));
+            }
+            Poll::Pending => {
+                let task = spawn_local(finish(running, self.mailbox.clone(), self.edge.clone(), self.caller.clone()));
+                if returns {
+                    self.returning = Some(task);
+                }
+            }
+        }
+    }
+
+    /// Says goodbye to the client and to presence.
+    fn leave(&mut self, farewell: Farewell) {
+        if let Some(fault) = farewell.fault {
+            self.write(Piece::Text(fault.to_element().to_xml("")));
+        }
+        if farewell.cut {
+            self.edge.metrics.cut_off.inc();
+            self.line.cut();
+        } else {
+            self.line.close();
+        }
+        let (links, caller, returning) = (self.edge.links.clone(), self.caller.clone(), self.returning.take());
+        spawn_local(async move {
+            if let Some(returning) = returning {
+                let _ = returning.await;
+            }
+            if farewell.owes {
+                links.settle(&caller, false).await;
+            }
+            // Nobody is left to tell of a failure; presence forgets sessions whose edge is silent about them.
+            let _ = links.announce(&caller, farewell.state, Some(farewell.record)).await;
+        });
+    }
+
+    // === time ===
+
+    fn moment(&self) -> Moment {
+        Moment { now: self.edge.clock.now_ms(), room: self.line.room() }
+    }
+
+    /// Keeps one timer, for the next deadline of the rules.
+    fn set_timer(&mut self) {
+        let deadline = self.session.deadline();
+        if self.timer.as_ref().map(|(set_for, _)| *set_for) == deadline {
+            return;
+        }
+        if let Some((_, timer)) = self.timer.take() {
+            timer.abort();
+        }
+        let Some(due) = deadline else { return };
+        let wait = Duration::from_millis(u64::try_from(due - self.edge.clock.now_ms()).unwrap_or(0));
+        let mailbox = self.mailbox.clone();
+        let timer = spawn_local(async move {
+            sleep(wait).await;
+            if let Some(mailbox) = mailbox.upgrade() {
+                let _ = mailbox.deliver(SessionMessage::Tick(due)).await;
+            }
+        });
+        self.timer = Some((due, timer.abort_handle()));
+    }
+}
+
+impl Drop for SessionActor {
+    fn drop(&mut self) {
+        self.edge.metrics.sessions.dec();
+        if let Some((_, timer)) = self.timer.take() {
+            timer.abort();
+        }
+        // Also after a panic: the client must not talk to nobody.
+        self.line.close();
+    }
+}
+
+/// Brings the answer of a call to its session. A debt taken for a session that is gone is owed again.
+async fn finish(
+    call: impl Future<Output = Option<Answer>>,
+    mailbox: WeakMailbox<SessionMessage>,
+    edge: Arc<Edge>,
+    caller: Caller,
+) {
+    let Some(answer) = call.await else { return };
+    let undelivered = match mailbox.upgrade() {
+        Some(mailbox) => mailbox.deliver(SessionMessage::Answer(answer)).await.err(),
+        None => Some(SessionMessage::Answer(answer)),
+    };
+    if let Some(SessionMessage::Answer(Answer::Returned(returned))) = undelivered
+        && returned.debt.is_some()
+    {
+        edge.links.settle(&caller, false).await;
+    }
+}

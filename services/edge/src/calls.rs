@@ -1,0 +1,233 @@
+//! The calls of sessions on other services, each with its answer. Deadlines are the links'.
+
+use std::time::Duration;
+
+use natter_proto::account::v1::accounts_client::AccountsClient;
+use natter_proto::account::v1::{AuthenticateReply, AuthenticateRequest, TokenRequest};
+use natter_proto::dialog::v1::dialogs_client::DialogsClient;
+use natter_proto::dialog::v1::{DialogKind, ListRequest, MarkRequest};
+use natter_proto::event::v1::{MarkKind, SessionRef};
+use natter_proto::history::v1::history_client::HistoryClient;
+use natter_proto::history::v1::{DropRequest, From, GapRequest, GapRow, KeptRequest, Range};
+use natter_proto::presence::v1::presence_client::PresenceClient;
+use natter_proto::presence::v1::{AnnounceRequest, SessionRecord, SessionState, SettleDebtRequest, TakeDebtRequest};
+use natter_proto::{Code, DialogId, Failure};
+use natter_rpc::{Link, Status};
+use tokio::time::sleep;
+
+use crate::metrics::Metrics;
+use crate::session::{Answer, Call, Identity, Job, Returned};
+
+/// Rows a returning session gets of one dialog, and of all (design.md 9).
+const LIST_PER_DIALOG: u32 = 100;
+const LIST_IN_ALL: u32 = 500;
+/// Attempts of a call whose loss would be noticed, and the pause between them.
+const ATTEMPTS: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The services a session talks to.
+#[derive(Clone)]
+pub(crate) struct Links {
+    pub accounts: AccountsClient<Link>,
+    pub dialogs: DialogsClient<Link>,
+    pub presence: PresenceClient<Link>,
+    pub history: HistoryClient<Link>,
+    pub metrics: Metrics,
+}
+
+/// Whose call it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub app: u64,
+    pub user: u64,
+    pub session: SessionRef,
+    pub token: String,
+}
+
+impl Caller {
+    pub(crate) fn of(me: &Identity) -> Caller {
+        let token = me.token.clone().unwrap_or_default();
+        Caller { app: me.app.0, user: me.user.0, session: me.session.clone(), token }
+    }
+}
+
+impl Links {
+    /// Carries out a call; the answer, if the session waits for one.
+    pub(crate) async fn call(self, caller: Caller, call: Call) -> Option<Answer> {
+        match call {
+            Call::Job { number, job } => Some(Answer::Job { number, answer: self.job(job).await }),
+            Call::Return(record) => Some(Answer::Returned(Box::new(self.gather(&caller, record).await))),
+            Call::Withdraw => {
+                self.announce(&caller, SessionState::Bound, None).await.ok();
+                None
+            }
+            Call::Fill { dialog, above } => {
+                let rows = self.fill(&caller, dialog, above).await;
+                Some(Answer::Filled { dialog, rows: rows.into_iter().filter_map(|gap| gap.row).collect() })
+            }
+            Call::Delivered { dialog, ranges } => {
+                let kept = self.delivered(&caller, dialog, ranges.clone()).await;
+                Some(Answer::Delivered { dialog, ranges, kept })
+            }
+            Call::Record(record) => {
+                let mut presence = self.presence.clone();
+                self.note("record", presence.record(record).await);
+                None
+            }
+            Call::Drop { upto } => {
+                let request = DropRequest { app: caller.app, user: caller.user, upto };
+                self.note("drop", self.history.clone().drop(request).await);
+                None
+            }
+            Call::Settle => {
+                self.settle(&caller, true).await;
+                None
+            }
+            Call::Touch => {
+                let request = TokenRequest { token: caller.token };
+                self.note("touch", self.accounts.clone().touch(request).await);
+                None
+            }
+        }
+    }
+
+    /// Checks a sign-in.
+    pub(crate) async fn authenticate(&self, request: AuthenticateRequest) -> Result<AuthenticateReply, Failure> {
+        Ok(self.accounts.clone().authenticate(request).await.map_err(Failure::from)?.into_inner())
+    }
+
+    /// Tells presence where a session stands. Repeated until it is heard, within reason.
+    pub(crate) async fn announce(
+        &self,
+        caller: &Caller,
+        state: SessionState,
+        record: Option<SessionRecord>,
+    ) -> Result<(), Failure> {
+        let (app, user, session) = (caller.app, caller.user, Some(caller.session.clone()));
+        let request = AnnounceRequest { app, user, session, state: state.into(), record };
+        for attempt in 1.. {
+            let failure = match self.presence.clone().announce(request.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(status) => Failure::from(status),
+            };
+            if attempt == ATTEMPTS || !matches!(failure.code, Code::Busy | Code::Unknown) {
+                self.metrics.call_failed("announce");
+                return Err(failure);
+            }
+            sleep(PAUSE).await;
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    /// Says what became of a debt that was taken.
+    pub(crate) async fn settle(&self, caller: &Caller, settled: bool) {
+        let (app, user, session) = (caller.app, caller.user, Some(caller.session.clone()));
+        let request = SettleDebtRequest { app, user, session, settled };
+        self.note("settle", self.presence.clone().settle_debt(request).await);
+    }
+
+    async fn job(&self, job: Job) -> Result<u64, Failure> {
+        let mut dialogs = self.dialogs.clone();
+        match job {
+            Job::Post(request) => dialogs.post(*request).await.map(|reply| reply.into_inner().seq),
+            Job::Mark(request) => dialogs.mark(*request).await.map(|_| 0),
+            Job::Signal(request) => dialogs.signal(*request).await.map(|_| 0),
+        }
+        .map_err(Failure::from)
+    }
+
+    async fn delivered(&self, caller: &Caller, dialog: DialogId, ranges: Vec<Range>) -> bool {
+        let request = MarkRequest {
+            app: caller.app,
+            dialog: dialog.to_vec(),
+            user: caller.user,
+            kind: MarkKind::Delivered.into(),
+            origin: Some(caller.session.clone()),
+            ranges,
+            ..MarkRequest::default()
+        };
+        match self.dialogs.clone().mark(request).await.map_err(Failure::from) {
+            Ok(_) => true,
+            Err(failure) => {
+                self.metrics.call_failed("delivered");
+                // What is refused would be refused again.
+                !matches!(failure.code, Code::Busy | Code::Unknown | Code::NotStored)
+            }
+        }
+    }
+
+    // === what a returning session missed (design.md 9) ===
+
+    async fn gather(&self, caller: &Caller, record: SessionRecord) -> Returned {
+        let client = record.client.clone();
+        self.announce(caller, SessionState::Available, Some(record)).await.ok();
+        let request = TakeDebtRequest { app: caller.app, user: caller.user, session: Some(caller.session.clone()), client };
+        let debt = self.presence.clone().take_debt(request).await;
+        let debt = self.note("take_debt", debt).and_then(|reply| reply.into_inner().debt);
+        let dialogs = self.private_dialogs(caller).await;
+        let rows = self.gap(caller, debt.as_ref(), dialogs).await;
+        let kept = self.history.clone().kept(KeptRequest { app: caller.app, user: caller.user }).await;
+        let kept = self.note("kept", kept).map_or_else(Vec::new, |reply| reply.into_inner().rows);
+        Returned { debt, rows, kept }
+    }
+
+    async fn private_dialogs(&self, caller: &Caller) -> Vec<Vec<u8>> {
+        let request = ListRequest { app: caller.app, user: caller.user, with_hidden: true };
+        let Some(reply) = self.note("list", self.dialogs.clone().list(request).await) else { return Vec::new() };
+        let dialogs = reply.into_inner().entries.into_iter().filter_map(|entry| entry.dialog);
+        dialogs.filter(|dialog| dialog.kind() == DialogKind::Private).map(|dialog| dialog.id).collect()
+    }
+
+    /// Above the debt's proofs; of other dialogs what was stored since; of private ones also what nobody has received.
+    async fn gap(&self, caller: &Caller, debt: Option<&SessionRecord>, dialogs: Vec<Vec<u8>>) -> Vec<GapRow> {
+        let from = debt.map_or_else(Vec::new, |debt| debt.proofs.clone());
+        let is_proved = |dialog: &Vec<u8>| from.iter().any(|proof| proof.dialog == *dialog);
+        let since = debt.map_or(0, |debt| debt.since);
+        let others = if debt.is_some() { dialogs.iter().filter(|id| !is_proved(id)).cloned().collect() } else { Vec::new() };
+        self.rows(GapRequest {
+            app: caller.app,
+            user: caller.user,
+            from,
+            undelivered: dialogs,
+            since,
+            others,
+            per_dialog: LIST_PER_DIALOG,
+            in_all: LIST_IN_ALL,
+        })
+        .await
+    }
+
+    async fn fill(&self, caller: &Caller, dialog: DialogId, above: u64) -> Vec<GapRow> {
+        self.metrics.holes.inc();
+        self.rows(GapRequest {
+            app: caller.app,
+            user: caller.user,
+            from: vec![From { dialog: dialog.to_vec(), seq: above }],
+            per_dialog: LIST_PER_DIALOG,
+            in_all: LIST_PER_DIALOG,
+            ..GapRequest::default()
+        })
+        .await
+    }
+
+    async fn rows(&self, request: GapRequest) -> Vec<GapRow> {
+        if request.from.is_empty() && request.undelivered.is_empty() && request.others.is_empty() {
+            return Vec::new();
+        }
+        for _ in 1..ATTEMPTS {
+            if let Some(reply) = self.note("gap", self.history.clone().gap(request.clone()).await) {
+                return reply.into_inner().rows;
+            }
+            sleep(PAUSE).await;
+        }
+        Vec::new()
+    }
+
+    /// Counts a failure that nobody else will hear of.
+    fn note<T>(&self, call: &'static str, answer: Result<T, Status>) -> Option<T> {
+        if answer.is_err() {
+            self.metrics.call_failed(call);
+        }
+        answer.ok()
+    }
+}

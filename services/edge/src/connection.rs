@@ -1,0 +1,340 @@
+//! One connection from its first byte to its last: TLS, the HTTP request of a WebSocket, the negotiation (`negotiation.rs`), then
+//! the pump. It performs; what is accepted is decided in the negotiation's rules.
+
+use std::net::{IpAddr, TcpStream as StdStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use natter_actor::{Mailbox, start};
+use natter_proto::account::v1::AuthenticateRequest;
+use natter_proto::event::v1::SessionRef;
+use natter_proto::presence::v1::SessionState;
+use natter_proto::{AppId, Code, Failure, UserId};
+use natter_xmpp::{Condition, Limits, StanzaError, StreamEvent, StreamFault};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::actor::{ClientMail, SessionActor, SessionMessage};
+use crate::calls::Caller;
+use crate::line::{Line, Piece};
+use crate::listener::{Door, Visit};
+use crate::negotiation::{Credentials, Negotiation, Refusal, Step, Terms};
+use crate::pump::Pump;
+use crate::service::Edge;
+use crate::session::{Identity, Session};
+use crate::stanza_error;
+use crate::tcp::Tcp;
+use crate::transport::{Incoming, Stream, Transport, Turn};
+use crate::ws::{Visitor, WebSocket};
+
+/// A connection just accepted.
+pub(crate) struct Arrival {
+    pub socket: StdStream,
+    pub peer: IpAddr,
+    pub door: Door,
+    /// The lane it lives on; its session will live there too.
+    pub lane: u64,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(arrival: Arrival, mut visit: Visit, edge: Arc<Edge>) {
+    // Boxed and dropped at the bind: a connection that idles for hours does not carry what its first second needed.
+    let pump = Box::pin(negotiate(arrival, &mut visit, edge)).await;
+    if let Some(pump) = pump {
+        pump.run().await;
+    }
+}
+
+async fn negotiate(arrival: Arrival, visit: &mut Visit, edge: Arc<Edge>) -> Option<Pump> {
+    let Arrival { socket, peer, door, lane } = arrival;
+    let deadline = Instant::now() + Duration::from_secs(edge.options.negotiation_s);
+    let opened = timeout_at(deadline, open(socket, &door, &edge)).await;
+    let Ok(Some((transport, visitor))) = opened else {
+        edge.metrics.turn_away(if opened.is_err() { "deadline" } else { "transport" });
+        return None;
+    };
+    let terms = Terms {
+        framing: transport.framing(),
+        secure: door.is_tls(),
+        offers_tls: door.tls().is_some() && !door.is_tls(),
+        allows_plain_text: edge.options.allow_plain_text || peer.is_loopback(),
+    };
+    let negotiation = Negotiation::new(terms, &edge.options.host);
+    let negotiator =
+        Negotiator { edge, visit, door, lane, peer, visitor, transport, negotiation, deadline, refused: false, who: None };
+    negotiator.run().await
+}
+
+/// TLS and HTTP, as the door wants it.
+async fn open(socket: StdStream, door: &Door, edge: &Edge) -> Option<(Transport, Visitor)> {
+    let socket = TcpStream::from_std(socket).ok()?;
+    let stream = match door.tls().filter(|_| door.is_tls()) {
+        Some(acceptor) => Stream::Tls(Box::new(secure(acceptor, socket).await?)),
+        None => Stream::Plain(socket),
+    };
+    let limits = Limits::before_sign_in();
+    if door.is_web() {
+        let (ws, visitor) = WebSocket::accept(stream, limits, edge.options.stanza_bytes).await.ok()?;
+        Some((Transport::WebSocket(Box::new(ws)), visitor))
+    } else {
+        Some((Transport::Tcp(Box::new(Tcp::new(stream, limits))), Visitor::default()))
+    }
+}
+
+async fn secure(acceptor: &TlsAcceptor, socket: TcpStream) -> Option<TlsStream<TcpStream>> {
+    // Without a limit a slow reader makes rustls keep 64 KB.
+    const UNSENT_MAX: usize = 16 * 1024;
+    acceptor.accept_with(socket, |connection| connection.set_buffer_limit(Some(UNSENT_MAX))).await.ok()
+}
+
+/// Who signed in.
+struct Who {
+    app: AppId,
+    user: UserId,
+    pair_key: Vec<u8>,
+    token: Option<String>,
+    has_authzid: bool,
+}
+
+/// A connection that is not bound yet.
+struct Negotiator<'a> {
+    edge: Arc<Edge>,
+    visit: &'a mut Visit,
+    door: Door,
+    lane: u64,
+    peer: IpAddr,
+    visitor: Visitor,
+    transport: Transport,
+    negotiation: Negotiation,
+    /// Of the whole negotiation, moved on only while we are the ones who take long (design.md 9).
+    deadline: Instant,
+    refused: bool,
+    who: Option<Who>,
+}
+
+/// How a step of a negotiation ended.
+enum After {
+    Next,
+    /// STARTTLS was agreed.
+    Secure,
+    Bound { line: Arc<Line>, mailbox: Mailbox<SessionMessage>, generation: u32 },
+    /// The connection is closed, and why.
+    Over(&'static str),
+}
+
+impl Negotiator<'_> {
+    async fn run(mut self) -> Option<Pump> {
+        loop {
+            let turn = timeout_at(self.deadline, self.transport.turn(true)).await;
+            let step = match turn {
+                Ok(Turn::Flushed) => continue,
+                Ok(Turn::Came(incoming)) => self.came(incoming),
+                // After a refusal the builds say nothing more; they were given time enough.
+                Err(_) if self.refused => return self.over("refused", None).await,
+                Err(_) => return self.over("deadline", Some(StreamFault::ConnectionTimeout)).await,
+            };
+            let Some(step) = step else { return self.over("left", None).await };
+            match Box::pin(self.perform(step)).await {
+                After::Next => {}
+                After::Secure => self.transport = start_tls(self.transport, &self.door, self.deadline).await?,
+                After::Bound { line, mailbox, generation } => {
+                    let idle = Duration::from_secs(self.edge.options.idle_s);
+                    return Some(Pump::new(self.transport, line, mailbox, generation, idle));
+                }
+                After::Over(why) => return self.over(why, None).await,
+            }
+        }
+    }
+
+    /// What the rules say to something that came; nothing if the client is gone.
+    fn came(&mut self, incoming: Incoming) -> Option<Step> {
+        match incoming {
+            Incoming::Event(StreamEvent::Open { to, version, .. }) => {
+                let id = self.edge.random_name();
+                Some(self.negotiation.opened(to, version.as_deref(), &id))
+            }
+            Incoming::Event(StreamEvent::Stanza(element)) => Some(self.negotiation.element(element)),
+            Incoming::Fault(fault) => Some(self.negotiation.fault(fault)),
+            // Pings prolong nothing (attack A4).
+            Incoming::Pong(_) | Incoming::Life => Some(Step::Send(Vec::new())),
+            Incoming::Event(StreamEvent::Close) | Incoming::Goodbye | Incoming::Broken => None,
+        }
+    }
+
+    async fn perform(&mut self, step: Step) -> After {
+        match step {
+            Step::Send(frames) => self.send(frames).await,
+            Step::End(frames) => {
+                self.send(frames).await;
+                After::Over("fault")
+            }
+            Step::Secure(proceed) => match self.send(vec![proceed]).await {
+                After::Next => After::Secure,
+                after => after,
+            },
+            Step::Authenticate(credentials) => self.authenticate(credentials).await,
+            Step::Bind { resource } => self.bind(resource).await,
+            Step::Resume { id, handled } => self.resume(&id, handled).await,
+        }
+    }
+
+    async fn send(&mut self, frames: Vec<String>) -> After {
+        if frames.is_empty() {
+            return After::Next;
+        }
+        match timeout_at(self.deadline, self.transport.send(frames)).await {
+            Ok(Ok(())) => After::Next,
+            _ => After::Over("broken"),
+        }
+    }
+
+    /// Ends the connection, with an error if the stream is to hear of one.
+    async fn over(mut self, why: &'static str, fault: Option<StreamFault>) -> Option<Pump> {
+        self.edge.metrics.turn_away(why);
+        if let Some(fault) = fault
+            && let Step::End(frames) = self.negotiation.fault(fault)
+        {
+            frames.into_iter().for_each(|frame| self.transport.queue(Piece::Text(frame)));
+        }
+        self.transport.close().await;
+        None
+    }
+
+    // === sign-in ===
+
+    async fn authenticate(&mut self, credentials: Credentials) -> After {
+        let Credentials { app, user, secret, has_authzid } = credentials;
+        let request = AuthenticateRequest { app: app.0, user: user.0, secret, address: self.peer.to_string() };
+        let before = Instant::now();
+        let answer = self.edge.links.authenticate(request).await;
+        self.deadline += before.elapsed();
+        match answer {
+            Ok(reply) => {
+                self.edge.metrics.sign_in("accepted");
+                self.visit.leave_lobby();
+                let token = Some(reply.token).filter(|token| !token.is_empty());
+                self.who = Some(Who { app, user, pair_key: reply.pair_key, token, has_authzid });
+                self.transport.restart(Limits::after_sign_in(self.edge.options.stanza_bytes));
+                let success = self.negotiation.accept();
+                self.send(vec![success]).await
+            }
+            Err(failure) => self.refuse(&failure).await,
+        }
+    }
+
+    async fn refuse(&mut self, failure: &Failure) -> After {
+        let is_guess = matches!(failure.code, Code::Unauthenticated | Code::NotFound | Code::Invalid | Code::Forbidden);
+        self.edge.metrics.sign_in(if is_guess { "refused" } else { "failed" });
+        let why = if is_guess { Refusal::NotAuthorized } else { Refusal::Temporary };
+        let failure = self.negotiation.refuse(why);
+        if !self.refused {
+            // Once: no number of attempts keeps a connection open (attack A4).
+            self.refused = true;
+            self.deadline = Instant::now() + Duration::from_secs(self.edge.options.refusal_s);
+        }
+        self.send(vec![failure]).await
+    }
+
+    // === bind ===
+
+    async fn bind(&mut self, resource: Option<String>) -> After {
+        let Some(who) = &self.who else { return After::Over("fault") };
+        if self.edge.is_closing() {
+            return self.unbind(&StanzaError::new(Condition::ResourceConstraint, "Shutting down.")).await;
+        }
+        let identity = self.identity(who, resource);
+        let (line, caller, address) = (Arc::new(self.edge.line()), Caller::of(&identity), identity.address.clone());
+        let mailbox = start_session(&self.edge, self.lane, identity, line.clone());
+        let before = Instant::now();
+        let announced = self.edge.links.announce(&caller, SessionState::Bound, None).await;
+        self.deadline += before.elapsed();
+        if let Err(failure) = announced {
+            // Nothing was announced, so nothing needs to be taken back.
+            mailbox.close();
+            return self.unbind(&unavailable(&failure)).await;
+        }
+        let bound = self.negotiation.bound(&address);
+        if let After::Over(why) = self.send(vec![bound]).await {
+            let _ = mailbox.deliver(SessionMessage::Client(0, ClientMail::Broken)).await;
+            return After::Over(why);
+        }
+        After::Bound { line, mailbox, generation: 0 }
+    }
+
+    async fn unbind(&mut self, error: &StanzaError) -> After {
+        let answer = self.negotiation.unbound(error);
+        self.send(vec![answer]).await
+    }
+
+    fn identity(&self, who: &Who, resource: Option<String>) -> Identity {
+        let edge = &self.edge;
+        let resource = resource.unwrap_or_else(|| edge.random_name());
+        Identity {
+            app: who.app,
+            user: who.user,
+            pair_key: who.pair_key.clone(),
+            address: format!("{}-{}@{}/{resource}", who.user, who.app, edge.options.host),
+            session: SessionRef { edge: edge.id.clone(), boot: edge.boot, session: edge.table.next_session(), resource },
+            token: who.token.clone(),
+            framing: self.transport.framing(),
+            has_authzid: who.has_authzid,
+            agent: self.visitor.agent.clone(),
+            origin: self.visitor.origin.clone(),
+            peer: self.peer.to_string(),
+        }
+    }
+
+    /// XEP-0198, 5: another connection of the same user goes on with the stream.
+    async fn resume(&mut self, id: &str, handled: u32) -> After {
+        let Some(who) = &self.who else { return After::Over("fault") };
+        let framing = self.transport.framing();
+        if let Some(stream) = self.edge.table.claim(id, (who.app, who.user)) {
+            let line = Arc::new(self.edge.line());
+            let deadline = Duration::from_secs(2);
+            let attach = |reply| SessionMessage::Attach { line: line.clone(), framing, handled, reply };
+            if let Ok(Some(generation)) = stream.mailbox.ask(deadline, attach).await {
+                tracing::debug!(address = %stream.address, "a stream was resumed");
+                return After::Bound { line, mailbox: stream.mailbox, generation };
+            }
+        }
+        let step = self.negotiation.unresumed("item-not-found");
+        match step {
+            Step::Send(frames) => self.send(frames).await,
+            _ => After::Over("fault"),
+        }
+    }
+}
+
+/// TLS from here on. The reader goes, and with it whatever was sent in plain text behind `<starttls/>` (attack A15).
+async fn start_tls(transport: Transport, door: &Door, deadline: Instant) -> Option<Transport> {
+    let Transport::Tcp(tcp) = transport else { return None };
+    let Stream::Plain(socket) = tcp.into_stream() else { return None };
+    let stream = timeout_at(deadline, secure(door.tls()?, socket)).await.ok()??;
+    Some(Transport::Tcp(Box::new(Tcp::new(Stream::Tls(Box::new(stream)), Limits::before_sign_in()))))
+}
+
+/// Starts the actor of a session and opens the way for its frames.
+fn start_session(edge: &Arc<Edge>, lane: u64, identity: Identity, line: Arc<Line>) -> Mailbox<SessionMessage> {
+    let (who, session) = ((identity.app, identity.user), identity.session.session);
+    let resource = identity.session.resource.clone();
+    let seat = edge.table.seat(who, session);
+    let rules = Session::new(identity, edge.options.clone(), edge.clock.now_ms(), edge.chance.bytes());
+    let for_actor = edge.clone();
+    let mailbox = start(&edge.executor, lane, edge.options.mailbox, move |mailbox| {
+        SessionActor::new(for_actor, rules, line, &mailbox, seat)
+    });
+    if let Some(earlier) = edge.table.add(who, session, resource, mailbox.clone()) {
+        let _ = earlier.tell(SessionMessage::Conflict);
+    }
+    mailbox
+}
+
+/// Too many sessions, or presence does not answer (RFC 6120, 7.6.2.1).
+fn unavailable(failure: &Failure) -> StanzaError {
+    match failure.code {
+        Code::TooMany => StanzaError::new(Condition::ResourceConstraint, "Too many sessions."),
+        _ => stanza_error::of(failure),
+    }
+}

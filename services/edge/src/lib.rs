@@ -1,0 +1,44 @@
+//! The chat door: XMPP over WebSocket and TCP, for the unmodified SDK and for standard clients.
+//!
+//! The idea: a connection is a task that owns its socket (`pump.rs`), a bound session is an actor (`actor.rs`) around pure rules
+//! (`session.rs`), and between the two stands a line bounded in bytes (`line.rs`). XMPP stops here: behind the edge a message is
+//! a proto whose body and unknown children travel as they are.
+//!
+//! On the way in: `listener.rs` accepts, `connection.rs` negotiates by the rules of `negotiation.rs`, `transport.rs` with `tcp.rs`
+//! and `ws.rs` frames; `session.rs` decides about each stanza and `calls.rs` asks the dialog. On the way out: `inbox.rs` takes
+//! frames off the bus, the session's rules compare numbers (`session/places.rs`) and `stanza/write.rs` spells.
+//!
+//! Invariants:
+//! - `<a/>` is sent when everything before its `<r/>` is durable or refused, never before (`acks.rs`).
+//! - `from` is written by the edge, whatever the client wrote.
+//! - A session sees each number of a dialog once and in order; what it did not prove to have is owed to its successor.
+//! - A client that does not read costs at most the line's bound; then it is cut off.
+//! - Rooms, contacts and privacy lists have no sessions here yet: they answer as contract xmpp says for unknown ones.
+
+mod acks;
+mod actor;
+mod address;
+mod calls;
+mod connection;
+mod error;
+mod inbox;
+mod line;
+mod listener;
+mod metrics;
+mod negotiation;
+mod options;
+mod proof;
+mod pump;
+mod service;
+mod session;
+mod stanza;
+mod stanza_error;
+mod table;
+mod tcp;
+mod transport;
+mod ws;
+mod xml;
+
+pub use error::Error;
+pub use options::Options;
+pub use service::{Doors, Parts, Service};

@@ -1,0 +1,141 @@
+//! Accepts connections: at which door, how many of one address before they sign in, and on which thread they live.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+
+use crate::connection::{self, Arrival};
+use crate::metrics;
+use crate::service::Edge;
+
+/// One way in.
+#[derive(Clone)]
+pub(crate) enum Door {
+    /// TCP; with a TLS configuration STARTTLS is offered.
+    Tcp(Option<TlsAcceptor>),
+    /// TCP that begins with TLS.
+    Tls(TlsAcceptor),
+    Ws,
+    Wss(TlsAcceptor),
+}
+
+impl Door {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Door::Tcp(_) => "tcp",
+            Door::Tls(_) => "tls",
+            Door::Ws => "ws",
+            Door::Wss(_) => "wss",
+        }
+    }
+
+    /// Whether connections begin with TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self, Door::Tls(_) | Door::Wss(_))
+    }
+
+    pub(crate) fn is_web(&self) -> bool {
+        matches!(self, Door::Ws | Door::Wss(_))
+    }
+
+    pub(crate) fn tls(&self) -> Option<&TlsAcceptor> {
+        match self {
+            Door::Tls(acceptor) | Door::Wss(acceptor) | Door::Tcp(Some(acceptor)) => Some(acceptor),
+            Door::Tcp(None) | Door::Ws => None,
+        }
+    }
+}
+
+/// Connections that have not signed in, by address (attack A10).
+#[derive(Default)]
+pub(crate) struct Lobby {
+    waiting: Mutex<BTreeMap<IpAddr, u32>>,
+    /// Connections ever accepted: they take turns on the threads.
+    arrivals: AtomicU64,
+}
+
+/// A connection in the lobby, and among the open ones.
+pub(crate) struct Visit {
+    edge: Arc<Edge>,
+    address: Option<IpAddr>,
+}
+
+impl Visit {
+    /// Lets a connection in, unless there are too many of its address.
+    fn begin(edge: &Arc<Edge>, address: IpAddr) -> Option<Visit> {
+        let mut lobby = edge.lobby.waiting.lock();
+        let count = lobby.entry(address).or_default();
+        if *count >= edge.options.connections_per_address_max {
+            return None;
+        }
+        *count += 1;
+        edge.metrics.connections.inc();
+        Some(Visit { edge: edge.clone(), address: Some(address) })
+    }
+
+    /// Out of the lobby.
+    pub(crate) fn leave_lobby(&mut self) {
+        let Some(address) = self.address.take() else { return };
+        let mut lobby = self.edge.lobby.waiting.lock();
+        if let Some(count) = lobby.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                lobby.remove(&address);
+            }
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.leave_lobby();
+        self.edge.metrics.connections.dec();
+    }
+}
+
+/// How long to wait when the process has no file descriptors left.
+const OUT_OF_FILES: Duration = Duration::from_millis(50);
+
+/// Accepts until it is dropped.
+pub(crate) async fn run(listener: TcpListener, door: Door, edge: Arc<Edge>) {
+    loop {
+        match listener.accept().await {
+            Ok((socket, peer)) => admit(socket, peer.ip().to_canonical(), &door, &edge),
+            Err(error) => {
+                tracing::warn!(%error, door = door.name(), "cannot accept a connection");
+                sleep(OUT_OF_FILES).await;
+            }
+        }
+    }
+}
+
+fn admit(socket: TcpStream, peer: IpAddr, door: &Door, edge: &Arc<Edge>) {
+    let Some(visit) = Visit::begin(edge, peer) else {
+        edge.metrics.turn_away("address");
+        return;
+    };
+    edge.metrics.accepted.get_or_create(&metrics::Door { door: door.name() }).inc();
+    // A socket belongs to the thread that registered it; this one is to live on its session's.
+    let Ok(socket) = prepare(socket) else { return };
+    let (door, edge) = (door.clone(), edge.clone());
+    let lane = edge.lobby.arrivals.fetch_add(1, Ordering::Relaxed);
+    let executor = edge.executor.clone();
+    executor.run(lane, move || connection::serve(Arrival { socket, peer, door, lane }, visit, edge));
+}
+
+/// No delay for small writes; the kernel notices dead peers that cannot be asked (contract xmpp 1.7, SDK 1.x).
+fn prepare(socket: TcpStream) -> io::Result<std::net::TcpStream> {
+    socket.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(20));
+    SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
+    socket.into_std()
+}

@@ -1,0 +1,194 @@
+//! What the edge starts, and the order in which it ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use natter_actor::{Chance, Clock, Executor};
+use natter_bus::Bus;
+use natter_proto::account::v1::accounts_client::AccountsClient;
+use natter_proto::dialog::v1::dialogs_client::DialogsClient;
+use natter_proto::history::v1::history_client::HistoryClient;
+use natter_proto::presence::v1::presence_client::PresenceClient;
+use natter_proto::subject::Subject;
+use natter_rpc::Link;
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use crate::actor::SessionMessage;
+use crate::calls::Links;
+use crate::error::Error;
+use crate::inbox;
+use crate::line::Line;
+use crate::listener::{self, Door, Lobby};
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::table::Table;
+
+/// What the edge is given.
+pub struct Parts {
+    pub account: Link,
+    pub dialog: Link,
+    pub presence: Link,
+    pub history: Link,
+    pub bus: Bus,
+    pub executor: Executor,
+    pub clock: Clock,
+    pub chance: Chance,
+    pub metrics: natter_telemetry::Metrics,
+}
+
+/// Where clients come in: bound listeners, each of which may be absent.
+#[derive(Default)]
+pub struct Doors {
+    /// TCP; STARTTLS is offered if there is a TLS configuration.
+    pub tcp: Option<TcpListener>,
+    /// TCP that begins with TLS.
+    pub tls: Option<TcpListener>,
+    /// WebSocket over TLS.
+    pub wss: Option<TcpListener>,
+    /// Plain WebSocket.
+    pub ws: Option<TcpListener>,
+    /// Certificates for the doors with TLS.
+    pub tls_config: Option<Arc<ServerConfig>>,
+}
+
+/// The chat door.
+pub struct Service {
+    edge: Arc<Edge>,
+    bus: Bus,
+}
+
+/// What all connections of an edge share.
+pub(crate) struct Edge {
+    pub options: Arc<Options>,
+    /// Name of this edge on the bus.
+    pub id: String,
+    /// Number of this process's run.
+    pub boot: u64,
+    pub links: Links,
+    pub executor: Executor,
+    pub clock: Clock,
+    pub chance: Chance,
+    pub metrics: Metrics,
+    pub table: Arc<Table>,
+    pub lobby: Lobby,
+    closing: AtomicBool,
+}
+
+impl Service {
+    /// An edge that listens nowhere yet.
+    ///
+    /// # Errors
+    /// The host name cannot be one.
+    pub fn new(options: Options, parts: Parts) -> Result<Service, Error> {
+        if options.host.contains("muc") {
+            return Err(Error::Host(options.host));
+        }
+        let metrics = Metrics::new(&parts.metrics);
+        let links = Links {
+            accounts: AccountsClient::new(parts.account),
+            dialogs: DialogsClient::new(parts.dialog),
+            presence: PresenceClient::new(parts.presence),
+            history: HistoryClient::new(parts.history),
+            metrics: metrics.clone(),
+        };
+        let id = match options.id.as_str() {
+            "" => format!("edge-{}", hex(&parts.chance.bytes::<8>())),
+            id => id.to_owned(),
+        };
+        let edge = Edge {
+            options: Arc::new(options),
+            id,
+            boot: parts.chance.u64(),
+            links,
+            executor: parts.executor,
+            clock: parts.clock,
+            chance: parts.chance,
+            metrics,
+            table: Arc::default(),
+            lobby: Lobby::default(),
+            closing: AtomicBool::new(false),
+        };
+        Ok(Service { edge: Arc::new(edge), bus: parts.bus })
+    }
+
+    /// Serves until `stop`, then ends every session properly: its posts are answered, its stream is closed, and it is owed what
+    /// it could not prove. Returns when all have ended, or after `drain_s`.
+    ///
+    /// # Errors
+    /// A door for TLS has no certificates.
+    pub async fn run(self, doors: Doors, stop: impl Future<Output = ()>) -> Result<(), Error> {
+        let doors = open(doors)?;
+        let subject = Subject::Edge(self.edge.id.clone()).to_string();
+        // Before the first session, so that no frame for one is missed.
+        let frames = self.bus.subscribe(&subject);
+        let mut inbox = JoinSet::new();
+        inbox.spawn(inbox::run(frames, self.edge.table.clone(), self.edge.metrics.clone()));
+        let mut listeners = JoinSet::new();
+        for (listener, door) in doors {
+            listeners.spawn(listener::run(listener, door, self.edge.clone()));
+        }
+        stop.await;
+        listeners.shutdown().await;
+        self.edge.drain().await;
+        inbox.shutdown().await;
+        Ok(())
+    }
+}
+
+/// Pairs listeners with doors.
+fn open(doors: Doors) -> Result<Vec<(TcpListener, Door)>, Error> {
+    let acceptor = doors.tls_config.map(TlsAcceptor::from);
+    let with_tls = |listener: Option<TcpListener>, door: fn(TlsAcceptor) -> Door| match (listener, &acceptor) {
+        (Some(listener), Some(acceptor)) => Ok(Some((listener, door(acceptor.clone())))),
+        (Some(_), None) => Err(Error::NoTls),
+        (None, _) => Ok(None),
+    };
+    let tls = with_tls(doors.tls, Door::Tls)?;
+    let wss = with_tls(doors.wss, Door::Wss)?;
+    let tcp = doors.tcp.map(|listener| (listener, Door::Tcp(acceptor.clone())));
+    let ws = doors.ws.map(|listener| (listener, Door::Ws));
+    Ok([tcp, tls, wss, ws].into_iter().flatten().collect())
+}
+
+impl Edge {
+    /// A line for one connection.
+    pub(crate) fn line(&self) -> Line {
+        Line::new(self.options.write_buffer_bytes)
+    }
+
+    /// 128 random bits in hex: a resource, or the id of a stream.
+    pub(crate) fn random_name(&self) -> String {
+        hex(&self.chance.bytes::<16>())
+    }
+
+    /// No session is bound any more.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    async fn drain(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        let ended = async {
+            for session in self.table.all() {
+                let _ = session.deliver(SessionMessage::Drain).await;
+            }
+            self.table.empty().await;
+        };
+        if timeout(Duration::from_secs(self.options.drain_s), ended).await.is_err() {
+            tracing::warn!("some sessions did not end in time");
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

@@ -1,0 +1,323 @@
+//! The rules of one bound session, pure: stanzas, frames, answers and timers come in, [`Action`]s come out. Nothing here waits,
+//! sends or looks at a clock; `actor.rs` does that.
+//!
+//! Invariants:
+//! - Nothing is written unasked before the first presence (contract xmpp 1.3, 1.6).
+//! - Of each dialog every number is written once and in order; a jump is filled from history first (design.md 6).
+//! - What waits for the client is bounded: unproved, held, in the line. Over a bound the session is cut off and owed a debt.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod action;
+mod backlog;
+mod frames;
+mod iq;
+mod life;
+mod messages;
+mod places;
+mod posts;
+mod presence;
+mod resume;
+mod returning;
+mod rooms;
+mod tidings;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use natter_proto::event::v1::SessionRef;
+use natter_proto::{AppId, DialogId, UserId};
+use natter_xmpp::{Element, Framing, Kind, Stanza, StreamFault, ns};
+
+pub(crate) use action::{Action, Answer, Call, Ending, Farewell, Returned};
+pub(crate) use posts::Job;
+
+use crate::acks::{Acks, Counting};
+use crate::options::Options;
+use crate::proof::{Means, Proof};
+use crate::stanza::Spelling;
+use backlog::Backlog;
+use places::Places;
+use posts::Posts;
+use resume::Resume;
+use tidings::Tidings;
+
+/// Who a session belongs to and what its client is, fixed at the bind.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub app: AppId,
+    pub user: UserId,
+    /// Key of the app's private dialogs.
+    pub pair_key: Vec<u8>,
+    /// `34-905@HOST/RESOURCE`.
+    pub address: String,
+    /// Names the session to other services.
+    pub session: SessionRef,
+    /// The token the stream was opened with, if it was not the password.
+    pub token: Option<String>,
+    pub framing: Framing,
+    /// SASL PLAIN came with an authzid: SDK 1.x and its sibling (contract xmpp 5).
+    pub has_authzid: bool,
+    pub agent: String,
+    pub origin: String,
+    pub peer: String,
+}
+
+/// What the rules are told of the world at each step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// Unix milliseconds.
+    pub now: i64,
+    /// Bytes that may be written to the client now without risk to the buffer's bound.
+    pub room: usize,
+}
+
+/// Where a session stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// No presence yet: frames are held.
+    Bound,
+    /// Announced as available; what the client missed is being gathered.
+    Returning,
+    /// Frames are written as they come.
+    Live,
+    /// A hole in this dialog, below `upto`, is being filled; frames are held.
+    Filling { dialog: DialogId, upto: u64 },
+    /// At its end: nothing has an effect any more.
+    Ended,
+}
+
+/// One bound session.
+pub(crate) struct Session {
+    me: Identity,
+    options: Arc<Options>,
+    stage: Stage,
+    /// There is a connection. A resumable session lives without one for a while.
+    attached: bool,
+    draining: bool,
+    carbons: bool,
+    /// The id of the carbons request was that of SDK 2.x to 6.x (contract xmpp 5).
+    is_sdk: bool,
+    /// Its `<enable/>` asked for resumption: a standard client.
+    wants_resumption: bool,
+    /// The client is not read.
+    paused: bool,
+    acks: Acks,
+    proof: Proof,
+    posts: Posts,
+    backlog: Backlog,
+    places: Places,
+    tidings: Tidings,
+    resume: Option<Resume>,
+    /// Random, for the ids made here and the id of a resumable stream.
+    seed: [u8; 24],
+    last_pair: Option<(UserId, DialogId)>,
+    touch_at: Option<i64>,
+    detached_until: Option<i64>,
+    room: usize,
+    out: VecDeque<Action>,
+}
+
+impl Session {
+    /// A session just bound. `seed` is random and secret.
+    pub(crate) fn new(me: Identity, options: Arc<Options>, now: i64, seed: [u8; 24]) -> Session {
+        let means = if me.framing == Framing::WebSocket { Means::Ping } else { Means::Nothing };
+        let touch_at = me.token.is_some().then_some(now + seconds(options.touch_s));
+        Session {
+            stage: Stage::Bound,
+            attached: true,
+            draining: false,
+            carbons: false,
+            is_sdk: false,
+            wants_resumption: false,
+            paused: false,
+            acks: Acks::default(),
+            proof: Proof::new(means, options.unproved_max, milliseconds(options.proof_pause_ms)),
+            posts: Posts::new(options.posts_max),
+            backlog: Backlog::new(options.held_frames_max),
+            places: Places::new(now),
+            tidings: Tidings::default(),
+            resume: None,
+            seed,
+            last_pair: None,
+            touch_at,
+            detached_until: None,
+            room: 0,
+            out: VecDeque::new(),
+            me,
+            options,
+        }
+    }
+
+    pub(crate) fn me(&self) -> &Identity {
+        &self.me
+    }
+
+    /// Takes the next thing to do. Empty it after every call of another method.
+    pub(crate) fn next_action(&mut self) -> Option<Action> {
+        self.out.pop_front()
+    }
+
+    /// A first-level element of the client.
+    pub(crate) fn stanza(&mut self, at: Moment, element: Element) {
+        if !self.begin(at) {
+            return;
+        }
+        if element.ns == ns::SM {
+            self.stream_management(at, &element);
+        } else {
+            match Stanza::of(&element).map(|stanza| stanza.kind) {
+                Some(Kind::Message) => self.message(element),
+                Some(Kind::Iq) => {
+                    let place = self.acks.stanza(false);
+                    self.iq(&element);
+                    self.acks.done(place);
+                }
+                Some(Kind::Presence) => {
+                    let place = self.acks.stanza(false);
+                    self.presence(at.now, &element);
+                    self.acks.done(place);
+                }
+                None => self.end(at.now, Some(StreamFault::UnsupportedStanzaType), Ending::Vanished),
+            }
+        }
+        self.finish(at);
+    }
+
+    fn stream_management(&mut self, at: Moment, element: &Element) {
+        match element.name.as_str() {
+            "enable" if !self.acks.enabled() => {
+                self.acks.enable();
+                let resume = matches!(element.attr("resume"), Some("true" | "1"));
+                if resume || self.me.framing == Framing::Tcp {
+                    self.proof.switch(Means::Request);
+                }
+                self.wants_resumption = resume;
+                if resume {
+                    self.offer_resumption();
+                } else {
+                    self.write_plain("<enabled xmlns=\"urn:xmpp:sm:3\"/>");
+                }
+            }
+            "r" => {
+                let counting = self.counting();
+                self.acks.asked(at.now, counting);
+            }
+            "a" => {
+                if let Some(handled) = element.attr("h").and_then(|h| h.parse().ok()) {
+                    self.acknowledged(handled);
+                }
+                let proved = self.proof.answered();
+                self.proved(&proved);
+            }
+            "enable" | "resume" => self.write_plain(concat!(
+                "<failed xmlns=\"urn:xmpp:sm:3\"><unexpected-request xmlns=\"urn:ietf:params:xml:ns:xmpp-stanzas\"/></failed>"
+            )),
+            _ => self.end(at.now, Some(StreamFault::UnsupportedStanzaType), Ending::Vanished),
+        }
+    }
+
+    /// The rows of the table in contract xmpp 5.
+    fn counting(&self) -> Counting {
+        if !self.wants_resumption && !self.me.has_authzid && self.is_sdk { Counting::Content } else { Counting::Standard }
+    }
+
+    /// SDK 1.x judges an `<a/>` by its exact count and gives up after 2 s (contract xmpp 5, second row).
+    fn is_impatient(&self) -> bool {
+        self.me.has_authzid && !self.wants_resumption
+    }
+
+    // === the frame around every step ===
+
+    /// False if the session has ended: nothing has an effect then.
+    fn begin(&mut self, at: Moment) -> bool {
+        self.room = at.room;
+        self.stage != Stage::Ended
+    }
+
+    /// What may follow from any step: acks that are due, posts that may start, frames that may flow, questions for proof.
+    fn finish(&mut self, at: Moment) {
+        if self.stage == Stage::Ended {
+            return;
+        }
+        while let Some(h) = self.acks.answer() {
+            self.write_plain(&format!("<a xmlns=\"urn:xmpp:sm:3\" h=\"{h}\"/>"));
+        }
+        while let Some((number, job)) = self.posts.start(at.now) {
+            self.out.push_back(Action::Call(Call::Job { number, job }));
+        }
+        self.pause_if_needed();
+        self.flow(at.now);
+        if self.attached
+            && let Some(ordinal) = self.proof.ask(at.now)
+        {
+            self.ask(ordinal);
+        }
+        self.send_tidings(at.now);
+        if self.draining && self.posts.flying() + self.posts.waiting() == 0 {
+            self.end(at.now, None, Ending::Vanished);
+        }
+    }
+
+    /// The socket is not read while posts or acks pile up: the bound on what one stream has in here.
+    fn pause_if_needed(&mut self) {
+        const ENTRIES_MAX: usize = 1_024;
+        let pause = self.posts.waiting() > 0 || self.acks.waiting() > ENTRIES_MAX;
+        if pause != self.paused {
+            self.paused = pause;
+            self.out.push_back(Action::Pause(pause));
+        }
+    }
+
+    // === writing ===
+
+    /// Writes a stanza; it counts for a resumable stream.
+    fn write(&mut self, text: String) {
+        self.room = self.room.saturating_sub(text.len());
+        if let Some(resume) = &mut self.resume
+            && !resume.keep(&text)
+        {
+            self.forget_resumption();
+        }
+        if self.attached {
+            self.out.push_back(Action::Write(text));
+        }
+    }
+
+    /// Writes an element of stream management, which is no stanza.
+    fn write_plain(&mut self, text: &str) {
+        if self.attached {
+            self.out.push_back(Action::Write(text.to_owned()));
+        }
+    }
+
+    fn write_element(&mut self, element: &Element) {
+        let default_ns = if self.me.framing == Framing::Tcp { ns::CLIENT } else { "" };
+        self.write(element.to_xml(default_ns));
+    }
+
+    fn spelling<'a>(me: &'a Identity, options: &'a Options) -> Spelling<'a> {
+        Spelling { app: me.app, host: &options.host, framing: me.framing }
+    }
+
+    /// Asks the client for proof, or for a sign of life.
+    fn ask(&mut self, ordinal: u64) {
+        match self.proof.means() {
+            Means::Ping => self.out.push_back(Action::Ping(ordinal)),
+            Means::Request => self.write_plain("<r xmlns=\"urn:xmpp:sm:3\"/>"),
+            Means::Nothing => {}
+        }
+    }
+}
+
+fn seconds(seconds: u64) -> i64 {
+    milliseconds(seconds.saturating_mul(1_000))
+}
+
+fn milliseconds(milliseconds: u64) -> i64 {
+    i64::try_from(milliseconds).unwrap_or(i64::MAX / 4)
+}
+
+#[cfg(test)]
+#[path = "session/tests.rs"]
+mod tests;

@@ -1,0 +1,102 @@
+//! What the rules of a session ask for, and the answers they get.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use natter_proto::event::v1::Message;
+use natter_proto::history::v1::{GapRow, KeptRow, Range};
+use natter_proto::presence::v1::{SessionRecord, SessionState};
+use natter_proto::{DialogId, Failure};
+use natter_xmpp::StreamFault;
+
+use super::Job;
+
+/// One thing to do, in order.
+#[derive(PartialEq, Debug)]
+pub(crate) enum Action {
+    /// Write this XML.
+    Write(String),
+    /// Send a WebSocket ping with this payload.
+    Ping(u64),
+    /// The client was asked for a sign of life: silence from here on counts.
+    ExpectLife,
+    /// Stop or go on reading the client.
+    Pause(bool),
+    /// Say so when the client has taken most of what was written.
+    WhenRoom,
+    /// Ask another service.
+    Call(Call),
+    /// The stream may be resumed under this id from now on.
+    Resumable(String),
+    /// It may no longer.
+    NotResumable(String),
+    /// The session is over. Nothing follows.
+    End(Box<Farewell>),
+}
+
+/// How a session ends.
+#[derive(PartialEq, Debug)]
+pub(crate) struct Farewell {
+    /// Told to the client before its stream is closed.
+    pub fault: Option<StreamFault>,
+    /// The connection is dropped without a word: the client takes nothing more.
+    pub cut: bool,
+    pub state: SessionState,
+    pub record: SessionRecord,
+    /// A debt was taken and what it stands for is not proved: it is owed again.
+    pub owes: bool,
+}
+
+/// What an end means for what the client may have missed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ending {
+    /// The client said goodbye: nothing is owed.
+    Goodbye,
+    /// It may have missed something.
+    Vanished,
+    /// The same, and it does not take what is written.
+    Cut,
+}
+
+/// A question to another service.
+#[derive(PartialEq, Debug)]
+pub(crate) enum Call {
+    /// To the dialog. Answered by [`Answer::Job`] with the same number.
+    Job { number: u64, job: Job },
+    /// Announces the session as available, then gathers what it missed. Answered by [`Answer::Returned`].
+    Return(SessionRecord),
+    /// Announces the session as bound, not available.
+    Withdraw,
+    /// The rows of a dialog above a number. Answered by [`Answer::Filled`].
+    Fill { dialog: DialogId, above: u64 },
+    /// The user has received these. Answered by [`Answer::Delivered`].
+    Delivered { dialog: DialogId, ranges: Vec<Range> },
+    /// Keeps the session's proofs.
+    Record(SessionRecord),
+    /// Kept messages up to this place have arrived.
+    Drop { upto: u64 },
+    /// The list paid for by the debt has arrived.
+    Settle,
+    /// Keeps the token alive.
+    Touch,
+}
+
+/// The answer to a [`Call`].
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The number the message got, 0 for none.
+    Job { number: u64, answer: Result<u64, Failure> },
+    Returned(Box<Returned>),
+    /// The rows, none if history did not answer.
+    Filled { dialog: DialogId, rows: Vec<Message> },
+    /// `kept`: whether it was taken.
+    Delivered { dialog: DialogId, ranges: Vec<Range>, kept: bool },
+}
+
+/// What a returning session missed.
+#[derive(Debug, Default)]
+pub(crate) struct Returned {
+    /// The debt it took.
+    pub debt: Option<SessionRecord>,
+    pub rows: Vec<GapRow>,
+    pub kept: Vec<KeptRow>,
+}

@@ -1,0 +1,245 @@
+//! Frames for a session: what is told live, in order, without repeats and without holes.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::sync::Arc;
+
+use natter_proto::DialogId;
+use natter_proto::event::v1::change::What;
+use natter_proto::event::v1::frame::Told as FrameTold;
+use natter_proto::event::v1::{Change, Frame, Headline, MarkKind, Marker, Message, SessionRef, Typing};
+use natter_xmpp::Framing;
+
+use super::backlog::Item;
+use super::places::Judgement;
+use super::{Action, Call, Ending, Moment, Session, Stage};
+use crate::proof::Told;
+use crate::stanza::{self, Envelope, Sender};
+
+impl Session {
+    /// A frame for the session's user came to this edge.
+    pub(crate) fn frame(&mut self, at: Moment, frame: Arc<Frame>) {
+        if !self.begin(at) {
+            return;
+        }
+        if self.is_own(&frame) {
+            self.own(at.now, &frame);
+        } else if self.stage == Stage::Live && self.backlog.is_empty() && self.proof.has_room() {
+            self.deliver(at.now, frame);
+        } else if self.stage == Stage::Live {
+            if !self.backlog.hold(frame) {
+                // It reads, if at all, slower than it is told: the debt keeps what it misses.
+                self.end(at.now, None, Ending::Cut);
+            }
+        } else if !self.backlog.hold(frame.clone()) {
+            self.backlog.miss(&frame);
+        }
+        self.finish(at);
+    }
+
+    /// Writes what may be written: first the list, then frames, then what did not fit.
+    pub(super) fn flow(&mut self, now: i64) {
+        while self.stage == Stage::Live && self.proof.has_room() {
+            if !self.backlog.list.is_empty() {
+                if self.room == 0 {
+                    self.out.push_back(Action::WhenRoom);
+                    return;
+                }
+                let item = self.backlog.list.pop_front();
+                item.into_iter().for_each(|item| self.listed(now, item));
+            } else if let Some(frame) = self.backlog.next_frame() {
+                self.deliver(now, frame);
+            } else if let Some((dialog, seq)) = self.backlog.next_behind() {
+                let above = self.places.last(dialog).unwrap_or(seq - 1);
+                self.fill(dialog, above, seq);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// The session caused this frame itself: it only moves its place (contract xmpp 3.3, never an echo).
+    fn own(&mut self, now: i64, frame: &Frame) {
+        let Some(FrameTold::Message(message)) = &frame.told else { return };
+        let Ok(dialog) = DialogId::try_from(frame.dialog.as_slice()) else { return };
+        if message.seq == 0 {
+            return;
+        }
+        match self.places.judge(dialog, message.seq) {
+            Judgement::Next if self.places.last(dialog).is_some() => {
+                self.places.skipped(now, dialog, message.seq);
+                self.tidings.moved();
+            }
+            Judgement::Repeat => {}
+            _ => self.places.posted(dialog, message.seq),
+        }
+    }
+
+    fn deliver(&mut self, now: i64, frame: Arc<Frame>) {
+        // Rooms have no sessions on the wire yet.
+        if frame.group {
+            return;
+        }
+        let dialog = DialogId::try_from(frame.dialog.as_slice()).ok();
+        let resource = frame.origin.as_ref().map_or("", |origin| origin.resource.as_str());
+        let is_for_me = !frame.except.contains(&self.me.user.0);
+        match (&frame.told, dialog) {
+            (Some(FrameTold::Message(message)), Some(dialog)) if message.seq > 0 => {
+                match self.places.judge(dialog, message.seq) {
+                    Judgement::Next if is_for_me => self.row(now, dialog, message, resource, None),
+                    Judgement::Next => self.places.skipped(now, dialog, message.seq),
+                    Judgement::Repeat => {}
+                    Judgement::Hole { after } => {
+                        let upto = message.seq;
+                        self.backlog.hold_first(frame);
+                        self.fill(dialog, after, upto);
+                    }
+                }
+            }
+            _ if !is_for_me => {}
+            (Some(FrameTold::Message(message)), Some(dialog)) => self.unstored(now, dialog, message, resource, None),
+            (Some(FrameTold::Marker(marker)), dialog) => self.marker(now, dialog, marker),
+            (Some(FrameTold::Typing(typing)), _) => self.typing(now, typing),
+            (Some(FrameTold::Change(change)), Some(dialog)) => self.change(now, dialog, change, &frame.to),
+            (Some(FrameTold::Headline(headline)), _) => self.headline(now, headline, None),
+            (Some(FrameTold::Message(_) | FrameTold::Change(_)) | None, _) => {}
+        }
+    }
+
+    /// Fetches what lies above a number before anything else is written.
+    fn fill(&mut self, dialog: DialogId, above: u64, upto: u64) {
+        self.stage = Stage::Filling { dialog, upto };
+        self.out.push_back(Action::Call(Call::Fill { dialog, above }));
+    }
+
+    /// The rows of a hole. What history leaves out (hidden, removed) is not missing.
+    pub(super) fn filled(&mut self, now: i64, dialog: DialogId, rows: Vec<Message>) {
+        let Stage::Filling { dialog: awaited, upto } = self.stage else { return };
+        if awaited != dialog {
+            return;
+        }
+        self.stage = Stage::Live;
+        let mut highest = 0;
+        for row in rows {
+            highest = highest.max(row.seq);
+            if self.places.judge(dialog, row.seq) != Judgement::Repeat {
+                self.row(now, dialog, &row, "", None);
+            }
+        }
+        if highest < upto && highest == 0 {
+            self.places.skipped(now, dialog, upto - 1);
+        }
+    }
+
+    fn listed(&mut self, now: i64, item: Item) {
+        match item {
+            Item::Row { dialog, row, delayed } => {
+                if self.places.judge(dialog, row.seq) != Judgement::Repeat {
+                    self.row(now, dialog, &row, "", delayed);
+                }
+            }
+            Item::Kept { place, frame, kept_at } => {
+                if let Some(frame) = frame {
+                    self.kept(now, &frame, kept_at);
+                }
+                self.told(now, Told::Kept { place });
+            }
+            Item::End => self.told(now, Told::ListEnd),
+        }
+    }
+
+    fn kept(&mut self, now: i64, frame: &Frame, kept_at: i64) {
+        let resource = frame.origin.as_ref().map_or("", |origin| origin.resource.as_str());
+        match (&frame.told, DialogId::try_from(frame.dialog.as_slice())) {
+            (Some(FrameTold::Message(message)), Ok(dialog)) => self.unstored(now, dialog, message, resource, Some(kept_at)),
+            (Some(FrameTold::Headline(headline)), _) => self.headline(now, headline, Some(kept_at)),
+            _ => {}
+        }
+    }
+
+    /// Writes a row of history and moves the place of its dialog.
+    fn row(&mut self, now: i64, dialog: DialogId, row: &Message, resource: &str, delayed: Option<i64>) {
+        let own = row.sender == self.me.user.0;
+        let is_known = own && self.places.is_posted(dialog, row.seq);
+        if row.removed || is_known || (own && !self.takes_carbons()) {
+            self.places.skipped(now, dialog, row.seq);
+            return;
+        }
+        self.places.told(now, dialog, row.seq);
+        let text = self.spell(dialog, row, resource, delayed);
+        self.tell(now, text, Told::Row { dialog, seq: row.seq, own });
+    }
+
+    fn unstored(&mut self, now: i64, dialog: DialogId, message: &Message, resource: &str, delayed: Option<i64>) {
+        let own = message.sender == self.me.user.0;
+        let is_content = message.body.is_some() || !message.attachments.is_empty();
+        if own && !(self.takes_carbons() && is_content) {
+            return;
+        }
+        let text = self.spell(dialog, message, resource, delayed);
+        self.tell(now, text, Told::Unstored);
+    }
+
+    fn spell(&self, dialog: DialogId, message: &Message, resource: &str, delayed: Option<i64>) -> String {
+        let spelling = Self::spelling(&self.me, &self.options);
+        let envelope = Envelope { from: Sender { user: message.sender, resource }, dialog, delayed };
+        if message.sender == self.me.user.0 {
+            stanza::carbon(spelling, &self.me.address, envelope, message)
+        } else {
+            stanza::message(spelling, envelope, message)
+        }
+    }
+
+    /// For the author as it is; `displayed` also as a copy for the reader's other sessions (contract xmpp 3.4).
+    fn marker(&mut self, now: i64, dialog: Option<DialogId>, marker: &Marker) {
+        let user = self.me.user.0;
+        let copy = match () {
+            () if marker.author == user => None,
+            () if marker.user == user && marker.kind() == MarkKind::Read && self.takes_carbons() => Some(self.me.address.as_str()),
+            () => return,
+        };
+        let text = stanza::marker(Self::spelling(&self.me, &self.options), marker, dialog, copy);
+        self.tell(now, text, Told::Unstored);
+    }
+
+    fn typing(&mut self, now: i64, typing: &Typing) {
+        if typing.recipient == self.me.user.0 {
+            let text = stanza::typing(Self::spelling(&self.me, &self.options), typing);
+            self.tell(now, text, Told::Unstored);
+        }
+    }
+
+    /// An edit or removal, for the other of the two, and as a copy for the other sessions of who made it (contract xmpp 3.6, 3.8).
+    fn change(&mut self, now: i64, dialog: DialogId, change: &Change, members: &[u64]) {
+        let Some(What::Edited(_) | What::Removed(true)) = &change.what else { return };
+        let own = change.user == self.me.user.0;
+        let Some(to) = members.iter().copied().find(|member| *member != change.user) else { return };
+        if own && !self.takes_carbons() {
+            return;
+        }
+        let copy = own.then_some(self.me.address.as_str());
+        let text = stanza::change(Self::spelling(&self.me, &self.options), change, dialog, to, copy);
+        self.tell(now, text, Told::Unstored);
+    }
+
+    fn headline(&mut self, now: i64, headline: &Headline, delayed: Option<i64>) {
+        let text = stanza::headline(Self::spelling(&self.me, &self.options), headline, self.me.user.0, delayed);
+        self.tell(now, text, Told::Unstored);
+    }
+
+    fn tell(&mut self, now: i64, text: String, told: Told) {
+        self.write(text);
+        self.told(now, told);
+    }
+
+    /// Copies were asked for, and the client can read them: 1.x on Node makes an empty message of each (contract xmpp 3.8).
+    fn takes_carbons(&self) -> bool {
+        self.carbons && !(self.me.framing == Framing::Tcp && self.me.has_authzid)
+    }
+
+    fn is_own(&self, frame: &Frame) -> bool {
+        let me = &self.me.session;
+        let is_me = |origin: &SessionRef| origin.session == me.session && origin.boot == me.boot && origin.edge == me.edge;
+        frame.origin.as_ref().is_some_and(is_me)
+    }
+}

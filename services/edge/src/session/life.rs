@@ -1,0 +1,162 @@
+//! The life of a session around its stanzas: signs of life, timers, and the ways it ends.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use natter_proto::presence::v1::SessionState;
+use natter_xmpp::StreamFault;
+
+use super::{Action, Answer, Call, Ending, Farewell, Moment, Session, Stage, seconds};
+
+/// SDK 1.x takes a message for lost 2 s after it was sent (contract xmpp 5).
+const PATIENCE_MS: i64 = 1_800;
+
+impl Session {
+    /// A pong of the client.
+    pub(crate) fn pong(&mut self, at: Moment, ordinal: u64) {
+        if self.begin(at) {
+            let proved = self.proof.pong(ordinal);
+            self.proved(&proved);
+            self.finish(at);
+        }
+    }
+
+    /// The client was silent for a while.
+    pub(crate) fn idle(&mut self, at: Moment) {
+        if !self.begin(at) {
+            return;
+        }
+        if let Some(ordinal) = self.proof.ask_anyway(at.now) {
+            self.ask(ordinal);
+        }
+        if self.proof.is_asking() {
+            self.out.push_back(Action::ExpectLife);
+        }
+        self.finish(at);
+    }
+
+    /// The client has taken most of what was written.
+    pub(crate) fn has_room(&mut self, at: Moment) {
+        if self.begin(at) {
+            self.finish(at);
+        }
+    }
+
+    /// The answer to a call.
+    pub(crate) fn answer(&mut self, at: Moment, answer: Answer) {
+        if !self.begin(at) {
+            return;
+        }
+        match answer {
+            Answer::Job { number, answer } => self.job_answered(at.now, number, answer),
+            Answer::Returned(returned) => self.returned(at.now, *returned),
+            Answer::Filled { dialog, rows } => self.filled(at.now, dialog, rows),
+            Answer::Delivered { dialog, ranges, kept: false } => {
+                ranges.into_iter().for_each(|range| self.tidings.received(dialog, range));
+            }
+            Answer::Delivered { .. } => {}
+        }
+        self.finish(at);
+    }
+
+    /// When [`tick`](Session::tick) has something to do.
+    pub(crate) fn deadline(&self) -> Option<i64> {
+        if self.stage == Stage::Ended {
+            return None;
+        }
+        let patience = self.acks.waits_since().filter(|_| self.is_impatient()).map(|at| at + PATIENCE_MS);
+        let asks = self.proof.ask_at().filter(|_| self.attached);
+        [self.touch_at, self.detached_until, self.tidings.due_at(), self.posts.resume_at(), patience, asks]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&mut self, at: Moment) {
+        if !self.begin(at) {
+            return;
+        }
+        if self.detached_until.is_some_and(|until| until <= at.now) {
+            self.end(at.now, None, Ending::Vanished);
+        }
+        if self.touch_at.is_some_and(|due| due <= at.now) {
+            self.touch_at = Some(at.now + seconds(self.options.touch_s));
+            self.out.push_back(Action::Call(Call::Touch));
+        }
+        let lapsed = self.proof.lapse(at.now);
+        self.proved(&lapsed);
+        let waits_since = self.acks.waits_since().filter(|_| self.is_impatient());
+        if waits_since.is_some_and(|since| since + PATIENCE_MS <= at.now) {
+            self.lose_patience(at.now);
+        }
+        self.finish(at);
+    }
+
+    /// What was not submitted is refused; what was may exist, and only a new stream can tell (contract xmpp 5).
+    fn lose_patience(&mut self, now: i64) {
+        if self.posts.flying() > 0 {
+            self.end(now, Some(StreamFault::InternalError), Ending::Vanished);
+            return;
+        }
+        for task in self.posts.refuse_waiting() {
+            self.refuse_busy(&task);
+        }
+    }
+
+    // === ends ===
+
+    /// The client closed its stream.
+    pub(crate) fn goodbye(&mut self, at: Moment) {
+        if self.begin(at) {
+            self.end(at.now, None, Ending::Goodbye);
+        }
+    }
+
+    /// The client broke the grammar; nothing more of its stream can be read (contract xmpp 9).
+    pub(crate) fn fault(&mut self, at: Moment, fault: StreamFault) {
+        if self.begin(at) {
+            self.end(at.now, Some(fault), Ending::Vanished);
+        }
+    }
+
+    /// The connection is gone without a goodbye.
+    pub(crate) fn broken(&mut self, at: Moment) {
+        if !self.begin(at) {
+            return;
+        }
+        if self.resume.is_some() && !self.draining {
+            self.detach(at.now);
+        } else {
+            self.end(at.now, None, Ending::Vanished);
+        }
+    }
+
+    /// Another session took the resource.
+    pub(crate) fn conflict(&mut self, at: Moment) {
+        if self.begin(at) {
+            self.end(at.now, Some(StreamFault::Conflict), Ending::Vanished);
+        }
+    }
+
+    /// The process is going down: the session ends when its posts are answered.
+    pub(crate) fn drain(&mut self, at: Moment) {
+        if self.begin(at) {
+            self.draining = true;
+            self.finish(at);
+        }
+    }
+
+    /// Ends the session. Nothing has an effect after this.
+    pub(super) fn end(&mut self, now: i64, fault: Option<StreamFault>, ending: Ending) {
+        if self.stage == Stage::Ended {
+            return;
+        }
+        self.send_received();
+        self.forget_resumption();
+        self.stage = Stage::Ended;
+        let state = if ending == Ending::Goodbye { SessionState::Closed } else { SessionState::Vanished };
+        let farewell =
+            Farewell { fault, cut: ending == Ending::Cut, state, record: self.record(now), owes: self.tidings.owes };
+        self.out.push_back(Action::End(Box::new(farewell)));
+    }
+}

@@ -1,0 +1,264 @@
+//! What a session has on its way to the dialogs: started in the order of the stream, several at a time, repeated in that order
+//! after a failure, never overtaking one another within a dialog.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::collections::{BTreeMap, VecDeque};
+
+use natter_proto::dialog::v1::{MarkRequest, PostRequest, SignalRequest};
+use natter_proto::{Code, Failure};
+
+use crate::acks::Place;
+
+/// One thing asked of a dialog.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Job {
+    Post(Box<PostRequest>),
+    Mark(Box<MarkRequest>),
+    Signal(Box<SignalRequest>),
+}
+
+/// A job and the stanza it came from.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Task {
+    /// Of the stanza in its stream.
+    pub place: Place,
+    /// `id` of the stanza, for an error.
+    pub stanza_id: Option<String>,
+    /// `to` of the stanza as the client wrote it.
+    pub to: Option<String>,
+    pub job: Job,
+    attempts: u8,
+}
+
+/// What became of a task.
+#[derive(PartialEq, Debug)]
+pub(crate) enum Outcome {
+    /// Carried out; the number it got in its dialog, 0 if none.
+    Done(Task, u64),
+    /// Refused: nothing was done.
+    Refused(Task, Failure),
+    /// Not stored, or nobody knows, and not to be repeated any more.
+    Lost(Task, Failure),
+}
+
+/// Attempts of one task, the first included.
+const ATTEMPTS_MAX: u8 = 4;
+/// Pause before the first repetition, milliseconds; each further one takes twice as long.
+const PAUSE_MS: i64 = 50;
+
+/// Tasks waiting, flying and failed.
+///
+/// Invariant: after a failure that may be repeated nothing new starts until all that flies has landed; then what failed starts
+/// again in the order of the stream. A task that was not carried out while a later one of its dialog was is refused.
+#[derive(Debug)]
+pub(crate) struct Posts {
+    window: usize,
+    next: u64,
+    waiting: VecDeque<Task>,
+    flying: BTreeMap<u64, Task>,
+    failed: BTreeMap<u64, (Task, Failure)>,
+    /// Newest task carried out by dialog, since the first failure.
+    carried_out: BTreeMap<Vec<u8>, u64>,
+    resume_at: i64,
+}
+
+impl Task {
+    pub(crate) fn new(place: Place, stanza_id: Option<String>, to: Option<String>, job: Job) -> Task {
+        Task { place, stanza_id, to, job, attempts: 0 }
+    }
+
+    fn dialog(&self) -> &[u8] {
+        match &self.job {
+            Job::Post(request) => &request.dialog,
+            Job::Mark(request) => &request.dialog,
+            Job::Signal(request) => &request.dialog,
+        }
+    }
+}
+
+impl Posts {
+    /// At most `window` tasks fly.
+    pub(crate) fn new(window: usize) -> Posts {
+        Posts {
+            window,
+            next: 0,
+            waiting: VecDeque::new(),
+            flying: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            carried_out: BTreeMap::new(),
+            resume_at: 0,
+        }
+    }
+
+    /// Takes a task in the order of the stream.
+    pub(crate) fn push(&mut self, task: Task) {
+        self.waiting.push_back(task);
+    }
+
+    /// The next job to start and the number its answer must carry.
+    pub(crate) fn start(&mut self, now: i64) -> Option<(u64, Job)> {
+        if self.flying.len() >= self.window || !self.failed.is_empty() || self.resume_at > now {
+            return None;
+        }
+        let mut task = self.waiting.pop_front()?;
+        task.attempts += 1;
+        let (number, job) = (self.next, task.job.clone());
+        self.next += 1;
+        self.flying.insert(number, task);
+        Some((number, job))
+    }
+
+    /// Takes the answer to a job; says which tasks are at their end with it.
+    pub(crate) fn answered(&mut self, now: i64, number: u64, answer: Result<u64, Failure>) -> Vec<Outcome> {
+        let Some(task) = self.flying.remove(&number) else { return Vec::new() };
+        let mut ended = Vec::new();
+        match answer {
+            Ok(seq) => {
+                if !self.flying.is_empty() || !self.failed.is_empty() {
+                    self.carried_out.insert(task.dialog().to_vec(), number);
+                }
+                ended.push(Outcome::Done(task, seq));
+            }
+            // Typing is worth no second attempt.
+            Err(_) if matches!(task.job, Job::Signal(_)) => ended.push(Outcome::Done(task, 0)),
+            Err(failure) if is_repeatable(failure.code) => drop(self.failed.insert(number, (task, failure))),
+            Err(failure) if failure.code == Code::NotStored => ended.push(Outcome::Lost(task, failure)),
+            Err(failure) => ended.push(Outcome::Refused(task, failure)),
+        }
+        if self.flying.is_empty() {
+            self.settle(now, &mut ended);
+        }
+        ended
+    }
+
+    /// Refuses all that waits; what flies goes on.
+    pub(crate) fn refuse_waiting(&mut self) -> Vec<Task> {
+        self.waiting.drain(..).collect()
+    }
+
+    pub(crate) fn flying(&self) -> usize {
+        self.flying.len() + self.failed.len()
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// When to start again after a failure.
+    pub(crate) fn resume_at(&self) -> Option<i64> {
+        (!self.waiting.is_empty() && self.resume_at > 0).then_some(self.resume_at)
+    }
+
+    /// Everything has landed: what failed goes back to the front, or has had its chances.
+    fn settle(&mut self, now: i64, ended: &mut Vec<Outcome>) {
+        let carried_out = std::mem::take(&mut self.carried_out);
+        self.resume_at = 0;
+        while let Some((number, (task, failure))) = self.failed.pop_last() {
+            let overtaken = carried_out.get(task.dialog()).is_some_and(|later| *later > number);
+            let exhausted = task.attempts >= ATTEMPTS_MAX;
+            match failure.code {
+                Code::Busy if overtaken || exhausted => ended.push(Outcome::Refused(task, failure)),
+                _ if exhausted => ended.push(Outcome::Lost(task, failure)),
+                _ => {
+                    self.resume_at = self.resume_at.max(now + (PAUSE_MS << task.attempts));
+                    self.waiting.push_front(task);
+                }
+            }
+        }
+    }
+}
+
+/// Busy: nothing was done. Unknown: a message carries its id, so the same one again is the same message.
+fn is_repeatable(code: Code) -> bool {
+    matches!(code, Code::Busy | Code::Unknown | Code::Conflict)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn posts_start_in_order_within_the_window() {
+        let mut posts = posts(2, &[b"d", b"d", b"d"]);
+        assert_eq!(start_all(&mut posts, 0), [0, 1]);
+        assert_eq!(places(posts.answered(0, 1, Ok(2))), ["done 1"]);
+        assert_eq!(start_all(&mut posts, 0), [2]);
+    }
+
+    #[test]
+    fn what_failed_is_repeated_in_the_order_of_the_stream() {
+        let mut posts = posts(8, &[b"d", b"d", b"d"]);
+        start_all(&mut posts, 0);
+        posts.answered(0, 2, unknown());
+        posts.answered(0, 0, unknown());
+        posts.push(task(9, b"d"));
+        assert_eq!(start_all(&mut posts, 0), [0u64; 0], "nothing new while something flies");
+        posts.answered(0, 1, unknown());
+        assert_eq!(start_all(&mut posts, 99), [0u64; 0], "a pause first");
+        assert_eq!(start_all(&mut posts, 100), [3, 4, 5, 6]);
+        assert!(posts.flying.values().map(|task| task.place).eq([0, 1, 2, 9]));
+    }
+
+    #[test]
+    fn a_busy_post_that_was_overtaken_is_refused() {
+        let mut posts = posts(8, &[b"d", b"d", b"e"]);
+        start_all(&mut posts, 0);
+        posts.answered(0, 0, busy());
+        posts.answered(0, 1, Ok(7));
+        assert_eq!(places(posts.answered(0, 2, busy())), ["refused 0"]);
+        assert_eq!(posts.waiting(), 1, "the other dialog's is repeated");
+    }
+
+    #[test]
+    fn an_unknown_outcome_ends_as_lost() {
+        let mut posts = posts(1, &[b"d"]);
+        for attempt in 0..4 {
+            let now = attempt * 10_000;
+            let (number, _) = posts.start(now).unwrap();
+            let ended = posts.answered(now, number, unknown());
+            assert_eq!(places(ended), if attempt == 3 { vec!["lost 0"] } else { vec![] });
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_final_at_once() {
+        let mut posts = posts(1, &[b"d"]);
+        start_all(&mut posts, 0);
+        assert_eq!(places(posts.answered(0, 0, Err(Failure::new(Code::Forbidden, "blocked")))), ["refused 0"]);
+    }
+
+    fn posts(window: usize, dialogs: &[&[u8]]) -> Posts {
+        let mut posts = Posts::new(window);
+        for (place, dialog) in dialogs.iter().enumerate() {
+            posts.push(task(place as u64, dialog));
+        }
+        posts
+    }
+
+    fn task(place: Place, dialog: &[u8]) -> Task {
+        Task::new(place, None, None, Job::Post(Box::new(PostRequest { dialog: dialog.to_vec(), ..Default::default() })))
+    }
+
+    fn start_all(posts: &mut Posts, now: i64) -> Vec<u64> {
+        std::iter::from_fn(|| posts.start(now)).map(|(number, _)| number).collect()
+    }
+
+    fn places(ended: Vec<Outcome>) -> Vec<String> {
+        let word = |outcome| match outcome {
+            Outcome::Done(task, _) => format!("done {}", task.place),
+            Outcome::Refused(task, _) => format!("refused {}", task.place),
+            Outcome::Lost(task, _) => format!("lost {}", task.place),
+        };
+        ended.into_iter().map(word).collect()
+    }
+
+    fn busy() -> Result<u64, Failure> {
+        Err(Failure::new(Code::Busy, "full"))
+    }
+
+    fn unknown() -> Result<u64, Failure> {
+        Err(Failure::new(Code::Unknown, "no answer"))
+    }
+}

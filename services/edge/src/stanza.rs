@@ -1,0 +1,77 @@
+//! Between the XML of clients and the messages of the other services: what kind of message it is, and which children no client
+//! may send. Reading is in `read.rs`, writing in `write.rs`.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod read;
+mod write;
+
+pub(crate) use read::content;
+pub(crate) use write::{Envelope, Sender, Spelling, carbon, change, headline, marker, message, typing};
+
+use natter_proto::event::v1::MarkKind;
+use natter_proto::{DialogId, MessageId};
+use natter_xmpp::{Element, ns};
+
+/// What a `<message/>` of type `chat` or `normal` is for.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Purpose {
+    /// Something to keep or hand on; `counted`: it has a body or an attachment (contract xmpp 5, third row).
+    Content { counted: bool },
+    /// A delivered or read status (contract xmpp 3.4).
+    Marker { kind: MarkKind, id: Option<MessageId>, dialog: Option<DialogId> },
+    /// `<composing/>` or `<paused/>` (contract xmpp 3.5).
+    Typing { composing: bool },
+    /// An edit or a removal (contract xmpp 3.6).
+    Change,
+    /// Nothing that concerns another: further chat states, an empty message.
+    Nothing,
+}
+
+/// Sorts a message. A body or an attachment makes it content, whatever else is in it.
+pub(crate) fn purpose(element: &Element) -> Purpose {
+    let extra = element.child("extraParams", ns::CLIENT);
+    let has_attachment = extra.is_some_and(|extra| extra.child("attachment", ns::CLIENT).is_some());
+    let is_change = |child: &Element| child.is("replace", ns::CORRECT) || child.is("remove", ns::DELETE);
+    if element.elements().any(is_change) {
+        return Purpose::Change;
+    }
+    if element.child("body", ns::CLIENT).is_some() || has_attachment {
+        return Purpose::Content { counted: true };
+    }
+    for child in element.elements() {
+        match (child.name.as_str(), child.ns.as_str()) {
+            ("received", ns::CHAT_MARKERS) => return marker_of(MarkKind::Delivered, child, extra),
+            ("displayed", ns::CHAT_MARKERS) => return marker_of(MarkKind::Read, child, extra),
+            ("composing", ns::CHAT_STATES) => return Purpose::Typing { composing: true },
+            ("paused", ns::CHAT_STATES) => return Purpose::Typing { composing: false },
+            _ => {}
+        }
+    }
+    let of_interest = |child: &Element| !is_forbidden(child) && child.ns != ns::CHAT_STATES;
+    if element.elements().any(of_interest) { Purpose::Content { counted: false } } else { Purpose::Nothing }
+}
+
+fn marker_of(kind: MarkKind, marker: &Element, extra: Option<&Element>) -> Purpose {
+    // Empty, `null` and `undefined` stand for a dialog the SDK does not know.
+    let dialog = extra.and_then(|extra| extra.child_text("dialog_id", ns::CLIENT)).and_then(|id| id.parse().ok());
+    Purpose::Marker { kind, id: marker.attr("id").and_then(|id| id.parse().ok()), dialog }
+}
+
+/// Children that only a server may write, or that would make one stanza look like another (attacks A23 to A26): carbons,
+/// archive results, ids and stamps of servers, addresses, reactions, stanzas within stanzas.
+pub(crate) fn is_forbidden(child: &Element) -> bool {
+    match child.ns.as_str() {
+        ns::CARBONS | ns::DELAY | "urn:xmpp:sid:0" | "urn:xmpp:occupant-id:0" | "http://jabber.org/protocol/address" => {
+            // XEP-0359: the client's own `origin-id` is its own business, and so is `private` of XEP-0280.
+            !matches!(child.name.as_str(), "origin-id" | "private")
+        }
+        ns::STREAM | ns::MUC_USER | ns::STANZA_ERRORS => true,
+        ns::CLIENT => matches!(child.name.as_str(), "message" | "presence" | "iq" | "error" | "reactions"),
+        other => other.starts_with("urn:xmpp:mam:"),
+    }
+}
+
+#[cfg(test)]
+#[path = "stanza/tests.rs"]
+mod tests;

@@ -1,0 +1,130 @@
+//! The sessions of this process: whom a frame is for, which resource is taken, which stream may be resumed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use natter_actor::Mailbox;
+use natter_proto::{AppId, UserId};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+
+use crate::actor::SessionMessage;
+
+type Who = (AppId, UserId);
+
+/// The sessions of one edge.
+#[derive(Default)]
+pub(crate) struct Table {
+    /// Looked up by user, never iterated but to drain.
+    users: RwLock<HashMap<Who, Vec<Entry>>>,
+    resumable: Mutex<HashMap<String, Resumable>>,
+    last: AtomicU64,
+    emptied: Notify,
+}
+
+struct Entry {
+    session: u64,
+    resource: String,
+    mailbox: Mailbox<SessionMessage>,
+}
+
+/// A stream that may be resumed, and by whom.
+pub(crate) struct Resumable {
+    pub who: Who,
+    pub address: String,
+    pub mailbox: Mailbox<SessionMessage>,
+}
+
+/// A session's place in the table, given up when dropped: with its actor, however that ends.
+pub(crate) struct Seat {
+    table: Arc<Table>,
+    who: Who,
+    session: u64,
+}
+
+impl Table {
+    /// A number no session of this process had before.
+    pub(crate) fn next_session(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The seat of a session about to start; frames reach it after [`add`](Table::add).
+    pub(crate) fn seat(self: &Arc<Table>, who: Who, session: u64) -> Seat {
+        Seat { table: self.clone(), who, session }
+    }
+
+    /// Frames reach the session from here on. Returns the session that had the resource before.
+    pub(crate) fn add(
+        &self,
+        who: Who,
+        session: u64,
+        resource: String,
+        mailbox: Mailbox<SessionMessage>,
+    ) -> Option<Mailbox<SessionMessage>> {
+        let mut users = self.users.write();
+        let entries = users.entry(who).or_default();
+        let taken = entries.iter().find(|entry| entry.resource == resource).map(|entry| entry.mailbox.clone());
+        entries.push(Entry { session, resource, mailbox });
+        taken
+    }
+
+    /// Hands every session of a user to `with`, oldest first.
+    pub(crate) fn sessions_of(&self, who: Who) -> Vec<Mailbox<SessionMessage>> {
+        let users = self.users.read();
+        users.get(&who).map(|entries| entries.iter().map(|entry| entry.mailbox.clone()).collect()).unwrap_or_default()
+    }
+
+    /// All sessions, in the order they came.
+    pub(crate) fn all(&self) -> Vec<Mailbox<SessionMessage>> {
+        let users = self.users.read();
+        let mut all: Vec<_> = users.values().flatten().map(|entry| (entry.session, entry.mailbox.clone())).collect();
+        all.sort_by_key(|(session, _)| *session);
+        all.into_iter().map(|(_, mailbox)| mailbox).collect()
+    }
+
+    /// Resolves when there is no session.
+    pub(crate) async fn empty(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.users.read().is_empty() {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    // === resumption ===
+
+    pub(crate) fn offer(&self, id: String, resumable: Resumable) {
+        self.resumable.lock().insert(id, resumable);
+    }
+
+    pub(crate) fn withdraw(&self, id: &str) {
+        self.resumable.lock().remove(id);
+    }
+
+    /// Takes the stream of an id, once, and for its own user only (attack A16).
+    pub(crate) fn claim(&self, id: &str, who: Who) -> Option<Resumable> {
+        let mut resumable = self.resumable.lock();
+        if resumable.get(id)?.who != who {
+            return None;
+        }
+        resumable.remove(id)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut users = self.table.users.write();
+        if let Some(entries) = users.get_mut(&self.who) {
+            entries.retain(|entry| entry.session != self.session);
+            if entries.is_empty() {
+                users.remove(&self.who);
+            }
+        }
+        if users.is_empty() {
+            self.table.emptied.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What a session that comes back gets of what it missed (design section 9): which rows of a dialog, and how the rows of all
+//! dialogs become one list. Values only; `queries/gap.rs` reads them.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use natter_proto::DialogId;
+use natter_proto::event::v1::Message;
+
+use crate::head::Head;
+use crate::member::Member;
+use crate::ranges::Ranges;
+
+/// What is asked of one dialog. Several may be: a row is given once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Owed {
+    /// Every row above this place, the user's own included (they become carbons).
+    pub above: Option<u64>,
+    /// Every row that did not reach the user.
+    pub undelivered: bool,
+    /// Every row stored since, unix milliseconds, the user's own included.
+    pub since: Option<i64>,
+}
+
+impl Owed {
+    /// The rows that are owed by place: visible to the member, and above the proof or not received. What is owed by time
+    /// needs the rows themselves.
+    pub fn places(&self, head: &Head, member: &Member) -> Ranges {
+        let visible = head.visible(member);
+        let mut owed = self.above.map(|seq| visible.within(seq.saturating_add(1), head.seq)).unwrap_or_default();
+        if self.undelivered {
+            owed.merge(&visible.intersection(&member.owed(head.seq)));
+        }
+        owed
+    }
+}
+
+/// One dialog's part of the list: rows ascending by `seq`.
+pub type Part = (DialogId, Vec<Message>);
+
+/// Makes one list of the parts, oldest first: by the time at which rows were made, then by dialog, then by `seq`, never out of
+/// order within a dialog. Of more than `in_all` rows, and of more than `bytes` of them, the newest are kept.
+pub fn interleave(parts: Vec<Part>, in_all: usize, bytes: usize, weigh: impl Fn(&Message) -> usize) -> Vec<(DialogId, Message)> {
+    let mut rows = Vec::new();
+    for (dialog, part) in parts {
+        let mut latest = i64::MIN;
+        for row in part {
+            // A clock that was set back must not put a row before its predecessor.
+            latest = latest.max(row.created_at);
+            rows.push((latest, dialog, row));
+        }
+    }
+    rows.sort_by_key(|(at, dialog, row)| (*at, *dialog, row.seq));
+    let mut left = bytes;
+    let fits = rows.iter().rev().take(in_all).take_while(|(_, _, row)| {
+        let weight = weigh(row);
+        let fits = weight <= left;
+        left = left.saturating_sub(weight);
+        fits
+    });
+    let kept = fits.count();
+    rows.drain(..rows.len() - kept);
+    rows.into_iter().map(|(_, dialog, row)| (dialog, row)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn rows_above_the_proof_and_rows_not_received_are_owed_once() {
+        let head = Head { seq: 9, removed: Ranges::of(8, 8), ..Head::default() };
+        let member = Member { base: 2, delivered: Ranges::of(4, 7), quiet: Ranges::of(9, 9), ..Member::new(1) };
+        check(Owed { above: Some(5), ..Owed::default() }, &head, &member, &[6, 7]);
+        check(Owed { undelivered: true, ..Owed::default() }, &head, &member, &[3]);
+        check(Owed { above: Some(5), undelivered: true, since: None }, &head, &member, &[3, 6, 7]);
+        check(Owed { above: Some(99), ..Owed::default() }, &head, &member, &[]);
+        check(Owed::default(), &head, &member, &[]);
+    }
+
+    #[test]
+    fn the_list_is_ordered_by_time_and_never_against_a_dialogs_order() {
+        let parts = || vec![(dialog(1), vec![row(1, 50), row(2, 20)]), (dialog(2), vec![row(7, 10), row(8, 50), row(9, 60)])];
+        let list = |in_all, bytes| {
+            let list = interleave(parts(), in_all, bytes, |_| 1);
+            list.into_iter().map(|(_, row)| row.seq).collect::<Vec<_>>()
+        };
+        assert_eq!(list(10, 10), [7, 1, 2, 8, 9]);
+        assert_eq!(list(3, 10), [2, 8, 9]);
+        assert_eq!(list(10, 2), [8, 9]);
+        assert_eq!(list(0, 10), [0; 0]);
+    }
+
+    fn check(owed: Owed, head: &Head, member: &Member, expected: &[u64]) {
+        assert_eq!(owed.places(head, member).numbers().collect::<Vec<_>>(), expected, "{owed:?}");
+    }
+
+    fn dialog(n: u8) -> DialogId {
+        DialogId([n; 12])
+    }
+
+    fn row(seq: u64, created_at: i64) -> Message {
+        Message { seq, created_at, ..Message::default() }
+    }
+}

@@ -1,0 +1,37 @@
+//! The message log: what was said in each dialog, in which order, and what each member has read, received and hidden of it.
+//!
+//! - `log`: the port `MessageLog` and its engines. Appends, edits and moves of members are durable when answered.
+//! - [`ranges`], [`member`], [`head`]: the values that are kept, and what changes them. Open, like [`unread`], so that tests of
+//!   the whole can say what must be so.
+//! - `unread`, `page`, `filter`, `gap`, `edit`: what follows from them. These decide and never wait; `queries` reads
+//!   what they ask for.
+//! - `offline`: the queue for private messages outside the log.
+//!
+//! Invariants:
+//! - The rows of a dialog are numbered densely from 1, in the order in which its owner appended them.
+//! - Nothing is counted up and down: unread counts come from the log and the members' states alone.
+//! - All that is kept of a member only grows, so that a mark can come twice, late, or in any order.
+//!
+//! It does not order messages, know who is a member, or tell anybody: `dialog` does.
+
+mod edit;
+mod error;
+mod filter;
+mod gap;
+pub mod head;
+mod log;
+pub mod member;
+mod metrics;
+mod offline;
+mod options;
+#[cfg(test)]
+mod oracle;
+mod page;
+mod queries;
+pub mod ranges;
+mod rpc;
+mod service;
+pub mod unread;
+
+pub use options::Options;
+pub use service::{Parts, Service};

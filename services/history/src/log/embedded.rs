@@ -1,0 +1,220 @@
+//! The log on a key-value store that one process has to itself. Reads go to the store; writes are decided on what is kept in
+//! memory of a dialog, one after the other, while earlier ones are still in flight.
+
+mod keys;
+mod live;
+mod read;
+mod slot;
+
+use std::collections::BTreeMap;
+
+use natter_db::{Batch, Kv};
+use natter_proto::event::v1::Message;
+use natter_proto::history::v1::{DialogHead, IdRow};
+use natter_proto::{AppId, DialogId, MessageId};
+use natter_rpc::async_trait;
+use prost::Message as _;
+
+use self::keys::{CHANGES, HEADS, MESSAGE_IDS, MESSAGES};
+use self::live::{Dialog, Lives, Missing, Step, Touch, Verdict};
+use self::read::Reader;
+use super::{Append, Changed, DialogKey, MessageLog, Moved, id_row};
+use crate::edit::Edit;
+use crate::error::Error;
+use crate::head::Head;
+use crate::member::{Member, Move};
+use crate::ranges::Ranges;
+
+/// How often an edit is decided again because another change of its dialog came between.
+const TRIES: usize = 64;
+
+/// The embedded engine.
+pub struct EmbeddedLog {
+    reader: Reader,
+    lives: Lives,
+    changes_kept: u64,
+}
+
+impl EmbeddedLog {
+    /// A log in `kv`, whose only writer it must be. It keeps up to `dialogs_max` dialogs in memory, and of each dialog the
+    /// last `changes_kept` changes in the store.
+    pub fn new(kv: Kv, dialogs_max: usize, changes_kept: u64) -> EmbeddedLog {
+        EmbeddedLog { reader: Reader { kv }, lives: Lives::new(dialogs_max), changes_kept }
+    }
+
+    /// Decides on a dialog in memory and waits until what was decided is durable.
+    async fn write<T>(
+        &self,
+        key: DialogKey,
+        touch: Touch,
+        mut decide: impl FnMut(&mut Dialog) -> Result<Verdict<T>, Error>,
+    ) -> Result<T, Error> {
+        let live = self.lives.get(key);
+        loop {
+            match live.step(&self.reader.kv, &touch, &mut decide)? {
+                Step::Wait(landed) => landed.await,
+                Step::Load(missing) => self.load_missing(key, &live, missing).await?,
+                Step::Done(answer) => return Ok(answer),
+                Step::InFlight(flight, answer) => {
+                    // In a task of its own: who asked may be dropped, and the outcome must be noted all the same.
+                    let live = live.clone();
+                    let landing = tokio::spawn(async move { live.land(flight).await });
+                    landing.await.unwrap_or_else(|_| Err(unknown()))?;
+                    return Ok(answer);
+                }
+            }
+        }
+    }
+
+    async fn load_missing(&self, key: DialogKey, live: &live::Live, missing: Missing) -> Result<(), Error> {
+        let head = if missing.head { Some(self.reader.head(key).await?) } else { None };
+        let places: Vec<(DialogKey, u64)> = missing.users.iter().map(|user| (key, *user)).collect();
+        let slots = self.reader.slots(&places).await?;
+        live.fill(&missing, head, slots);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl MessageLog for EmbeddedLog {
+    async fn append(&self, key: DialogKey, append: Append) -> Result<u64, Error> {
+        append.check()?;
+        let moves = moves_of(&append);
+        let touch = Touch { users: moves.keys().copied().collect(), head: true, durable: true };
+        // Encoded before the lock, and used once: an append is refused or written.
+        let mut rows = encode_rows(key, &append.rows);
+        self.write(key, touch, |dialog| {
+            dialog.head.check(append.first_seq, &append.rows)?;
+            let mut batch = std::mem::take(&mut rows);
+            dialog.head.append(&append.rows);
+            put_head(key, &dialog.head, &mut batch);
+            for (user, moves) in &moves {
+                let slot = dialog.slots.get_mut(user).ok_or(Error::Corrupt("a slot is not loaded"))?;
+                moves.iter().for_each(|to| _ = slot.apply(to));
+                slot.put(key, &mut batch);
+            }
+            Ok(Verdict::Write(batch, dialog.head.seq))
+        })
+        .await
+    }
+
+    async fn load(&self, key: DialogKey) -> Result<Head, Error> {
+        if let Some(live) = self.lives.peek(key) {
+            live.settled().await;
+        }
+        self.reader.head(key).await
+    }
+
+    async fn heads(&self, app: AppId, dialogs: &[DialogId]) -> Result<Vec<Head>, Error> {
+        self.reader.heads(app, dialogs).await
+    }
+
+    async fn rows(&self, key: DialogKey, places: &Ranges) -> Result<Vec<Message>, Error> {
+        self.reader.rows(key, places).await
+    }
+
+    async fn pick(&self, app: AppId, places: &[(DialogId, u64)]) -> Result<Vec<Option<Message>>, Error> {
+        self.reader.pick(app, places).await
+    }
+
+    async fn find(&self, app: AppId, id: MessageId, dialogs: &[DialogId]) -> Result<Vec<(DialogId, IdRow)>, Error> {
+        self.reader.find(app, id, dialogs).await
+    }
+
+    async fn change(&self, key: DialogKey, seq: u64, edit: Edit, user: u64, now: i64) -> Result<Changed, Error> {
+        for _ in 0..TRIES {
+            // The head first: a change that comes between makes its stamp stale.
+            let stamp = self.reader.head(key).await?.stamp;
+            let row = self.reader.pick(key.app, &[(key.dialog, seq)]).await?.pop().flatten().ok_or(Error::NoRow)?;
+            let Some(row) = edit.apply(&row, now)? else {
+                let stamp = self.reader.stamp_of(key, seq).await?.unwrap_or(0);
+                return Ok(Changed { stamp, row });
+            };
+            let touch = Touch { users: Vec::new(), head: true, durable: true };
+            let written = self.write(key, touch, |dialog| {
+                if dialog.head.stamp != stamp {
+                    return Ok(Verdict::Same(None));
+                }
+                let stamp = dialog.head.change(&row);
+                let mut batch = Batch::new();
+                batch.put(MESSAGES, keys::numbered(key, seq), row.encode_to_vec());
+                batch.put(CHANGES, keys::numbered(key, stamp), edit.told(&row, user, stamp).encode_to_vec());
+                if let Some(old) = stamp.checked_sub(self.changes_kept).filter(|old| *old > 0) {
+                    batch.delete(CHANGES, keys::numbered(key, old));
+                }
+                put_head(key, &dialog.head, &mut batch);
+                Ok(Verdict::Write(batch, Some(stamp)))
+            });
+            if let Some(stamp) = written.await? {
+                return Ok(Changed { stamp, row });
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    async fn move_member(&self, key: DialogKey, user: u64, to: Move) -> Result<Moved, Error> {
+        let relaxed = matches!(to, Move::Received(_));
+        let touch = Touch { users: vec![user], head: false, durable: !relaxed };
+        self.write(key, touch, |dialog| {
+            let head = dialog.stored_seq;
+            let slot = dialog.slots.get_mut(&user).ok_or(Error::Corrupt("a slot is not loaded"))?;
+            if !slot.apply(&to.cut(head)) {
+                return Ok(Verdict::Same(Moved { changed: false, head }));
+            }
+            let mut batch = Batch::new();
+            slot.put(key, &mut batch);
+            if relaxed {
+                batch.relaxed();
+            }
+            Ok(Verdict::Write(batch, Moved { changed: true, head }))
+        })
+        .await
+    }
+
+    async fn members(&self, app: AppId, of: &[(DialogId, u64)]) -> Result<Vec<Member>, Error> {
+        self.reader.members(app, of).await
+    }
+
+    async fn everyone(&self, key: DialogKey) -> Result<Vec<Member>, Error> {
+        self.reader.everyone(key).await
+    }
+}
+
+/// The rows and the index of their ids.
+fn encode_rows(key: DialogKey, rows: &[Message]) -> Batch {
+    let mut batch = Batch::new();
+    for row in rows {
+        batch.put(MESSAGES, keys::numbered(key, row.seq), row.encode_to_vec());
+        let index = id_row(row).encode_to_vec();
+        if !row.alias.is_empty() {
+            batch.put(MESSAGE_IDS, keys::id(key, &row.alias, row.sender), index.clone());
+        }
+        batch.put(MESSAGE_IDS, keys::id(key, &row.id, row.sender), index);
+    }
+    batch
+}
+
+/// What rows mean for the states of members: their senders' own, and those who do not see them.
+fn moves_of(append: &Append) -> BTreeMap<u64, Vec<Move>> {
+    let mut wrote: BTreeMap<u64, Ranges> = BTreeMap::new();
+    let mut quiet: BTreeMap<u64, Ranges> = BTreeMap::new();
+    for row in &append.rows {
+        wrote.entry(row.sender).or_default().insert(row.seq, row.seq);
+    }
+    for (user, seq) in &append.quiet {
+        quiet.entry(*user).or_default().insert(*seq, *seq);
+    }
+    let mut moves: BTreeMap<u64, Vec<Move>> = BTreeMap::new();
+    wrote.into_iter().for_each(|(user, rows)| moves.entry(user).or_default().push(Move::Wrote(rows)));
+    quiet.into_iter().for_each(|(user, rows)| moves.entry(user).or_default().push(Move::Hid(rows)));
+    moves
+}
+
+fn put_head(key: DialogKey, head: &Head, batch: &mut Batch) {
+    let row: DialogHead = head.clone().into_proto(key.dialog);
+    batch.put(HEADS, keys::dialog(key), row.encode_to_vec());
+}
+
+fn unknown() -> Error {
+    natter_db::Error::Unknown("the process is ending".into()).into()
+}

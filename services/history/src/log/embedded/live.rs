@@ -1,0 +1,250 @@
+//! Dialogs in memory, each with its writes in flight. What is here may be ahead of the store; it is thrown away when a write
+//! fails. It neither reads nor decides: `embedded.rs` does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use natter_db::{Batch, Commit, Kv};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+use super::slot::Slot;
+use crate::error::Error;
+use crate::head::Head;
+use crate::log::DialogKey;
+
+/// Most members' states that a dialog keeps while nothing is in flight, and most ranges in all of them.
+const SLOTS_MAX: usize = 256;
+const RANGES_MAX: usize = 4_096;
+
+/// The dialogs that were written to last.
+pub struct Lives {
+    count_max: usize,
+    lru: Mutex<Lru>,
+}
+
+#[derive(Default)]
+struct Lru {
+    lives: BTreeMap<DialogKey, (Arc<Live>, u64)>,
+    by_use: BTreeMap<u64, DialogKey>,
+    uses: u64,
+}
+
+impl Lives {
+    pub fn new(count_max: usize) -> Lives {
+        Lives { count_max, lru: Mutex::default() }
+    }
+
+    /// The dialog, loaded or not.
+    ///
+    /// Invariant: while anybody holds it, or a write of it is in flight (whose task holds it), it is the only one of this
+    /// key. Two would not know of each other's writes.
+    pub fn get(&self, key: DialogKey) -> Arc<Live> {
+        let mut lru = self.lru.lock();
+        lru.uses += 1;
+        let uses = lru.uses;
+        let (live, used) = lru.lives.entry(key).or_default();
+        let (live, before) = (live.clone(), std::mem::replace(used, uses));
+        lru.by_use.remove(&before);
+        lru.by_use.insert(uses, key);
+        lru.shrink(self.count_max);
+        live
+    }
+
+    /// The dialog, if it is here.
+    pub fn peek(&self, key: DialogKey) -> Option<Arc<Live>> {
+        self.lru.lock().lives.get(&key).map(|(live, _)| live.clone())
+    }
+}
+
+impl Lru {
+    /// Drops what was used longest ago. Clones are only made under this lock, so a dialog that nobody else holds stays so.
+    fn shrink(&mut self, count_max: usize) {
+        let excess = self.lives.len().saturating_sub(count_max);
+        let idle = |key: &DialogKey| self.lives.get(key).is_none_or(|(live, _)| Arc::strong_count(live) == 1);
+        let gone: Vec<(u64, DialogKey)> =
+            self.by_use.iter().filter(|(_, key)| idle(key)).take(excess).map(|(used, key)| (*used, *key)).collect();
+        for (used, key) in gone {
+            self.by_use.remove(&used);
+            self.lives.remove(&key);
+        }
+    }
+}
+
+/// One dialog.
+#[derive(Default)]
+pub struct Live {
+    state: Mutex<State>,
+    landed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// `None`: not loaded, or thrown away.
+    dialog: Option<Dialog>,
+    /// Grows when something was thrown away: what was read before that is stale.
+    epoch: u64,
+    tickets: u64,
+    flights: BTreeMap<u64, Touch>,
+}
+
+/// What is known of a dialog, as it is when everything in flight has landed.
+pub struct Dialog {
+    pub head: Head,
+    /// The newest row that is durable.
+    pub stored_seq: u64,
+    pub slots: BTreeMap<u64, Slot>,
+}
+
+/// What a write is about.
+#[derive(Clone, Default, Debug)]
+pub struct Touch {
+    /// Members whose state it changes, ascending.
+    pub users: Vec<u64>,
+    /// It changes the head or rows. Nothing that it touches is written upon before it has landed, for if it fails, what
+    /// was written upon it would speak of rows that do not exist.
+    pub head: bool,
+    /// An answer that nothing had to be written waits for what is in flight.
+    pub durable: bool,
+}
+
+impl Touch {
+    fn meets(&self, other: &Touch) -> bool {
+        self.head && other.head || self.users.iter().any(|user| other.users.binary_search(user).is_ok())
+    }
+}
+
+/// What a decision comes to.
+pub enum Verdict<T> {
+    /// Write this; the answer holds once it is durable.
+    Write(Batch, T),
+    /// Nothing has to be written.
+    Same(T),
+}
+
+/// What has to happen next for a write.
+pub enum Step<'a, T> {
+    /// Something in flight is in the way.
+    Wait(Notified<'a>),
+    /// This has to be read first.
+    Load(Missing),
+    Done(T),
+    /// The batch is in the store's queue.
+    InFlight(Flight, T),
+}
+
+/// What a write needs and is not in memory.
+pub struct Missing {
+    epoch: u64,
+    pub head: bool,
+    pub users: Vec<u64>,
+}
+
+/// A write on its way.
+pub struct Flight {
+    ticket: u64,
+    pub commit: Commit,
+}
+
+impl Live {
+    /// Goes one step towards a write: decides and enqueues under one lock, so that decisions and commits have one order.
+    ///
+    /// `decide` sees the dialog with a slot for each user touched. It refuses before it changes anything.
+    pub fn step<T>(
+        &self,
+        kv: &Kv,
+        touch: &Touch,
+        decide: &mut impl FnMut(&mut Dialog) -> Result<Verdict<T>, Error>,
+    ) -> Result<Step<'_, T>, Error> {
+        let mut state = self.state.lock();
+        if state.flights.values().any(|flight| flight.head && flight.meets(touch)) {
+            return Ok(Step::Wait(self.landed.notified()));
+        }
+        let State { dialog, epoch, tickets, flights } = &mut *state;
+        let Some(dialog) = dialog else {
+            if !flights.is_empty() {
+                return Ok(Step::Wait(self.landed.notified()));
+            }
+            return Ok(Step::Load(Missing { epoch: *epoch, head: true, users: touch.users.clone() }));
+        };
+        let users: Vec<u64> = touch.users.iter().copied().filter(|user| !dialog.slots.contains_key(user)).collect();
+        if !users.is_empty() {
+            return Ok(Step::Load(Missing { epoch: *epoch, head: false, users }));
+        }
+        match decide(dialog)? {
+            Verdict::Same(_) if touch.durable && flights.values().any(|flight| flight.meets(touch)) => {
+                Ok(Step::Wait(self.landed.notified()))
+            }
+            Verdict::Same(answer) => Ok(Step::Done(answer)),
+            Verdict::Write(batch, answer) => {
+                *tickets += 1;
+                flights.insert(*tickets, touch.clone());
+                Ok(Step::InFlight(Flight { ticket: *tickets, commit: kv.commit(batch) }, answer))
+            }
+        }
+    }
+
+    /// Takes in what was read, unless it was overtaken.
+    pub fn fill(&self, missing: &Missing, head: Option<Head>, slots: Vec<Slot>) {
+        let mut state = self.state.lock();
+        if state.epoch != missing.epoch {
+            return;
+        }
+        if state.dialog.is_none() && state.flights.is_empty() {
+            state.dialog = head.map(|head| Dialog { stored_seq: head.seq, head, slots: BTreeMap::new() });
+        }
+        let Some(dialog) = &mut state.dialog else { return };
+        for slot in slots {
+            dialog.slots.entry(slot.whole.user).or_insert(slot);
+        }
+    }
+
+    /// Waits for the outcome of a write and takes note of it.
+    pub async fn land(&self, flight: Flight) -> Result<(), Error> {
+        let outcome = flight.commit.await;
+        let mut state = self.state.lock();
+        let touch = state.flights.remove(&flight.ticket).unwrap_or_default();
+        match (&outcome, &mut state.dialog) {
+            (Ok(()), Some(dialog)) if touch.head => dialog.stored_seq = dialog.head.seq,
+            (Ok(()), _) => {}
+            (Err(_), _) => state.throw_away(),
+        }
+        if state.flights.is_empty() {
+            state.trim();
+        }
+        drop(state);
+        self.landed.notify_waiters();
+        Ok(outcome?)
+    }
+
+    /// Resolves when no append, edit or removal is in flight.
+    pub async fn settled(&self) {
+        loop {
+            let landed = {
+                let state = self.state.lock();
+                if !state.flights.values().any(|flight| flight.head) {
+                    return;
+                }
+                self.landed.notified()
+            };
+            landed.await;
+        }
+    }
+}
+
+impl State {
+    fn throw_away(&mut self) {
+        self.dialog = None;
+        self.epoch += 1;
+    }
+
+    fn trim(&mut self) {
+        let Some(dialog) = &mut self.dialog else { return };
+        let ranges = || dialog.slots.values().map(|slot| slot.whole.range_count()).sum::<usize>();
+        if dialog.slots.len() > SLOTS_MAX || ranges() > RANGES_MAX {
+            dialog.slots.clear();
+            self.epoch += 1;
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Messages by id, and the ids of a dialog's newest rows.
+
+use natter_proto::history::v1::{DialogHead, Found, IdRow};
+use natter_proto::{AppId, DialogId, MessageId};
+
+use crate::error::Error;
+use crate::log::{DialogKey, MessageLog, id_row};
+
+/// Most newest rows whose ids a new owner gets.
+const TAIL_MAX: u64 = 10_000;
+/// Rows read at once to get at their ids.
+const CHUNK: u64 = 256;
+
+/// Messages that have one of these ids, or had it as the alias their client gave: by id asked, ids before aliases, then by
+/// dialog and place. Removed ones are among them.
+pub async fn find(log: &dyn MessageLog, app: AppId, ids: &[MessageId], dialogs: &[DialogId]) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::new();
+    for id in ids {
+        let mut uses = log.find(app, *id, dialogs).await?;
+        uses.sort_by_key(|(dialog, row)| (row.id != id.0, *dialog, row.seq));
+        let places: Vec<(DialogId, u64)> = uses.iter().map(|(dialog, row)| (*dialog, row.seq)).collect();
+        let rows = log.pick(app, &places).await?;
+        for ((dialog, _), row) in places.into_iter().zip(rows) {
+            if row.is_some() {
+                found.push(Found { dialog: dialog.to_vec(), row, asked: id.to_vec() });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What the owner of a dialog builds upon: the head, and the ids of up to `ids_max` newest rows, ascending.
+pub async fn load(log: &dyn MessageLog, key: DialogKey, ids_max: u64) -> Result<(DialogHead, Vec<IdRow>), Error> {
+    let head = log.load(key).await?;
+    let first = head.seq.saturating_sub(ids_max.min(TAIL_MAX)).max(head.floor) + 1;
+    let mut places = crate::ranges::Ranges::of(first, head.seq);
+    let mut tail = Vec::with_capacity(places.length() as usize);
+    while !places.is_empty() {
+        tail.extend(log.rows(key, &places.take_first(CHUNK)).await?.iter().map(id_row));
+    }
+    Ok((head.into_proto(key.dialog), tail))
+}

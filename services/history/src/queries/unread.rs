@@ -1,0 +1,84 @@
+//! Unread counts of a user, with what a dialog list shows beside them.
+
+use std::collections::BTreeMap;
+
+use natter_proto::event::v1::Message;
+use natter_proto::history::v1::{MemberState, UnreadRow};
+use natter_proto::{AppId, DialogId, UserId};
+
+use crate::error::Error;
+use crate::head::Head;
+use crate::log::{DialogKey, MessageLog};
+use crate::member::Member;
+use crate::unread::unread;
+
+/// Dialogs looked at together.
+const CHUNK: usize = 256;
+
+/// Counts in the order asked. With `counts_only`, without the newest rows and the ranges of the member's state.
+pub async fn counts(
+    log: &dyn MessageLog,
+    app: AppId,
+    user: UserId,
+    dialogs: &[DialogId],
+    counts_only: bool,
+) -> Result<Vec<UnreadRow>, Error> {
+    let mut rows = Vec::with_capacity(dialogs.len());
+    for dialogs in dialogs.chunks(CHUNK) {
+        let heads = log.heads(app, dialogs).await?;
+        let of: Vec<(DialogId, u64)> = dialogs.iter().map(|dialog| (*dialog, user.0)).collect();
+        let members = log.members(app, &of).await?;
+        let mut newest = match counts_only {
+            true => BTreeMap::new(),
+            false => newest_visible(log, app, dialogs, &heads, &members).await?,
+        };
+        for ((dialog, head), member) in dialogs.iter().zip(heads).zip(members) {
+            let last = newest.remove(dialog);
+            rows.push(row(log, DialogKey { app, dialog: *dialog }, head, member, last, counts_only).await?);
+        }
+    }
+    Ok(rows)
+}
+
+async fn newest_visible(
+    log: &dyn MessageLog,
+    app: AppId,
+    dialogs: &[DialogId],
+    heads: &[Head],
+    members: &[Member],
+) -> Result<BTreeMap<DialogId, Message>, Error> {
+    let each = dialogs.iter().zip(heads).zip(members);
+    let places: Vec<(DialogId, u64)> =
+        each.filter_map(|((dialog, head), member)| Some((*dialog, head.visible(member).last()?.upto))).collect();
+    let rows = log.pick(app, &places).await?;
+    let present = places.into_iter().zip(rows).filter_map(|((dialog, _), row)| Some((dialog, row?)));
+    Ok(present.collect())
+}
+
+async fn row(
+    log: &dyn MessageLog,
+    key: DialogKey,
+    head: Head,
+    member: Member,
+    last: Option<Message>,
+    counts_only: bool,
+) -> Result<UnreadRow, Error> {
+    let found = unread(&head, &member);
+    tracing::trace!(dialog = %key.dialog, user = member.user, "{found}");
+    let own = last.as_ref().filter(|last| last.sender == member.user).map(|last| last.seq);
+    let others = match own {
+        Some(_) => log.everyone(key).await?,
+        None => Vec::new(),
+    };
+    let by_others = |has: fn(&Member, u64) -> bool| {
+        own.is_some_and(|seq| others.iter().any(|other| other.user != member.user && has(other, seq)))
+    };
+    let (last_delivered, last_read) = (by_others(Member::has_received), by_others(Member::has_read));
+    let member = match counts_only {
+        true => MemberState { user: member.user, base: member.base, joined: member.joined, ..MemberState::default() },
+        false => member.into(),
+    };
+    let head = head.into_proto(key.dialog);
+    let dialog = key.dialog.to_vec();
+    Ok(UnreadRow { dialog, unread: found.count, head: Some(head), member: Some(member), last, last_delivered, last_read })
+}

@@ -1,0 +1,159 @@
+//! The contract of a bus. Each test runs on every variant; what only faults do stands below.
+
+#![allow(clippy::unwrap_used)]
+
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use natter_actor::Chance;
+use natter_telemetry::Metrics;
+use tokio::time::Instant;
+
+use crate::{BYTES_MAX, Bus, Faults, MESSAGES_MAX, Subscription};
+
+macro_rules! on_every_bus {
+    ($($test:ident)*) => {
+        mod local {
+            $(#[tokio::test(start_paused = true)] async fn $test() { super::$test(super::Bus::local()).await })*
+        }
+        mod faultless {
+            $(#[tokio::test(start_paused = true)] async fn $test() {
+                let bus = super::Bus::local().faulty(Default::default(), super::Chance::seeded(1));
+                super::$test(bus).await
+            })*
+        }
+    };
+}
+
+on_every_bus! {
+    all_that_listen_hear_in_order_and_nobody_else
+    a_subscription_hears_what_comes_after_it_and_leaves_when_dropped
+    a_full_subscription_loses_the_newest_alone_and_it_is_counted
+    the_bytes_that_wait_are_bounded_too
+    a_reader_that_leaves_takes_nothing_along
+    what_was_published_is_read_after_the_bus_is_gone
+    another_thread_wakes_the_reader
+}
+
+async fn all_that_listen_hear_in_order_and_nobody_else(bus: Bus) {
+    let (mut romeo, mut juliet) = (bus.subscribe("natter.told"), bus.clone().subscribe("natter.told"));
+    let mut stranger = bus.subscribe("natter.told.other");
+    for n in 0..1_000 {
+        bus.publish("natter.told", number(n));
+    }
+    for n in 0..1_000 {
+        assert_eq!(romeo.next().await, Some(number(n)));
+        assert_eq!(juliet.next().await, Some(number(n)));
+    }
+    assert_eq!((romeo.next().now_or_never(), stranger.next().now_or_never()), (None, None));
+}
+
+async fn a_subscription_hears_what_comes_after_it_and_leaves_when_dropped(bus: Bus) {
+    bus.publish("natter.told", number(1));
+    let mut late = bus.subscribe("natter.told");
+    drop(bus.subscribe("natter.told"));
+    bus.publish("natter.told", number(2));
+    assert_eq!(late.next().await, Some(number(2)));
+    drop(late);
+    assert!(bus.topics().listeners("natter.told").is_empty());
+}
+
+async fn a_full_subscription_loses_the_newest_alone_and_it_is_counted(bus: Bus) {
+    let metrics = Metrics::new();
+    bus.observe(&metrics);
+    let (mut slow, mut quick) = (bus.subscribe("natter.told"), bus.subscribe("natter.told"));
+    for n in 0..MESSAGES_MAX as u64 + 10 {
+        bus.publish("natter.told", number(n));
+        assert_eq!(quick.next().await, Some(number(n)));
+    }
+    assert_eq!(bus.dropped(), 10);
+    assert!(metrics.encode().contains("natter_bus_dropped_total 10\n"));
+    for n in 0..MESSAGES_MAX as u64 {
+        assert_eq!(slow.next().await, Some(number(n)));
+    }
+    bus.publish("natter.told", number(7));
+    assert_eq!(slow.next().await, Some(number(7)));
+}
+
+async fn the_bytes_that_wait_are_bounded_too(bus: Bus) {
+    let mut slow = bus.subscribe("natter.told");
+    let half = Bytes::from(vec![0; BYTES_MAX / 2]);
+    for _ in 0..2 {
+        bus.publish("natter.told", half.clone());
+    }
+    bus.publish("natter.told", number(1));
+    assert_eq!(bus.dropped(), 1);
+    assert_eq!(slow.next().await, Some(half));
+    bus.publish("natter.told", number(2));
+    slow.next().await.unwrap();
+    assert_eq!(slow.next().await, Some(number(2)));
+}
+
+async fn a_reader_that_leaves_takes_nothing_along(bus: Bus) {
+    let mut listener = bus.subscribe("natter.told");
+    assert_eq!(listener.next().now_or_never(), None);
+    bus.publish("natter.told", number(1));
+    assert_eq!(listener.next().await, Some(number(1)));
+}
+
+async fn what_was_published_is_read_after_the_bus_is_gone(bus: Bus) {
+    let mut listener = bus.subscribe("natter.told");
+    bus.publish("natter.told", number(1));
+    drop(bus);
+    assert_eq!((listener.next().await, listener.next().await), (Some(number(1)), None));
+}
+
+async fn another_thread_wakes_the_reader(bus: Bus) {
+    let mut listener = bus.subscribe("natter.told");
+    let publisher = thread::spawn(move || (0..10_000).for_each(|n| bus.publish("natter.told", number(n))));
+    for n in 0..10_000 {
+        assert_eq!(listener.next().await, Some(number(n)));
+    }
+    publisher.join().unwrap();
+}
+
+// === faults ===
+
+#[tokio::test(start_paused = true)]
+async fn faults_follow_their_seed_and_keep_the_order() {
+    let first = heard(1).await;
+    assert_eq!(heard(1).await, first);
+    assert_ne!(heard(2).await, first);
+
+    let (numbers, delays): (Vec<u64>, Vec<Duration>) = first.into_iter().unzip();
+    assert!(numbers.is_sorted() && (850..950).contains(&numbers.len()), "{} of 1000", numbers.len());
+    let late = delays.iter().filter(|delay| **delay > Duration::from_millis(10)).count();
+    assert!(late > 100 && delays.iter().all(|delay| *delay <= Duration::from_millis(21)), "{late} late");
+}
+
+/// What a subscription of a bad bus hears of a thousand numbers sent a millisecond apart, and how late.
+async fn heard(seed: u64) -> Vec<(u64, Duration)> {
+    let faults = Faults { lost_per_mille: 100, delay_max: Duration::from_millis(20) };
+    let bus = Bus::local().faulty(faults, Chance::seeded(seed));
+    let listener = bus.subscribe("natter.told");
+    let began_at = Instant::now();
+    let reader = tokio::spawn(read(listener, began_at));
+    for n in 0..1_000 {
+        bus.publish("natter.told", number(n));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    drop(bus);
+    reader.await.unwrap()
+}
+
+async fn read(mut listener: Subscription, began_at: Instant) -> Vec<(u64, Duration)> {
+    let mut heard = Vec::new();
+    while let Some(payload) = listener.next().await {
+        let n = u64::from_be_bytes(payload[..].try_into().unwrap());
+        heard.push((n, began_at.elapsed().saturating_sub(Duration::from_millis(n))));
+    }
+    heard
+}
+
+// === helpers ===
+
+fn number(n: u64) -> Bytes {
+    Bytes::copy_from_slice(&n.to_be_bytes())
+}

@@ -1,0 +1,52 @@
+//! A local bus that loses and delays by a seed, for simulations on one thread with paused time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use natter_actor::Chance;
+use tokio::time::Instant;
+
+use crate::Bus;
+use crate::topics::Topics;
+
+/// How bad a bus is.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Faults {
+    /// Of a thousand messages a subscription should hear, so many are lost.
+    pub lost_per_mille: u32,
+    /// Longest delay. Order is kept, as on a connection: who is late makes those behind late.
+    pub delay_max: Duration,
+}
+
+/// The faults and the topics they are over. Reached through [`Bus`] only.
+pub struct Faulty {
+    topics: Arc<Topics>,
+    faults: Faults,
+    chance: Chance,
+}
+
+impl Bus {
+    /// The same bus with faults: for what is published through the returned handle. Faults of a faulty bus are replaced.
+    pub fn faulty(&self, faults: Faults, chance: Chance) -> Bus {
+        Bus::Faulty(Arc::new(Faulty { topics: self.topics().clone(), faults, chance }))
+    }
+}
+
+impl Faulty {
+    pub(crate) fn topics(&self) -> &Arc<Topics> {
+        &self.topics
+    }
+
+    /// Draws anew for each subscription: one may hear what another misses.
+    pub(crate) fn publish(&self, subject: &str, payload: Bytes) {
+        let delay_max = self.faults.delay_max.as_micros() as u64;
+        for inbox in self.topics.listeners(subject).iter() {
+            let lost = self.chance.below(1_000) < u64::from(self.faults.lost_per_mille);
+            let delay = Duration::from_micros(self.chance.below(delay_max + 1));
+            if !lost {
+                self.topics.deliver(inbox, payload.clone(), Some(Instant::now() + delay));
+            }
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! The contract of the store, run on both engines: what a port may rely on, whichever is below it.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::join_all;
+use natter_db::{Batch, Commit, Error, Faults, KeyRange, Kv, KvOptions, Table};
+use natter_telemetry::Metrics;
+use tempfile::TempDir;
+
+const ROWS: Table = Table("rows");
+const OTHER: Table = Table("other");
+
+/// Every function here becomes one test per engine.
+macro_rules! suite {
+    ($($name:ident)*) => {
+        mod memory {
+            use super::*;
+            $(#[tokio::test(start_paused = true)]
+            async fn $name() { super::$name(Store::memory()).await; })*
+        }
+        mod disk {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name(Store::disk()).await; })*
+        }
+    };
+}
+suite! {
+    rows_come_back
+    commits_happen_in_the_order_of_the_calls
+    the_last_write_of_a_batch_stands
+    a_condition_refuses_the_whole_batch_and_no_other
+    of_many_who_require_absence_one_wins
+    a_scan_reads_both_ways_within_its_limit
+    an_unknown_table_is_empty
+    a_commit_that_nobody_awaits_is_written
+    relaxed_and_durable_commits_keep_their_order
+    what_was_committed_is_there_after_reopening
+    a_full_queue_refuses_and_goes_on
+    commits_that_wait_are_written_together
+    a_reader_never_sees_half_a_batch
+    a_key_that_no_engine_takes_is_refused
+}
+
+async fn rows_come_back(store: Store) {
+    let kv = &store.kv;
+    put(kv, "a", "1").await.unwrap();
+    put(kv, "empty", "").await.unwrap();
+    put(kv, "large", &"x".repeat(100_000)).await.unwrap();
+    assert_eq!(get(kv, "a").await, Some("1".into()));
+    assert_eq!(get(kv, "empty").await, Some("".into()));
+    assert_eq!(get(kv, "large").await.unwrap().len(), 100_000);
+    assert_eq!(get(kv, "absent").await, None);
+    put(kv, "a", "2").await.unwrap();
+    assert_eq!(get(kv, "a").await, Some("2".into()));
+    let mut batch = Batch::new();
+    batch.delete(ROWS, "a");
+    batch.delete(ROWS, "absent");
+    kv.commit(batch).await.unwrap();
+    assert_eq!(get(kv, "a").await, None);
+
+    let keys: Vec<Vec<u8>> = (0..40).map(|n| if n == 20 { b"empty".to_vec() } else { vec![n] }).collect();
+    let found = kv.multi_get(ROWS, keys).await.unwrap();
+    assert_eq!(found.len(), 40);
+    assert_eq!(found.iter().position(Option::is_some), Some(20));
+}
+
+async fn commits_happen_in_the_order_of_the_calls(store: Store) {
+    let commits: Vec<Commit> = (0..600).map(|n| put(&store.kv, "a", &n.to_string())).collect();
+    join_all(commits).await.into_iter().for_each(|outcome| outcome.unwrap());
+    assert_eq!(get(&store.kv, "a").await, Some("599".into()));
+}
+
+async fn the_last_write_of_a_batch_stands(store: Store) {
+    let mut batch = Batch::new();
+    batch.put(ROWS, "a", "1");
+    batch.delete(ROWS, "a");
+    batch.put(ROWS, "b", "1");
+    batch.put(ROWS, "b", "2");
+    batch.put(OTHER, "b", "3");
+    store.kv.commit(batch).await.unwrap();
+    assert_eq!(get(&store.kv, "a").await, None);
+    assert_eq!(get(&store.kv, "b").await, Some("2".into()));
+    assert_eq!(store.kv.get(OTHER, b"b").await.unwrap(), Some("3".into()));
+}
+
+async fn a_condition_refuses_the_whole_batch_and_no_other(store: Store) {
+    put(&store.kv, "a", "1").await.unwrap();
+    let conditional = |condition: fn(&mut Batch), key: &str| {
+        let mut batch = Batch::new();
+        batch.put(ROWS, key, "written");
+        condition(&mut batch);
+        store.kv.commit(batch)
+    };
+    let outcomes = join_all([
+        conditional(|batch| batch.require_absent(ROWS, "a"), "k0"),
+        conditional(|batch| batch.require_equal(ROWS, "a", "1"), "k1"),
+        conditional(|batch| batch.require_equal(ROWS, "a", "other"), "k2"),
+        conditional(|batch| batch.require_equal(ROWS, "absent", ""), "k3"),
+        conditional(|batch| batch.require_absent(ROWS, "k1"), "k4"),
+        conditional(|batch| batch.require_absent(ROWS, "k5"), "k5"),
+    ]);
+    let expected = [Err(Error::Condition), Ok(()), Err(Error::Condition), Err(Error::Condition), Err(Error::Condition), Ok(())];
+    assert_eq!(outcomes.await, expected);
+    for (n, outcome) in expected.iter().enumerate() {
+        assert_eq!(get(&store.kv, &format!("k{n}")).await.is_some(), outcome.is_ok(), "k{n}");
+    }
+}
+
+async fn of_many_who_require_absence_one_wins(store: Store) {
+    let claim = |n: usize| {
+        let mut batch = Batch::new();
+        batch.require_absent(ROWS, "name");
+        batch.put(ROWS, "name", n.to_string());
+        store.kv.commit(batch)
+    };
+    let outcomes = join_all((0..300).map(claim)).await;
+    let winners: Vec<usize> = (0..300).filter(|n| outcomes[*n].is_ok()).collect();
+    assert_eq!(winners, [0]);
+    assert_eq!(get(&store.kv, "name").await, Some("0".into()));
+}
+
+async fn a_scan_reads_both_ways_within_its_limit(store: Store) {
+    let kv = &store.kv;
+    for key in ["a1", "a2", "a3", "a\u{7f}", "b1", "b2"] {
+        put(kv, key, key).await.unwrap();
+    }
+    let mut odd = Batch::new();
+    odd.put(ROWS, [b'a', 0xff, 0xff], "high");
+    kv.commit(odd).await.unwrap();
+    let between = || KeyRange::between("a2", "b2");
+    check_scan(kv, KeyRange::prefix("a"), 9, &["a1", "a2", "a3", "a\u{7f}", "high"]).await;
+    check_scan(kv, KeyRange::prefix("a").reversed(), 2, &["high", "a\u{7f}"]).await;
+    check_scan(kv, KeyRange::prefix(""), 3, &["a1", "a2", "a3"]).await;
+    check_scan(kv, KeyRange::prefix("").reversed(), 1, &["b2"]).await;
+    check_scan(kv, KeyRange::prefix([0xff]), 9, &[]).await;
+    check_scan(kv, between(), 9, &["a2", "a3", "a\u{7f}", "high", "b1"]).await;
+    check_scan(kv, between().reversed(), 3, &["b1", "high", "a\u{7f}"]).await;
+    check_scan(kv, between(), 0, &[]).await;
+    check_scan(kv, KeyRange::between("b", "a"), 9, &[]).await;
+    check_scan(kv, KeyRange::between("a1", "a1"), 9, &[]).await;
+}
+
+async fn an_unknown_table_is_empty(store: Store) {
+    assert_eq!(store.kv.get(OTHER, b"a").await, Ok(None));
+    assert_eq!(store.kv.multi_get(OTHER, vec![b"a".to_vec()]).await, Ok(vec![None]));
+    assert_eq!(store.kv.scan(OTHER, KeyRange::prefix(""), 9).await, Ok(vec![]));
+}
+
+async fn a_commit_that_nobody_awaits_is_written(store: Store) {
+    drop(put(&store.kv, "a", "1"));
+    put(&store.kv, "b", "1").await.unwrap();
+    assert_eq!(get(&store.kv, "a").await, Some("1".into()));
+}
+
+async fn relaxed_and_durable_commits_keep_their_order(store: Store) {
+    let write = |n: usize| {
+        let mut batch = Batch::new();
+        batch.put(ROWS, "a", n.to_string());
+        batch.put(ROWS, format!("row {n}"), "1");
+        if !n.is_multiple_of(3) {
+            batch.relaxed();
+        }
+        store.kv.commit(batch)
+    };
+    let mut commits: Vec<Commit> = (0..100).map(write).collect();
+    commits.pop().unwrap().await.unwrap();
+    assert_eq!(get(&store.kv, "a").await, Some("99".into()));
+    let store = store.reopen();
+    assert_eq!(get(&store.kv, "a").await, Some("99".into()));
+    assert_eq!(store.kv.scan(ROWS, KeyRange::prefix("row "), 999).await.unwrap().len(), 100);
+}
+
+async fn what_was_committed_is_there_after_reopening(mut store: Store) {
+    for round in 0..3 {
+        let write = |n: usize| put(&store.kv, &format!("{round} {n:03}"), &n.to_string());
+        join_all((0..200).map(write)).await.into_iter().for_each(|outcome| outcome.unwrap());
+        store = store.reopen();
+        let rows = store.kv.scan(ROWS, KeyRange::prefix(format!("{round} ")), 999).await.unwrap();
+        assert_eq!(rows.len(), 200, "round {round}");
+        assert!(rows.iter().enumerate().all(|(n, (_, value))| *value == n.to_string()));
+    }
+}
+
+async fn a_full_queue_refuses_and_goes_on(store: Store) {
+    let store = store.with_queue(2, 5_000);
+    assert_eq!(put(&store.kv, "large", &"x".repeat(6_000)).await, Err(Error::Full));
+    let mut commits = Vec::new();
+    loop {
+        let mut commit = put(&store.kv, &commits.len().to_string(), "1");
+        match futures::poll!(&mut commit) {
+            std::task::Poll::Ready(Err(Error::Full)) => break,
+            std::task::Poll::Ready(outcome) => outcome.unwrap(),
+            std::task::Poll::Pending => commits.push(commit),
+        }
+    }
+    join_all(commits).await.into_iter().for_each(|outcome| outcome.unwrap());
+    put(&store.kv, "a", "1").await.unwrap();
+}
+
+async fn commits_that_wait_are_written_together(store: Store) {
+    let commits: Vec<Commit> = (0..1_000).map(|n| put(&store.kv, &n.to_string(), "1")).collect();
+    join_all(commits).await.into_iter().for_each(|outcome| outcome.unwrap());
+    let groups = groups_count(&store.kv);
+    assert!((4..200).contains(&groups), "1000 commits in {groups} groups of at most 256");
+}
+
+async fn a_reader_never_sees_half_a_batch(store: Store) {
+    let pairs = |n: u32| {
+        let mut batch = Batch::new();
+        for part in 0..20_u8 {
+            batch.put(ROWS, [part], n.to_be_bytes().to_vec());
+        }
+        store.kv.commit(batch)
+    };
+    pairs(0).await.unwrap();
+    for n in 1..300 {
+        let (written, read) = futures::join!(pairs(n), store.kv.scan(ROWS, KeyRange::prefix(""), 99));
+        written.unwrap();
+        let mut values: Vec<Bytes> = read.unwrap().into_iter().map(|(_, value)| value).collect();
+        assert_eq!(values.len(), 20);
+        values.dedup();
+        assert_eq!(values.len(), 1, "round {n}: {values:?}");
+    }
+}
+
+async fn a_key_that_no_engine_takes_is_refused(store: Store) {
+    for key in [vec![], vec![1; 65_536]] {
+        let mut batch = Batch::new();
+        batch.put(ROWS, key, "1");
+        assert!(matches!(store.kv.commit(batch).await, Err(Error::NotStored(_))));
+    }
+    let mut batch = Batch::new();
+    batch.put(ROWS, vec![1; 65_535], "1");
+    store.kv.commit(batch).await.unwrap();
+}
+
+// === helpers ===
+
+/// A store and the place where it is found again.
+struct Store {
+    kv: Kv,
+    place: Option<TempDir>,
+}
+
+impl Store {
+    fn memory() -> Store {
+        Store { kv: Kv::memory_with(slow()), place: None }
+    }
+
+    fn disk() -> Store {
+        let place = tempfile::tempdir().unwrap();
+        Store { kv: Kv::open(place.path(), KvOptions::default()).unwrap(), place: Some(place) }
+    }
+
+    fn with_queue(self, queue_count: usize, queue_bytes: usize) -> Store {
+        let Some(place) = self.place else {
+            return Store { kv: Kv::memory_with(Faults { queue_count, queue_bytes, ..slow() }), place: None };
+        };
+        drop(self.kv);
+        let options = KvOptions { queue_count, queue_bytes, ..KvOptions::default() };
+        Store { kv: Kv::open(place.path(), options).unwrap(), place: Some(place) }
+    }
+
+    fn reopen(self) -> Store {
+        let Some(place) = self.place else { return Store { kv: self.kv.crash(), place: None } };
+        drop(self.kv);
+        Store { kv: Kv::open(place.path(), KvOptions::default()).unwrap(), place: Some(place) }
+    }
+}
+
+fn slow() -> Faults {
+    Faults { delay_min: Duration::from_millis(1), delay_max: Duration::from_millis(5), ..Faults::default() }
+}
+
+fn put(kv: &Kv, key: &str, value: &str) -> Commit {
+    let mut batch = Batch::new();
+    batch.put(ROWS, key, value.to_owned());
+    kv.commit(batch)
+}
+
+async fn get(kv: &Kv, key: &str) -> Option<Bytes> {
+    kv.get(ROWS, key.as_bytes()).await.unwrap()
+}
+
+async fn check_scan(kv: &Kv, range: KeyRange, limit: usize, expected: &[&str]) {
+    let rows = kv.scan(ROWS, range.clone(), limit).await.unwrap();
+    let values: Vec<&[u8]> = rows.iter().map(|(_, value)| value.as_ref()).collect();
+    assert_eq!(values, expected.iter().map(|value| value.as_bytes()).collect::<Vec<_>>(), "{range:?}");
+}
+
+fn groups_count(kv: &Kv) -> u64 {
+    let metrics = Metrics::new();
+    kv.register(&metrics);
+    let text = metrics.encode();
+    let line = text.lines().find(|line| line.starts_with("natter_db_group_batches_count")).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}

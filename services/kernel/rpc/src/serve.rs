@@ -1,0 +1,68 @@
+//! Where channels arrive: a tonic server on a listener.
+
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use natter_telemetry::follow;
+use tokio::net::TcpListener;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tower::Service;
+use tower::layer::layer_fn;
+use tracing::Instrument;
+
+use crate::Error;
+use crate::transport::{TRACEPARENT, guarded};
+
+/// How often a quiet connection is tried; a caller that vanished without a word gives its calls back.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Serves calls until `stop` resolves, then ends the calls that run and returns. A caller that never ends its streams holds
+/// this up: whoever calls it bounds it.
+///
+/// # Errors
+/// The listener failed.
+pub async fn serve(listener: TcpListener, routes: Routes, stop: impl Future<Output = ()>) -> Result<(), Error> {
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE))
+        .layer(layer_fn(Door))
+        .add_routes(routes.prepare())
+        .serve_with_incoming_shutdown(incoming, stop)
+        .await
+        .map_err(|error| Error::Serve(error.to_string()))
+}
+
+/// What a call passes on its way in: a span that follows the caller's, and a net for panics.
+#[derive(Clone)]
+struct Door<S>(S);
+
+impl<S> Service<Request<Body>> for Door<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let span = tracing::info_span!("call", path = request.uri().path());
+        if let Some(parent) = request.headers().get(TRACEPARENT).and_then(|parent| parent.to_str().ok()) {
+            follow(&span, parent);
+        }
+        let routes = self.0.clone();
+        Box::pin(async move { Ok(guarded(routes, request).await.unwrap_or_else(Status::into_http)) }.instrument(span))
+    }
+}

@@ -1,0 +1,56 @@
+//! The admin API as the shell commands use it: HTTP on the console's port, opened by the token file of the data directory.
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::data::DataDir;
+
+/// The admin API of the process that runs on a data directory.
+pub struct Admin {
+    client: reqwest::Client,
+    root: String,
+    token: String,
+}
+
+impl Admin {
+    /// Reads where the console listens and the token that opens it. Connects only when asked something.
+    pub fn of(config: &Config) -> Result<Admin> {
+        if !config.data.exists() {
+            bail!("no data directory at {}: start `natter` first, or name it with --data", config.data.display());
+        }
+        let token = DataDir::open(&config.data)?.admin_token()?;
+        let root = format!("http://{}:{}/admin/v1", loopback(&config.console.address), config.console.port);
+        Ok(Admin { client: reqwest::Client::builder().no_proxy().build()?, root, token })
+    }
+
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        self.send(self.client.get(format!("{}{path}", self.root))).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(self.client.post(format!("{}{path}", self.root)).json(body)).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value> {
+        let answer = request.bearer_auth(&self.token).send().await;
+        let answer = answer.with_context(|| format!("cannot reach the admin API at {}: is `natter` running?", self.root))?;
+        let status = answer.status();
+        let body: Value = answer.json().await.with_context(|| format!("the admin API answered {status} without JSON"))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let error = &body["error"];
+        let words = ["field", "text"].map(|key| error[key].as_str().unwrap_or_default());
+        Err(anyhow!("{}", words.join(" ").trim().to_owned()))
+    }
+}
+
+// An address to connect to for one to listen on.
+fn loopback(address: &str) -> &str {
+    match address {
+        "0.0.0.0" => "127.0.0.1",
+        "::" => "[::1]",
+        address => address,
+    }
+}

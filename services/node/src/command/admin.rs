@@ -1,0 +1,91 @@
+//! `natter app ...` and `natter user ...`: the admin API from the shell. Answers are JSON on stdout.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::admin::Admin;
+
+#[derive(clap::Subcommand, Debug)]
+pub enum AppCommand {
+    /// Makes an app; keys that are not given are chosen.
+    Create {
+        /// The app's id, as credentials.appId.
+        #[arg(long)]
+        id: Option<u64>,
+        #[arg(long)]
+        auth_key: Option<String>,
+        #[arg(long)]
+        auth_secret: Option<String>,
+        #[arg(long)]
+        title: Option<String>,
+    },
+    /// Lists the apps.
+    List,
+}
+
+#[derive(clap::Subcommand, Debug)]
+pub enum UserCommand {
+    /// Makes a user of an app.
+    Create {
+        #[arg(long, default_value_t = 1)]
+        app: u64,
+        #[arg(long)]
+        id: Option<u64>,
+        #[arg(long)]
+        login: Option<String>,
+        #[arg(long)]
+        email: Option<String>,
+        #[arg(long)]
+        full_name: Option<String>,
+        /// The password; without this flag it is read from the variable NATTER_USER_PASSWORD.
+        #[arg(long)]
+        password: Option<String>,
+    },
+}
+
+/// Runs one of the app commands.
+pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
+    match command {
+        AppCommand::Create { id, auth_key, auth_secret, title } => {
+            let body = given([
+                ("id", id.map(Value::from)),
+                ("auth_key", auth_key.as_deref().map(Value::from)),
+                ("auth_secret", auth_secret.as_deref().map(Value::from)),
+                ("title", title.as_deref().map(Value::from)),
+            ]);
+            print_json(&admin.post("/apps", &body).await?)
+        }
+        AppCommand::List => print_json(&admin.get("/apps").await?),
+    }
+}
+
+/// Runs one of the user commands.
+pub async fn user(admin: &Admin, command: &UserCommand) -> Result<()> {
+    let UserCommand::Create { app, id, login, email, full_name, password } = command;
+    let password = password.clone().or_else(|| std::env::var("NATTER_USER_PASSWORD").ok());
+    let body = given([
+        ("id", id.map(Value::from)),
+        ("login", login.as_deref().map(Value::from)),
+        ("email", email.as_deref().map(Value::from)),
+        ("full_name", full_name.as_deref().map(Value::from)),
+        ("password", password.map(Value::from)),
+    ]);
+    print_json(&admin.post(&format!("/apps/{app}/users"), &body).await?)
+}
+
+/// Prints an answer for people and programs.
+#[allow(clippy::print_stdout)]
+pub fn print_json(value: &Value) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+fn given<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
+    let mut object = json!({});
+    for (name, value) in fields {
+        if let Some(value) = value {
+            object[name] = value;
+        }
+    }
+    object
+}

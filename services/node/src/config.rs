@@ -1,0 +1,234 @@
+//! What is in force: one struct with the kernel's parts and each service's `Options`, laid from four layers. Flags win over
+//! the environment, that over the file, that over the defaults.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+/// Every setting of a process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the process keeps what it stores, its certificates and its secrets.
+    pub data: PathBuf,
+    /// Further names and addresses under which clients reach this host; the first-start certificate carries them. The first
+    /// one is the name given to clients.
+    pub hosts: Vec<String>,
+    /// Threads that run actors; 0: as many as there are cores.
+    pub actor_threads: usize,
+    pub telemetry: natter_telemetry::Options,
+    pub health: crate::health::Options,
+    pub store: StoreOptions,
+    pub account: natter_account::Options,
+    pub history: natter_history::Options,
+    pub presence: natter_presence::Options,
+    pub dialog: natter_dialog::Options,
+    pub edge: natter_edge::Options,
+    pub api: natter_api::Options,
+    pub console: natter_console::Options,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            data: "natter-data".into(),
+            hosts: Vec::new(),
+            actor_threads: 0,
+            telemetry: Default::default(),
+            health: Default::default(),
+            store: Default::default(),
+            account: Default::default(),
+            history: Default::default(),
+            presence: Default::default(),
+            dialog: Default::default(),
+            edge: Default::default(),
+            api: Default::default(),
+            console: Default::default(),
+        }
+    }
+}
+
+/// The embedded store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreOptions {
+    /// Bytes of read cache.
+    pub cache_bytes: u64,
+    /// Free bytes of the disk below which writes are refused.
+    pub reserve_bytes: u64,
+}
+
+impl Default for StoreOptions {
+    fn default() -> StoreOptions {
+        StoreOptions { cache_bytes: 64 << 20, reserve_bytes: 64 << 20 }
+    }
+}
+
+/// Where a value in force comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    Default,
+    File,
+    Environment,
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Origin::Default => "default",
+            Origin::File => "file",
+            Origin::Environment => "environment",
+            Origin::Flag => "flag",
+        })
+    }
+}
+
+/// A config and the origin of each of its values, by dotted path.
+#[derive(Debug)]
+pub struct Loaded {
+    pub config: Config,
+    origins: BTreeMap<String, Origin>,
+}
+
+/// The file read when none is named, if it is there.
+pub const FILE: &str = "natter.toml";
+const PREFIX: &str = "NATTER_";
+
+/// Lays the layers over each other. `environment` are name and value of variables; `flags` are dotted paths and values.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    flags: &[(String, String)],
+) -> Result<Loaded> {
+    let mut layers = Layers::default();
+    let path = file.unwrap_or(Path::new(FILE));
+    if file.is_some() || path.exists() {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let table: Table = text.parse().with_context(|| format!("{} is not TOML", path.display()))?;
+        layers.lay_table("", &table, Origin::File)?;
+    }
+    for (name, text) in environment {
+        if let Some(path) = name.strip_prefix(PREFIX)
+            && !ELSEWHERE.contains(&path)
+        {
+            layers.lay(&path.to_lowercase().replace("__", "."), scalar(&text), Origin::Environment)?;
+        }
+    }
+    for (path, text) in flags {
+        layers.lay(path, scalar(text), Origin::Flag)?;
+    }
+    let config = Value::Table(layers.values).try_into::<Config>().map_err(|error| anyhow!("settings: {}", error.message()))?;
+    Ok(Loaded { config, origins: layers.origins })
+}
+
+/// Variables with the prefix that are no settings: they belong to the tests and to the command line.
+const ELSEWHERE: [&str; 6] = ["BINARY", "SDK_MODULES", "PYTHON", "LIMIT", "BENCH_OUT", "CONFIG"];
+
+#[derive(Default)]
+struct Layers {
+    values: Table,
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Layers {
+    fn lay_table(&mut self, at: &str, table: &Table, origin: Origin) -> Result<()> {
+        for (key, value) in table {
+            let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+            match value {
+                Value::Table(inner) => self.lay_table(&path, inner, origin)?,
+                value => self.lay(&path, value.clone(), origin)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn lay(&mut self, path: &str, value: Value, origin: Origin) -> Result<()> {
+        let (folders, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let mut table = &mut self.values;
+        for folder in folders.split('.').filter(|folder| !folder.is_empty()) {
+            let inner = table.entry(folder).or_insert_with(|| Value::Table(Table::new()));
+            let Value::Table(inner) = inner else { bail!("settings: {folder} in {path} is a value, not a group") };
+            table = inner;
+        }
+        table.insert(name.to_owned(), value);
+        self.origins.insert(path.to_owned(), origin);
+        Ok(())
+    }
+}
+
+// A variable or flag holds text: a TOML value if it reads as one, else the text itself.
+fn scalar(text: &str) -> Value {
+    let parsed = format!("value = {text}").parse::<Table>().ok();
+    parsed.and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+impl Loaded {
+    /// What is in force as TOML, the origin of each value that is no default behind it, secrets masked.
+    pub fn to_toml(&self) -> Result<String> {
+        let table = Table::try_from(&self.config)?;
+        let mut text = String::new();
+        self.write_group("", &table, &mut text);
+        Ok(text)
+    }
+
+    fn write_group(&self, at: &str, table: &Table, text: &mut String) {
+        let path_of = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
+        for (key, value) in table.iter().filter(|(_, value)| !value.is_table()) {
+            let path = path_of(key);
+            let shown = if is_secret(key) { "\"***\"".to_owned() } else { value.to_string() };
+            let origin = self.origins.get(&path).copied().unwrap_or(Origin::Default);
+            let note = if origin == Origin::Default { String::new() } else { format!("  # {origin}") };
+            text.push_str(&format!("{key} = {shown}{note}\n"));
+        }
+        for (key, value) in table {
+            if let Value::Table(inner) = value {
+                text.push_str(&format!("\n[{}]\n", path_of(key)));
+                self.write_group(&path_of(key), inner, text);
+            }
+        }
+    }
+}
+
+fn is_secret(key: &str) -> bool {
+    ["secret", "password", "token"].iter().any(|word| key.ends_with(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_the_environment_and_that_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("natter.toml");
+        std::fs::write(&file, "data = \"/file\"\nactor_threads = 3\n[telemetry]\nlog = \"file\"\n").unwrap();
+        let environment = [("NATTER_TELEMETRY__LOG", "debug"), ("NATTER_ACTOR_THREADS", "4"), ("HOME", "/x")];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let loaded = load(Some(&file), environment, &[("actor_threads".into(), "5".into())]).unwrap();
+        assert_eq!(loaded.config.data, Path::new("/file"));
+        assert_eq!(loaded.config.telemetry.log, "debug");
+        assert_eq!(loaded.config.actor_threads, 5);
+        let text = loaded.to_toml().unwrap();
+        assert!(text.contains("actor_threads = 5  # flag"), "{text}");
+        assert!(text.contains("data = \"/file\"  # file"), "{text}");
+        assert!(text.contains("log = \"debug\"  # environment"), "{text}");
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named() {
+        let error = load(None, [("NATTER_EDGE__TLS_PROT".to_owned(), "1".to_owned())], &[]).unwrap_err();
+        assert!(error.to_string().contains("tls_prot"), "{error}");
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_back() {
+        let loaded = load(None, [], &[]).unwrap();
+        let text = loaded.to_toml().unwrap();
+        toml::from_str::<Config>(&text).unwrap();
+    }
+}

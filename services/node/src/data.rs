@@ -1,0 +1,103 @@
+//! The data directory: what lies where, and who may read it.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// A data directory that exists.
+#[derive(Clone, Debug)]
+pub struct DataDir(PathBuf);
+
+impl DataDir {
+    /// Opens the directory, and makes it (for this user only) if it is not there.
+    pub fn open(path: &Path) -> Result<DataDir> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("cannot make the data directory {}", path.display()))?;
+        let path = path.canonicalize().with_context(|| format!("cannot find the data directory {}", path.display()))?;
+        Ok(DataDir(path))
+    }
+
+    /// The embedded store.
+    pub fn store(&self) -> PathBuf {
+        self.0.join("store")
+    }
+
+    /// CA and certificates.
+    pub fn tls(&self) -> PathBuf {
+        self.0.join("tls")
+    }
+
+    /// Opens the admin API (console, port 8090) to whoever can read this file.
+    pub fn admin_token(&self) -> Result<String> {
+        let bytes = self.secret::<24>("admin.token")?;
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Key of the verifiers that spare a repeated login its Argon2 run. It lies outside the store.
+    pub fn verifier_key(&self) -> Result<[u8; 32]> {
+        self.secret("verifier.key")
+    }
+
+    // A secret of N bytes, kept in hex, made on first use.
+    fn secret<const N: usize>(&self, name: &str) -> Result<[u8; N]> {
+        let path = self.0.join(name);
+        let mut bytes = [0; N];
+        if !path.exists() {
+            getrandom::fill(&mut bytes).context("the system gives no randomness")?;
+            let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            write_private(&path, text.as_bytes())?;
+        }
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = text.trim();
+        if text.len() != 2 * N || !text.is_ascii() {
+            bail!("{} does not hold {N} bytes in hex", path.display());
+        }
+        for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
+            *byte = u8::from_str_radix(&text[at..at + 2], 16).with_context(|| format!("{} is not hex", path.display()))?;
+        }
+        Ok(bytes)
+    }
+}
+
+/// Writes a file that only this user may read, whole or not at all.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
+    let beside = path.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn secrets_are_made_once_and_readable_by_their_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(&folder.path().join("data")).unwrap();
+        let token = data.admin_token().unwrap();
+        assert_eq!(token.len(), 48);
+        assert_eq!(data.admin_token().unwrap(), token);
+        let mode = fs::metadata(folder.path().join("data/admin.token")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_damaged_secret_is_named_and_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("verifier.key"), "zz").unwrap();
+        let error = DataDir::open(folder.path()).unwrap().verifier_key().unwrap_err();
+        assert!(error.to_string().contains("verifier.key"), "{error}");
+    }
+}

@@ -1,0 +1,97 @@
+//! What a start makes when nothing is there yet (app 1, two demo users), and what it prints.
+
+use anyhow::{Context, Result};
+use natter_console::SdkFacts;
+use natter_proto::account::v1::accounts_client::AccountsClient;
+use natter_proto::account::v1::{CreateAppRequest, ListAppsRequest, SignUpRequest, User};
+use natter_proto::Failure;
+use natter_rpc::Link;
+use serde_json::json;
+
+use crate::doors::{Doors, port_of};
+use crate::snippet;
+
+/// The lines of a start.
+pub struct Banner(String);
+
+impl Banner {
+    /// Writes them to stdout.
+    #[allow(clippy::print_stdout)]
+    pub fn print(&self) {
+        println!("{}", self.0);
+    }
+}
+
+const DEMO: [(&str, &str); 2] = [("romeo", "Romeo Montague"), ("juliet", "Juliet Capulet")];
+
+/// Makes app 1 and the demo users if there is no app, and composes the banner.
+pub async fn prepare(account: &Link, facts: &SdkFacts, doors: &Doors) -> Result<Banner> {
+    let mut client = AccountsClient::new(account.clone());
+    let mut apps = client.list_apps(ListAppsRequest {}).await.map_err(Failure::from).context("cannot list the apps")?.into_inner().apps;
+    let mut users = String::new();
+    if apps.is_empty() {
+        let request = CreateAppRequest { id: 1, title: "First app".into(), ..CreateAppRequest::default() };
+        let app = client.create_app(request).await.map_err(Failure::from).context("cannot make the first app")?;
+        apps.push(app.into_inner());
+        users = demo_users(&mut client).await?;
+    }
+    let app = &apps[0];
+    let config = json!({
+        "credentials": {"appId": app.id, "authKey": app.auth_key, "authSecret": app.auth_secret},
+        "config": {
+            "endpoints": {"api": facts.api_host, "chat": facts.chat_host},
+            "chatProtocol": {"active": 2, "websocket": facts.websocket},
+        },
+    });
+    let text = format!(
+        "Natter {version} runs.
+
+  REST      https://{api}   plain on this machine: {plain}
+  chat      {websocket}   plain on this machine: {chat_plain}
+            XMPP: {host}:{tcp} (STARTTLS), {host}:{tls} (TLS)
+  console   http://localhost:{console}   metrics and health: http://localhost:{health}/metrics
+  CA        {ca}
+            (Node: NODE_EXTRA_CA_CERTS; browser or phone: import it, also at https://{api}/ca.pem)
+  app       {app_id}   authKey {key}
+{users}
+In the app, with the unmodified ConnectyCube SDK:
+
+{init}
+
+Next: `natter sdk-config --app {app_id} --json` for programs, `natter user create --login NAME --password WORD`,
+`natter app create`, `natter config` for every setting.",
+        version = env!("CARGO_PKG_VERSION"),
+        api = facts.api_host,
+        plain = facts.api_url_plain,
+        websocket = facts.websocket,
+        chat_plain = facts.chat_url_plain,
+        host = facts.chat_host,
+        tcp = port_of(&doors.chat_tcp)?,
+        tls = port_of(&doors.chat_tls)?,
+        console = port_of(&doors.console)?,
+        health = port_of(&doors.health)?,
+        ca = facts.ca_path,
+        app_id = app.id,
+        key = app.auth_key,
+        init = snippet::init(&config),
+    );
+    Ok(Banner(text))
+}
+
+async fn demo_users(client: &mut AccountsClient<Link>) -> Result<String> {
+    let mut lines = String::from("  users     made once, for a first try:\n");
+    for (login, name) in DEMO {
+        let password = password()?;
+        let user = User { login: Some(login.into()), full_name: Some(name.into()), ..User::default() };
+        let request = SignUpRequest { app: 1, user: Some(user), password: password.clone(), ..SignUpRequest::default() };
+        let made = client.sign_up(request).await.map_err(Failure::from).with_context(|| format!("cannot make the demo user {login}"))?;
+        lines.push_str(&format!("            id {}   login {login}   password {password}\n", made.into_inner().id));
+    }
+    Ok(lines)
+}
+
+fn password() -> Result<String> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).context("the system gives no randomness")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

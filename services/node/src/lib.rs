@@ -1,0 +1,19 @@
+//! The node: what a process is made of. Settings, parts (store, bus, links), roles, and the commands of the shell.
+//!
+//! Which roles run, and in which mode, is known here and nowhere else: [`roles`] holds the only match on a role, [`parts`]
+//! opens what they share once. A service gets its parts as arguments and never asks.
+
+pub mod admin;
+pub mod certificates;
+pub mod command;
+pub mod config;
+pub mod data;
+pub mod doors;
+pub mod first;
+pub mod health;
+pub mod limits;
+pub mod parts;
+pub mod roles;
+pub mod services;
+pub mod snippet;
+pub mod stop;

@@ -1,0 +1,59 @@
+//! `natter`, the one binary: reads arguments and settings, runs a command or the roles, says on one line why it ended.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use natter_node::admin::Admin;
+use natter_node::command::{self, Cli, Command};
+use natter_node::{limits, roles, stop};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let line = format!("{error:#}").replace('\n', " ");
+            eprintln!("natter: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let roles = match &cli.command {
+        None | Some(Command::All) => roles::parse("all")?,
+        Some(Command::Roles(names)) => roles::parse(&names.join(" "))?,
+        Some(command) => return answer(command, &cli),
+    };
+    let loaded = cli.settings.load()?;
+    let _telemetry = natter_telemetry::init(&loaded.config.telemetry)?;
+    limits::raise_open_files();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(async { roles::run(roles, loaded.config, stop::signals()?).await });
+    // Blocking work that still runs has nothing to say to anybody.
+    runtime.shutdown_background();
+    ended
+}
+
+// The commands that only ask a running process, or nobody.
+fn answer(command: &Command, cli: &Cli) -> Result<()> {
+    let loaded = cli.settings.load()?;
+    if let Command::Config(arguments) = command {
+        return command::config::run(arguments, &loaded);
+    }
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let admin = Admin::of(&loaded.config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::SdkConfig(arguments) => command::sdk_config::run(&admin, arguments).await,
+            Command::App(inner) => command::admin::app(&admin, inner).await,
+            Command::User(inner) => command::admin::user(&admin, inner).await,
+            Command::All | Command::Roles(_) | Command::Config(_) => unreachable!("answered above"),
+        }
+    })
+}

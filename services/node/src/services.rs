@@ -1,0 +1,126 @@
+//! Every service of `natter all`, made from the lowest layer up, so that each link finds its server.
+
+use anyhow::Result;
+use natter_console::SdkFacts;
+use natter_rpc::Link;
+
+use crate::config::Config;
+use crate::parts::{Parts, link_options};
+
+/// Made and not yet running.
+pub struct Services {
+    pub account: natter_account::Service,
+    pub presence: natter_presence::Service,
+    pub dialog: natter_dialog::Service,
+    pub edge: natter_edge::Service,
+    pub api: natter_api::Service,
+    pub console: natter_console::Service,
+    /// To `account`, for what a first start makes.
+    pub account_link: Link,
+}
+
+/// What the services need beside the shared parts.
+pub struct Facts {
+    /// The name under which clients reach this host.
+    pub host: String,
+    pub ca_pem: String,
+    pub admin_token: String,
+    pub sdk: SdkFacts,
+}
+
+impl Services {
+    /// Makes all of them.
+    pub fn new(config: &Config, parts: &Parts, facts: Facts) -> Result<Services> {
+        let history = history(config, parts);
+        let account = account(config, parts);
+        let account_link = Link::local(account.server(), link_options());
+        let presence = presence(config, parts);
+        let presence_link = Link::local(presence.server(), link_options());
+        let dialog = natter_dialog::Service::new(
+            config.dialog.clone(),
+            natter_dialog::Parts {
+                db: parts.db.clone(),
+                bus: parts.bus.clone(),
+                history: history.clone(),
+                account: account_link.clone(),
+                presence: presence_link.clone(),
+                executor: parts.executor.clone(),
+                clock: parts.clock.clone(),
+                chance: parts.chance.clone(),
+                metrics: parts.metrics.clone(),
+            },
+        );
+        let dialog_link = Link::local(dialog.server(), link_options());
+        let edge = natter_edge::Service::new(
+            natter_edge::Options { host: facts.host.clone(), ..config.edge.clone() },
+            natter_edge::Parts {
+                account: account_link.clone(),
+                dialog: dialog_link.clone(),
+                presence: presence_link.clone(),
+                history: history.clone(),
+                bus: parts.bus.clone(),
+                executor: parts.executor.clone(),
+                clock: parts.clock.clone(),
+                chance: parts.chance.clone(),
+                metrics: parts.metrics.clone(),
+            },
+        )?;
+        let api = natter_api::Service::new(
+            config.api.clone(),
+            natter_api::Parts {
+                account: account_link.clone(),
+                dialog: dialog_link,
+                history,
+                presence: presence_link,
+                clock: parts.clock.clone(),
+                chance: parts.chance.clone(),
+                metrics: parts.metrics.clone(),
+                ca_pem: Some(facts.ca_pem),
+                muc_domain: format!("muc.{}", facts.host),
+            },
+        );
+        let console = natter_console::Service::new(
+            config.console.clone(),
+            natter_console::Parts {
+                account: account_link.clone(),
+                metrics: parts.metrics.clone(),
+                token: facts.admin_token,
+                sdk: facts.sdk,
+            },
+        );
+        Ok(Services { account, presence, dialog, edge, api, console, account_link })
+    }
+}
+
+fn history(config: &Config, parts: &Parts) -> Link {
+    let service = natter_history::Service::new(
+        config.history.clone(),
+        natter_history::Parts { db: parts.db.clone(), clock: parts.clock.clone(), metrics: parts.metrics.clone() },
+    );
+    Link::local(service.server(), link_options())
+}
+
+fn account(config: &Config, parts: &Parts) -> natter_account::Service {
+    natter_account::Service::new(
+        config.account.clone(),
+        natter_account::Parts {
+            db: parts.db.clone(),
+            clock: parts.clock.clone(),
+            chance: parts.chance.clone(),
+            metrics: parts.metrics.clone(),
+            verifier_key: parts.verifier_key,
+        },
+    )
+}
+
+fn presence(config: &Config, parts: &Parts) -> natter_presence::Service {
+    natter_presence::Service::new(
+        config.presence.clone(),
+        natter_presence::Parts {
+            db: parts.db.clone(),
+            bus: parts.bus.clone(),
+            clock: parts.clock.clone(),
+            metrics: parts.metrics.clone(),
+        },
+    )
+}

@@ -1,0 +1,72 @@
+//! What a dead session is owed, and which client may take it. Rules: no clock, no store.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod ledger;
+
+use std::collections::BTreeMap;
+
+use natter_proto::history::v1::From as Proof;
+use natter_proto::presence::v1::{Fingerprint, SessionRecord};
+
+pub(crate) use ledger::{Change, Ledger, Limits};
+
+/// Whether the debt is this client's: the same agent, origin, address and dialect. App and user are part of its place.
+pub(crate) fn is_of(debt: &SessionRecord, client: &Fingerprint) -> bool {
+    debt.client.as_ref() == Some(client)
+}
+
+/// What is owed when both are: each proof that the earlier record holds, lowered by the later one's.
+///
+/// A record owes, of a dialog in its list, what lies above its proof, and of any other dialog what was stored since the
+/// list began. So a dialog that only the later list has must not keep its proof: of it the earlier record owes all since
+/// its own beginning, which is more.
+pub(crate) fn union(a: SessionRecord, b: SessionRecord) -> SessionRecord {
+    let (mut owed, later) = if a.since <= b.since { (a, b) } else { (b, a) };
+    let proved: BTreeMap<&[u8], u64> = later.proofs.iter().map(|proof| (proof.dialog.as_slice(), proof.seq)).collect();
+    for Proof { dialog, seq } in &mut owed.proofs {
+        if let Some(later) = proved.get(dialog.as_slice()) {
+            *seq = (*seq).min(*later);
+        }
+    }
+    owed.seen_at = owed.seen_at.min(later.seen_at);
+    // The client that was there last is the one that comes back.
+    owed.client = later.client;
+    owed.session = later.session;
+    owed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_union_owes_whatever_one_of_the_two_owes() {
+        let earlier = record(1_000, &[(b'a', 5), (b'b', 9)]);
+        let later = record(2_000, &[(b'b', 7), (b'a', 8), (b'c', 3)]);
+        let owed = union(later.clone(), earlier.clone());
+        assert_eq!(owed.since, 1_000);
+        assert_eq!(proofs(&owed), [(b'a', 5), (b'b', 7)], "of c all since 1000 is owed, not only what lies above 3");
+        assert_eq!(owed, union(earlier, later));
+    }
+
+    #[test]
+    fn every_part_of_a_fingerprint_tells_clients_apart() {
+        let client = || Fingerprint { agent: "a".into(), origin: "o".into(), address: "h".into(), dialect: 6 };
+        let debt = SessionRecord { client: Some(client()), ..SessionRecord::default() };
+        assert!(is_of(&debt, &client()));
+        assert!(!is_of(&debt, &Fingerprint { agent: String::new(), ..client() }));
+        assert!(!is_of(&debt, &Fingerprint { origin: String::new(), ..client() }));
+        assert!(!is_of(&debt, &Fingerprint { address: String::new(), ..client() }));
+        assert!(!is_of(&debt, &Fingerprint { dialect: 3, ..client() }));
+        assert!(!is_of(&SessionRecord::default(), &client()));
+    }
+
+    fn record(since: i64, proofs: &[(u8, u64)]) -> SessionRecord {
+        let proofs = proofs.iter().map(|(dialog, seq)| Proof { dialog: vec![*dialog; 12], seq: *seq }).collect();
+        SessionRecord { since, proofs, ..SessionRecord::default() }
+    }
+
+    fn proofs(record: &SessionRecord) -> Vec<(u8, u64)> {
+        record.proofs.iter().map(|proof| (proof.dialog[0], proof.seq)).collect()
+    }
+}

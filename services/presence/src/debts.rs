@@ -1,0 +1,59 @@
+//! The port of what is kept of sessions: records while they live, debts when they have died.
+
+mod embedded;
+
+#[cfg(test)]
+mod contract;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use natter_actor::Clock;
+use natter_db::{Error, Kv};
+use natter_proto::presence::v1::{Fingerprint, SessionRecord};
+
+use crate::debt::Limits;
+use crate::metrics::Meters;
+use crate::session::{SessionKey, UserKey};
+
+/// Resolves when the change is kept: it then survives the process.
+pub(crate) type Stored = BoxFuture<'static, Result<(), Error>>;
+
+/// Records and debts. Every verb takes effect when it is called, in the order of the calls, whether or not its future is
+/// awaited. Before the first verb, [`ready`](Debts::ready) has to be `Ok` once.
+pub(crate) trait Debts: Send + Sync {
+    /// Finds what an earlier process left; each of its records is a debt that is valid from now. Cheap when it was done.
+    ///
+    /// # Errors
+    /// The store cannot be read. It may be asked again.
+    fn ready(&self) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Replaces the record of a live session.
+    fn keep(&self, user: UserKey, session: SessionKey, record: SessionRecord) -> Stored;
+
+    /// The session ended with a goodbye: its record and what it took are gone.
+    fn close(&self, user: UserKey, session: &SessionKey) -> Stored;
+
+    /// The session died: its record and what it took are owed, as one debt.
+    fn vanish(&self, user: UserKey, session: &SessionKey) -> Stored;
+
+    /// Gives the oldest valid debt of this client to the session `by`, and to no other until it comes back. Asked again by
+    /// the same session, the same debt.
+    fn take(
+        &self,
+        user: UserKey,
+        by: &SessionKey,
+        client: &Fingerprint,
+    ) -> BoxFuture<'static, Result<Option<SessionRecord>, Error>>;
+
+    /// What `by` took is gone (`settled`), or comes back.
+    fn settle(&self, user: UserKey, by: &SessionKey, settled: bool) -> Stored;
+
+    /// Removes the debts whose time is over.
+    fn expire(&self) -> Stored;
+}
+
+/// The engine for this store.
+pub(crate) fn open(db: Kv, clock: Clock, limits: Limits, meters: Meters) -> Arc<dyn Debts> {
+    Arc::new(embedded::Embedded::new(db, clock, limits, meters))
+}

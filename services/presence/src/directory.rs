@@ -1,0 +1,129 @@
+//! Which sessions a user has, and which edges a frame goes to. Rules: no clock, no store, no bus.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use natter_proto::{AppId, UserId};
+
+use crate::session::{SessionKey, UserKey};
+
+/// The sessions of all users, from their first announcement to their end.
+pub(crate) struct Directory {
+    users: BTreeMap<UserKey, BTreeSet<SessionKey>>,
+    sessions_per_user_max: usize,
+    sessions: usize,
+}
+
+/// The user has as many sessions as one may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct TooManySessions;
+
+impl Directory {
+    pub fn new(sessions_per_user_max: usize) -> Directory {
+        Directory { users: BTreeMap::new(), sessions_per_user_max, sessions: 0 }
+    }
+
+    /// Adds the session if it is not there, and gives how many its user has.
+    pub fn add(&mut self, user: UserKey, session: SessionKey) -> Result<usize, TooManySessions> {
+        let sessions = self.users.entry(user).or_default();
+        if !sessions.contains(&session) {
+            if sessions.len() >= self.sessions_per_user_max {
+                return Err(TooManySessions);
+            }
+            sessions.insert(session);
+            self.sessions += 1;
+        }
+        Ok(sessions.len())
+    }
+
+    /// Removes the session, if it is there, and gives how many its user still has.
+    pub fn remove(&mut self, user: UserKey, session: &SessionKey) -> usize {
+        let Some(sessions) = self.users.get_mut(&user) else { return 0 };
+        self.sessions -= usize::from(sessions.remove(session));
+        let left = sessions.len();
+        if left == 0 {
+            self.users.remove(&user);
+        }
+        left
+    }
+
+    pub fn has(&self, user: UserKey, session: &SessionKey) -> bool {
+        self.users.get(&user).is_some_and(|sessions| sessions.contains(session))
+    }
+
+    pub fn is_reachable(&self, user: UserKey) -> bool {
+        self.users.contains_key(&user)
+    }
+
+    /// Who is told what is for the users `to` but not for `except`: by edge, the users with a session there, ascending,
+    /// each once.
+    pub fn told(&self, app: AppId, to: &[u64], except: &[u64]) -> BTreeMap<String, Vec<u64>> {
+        let users: BTreeSet<u64> = to.iter().filter(|user| !except.contains(user)).copied().collect();
+        let mut edges: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for user in users {
+            let Some(sessions) = self.users.get(&UserKey { app, user: UserId(user) }) else { continue };
+            let mut last = None;
+            for session in sessions {
+                // Sessions on one edge stand together.
+                if last.replace(&session.edge) == Some(&session.edge) {
+                    continue;
+                }
+                match edges.get_mut(&session.edge) {
+                    Some(users) => users.push(user),
+                    None => drop(edges.insert(session.edge.clone(), vec![user])),
+                }
+            }
+        }
+        edges
+    }
+
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
+        self.sessions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn each_edge_is_told_once_for_all_its_users() {
+        let mut directory = Directory::new(20);
+        for (user, edge, n) in [(1, "a", 1), (1, "a", 2), (1, "b", 3), (2, "a", 4), (3, "b", 5), (4, "b", 6)] {
+            directory.add(user_key(user), session(edge, n)).unwrap();
+        }
+        let told = |to: &[u64], except: &[u64]| -> Vec<(String, Vec<u64>)> {
+            directory.told(AppId(1), to, except).into_iter().collect()
+        };
+        assert_eq!(told(&[3, 2, 1, 1], &[]), [("a".into(), vec![1, 2]), ("b".into(), vec![1, 3])]);
+        assert_eq!(told(&[1, 2, 3], &[1]), [("a".into(), vec![2]), ("b".into(), vec![3])]);
+        assert_eq!(told(&[9, 4], &[4]), []);
+        assert!(directory.told(AppId(2), &[1, 2, 3], &[]).is_empty(), "another app's users");
+    }
+
+    #[test]
+    fn sessions_of_a_user_are_bounded_and_counted() {
+        let mut directory = Directory::new(2);
+        assert_eq!(directory.add(user_key(1), session("a", 1)), Ok(1));
+        assert_eq!(directory.add(user_key(1), session("a", 2)), Ok(2));
+        assert_eq!(directory.add(user_key(1), session("a", 3)), Err(TooManySessions));
+        assert_eq!(directory.add(user_key(1), session("a", 2)), Ok(2), "announced again");
+        assert_eq!(directory.add(user_key(2), session("a", 3)), Ok(1), "another user");
+        assert_eq!(directory.remove(user_key(1), &session("a", 9)), 2);
+        assert_eq!(directory.remove(user_key(1), &session("a", 1)), 1);
+        assert_eq!(directory.add(user_key(1), session("a", 3)), Ok(2));
+        assert_eq!(directory.len(), 3);
+        assert_eq!(directory.remove(user_key(2), &session("a", 3)), 0);
+        assert!(!directory.is_reachable(user_key(2)));
+    }
+
+    fn user_key(user: u64) -> UserKey {
+        UserKey::new(1, user)
+    }
+
+    fn session(edge: &str, session: u64) -> SessionKey {
+        SessionKey { edge: edge.into(), boot: 7, session }
+    }
+}

@@ -1,0 +1,28 @@
+//! Why a call to presence is refused or fails, and its code.
+
+use natter_proto::{Code, Failure};
+use natter_rpc::Status;
+
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The request does not name what it must.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// The user has as many sessions as one may have.
+    #[error("too many sessions of one user, at most {max}")]
+    TooManySessions { max: usize },
+    /// The store refused or failed.
+    #[error("session records: {0}")]
+    Store(#[from] natter_db::Error),
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Status {
+        let code = match &error {
+            Error::Missing(_) => Code::Invalid,
+            Error::TooManySessions { .. } => Code::TooMany,
+            Error::Store(error) => error.code(),
+        };
+        Failure::new(code, error.to_string()).into()
+    }
+}

@@ -1,0 +1,34 @@
+//! Who is connected where, what is told to whom, and what is owed to sessions that died.
+//!
+//! Edges announce their sessions here, and owners of dialogs tell frames to users: presence knows on which edges these are
+//! and passes one frame to each. It keeps what sessions have proved to have; a session that dies without a goodbye leaves
+//! that as a debt, which the returning client takes once (design: edges, return, storms).
+//!
+//! The parts: [`Service`] (what starts), `rpc` (the gRPC door), `directory` (rules: sessions by user), `fanout` (frames to
+//! edges), `debt` (rules: what is owed), `debts` (the port that keeps it, with its engine).
+//!
+//! Invariants:
+//! - When an announcement is answered, every frame told afterwards reaches the session (or no longer does).
+//! - A debt is held by at most one session at a time, and is gone only when that session has proved it, it has expired, or
+//!   its client said goodbye.
+//! - The directory is memory: after a restart the edges announce again. Records are kept; each one found at a start is a
+//!   debt, because every session of the time before has died.
+//! - Records are relaxed commits: they survive the process, not the machine.
+//!
+//! It reads no message: a frame passes as the bytes it came in. It does not know what a debt contains for the client; the
+//! edge asks history.
+
+mod debt;
+mod debts;
+mod directory;
+mod error;
+mod fanout;
+mod metrics;
+mod options;
+mod rpc;
+mod service;
+mod session;
+
+pub use options::Options;
+pub use rpc::Rpc;
+pub use service::{Parts, Service};

@@ -1,0 +1,21 @@
+//! Settings of the presence service.
+
+use serde::{Deserialize, Serialize};
+
+/// Sessions and debts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Most sessions of one user at a time. One more is refused.
+    pub sessions_per_user_max: usize,
+    /// Seconds that a dead session's client has to come back for what it missed.
+    pub debt_ttl_s: u64,
+    /// Most debts of one user at a time. One more drops the oldest: that client finds its messages in the history only.
+    pub debts_per_user_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { sessions_per_user_max: 20, debt_ttl_s: 120, debts_per_user_max: 20 }
+    }
+}

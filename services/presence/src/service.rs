@@ -1,0 +1,94 @@
+//! What starts: the door is there at once, the fan-out and the removal of expired debts run until they are stopped.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use natter_actor::Clock;
+use natter_bus::{Bus, Subscription};
+use natter_db::Kv;
+use natter_proto::presence::v1::presence_server::PresenceServer;
+use natter_proto::subject::Subject;
+use natter_telemetry::Metrics;
+use parking_lot::Mutex;
+
+use crate::debt::Limits;
+use crate::debts::{self, Debts};
+use crate::directory::Directory;
+use crate::fanout::Fanout;
+use crate::metrics::Meters;
+use crate::options::Options;
+use crate::rpc::Rpc;
+
+/// How often debts are looked through for expired ones. Taking one looks at the time itself.
+const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+
+/// What the service is made of.
+pub struct Parts {
+    pub db: Kv,
+    pub bus: Bus,
+    pub clock: Clock,
+    pub metrics: Metrics,
+}
+
+/// Presence. [`server`](Service::server) answers from the start; frames pass while [`run`](Service::run) does.
+pub struct Service {
+    shared: Arc<Shared>,
+    bus: Bus,
+    told: Mutex<Option<Subscription>>,
+}
+
+/// What the door and the fan-out share.
+pub(crate) struct Shared {
+    pub options: Options,
+    pub directory: Mutex<Directory>,
+    pub debts: Arc<dyn Debts>,
+    pub meters: Meters,
+}
+
+impl Service {
+    /// Frames told from here on are not missed: they wait for [`run`](Service::run), within the bus's bounds.
+    pub fn new(options: Options, parts: Parts) -> Service {
+        let meters = Meters::new(&parts.metrics);
+        let ttl_ms = i64::try_from(options.debt_ttl_s.saturating_mul(1_000)).unwrap_or(i64::MAX);
+        let limits = Limits { ttl_ms, debts_per_user_max: options.debts_per_user_max };
+        let debts = debts::open(parts.db, parts.clock, limits, meters.clone());
+        let directory = Mutex::new(Directory::new(options.sessions_per_user_max));
+        let told = Mutex::new(Some(parts.bus.subscribe(&Subject::Told.to_string())));
+        Service { shared: Arc::new(Shared { options, directory, debts, meters }), bus: parts.bus, told }
+    }
+
+    /// The gRPC door. All of them open onto the same service.
+    pub fn server(&self) -> PresenceServer<Rpc> {
+        PresenceServer::new(Rpc::new(Arc::clone(&self.shared)))
+    }
+
+    /// Passes frames on and removes expired debts until `stop`. Runs once; called again it waits for `stop` only.
+    pub async fn run(&self, stop: impl Future<Output = ()>) {
+        let told = self.told.lock().take();
+        let fanout = async {
+            match told {
+                Some(told) => Fanout::new(Arc::clone(&self.shared), self.bus.clone()).run(told).await,
+                None => std::future::pending().await,
+            }
+        };
+        // Both loops are dropped while they wait: a frame is passed on, and a change enqueued, between two waits.
+        tokio::select! {
+            biased;
+            () = stop => {}
+            () = fanout => tracing::error!("the bus ended, frames are no longer passed on"),
+            () = self.expire() => {}
+        }
+    }
+
+    async fn expire(&self) {
+        // The records of the process before are found at the start, not at the first return.
+        loop {
+            if self.shared.debts.ready().await.is_ok() {
+                // A store that fails has said so itself; what stays is removed the next time.
+                let _ = self.shared.debts.expire().await;
+            }
+            tokio::time::sleep(EXPIRE_EVERY).await;
+        }
+    }
+}

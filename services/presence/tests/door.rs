@@ -1,0 +1,352 @@
+//! Presence at its gRPC door, on a store in memory and paused time: who is told what, and what a returning client gets.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use natter_actor::Clock;
+use natter_bus::{Bus, Subscription};
+use natter_db::{Faults, Kv};
+use natter_presence::{Options, Parts, Service};
+use natter_proto::event::v1::{EdgeFrame, Frame, Message, SessionRef, frame::Told};
+use natter_proto::history::v1::From as Proof;
+use natter_proto::presence::v1::presence_client::PresenceClient;
+use natter_proto::presence::v1::{
+    AnnounceRequest, Fingerprint, ReachableRequest, SessionRecord, SessionState, SettleDebtRequest, TakeDebtRequest,
+};
+use natter_proto::subject::Subject;
+use natter_proto::{Code, Failure};
+use natter_rpc::{Link, LinkOptions, Status};
+use natter_telemetry::Metrics;
+use prost::Message as _;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{advance, timeout};
+
+const ROMEO: u64 = 34;
+const JULIET: u64 = 35;
+const TTL: Duration = Duration::from_secs(120);
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_goes_once_to_each_edge_that_has_somebody_to_tell() {
+    let node = Node::start(Kv::memory());
+    node.announce(ROMEO, session("a", 1), SessionState::Bound).await.unwrap();
+    node.announce(ROMEO, session("a", 2), SessionState::Available).await.unwrap();
+    node.announce(ROMEO, session("b", 3), SessionState::Available).await.unwrap();
+    node.announce(JULIET, session("b", 4), SessionState::Available).await.unwrap();
+    let (mut at_a, mut at_b) = (node.edge("a"), node.edge("b"));
+
+    let told = frame(&[ROMEO, JULIET, 99], &[]);
+    node.tell(&told);
+    assert_eq!(heard(&mut at_a).await, [(told.clone(), vec![ROMEO])]);
+    assert_eq!(heard(&mut at_b).await, [(told, vec![ROMEO, JULIET])]);
+
+    let not_for_juliet = frame(&[ROMEO, JULIET], &[JULIET]);
+    node.tell(&not_for_juliet);
+    assert_eq!(heard(&mut at_a).await, [(not_for_juliet.clone(), vec![ROMEO])]);
+    assert_eq!(heard(&mut at_b).await, [(not_for_juliet, vec![ROMEO])]);
+
+    node.tell(&frame(&[99], &[]));
+    node.tell(&Frame { app: 2, ..frame(&[ROMEO], &[]) });
+    assert_eq!(heard(&mut at_a).await, []);
+    assert_eq!(heard(&mut at_b).await, []);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_ended_is_told_nothing_more() {
+    let node = Node::start(Kv::memory());
+    let mut at_a = node.edge("a");
+    assert_eq!(node.announce(ROMEO, session("a", 1), SessionState::Available).await.unwrap(), 1);
+    assert_eq!(node.announce(ROMEO, session("a", 2), SessionState::Available).await.unwrap(), 2);
+    assert_eq!(node.announce(ROMEO, session("a", 1), SessionState::Closed).await.unwrap(), 1);
+    assert_eq!(node.reachable(&[99, ROMEO, JULIET]).await, [ROMEO]);
+    node.tell(&frame(&[ROMEO], &[]));
+    assert_eq!(heard(&mut at_a).await.len(), 1);
+    assert_eq!(node.announce(ROMEO, session("a", 2), SessionState::Vanished).await.unwrap(), 0);
+    assert!(node.reachable(&[ROMEO]).await.is_empty());
+    node.tell(&frame(&[ROMEO], &[]));
+    assert_eq!(heard(&mut at_a).await, []);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_told_before_the_service_runs_are_passed_on() {
+    let mut node = Node::not_running(Kv::memory());
+    let mut at_a = node.edge("a");
+    node.announce(ROMEO, session("a", 1), SessionState::Bound).await.unwrap();
+    node.tell(&frame(&[ROMEO], &[]));
+    node.bus.publish(&Subject::Told.to_string(), Bytes::from_static(b"\xffno frame"));
+    node.run();
+    assert_eq!(heard(&mut at_a).await.len(), 1);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_session_too_many_is_refused() {
+    let node = Node::start(Kv::memory());
+    for n in 0..20 {
+        node.announce(ROMEO, session("a", n), SessionState::Bound).await.unwrap();
+    }
+    check_refusal(node.announce(ROMEO, session("a", 20), SessionState::Bound).await, Code::TooMany);
+    node.announce(ROMEO, session("a", 7), SessionState::Available).await.unwrap();
+    node.announce(JULIET, session("a", 20), SessionState::Bound).await.unwrap();
+    node.announce(ROMEO, session("a", 7), SessionState::Closed).await.unwrap();
+    node.announce(ROMEO, session("a", 20), SessionState::Bound).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_names_nobody_is_invalid() {
+    let node = Node::start(Kv::memory());
+    check_refusal(node.announce(0, session("a", 1), SessionState::Bound).await, Code::Invalid);
+    check_refusal(node.announce(ROMEO, session("", 1), SessionState::Bound).await, Code::Invalid);
+    check_refusal(node.announce(ROMEO, session("a", 1), SessionState::Unspecified).await, Code::Invalid);
+    check_refusal(node.client.clone().record(SessionRecord::default()).await, Code::Invalid);
+    check_refusal(node.client.clone().take_debt(TakeDebtRequest { app: 1, user: 1, ..Default::default() }).await, Code::Invalid);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_vanished_gets_what_its_session_had_proved_last() {
+    let node = Node::start(Kv::memory());
+    node.vanish_with(1, 7).await;
+    assert_eq!(node.take(2, "tablet").await, None, "another client");
+    let debt = node.take(2, "phone").await.unwrap();
+    assert_eq!((debt.session.unwrap().session, debt.proofs[0].seq, debt.since), (1, 7, 1_000));
+    assert_eq!(node.take(3, "phone").await, None, "it is taken");
+    node.settle(2, true).await;
+    assert_eq!(node.take(3, "phone").await, None, "and proved");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_word_of_a_dying_session_replaces_its_record() {
+    let node = Node::start(Kv::memory());
+    let record = Some(record(1, 5));
+    node.announce_with(ROMEO, session("a", 1), SessionState::Bound, record).await.unwrap();
+    let nameless = SessionRecord { app: 0, user: 0, session: None, ..self::record(1, 9) };
+    node.announce_with(ROMEO, session("a", 1), SessionState::Vanished, Some(nameless)).await.unwrap();
+    let debt = node.take(2, "phone").await.unwrap();
+    assert_eq!((debt.user, debt.session.unwrap().session, debt.proofs[0].seq), (ROMEO, 1, 9));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_come_at_the_same_time_one_gets_the_debt() {
+    let node = Node::start(Kv::memory());
+    node.vanish_with(1, 7).await;
+    let (one, other) = futures::join!(node.take(2, "phone"), node.take(3, "phone"));
+    assert!(one.is_some() != other.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_debt_returns_if_its_taker_dies_too_with_what_that_one_is_owed() {
+    let node = Node::start(Kv::memory());
+    node.vanish_with(1, 7).await;
+    node.announce(ROMEO, session("a", 2), SessionState::Bound).await.unwrap();
+    node.take(2, "phone").await.unwrap();
+    node.record(2, 9).await.unwrap();
+    node.announce(ROMEO, session("a", 2), SessionState::Vanished).await.unwrap();
+    assert_eq!(node.take(3, "phone").await.unwrap().proofs[0].seq, 7, "the lower proof");
+    assert_eq!(node.take(4, "phone").await, None, "one debt for both");
+    node.settle(3, false).await;
+    assert!(node.take(4, "phone").await.is_some(), "given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_leaves_no_debt_and_a_late_record_none_either() {
+    let node = Node::start(Kv::memory());
+    node.announce(ROMEO, session("a", 1), SessionState::Bound).await.unwrap();
+    node.record(1, 7).await.unwrap();
+    node.announce(ROMEO, session("a", 1), SessionState::Closed).await.unwrap();
+    node.record(1, 8).await.unwrap();
+    assert_eq!(node.take(2, "phone").await, None);
+    let node = node.killed().await;
+    assert_eq!(node.take(2, "phone").await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_debt_expires_while_nobody_comes() {
+    let node = Node::start(Kv::memory());
+    node.vanish_with(1, 7).await;
+    advance(TTL - Duration::from_millis(1)).await;
+    assert!(node.take(2, "phone").await.is_some());
+    node.settle(2, false).await;
+    advance(TTL).await;
+    assert_eq!(node.take(3, "phone").await, None);
+    // The sweep has removed its row: after a restart it does not come back.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let node = node.killed().await;
+    assert_eq!(node.take(3, "phone").await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_kill_every_session_of_the_time_before_is_owed() {
+    let node = Node::start(Kv::memory());
+    node.vanish_with(1, 5).await;
+    node.announce(ROMEO, session("a", 2), SessionState::Bound).await.unwrap();
+    node.record(2, 6).await.unwrap();
+    node.take(3, "phone").await.unwrap();
+    advance(Duration::from_secs(600)).await;
+    let node = node.killed().await;
+    assert!(node.reachable(&[ROMEO]).await.is_empty(), "edges announce their sessions again");
+    advance(TTL - Duration::from_millis(1)).await;
+    assert_eq!(node.take(7, "phone").await.unwrap().proofs[0].seq, 5);
+    assert_eq!(node.take(8, "phone").await.unwrap().proofs[0].seq, 6);
+    assert_eq!(node.take(9, "phone").await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_refuses_keeps_nobody_out() {
+    let kv = Kv::memory();
+    let node = Node::start(kv.clone());
+    node.announce_with(ROMEO, session("a", 1), SessionState::Bound, Some(record(1, 5))).await.unwrap();
+    kv.set_faults(Faults { not_stored: 1.0, ..Faults::default() });
+    check_refusal(node.record(1, 6).await, Code::NotStored);
+    node.announce(ROMEO, session("a", 1), SessionState::Vanished).await.unwrap();
+    node.announce_with(ROMEO, session("a", 2), SessionState::Bound, Some(record(2, 1))).await.unwrap();
+    assert_eq!(node.take(2, "phone").await.unwrap().proofs[0].seq, 6);
+}
+
+// === helpers ===
+
+/// A presence service, its door and its bus.
+struct Node {
+    kv: Kv,
+    clock: Clock,
+    bus: Bus,
+    service: Option<Service>,
+    client: PresenceClient<Link>,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl Node {
+    fn start(kv: Kv) -> Node {
+        let mut node = Node::not_running(kv);
+        node.run();
+        node
+    }
+
+    fn not_running(kv: Kv) -> Node {
+        Node::at(kv, Clock::paused(1_800_000_000_000))
+    }
+
+    fn at(kv: Kv, clock: Clock) -> Node {
+        let bus = Bus::local();
+        let parts = Parts { db: kv.clone(), bus: bus.clone(), clock: clock.clone(), metrics: Metrics::new() };
+        let service = Service::new(Options::default(), parts);
+        let client = PresenceClient::new(Link::local(service.server(), LinkOptions::default()));
+        Node { kv, clock, bus, service: Some(service), client, running: None }
+    }
+
+    fn run(&mut self) {
+        let service = self.service.take().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(async move { service.run(async { stopped.await.unwrap_or_default() }).await });
+        self.running = Some((stop, running));
+    }
+
+    async fn stop(self) {
+        let (stop, running) = self.running.unwrap();
+        stop.send(()).unwrap();
+        running.await.unwrap();
+    }
+
+    /// Kills the process and starts the next one on what was stored.
+    async fn killed(self) -> Node {
+        let (_, running) = self.running.unwrap();
+        running.abort();
+        let _ = running.await;
+        let mut node = Node::at(self.kv.crash(), self.clock);
+        node.run();
+        // The next process finds the records when it starts, not when it is first asked.
+        tokio::task::yield_now().await;
+        node
+    }
+
+    fn edge(&self, edge: &str) -> Subscription {
+        self.bus.subscribe(&Subject::Edge(edge.into()).to_string())
+    }
+
+    fn tell(&self, frame: &Frame) {
+        self.bus.publish(&Subject::Told.to_string(), frame.encode_to_vec().into());
+    }
+
+    async fn announce(&self, user: u64, session: SessionRef, state: SessionState) -> Result<u32, Status> {
+        self.announce_with(user, session, state, None).await
+    }
+
+    async fn announce_with(
+        &self,
+        user: u64,
+        session: SessionRef,
+        state: SessionState,
+        record: Option<SessionRecord>,
+    ) -> Result<u32, Status> {
+        let request = AnnounceRequest { app: 1, user, session: Some(session), state: state.into(), record };
+        Ok(self.client.clone().announce(request).await?.into_inner().sessions)
+    }
+
+    async fn reachable(&self, users: &[u64]) -> Vec<u64> {
+        let request = ReachableRequest { app: 1, users: users.to_vec() };
+        self.client.clone().reachable(request).await.unwrap().into_inner().users
+    }
+
+    async fn record(&self, n: u64, proved: u64) -> Result<(), Status> {
+        self.client.clone().record(record(n, proved)).await.map(|_| ())
+    }
+
+    /// Romeo's session `n` on his phone comes, proves and dies.
+    async fn vanish_with(&self, n: u64, proved: u64) {
+        self.announce(ROMEO, session("a", n), SessionState::Bound).await.unwrap();
+        self.record(n, proved - 1).await.unwrap();
+        self.record(n, proved).await.unwrap();
+        self.announce(ROMEO, session("a", n), SessionState::Vanished).await.unwrap();
+    }
+
+    async fn take(&self, n: u64, agent: &str) -> Option<SessionRecord> {
+        let request = TakeDebtRequest { app: 1, user: ROMEO, session: Some(session("a", n)), client: Some(client(agent)) };
+        self.client.clone().take_debt(request).await.unwrap().into_inner().debt
+    }
+
+    async fn settle(&self, n: u64, settled: bool) {
+        let request = SettleDebtRequest { app: 1, user: ROMEO, session: Some(session("a", n)), settled };
+        self.client.clone().settle_debt(request).await.unwrap();
+    }
+}
+
+fn session(edge: &str, session: u64) -> SessionRef {
+    SessionRef { edge: edge.into(), boot: 1, session, resource: "r".into() }
+}
+
+fn record(n: u64, proved: u64) -> SessionRecord {
+    SessionRecord {
+        app: 1,
+        user: ROMEO,
+        session: Some(session("a", n)),
+        client: Some(client("phone")),
+        proofs: vec![Proof { dialog: vec![0xaa; 12], seq: proved }],
+        since: 1_000 * n as i64,
+        seen_at: 1_000 * n as i64 + proved as i64,
+    }
+}
+
+fn client(agent: &str) -> Fingerprint {
+    Fingerprint { agent: agent.into(), origin: "https://app".into(), address: "192.0.2.1".into(), dialect: 6 }
+}
+
+fn frame(to: &[u64], except: &[u64]) -> Frame {
+    let message = Message { seq: 42, body: Some("o".into()), ..Message::default() };
+    Frame { app: 1, to: to.to_vec(), except: except.to_vec(), told: Some(Told::Message(message)), ..Frame::default() }
+}
+
+/// What an edge has heard when all is quiet.
+async fn heard(edge: &mut Subscription) -> Vec<(Frame, Vec<u64>)> {
+    let mut heard = Vec::new();
+    while let Ok(Some(payload)) = timeout(Duration::from_millis(1), edge.next()).await {
+        let EdgeFrame { frame, users } = EdgeFrame::decode(payload).unwrap();
+        heard.push((frame.unwrap(), users));
+    }
+    heard
+}
+
+fn check_refusal<T: std::fmt::Debug>(outcome: Result<T, Status>, code: Code) {
+    assert_eq!(Failure::from(outcome.unwrap_err()).code, code);
+}

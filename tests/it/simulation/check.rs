@@ -1,0 +1,51 @@
+//! Compares what users were told with what is stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use natter_proto::MessageId;
+use natter_proto::event::v1::Message;
+use natter_proto::history::v1::{PageRequest, UnreadRequest};
+
+use crate::simulation::user::{Fate, Record};
+use crate::simulation::world::{APP, World};
+
+/// Panics at what does not hold. Returns the history as text, for comparing lives.
+pub async fn history(world: &World, records: &[Record]) -> Vec<String> {
+    let rows = rows(world).await;
+    let numbers: Vec<u64> = rows.iter().map(|row| row.seq).collect();
+    assert_eq!(numbers, (1..=rows.len() as u64).collect::<Vec<_>>(), "numbers are dense from 1");
+    assert!(rows.is_sorted_by_key(|row| row.date_sent), "dates grow with the numbers");
+    let mut places = BTreeMap::new();
+    for row in &rows {
+        let id = MessageId::try_from(row.id.as_slice()).unwrap();
+        assert!(places.insert(id, row.seq).is_none(), "message {id} is there twice");
+    }
+    for record in records {
+        let mut last = 0;
+        for (id, fate) in &record.sent {
+            let place = places.get(id);
+            match fate {
+                Fate::Acked(seq) => assert_eq!(place, Some(seq), "acked message {id} is not where the ack said"),
+                Fate::Lost => assert_eq!(place, None, "message {id} was reported as lost and is there"),
+            }
+            let seq = place.copied().unwrap_or(last);
+            assert!(seq >= last, "messages of user {} are not in the order of sending", record.user);
+            last = seq;
+        }
+        check_unread(world, record, &rows).await;
+    }
+    rows.iter().map(|row| format!("{} {} {}", row.seq, row.date_sent, row.body.as_deref().unwrap_or(""))).collect()
+}
+
+async fn check_unread(world: &World, record: &Record, rows: &[Message]) {
+    let read: BTreeSet<&[u8]> = record.read.iter().map(|id| id.0.as_slice()).collect();
+    let expected = rows.iter().filter(|row| row.sender != record.user && !read.contains(row.id.as_slice())).count() as u64;
+    let request = UnreadRequest { app: APP, user: record.user, dialogs: vec![world.dialog.to_vec()] };
+    let unread = world.doors().unwrap().history.unread(request).await.unwrap().into_inner().rows[0].unread;
+    assert_eq!(unread, expected, "unread of user {}", record.user);
+}
+
+async fn rows(world: &World) -> Vec<Message> {
+    let request = PageRequest { app: APP, dialog: world.dialog.to_vec(), limit: 1000, ..Default::default() };
+    world.doors().unwrap().history.page(request).await.unwrap().into_inner().rows
+}

@@ -1,0 +1,127 @@
+//! A user of the simulation: sends messages one after another, each again with its id until its fate is known, and marks what
+//! the other one wrote as read. Remembers what it was told.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use natter_proto::dialog::v1::{MarkRequest, PostReply, PostRequest};
+use natter_proto::event::v1::{MarkKind, Message};
+use natter_proto::history::v1::PageRequest;
+use natter_proto::{Code, Failure, MessageId};
+
+use crate::simulation::world::{APP, Doors, World};
+
+/// What became of one message, as its sender was told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// Acknowledged, with this number.
+    Acked(u64),
+    /// Refused by the store at every attempt: must not exist.
+    Lost,
+}
+
+/// What a user remembers.
+pub struct Record {
+    pub user: u64,
+    pub sent: Vec<(MessageId, Fate)>,
+    /// Ids of the other one's messages whose read mark was acknowledged.
+    pub read: Vec<MessageId>,
+}
+
+pub struct User {
+    world: Rc<World>,
+    me: u64,
+    other: u64,
+}
+
+impl User {
+    pub fn new(world: Rc<World>, me: u64, other: u64) -> User {
+        User { world, me, other }
+    }
+
+    /// Sends `count` messages and reads now and then.
+    pub async fn write(self, count: u32) -> Record {
+        let mut record = Record { user: self.me, sent: Vec::new(), read: Vec::new() };
+        for number in 0..count {
+            let id = MessageId::from_random(self.me as i64, u64::from(number).to_be_bytes());
+            let fate = self.send(id, number).await;
+            record.sent.push((id, fate));
+            if self.world.chance.below(4) == 0 {
+                self.read_one(&mut record).await;
+            }
+            tokio::time::sleep(Duration::from_millis(self.world.chance.below(60))).await;
+        }
+        record
+    }
+
+    async fn send(&self, id: MessageId, number: u32) -> Fate {
+        let mut only_refused = true;
+        loop {
+            match self.attempt(id, number).await {
+                Ok(reply) => return Fate::Acked(reply.seq),
+                Err(failure) if failure.code == Code::NotStored && only_refused => return Fate::Lost,
+                Err(failure) if [Code::Unknown, Code::Internal].contains(&failure.code) => only_refused = false,
+                Err(failure) if [Code::Busy, Code::Conflict, Code::NotStored].contains(&failure.code) => {}
+                Err(failure) => panic!("{failure:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20 + self.world.chance.below(50))).await;
+        }
+    }
+
+    async fn attempt(&self, id: MessageId, number: u32) -> Result<PostReply, Failure> {
+        let mut doors = self.doors().await;
+        let message =
+            Message { id: id.to_vec(), sender: self.me, body: Some(format!("{} {number}", self.me)), ..Default::default() };
+        let request = PostRequest {
+            app: APP,
+            dialog: self.world.dialog.to_vec(),
+            recipient: self.other,
+            message: Some(message),
+            store: true,
+            deliver: true,
+            ..Default::default()
+        };
+        doors.dialog.post(request).await.map(|reply| reply.into_inner()).map_err(Failure::from)
+    }
+
+    // Marks the newest message of the other one as read, until that is acknowledged.
+    async fn read_one(&self, record: &mut Record) {
+        loop {
+            let mut doors = self.doors().await;
+            let page = PageRequest {
+                app: APP,
+                dialog: self.world.dialog.to_vec(),
+                reader: self.me,
+                descending: true,
+                limit: 10,
+                ..Default::default()
+            };
+            let Ok(page) = doors.history.page(page).await else { continue };
+            let Some(newest) = page.into_inner().rows.into_iter().find(|row| row.sender == self.other) else { return };
+            let id = newest.id.clone();
+            let request = MarkRequest {
+                app: APP,
+                dialog: self.world.dialog.to_vec(),
+                user: self.me,
+                author: self.other,
+                kind: MarkKind::Read.into(),
+                ids: vec![id.clone()],
+                ..Default::default()
+            };
+            if doors.dialog.mark(request).await.is_ok() {
+                record.read.push(MessageId::try_from(id.as_slice()).unwrap());
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn doors(&self) -> Doors {
+        loop {
+            if let Some(doors) = self.world.doors() {
+                return doors;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The measurements of `cargo xtask bench`: a table on stdout, JSON in `$NATTER_BENCH_OUT`. Server and generator share the
+//! machine, and every figure stands beside the limit measured in the same run.
+#![allow(clippy::print_stdout)]
+
+mod idle;
+mod limit;
+mod logins;
+mod messages;
+mod report;
+mod start;
+
+use anyhow::{Result, bail};
+use report::Report;
+
+const ALL: [&str; 5] = ["limit", "messages", "logins", "idle", "start"];
+
+fn main() -> Result<()> {
+    let named: Vec<String> = std::env::args().skip(1).collect();
+    let named: Vec<&str> = if named.is_empty() { ALL.to_vec() } else { named.iter().map(String::as_str).collect() };
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let mut report = Report::default();
+    for name in named {
+        match name {
+            "limit" => limit::run(&mut report)?,
+            "messages" => runtime.block_on(messages::run(&mut report))?,
+            "logins" => runtime.block_on(logins::run(&mut report))?,
+            "idle" => runtime.block_on(idle::run(&mut report))?,
+            "start" => runtime.block_on(start::run(&mut report))?,
+            other => bail!("no measurement is called {other:?}; there are {}", ALL.join(", ")),
+        }
+    }
+    report.finish()
+}

@@ -1,0 +1,96 @@
+//! Two users of one SDK major, signed up and connected, as most checks need them.
+
+use anyhow::{Context, Result};
+use natter_tests::process::Natter;
+use natter_tests::sdk::Sdk;
+use serde_json::{Value, json};
+
+/// A signed-up user and its client.
+pub struct Person {
+    pub sdk: Sdk,
+    pub id: u64,
+    pub login: String,
+}
+
+pub const PASSWORD: &str = "correct horse";
+
+impl Person {
+    /// Signs a new user up and opens a session, with a client of its own.
+    pub async fn sign_up(major: u32, config: &Value, login: &str, chat: Value) -> Result<Person> {
+        let sdk = Sdk::start(major, config, chat).await?;
+        sdk.call("createSession", json!([])).await?;
+        let made = sdk.call("users.signup", json!([{"login": login, "password": PASSWORD, "full_name": format!("The {login}")}])).await?;
+        let id = made["user"]["id"].as_u64().with_context(|| format!("no id in {made}"))?;
+        sdk.call("createSession", json!([{"login": login, "password": PASSWORD}])).await?;
+        Ok(Person { sdk, id, login: login.to_owned() })
+    }
+
+    /// A further client of the same user, with a session.
+    pub async fn another_device(&self, major: u32, config: &Value, chat: Value) -> Result<Person> {
+        let sdk = Sdk::start(major, config, chat).await?;
+        sdk.call("createSession", json!([{"login": self.login, "password": PASSWORD}])).await?;
+        Ok(Person { sdk, id: self.id, login: self.login.clone() })
+    }
+
+    pub async fn connect(&self) -> Result<()> {
+        self.sdk.call("chat.connect", json!([{"userId": self.id, "password": PASSWORD}])).await?;
+        Ok(())
+    }
+
+    /// Sends a message that is kept in history, as the guide's snippet does, and returns its id.
+    pub async fn send(&self, to: u64, dialog: &str, body: &str) -> Result<String> {
+        let message = json!({"type": "chat", "body": body, "extension": {"save_to_history": 1, "dialog_id": dialog}, "markable": 1});
+        let id = self.sdk.call("chat.send", json!([to, message])).await?;
+        Ok(id.as_str().context("send returns the id")?.to_owned())
+    }
+
+    /// The private dialog with another user.
+    pub async fn dialog_with(&self, other: u64) -> Result<Value> {
+        self.sdk.call("chat.dialog.create", json!([{"type": 3, "occupants_ids": [other]}])).await
+    }
+
+    /// Bodies of a dialog's history, oldest first, without marking anything as read.
+    pub async fn bodies(&self, dialog: &str) -> Result<Vec<String>> {
+        let list = self.sdk.call("chat.message.list", json!([{"chat_dialog_id": dialog, "mark_as_read": 0, "limit": 1000}])).await?;
+        let items = list["items"].as_array().context("items")?;
+        Ok(items.iter().map(|item| item["message"].as_str().unwrap_or_default().to_owned()).collect())
+    }
+
+    /// Unread messages of a dialog, and of all.
+    pub async fn unread(&self, dialog: &str) -> Result<(u64, u64)> {
+        let counts = self.sdk.call("chat.message.unreadCount", json!([{"chat_dialog_ids": [dialog]}])).await?;
+        Ok((counts[dialog].as_u64().context("count")?, counts["total"].as_u64().context("total")?))
+    }
+}
+
+/// A process with app 1, and two connected users of one major.
+pub struct Stage {
+    pub natter: Natter,
+    pub config: Value,
+    pub ann: Person,
+    pub bob: Person,
+    pub dialog: String,
+}
+
+impl Stage {
+    /// Starts a process and connects Ann and Bob, their private dialog made by Ann. `chat` is the app's chat config.
+    pub async fn open(major: u32, chat: Value) -> Result<Stage> {
+        let natter = Natter::start(&[]).await?;
+        let config = natter.sdk_config(1, false)?;
+        let ann = Person::sign_up(major, &config, "ann", chat.clone()).await?;
+        let bob = Person::sign_up(major, &config, "bob", chat).await?;
+        ann.connect().await?;
+        bob.connect().await?;
+        let dialog = ann.dialog_with(bob.id).await?;
+        let dialog = dialog["_id"].as_str().context("a dialog has an _id")?.to_owned();
+        Ok(Stage { natter, config, ann, bob, dialog })
+    }
+}
+
+/// Makes one test per SDK major of an async function that takes the major.
+macro_rules! for_each_major {
+    ($($check:ident),* $(,)?) => {
+        mod sdk_3_35_3 { $( #[tokio::test] async fn $check() { super::$check(3).await.unwrap(); } )* }
+        mod sdk_6_1_2 { $( #[tokio::test] async fn $check() { super::$check(6).await.unwrap(); } )* }
+    };
+}

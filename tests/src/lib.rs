@@ -1,0 +1,8 @@
+//! The tests' kit: a Natter process ([`process`]), SDK clients in processes of their own ([`sdk`]), a network that can be cut
+//! ([`proxy`]), stanza scenarios ([`play`]). What a scenario checks stands in the test crates beside this folder.
+
+pub mod client;
+pub mod play;
+pub mod process;
+pub mod proxy;
+pub mod sdk;

@@ -1,0 +1,186 @@
+//! A real `natter` process on loopback, with a data directory of its own. Killed by its own pid.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Child;
+
+use crate::client::http;
+
+/// Where the process listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    pub rest: u16,
+    pub rest_plain: u16,
+    pub tcp: u16,
+    pub tls: u16,
+    pub wss: u16,
+    pub ws: u16,
+    pub console: u16,
+    pub health: u16,
+}
+
+/// A process and its data directory. Dropping it kills the process and removes the directory.
+pub struct Natter {
+    binary: PathBuf,
+    data: TempDir,
+    settings: Vec<String>,
+    child: Option<Child>,
+    starts: u32,
+    pub ports: Ports,
+}
+
+impl Natter {
+    /// Starts a process on free ports and waits until it is ready. `settings` are `path=value`.
+    pub async fn start(settings: &[&str]) -> Result<Natter> {
+        let binary = std::env::var_os("NATTER_BINARY").context("NATTER_BINARY names the binary to test: run `cargo xtask test`")?;
+        let mut natter = Natter {
+            binary: binary.into(),
+            data: tempfile::Builder::new().prefix("natter-test-").tempdir()?,
+            settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
+            child: None,
+            starts: 0,
+            ports: free_ports()?,
+        };
+        natter.restart().await?;
+        Ok(natter)
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.data.path().join("data")
+    }
+
+    /// Starts the process (again) on the same data and ports, and waits until it is ready.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.starts += 1;
+        let log = std::fs::File::create(self.log())?;
+        let mut command = tokio::process::Command::from(self.command(&[]));
+        command.stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
+        self.child = Some(command.spawn().with_context(|| format!("cannot start {}", self.binary.display()))?);
+        self.wait_until_ready().await
+    }
+
+    /// SIGKILL, and waits until the process is gone.
+    pub async fn kill(&mut self) -> Result<()> {
+        let mut child = self.child.take().context("the process does not run")?;
+        child.kill().await.context("cannot kill the process")
+    }
+
+    /// SIGTERM, and waits for the end of the drain.
+    pub async fn stop(&mut self) -> Result<std::process::ExitStatus> {
+        let mut child = self.child.take().context("the process does not run")?;
+        let pid = child.id().context("the process is gone")?;
+        let status = Command::new("kill").args(["-TERM", &pid.to_string()]).status()?;
+        if !status.success() {
+            bail!("cannot signal process {pid}");
+        }
+        tokio::time::timeout(Duration::from_secs(40), child.wait()).await.context("the process did not stop")?.map_err(Into::into)
+    }
+
+    /// Resident bytes of the process.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        let pid = self.child.as_ref().and_then(Child::id).context("the process does not run")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").trim().parse()?;
+        Ok(kilobytes * 1024)
+    }
+
+    /// What `natter sdk-config --json` says of an app, given to `ConnectyCube.init` as it is.
+    pub fn sdk_config(&self, app: u64, plain: bool) -> Result<Value> {
+        let app = app.to_string();
+        let mut arguments = vec!["sdk-config", "--json", "--app", &app];
+        if plain {
+            arguments.push("--plain");
+        }
+        Ok(serde_json::from_str(&self.shell(&arguments)?)?)
+    }
+
+    /// Runs a `natter` command against this process and returns its stdout.
+    pub fn shell(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.command(arguments).output()?;
+        if !output.status.success() {
+            bail!("natter {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// The CA of the data directory, PEM.
+    pub fn ca(&self) -> PathBuf {
+        self.data().join("tls/ca.pem")
+    }
+
+    /// The log of the latest start, kept under the build directory when a test fails.
+    pub fn log(&self) -> PathBuf {
+        self.data.path().join(format!("natter-{}.log", self.starts))
+    }
+
+    /// Copies the logs to `folder`, for a run that failed.
+    pub fn keep_logs(&self, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder)?;
+        for start in 1..=self.starts {
+            let name = format!("natter-{start}.log");
+            let _ = std::fs::copy(self.data.path().join(&name), folder.join(&name));
+        }
+        Ok(())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let ports = &self.ports;
+        let set = [
+            format!("api.tls_port={}", ports.rest),
+            format!("api.plain_port={}", ports.rest_plain),
+            format!("edge.tcp_port={}", ports.tcp),
+            format!("edge.tls_port={}", ports.tls),
+            format!("edge.wss_port={}", ports.wss),
+            format!("edge.ws_port={}", ports.ws),
+            format!("console.port={}", ports.console),
+            format!("health.port={}", ports.health),
+        ];
+        let mut command = Command::new(&self.binary);
+        command.current_dir(self.data.path()).stdin(Stdio::null()).env_remove("NATTER_DATA");
+        command.arg("--data").arg(self.data());
+        for setting in set.iter().chain(&self.settings) {
+            command.args(["--set", setting]);
+        }
+        command.args(arguments);
+        command
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<()> {
+        let url = format!("http://127.0.0.1:{}/readyz", self.ports.health);
+        let client = http()?;
+        let started = Instant::now();
+        loop {
+            if client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            let ended = self.child.as_mut().context("the process does not run")?.try_wait()?;
+            if ended.is_some() || started.elapsed() > Duration::from_secs(60) {
+                bail!("natter is not ready ({ended:?}):\n{}", std::fs::read_to_string(self.log()).unwrap_or_default());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// The credentials and config of `sdk_config`, with the chat behind another port (a proxy's).
+pub fn through_port(sdk_config: &Value, wss: u16) -> Value {
+    let mut config = sdk_config.clone();
+    config["config"]["chatProtocol"]["websocket"] = json!(format!("wss://localhost:{wss}"));
+    config
+}
+
+// Eight ports that were free a moment ago. They are held together until all are known.
+fn free_ports() -> Result<Ports> {
+    let held: Vec<TcpListener> = (0..8).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
+    let ports: Vec<u16> = held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect::<std::io::Result<_>>()?;
+    let [rest, rest_plain, tcp, tls, wss, ws, console, health] = ports[..] else { bail!("eight ports were asked for") };
+    Ok(Ports { rest, rest_plain, tcp, tls, wss, ws, console, health })
+}

@@ -1,0 +1,135 @@
+//! A client: the unmodified SDK package in a Node process (`tests/sdk/client.mjs`), driven by lines of JSON.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+/// How long one call of the SDK or one awaited event may take. Ten times what it takes on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running client.
+pub struct Sdk {
+    child: Child,
+    stdin: Mutex<ChildStdin>,
+    pending: Arc<Mutex<Vec<(u64, oneshot::Sender<Value>)>>>,
+    events: Mutex<Events>,
+    next: AtomicU64,
+}
+
+// Events that came and were not yet asked for, in order.
+struct Events {
+    incoming: mpsc::UnboundedReceiver<(String, Value)>,
+    seen: Vec<(String, Value)>,
+}
+
+impl Sdk {
+    /// Starts a client of an SDK major and calls `init` with what `natter sdk-config --json` gave. `chat` is merged into the
+    /// config under `chat`, as an app would write it.
+    pub async fn start(major: u32, sdk_config: &Value, chat: Value) -> Result<Sdk> {
+        let modules = std::env::var_os("NATTER_SDK_MODULES").context("NATTER_SDK_MODULES names the installed SDK packages: run `cargo xtask test`")?;
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/client.mjs");
+        let mut command = Command::new("node");
+        command.arg(script).arg(major.to_string()).env("NATTER_SDK_MODULES", modules).env("NODE_EXTRA_CA_CERTS", text(&sdk_config["ca"])?);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let mut child = command.spawn().context("cannot start node")?;
+        let stdin = child.stdin.take().context("stdin is piped")?;
+        let lines = BufReader::new(child.stdout.take().context("stdout is piped")?).lines();
+        let pending = Arc::new(Mutex::new(Vec::new()));
+        let (send, incoming) = mpsc::unbounded_channel();
+        tokio::spawn(read_lines(lines, pending.clone(), send));
+        let events = Mutex::new(Events { incoming, seen: Vec::new() });
+        let sdk = Sdk { child, stdin: Mutex::new(stdin), pending, events, next: AtomicU64::new(1) };
+        let mut config = sdk_config["config"].clone();
+        config["chat"] = chat;
+        config["debug"] = json!({"mode": 0});
+        sdk.call("own.init", json!([sdk_config["credentials"], config])).await?;
+        Ok(sdk)
+    }
+
+    /// Calls a method of the SDK by its path (`chat.dialog.create`) and waits for its promise.
+    pub async fn call(&self, path: &str, arguments: Value) -> Result<Value> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (send, receive) = oneshot::channel();
+        self.pending.lock().await.push((id, send));
+        let line = json!({"id": id, "call": path, "args": arguments}).to_string() + "\n";
+        self.stdin.lock().await.write_all(line.as_bytes()).await.context("the client is gone")?;
+        let answer = tokio::time::timeout(PATIENCE, receive).await.with_context(|| format!("{path} did not settle"))??;
+        match answer.get("error") {
+            Some(error) => Err(anyhow!("{path}: {error}")),
+            None => Ok(answer["ok"].clone()),
+        }
+    }
+
+    /// A property of the SDK, such as `chat.isConnected`.
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        self.call("own.get", json!([path])).await
+    }
+
+    /// The next event of a listener, whether it came before this call or comes within the patience. Its arguments.
+    pub async fn event(&self, listener: &str) -> Result<Value> {
+        self.event_where(listener, |_| true).await
+    }
+
+    /// The next event of a listener for whose arguments `wanted` holds; others stay.
+    pub async fn event_where(&self, listener: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        let mut events = self.events.lock().await;
+        let matches = |(name, arguments): &(String, Value)| name == listener && wanted(arguments);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(at) = events.seen.iter().position(matches) {
+                return Ok(events.seen.remove(at).1);
+            }
+            match tokio::time::timeout_at(deadline, events.incoming.recv()).await {
+                Ok(Some(event)) => events.seen.push(event),
+                Ok(None) => bail!("the client ended while {listener} was awaited; seen: {:?}", events.seen),
+                Err(_) => bail!("no {listener}; seen: {:?}", events.seen),
+            }
+        }
+    }
+
+    /// Everything of a listener that has come so far, and takes it away.
+    pub async fn drain(&self, listener: &str) -> Vec<Value> {
+        let mut events = self.events.lock().await;
+        while let Ok(event) = events.incoming.try_recv() {
+            events.seen.push(event);
+        }
+        let (taken, kept) = std::mem::take(&mut events.seen).into_iter().partition(|(name, _)| name == listener);
+        events.seen = kept;
+        taken.into_iter().map(|(_, arguments)| arguments).collect()
+    }
+
+    /// Ends the client's process at once, as a phone that runs out of power.
+    pub async fn kill(mut self) -> Result<()> {
+        self.child.kill().await.context("cannot kill the client")
+    }
+}
+
+async fn read_lines(
+    mut lines: tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
+    pending: Arc<Mutex<Vec<(u64, oneshot::Sender<Value>)>>>,
+    events: mpsc::UnboundedSender<(String, Value)>,
+) {
+    while let Ok(Some(line)) = lines.next_line().await {
+        let Ok(value) = serde_json::from_str::<Value>(&line) else { continue };
+        if let Some(event) = value["event"].as_str() {
+            let _ = events.send((event.to_owned(), value["args"].clone()));
+        } else if let Some(id) = value["id"].as_u64() {
+            let mut pending = pending.lock().await;
+            if let Some(at) = pending.iter().position(|(asked, _)| *asked == id) {
+                let _ = pending.swap_remove(at).1.send(value);
+            }
+        }
+    }
+}
+
+fn text(value: &Value) -> Result<&str> {
+    value.as_str().with_context(|| format!("{value} is not text"))
+}

@@ -1,0 +1,30 @@
+//! `cargo xtask <command>`: everything that CI, a developer or a reviewer runs. Nothing is known to CI that this does not know.
+#![allow(clippy::print_stdout)] // a command line tool
+
+mod bench;
+mod check;
+mod command;
+mod test;
+mod tools;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "usage: cargo xtask <command>
+
+  test            the whole suite; installs what it needs under target/
+  test --fast     the part that needs neither network nor servers
+  check           format, clippy, tidy, licences and fences (cargo-deny)
+  bench [NAME]    measurements; a table on stdout, JSON under target/bench/";
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    command::go_to_root()?;
+    match words.as_slice() {
+        ["test"] => test::all(),
+        ["test", "--fast"] => test::fast(),
+        ["check"] => check::all(),
+        ["bench", names @ ..] => bench::run(names),
+        _ => bail!("{USAGE}"),
+    }
+}

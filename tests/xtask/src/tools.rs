@@ -1,0 +1,74 @@
+//! What the suite needs beside the toolchain, installed under `target/` at fixed versions.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{answers, cargo, run, target};
+
+const NEXTEST: &str = "0.9.143";
+const DENY: &str = "0.20.2";
+const SLIXMPP: &str = "slixmpp==1.8.6";
+
+/// The test runner: the one on the PATH, else one built under `target/tools`.
+pub fn nextest() -> Result<PathBuf> {
+    cargo_tool("cargo-nextest", NEXTEST)
+}
+
+/// The gate for licences and fences.
+pub fn deny() -> Result<PathBuf> {
+    cargo_tool("cargo-deny", DENY)
+}
+
+/// The SDK packages, as `tests/sdk/package-lock.json` names them: the folder that Node resolves them from.
+pub fn sdk() -> Result<PathBuf> {
+    if !answers("node", "--version") || !answers("npm", "--version") {
+        bail!("the SDK tests need Node.js 20 with npm on the PATH (Debian: apt-get install nodejs npm)");
+    }
+    let folder = target()?.join("sdk");
+    std::fs::create_dir_all(&folder)?;
+    let lock = std::fs::read("tests/sdk/package-lock.json").context("cannot read tests/sdk/package-lock.json")?;
+    let installed = folder.join("installed-lock.json");
+    if std::fs::read(&installed).is_ok_and(|there| there == lock) {
+        return Ok(folder);
+    }
+    for name in ["package.json", "package-lock.json"] {
+        std::fs::copy(Path::new("tests/sdk").join(name), folder.join(name))?;
+    }
+    run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&folder))?;
+    std::fs::write(installed, lock)?;
+    Ok(folder)
+}
+
+/// A Python with slixmpp, the independent XMPP client: the interpreter of a virtual environment.
+pub fn python() -> Result<PathBuf> {
+    let folder = target()?.join("python");
+    let python = folder.join("bin/python");
+    let import = |python: &Path| Command::new(python).args(["-c", "import slixmpp"]).output().is_ok_and(|out| out.status.success());
+    if import(&python) {
+        return Ok(python);
+    }
+    if !answers("python3", "--version") {
+        bail!("the interoperability tests need Python 3 with venv on the PATH (Debian: apt-get install python3-venv)");
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", SLIXMPP]))?;
+    if !import(&python) {
+        bail!("{SLIXMPP} was installed but cannot be imported");
+    }
+    Ok(python)
+}
+
+fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
+    if answers(name, "--version") {
+        return Ok(name.into());
+    }
+    let root = target()?.join("tools");
+    let tool = root.join("bin").join(name);
+    if !answers(&tool, "--version") {
+        let build = target()?.join("tools-build");
+        run(cargo().args(["install", name, "--version", version, "--locked", "--root"]).arg(&root).arg("--target-dir").arg(build))?;
+    }
+    Ok(tool)
+}
