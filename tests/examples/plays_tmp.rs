@@ -8,9 +8,9 @@ async fn main() {
     let natter = Natter::start(&[]).await.unwrap();
     let mut users = BTreeMap::new();
     for (login, password) in [("romeo", "correct horse"), ("juliet", "battery staple"), ("umlaut", "k\u{e4}sekuchen")] {
-        let made: Value = serde_json::from_str(&natter.shell(&["user", "create", "--login", login, "--password", password]).unwrap()).unwrap();
+        let made: Value = serde_json::from_str(&natter.shell(&["user", "create", "--login", &format!("play-{login}"), "--password", password]).unwrap()).unwrap();
         println!("{made}");
-        users.insert(login.to_owned(), (made["id"].as_u64().unwrap(), password.to_owned()));
+        users.insert(login.to_owned(), (made["user"]["id"].as_u64().unwrap(), password.to_owned()));
     }
     let apps = natter.shell(&["sdk-config", "--json"]).unwrap();
     let config: Value = serde_json::from_str(&apps).unwrap();
@@ -18,7 +18,7 @@ async fn main() {
     let credentials = config["credentials"].clone();
     let app = credentials["appId"].as_u64().unwrap();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let body = json!({"application_id": app, "auth_key": credentials["authKey"], "nonce": 1, "timestamp": std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs(), "user": {"login": "romeo", "password": "correct horse"}});
+    let body = json!({"application_id": app, "auth_key": credentials["authKey"], "nonce": 1, "timestamp": std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs(), "user": {"login": "play-romeo", "password": "correct horse"}});
     let answer = client.post(format!("http://127.0.0.1:{}/session", natter.ports.rest_plain)).json(&body).send().await.unwrap().text().await.unwrap();
     println!("{answer}");
     let session: Value = serde_json::from_str(&answer).unwrap();

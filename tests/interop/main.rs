@@ -8,7 +8,6 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use natter_tests::process::Natter;
 use natter_tests::proxy::Proxy;
-use serde_json::Value;
 use tokio::process::Command;
 
 #[tokio::test]
@@ -20,8 +19,7 @@ async fn run() -> Result<()> {
     let natter = Natter::start(&[]).await?;
     let mut users = Vec::new();
     for login in ["romeo2", "juliet2"] {
-        let made: Value = serde_json::from_str(&natter.shell(&["user", "create", "--login", login, "--password", "correct horse"])?)?;
-        users.push(made["id"].as_u64().context("id")?.to_string());
+        users.push(natter.create_user(1, login, "correct horse")?.to_string());
     }
     let proxy = Proxy::start(natter.ports.tcp).await?;
     let python = std::env::var_os("NATTER_PYTHON").context("NATTER_PYTHON names a Python with slixmpp: run `cargo xtask test`")?;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use natter_actor::Chance;
 use natter_tests::client::{Account, trusting};
 use natter_tests::process::Natter;
@@ -45,9 +45,7 @@ async fn run(natter: &mut Natter, seed: u64, kills: u64) -> Result<String> {
     let config = natter.sdk_config(1, false)?;
     let mut accounts = Vec::new();
     for login in ["reader", "lean", "sdk6", "sdk3"] {
-        let made = natter.shell(&["user", "create", "--login", login, "--password", PASSWORD])?;
-        let made: serde_json::Value = serde_json::from_str(&made)?;
-        let user = made["id"].as_u64().with_context(|| format!("no id in {made}"))?;
+        let user = natter.create_user(1, login, PASSWORD)?;
         accounts.push(Account { app: 1, user, password: PASSWORD.into() });
     }
     let [reader, lean, sdk6, sdk3] = &accounts[..] else { unreachable!("four were made") };

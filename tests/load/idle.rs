@@ -1,9 +1,8 @@
 //! Resident memory of the server per idle signed-in connection over WebSocket with TLS.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use natter_tests::client::{Account, Client, trusting};
 use natter_tests::process::Natter;
-use serde_json::Value;
 
 use crate::report::Report;
 
@@ -16,8 +15,8 @@ pub async fn run(report: &mut Report) -> Result<()> {
     let tls = trusting(&natter.ca())?;
     let mut accounts = Vec::new();
     for n in 0..USERS {
-        let made: Value = serde_json::from_str(&natter.shell(&["user", "create", "--login", &format!("idle{n}"), "--password", "correct horse"])?)?;
-        accounts.push(Account { app: 1, user: made["id"].as_u64().context("id")?, password: "correct horse".into() });
+        let user = natter.create_user(1, &format!("idle{n}"), "correct horse")?;
+        accounts.push(Account { app: 1, user, password: "correct horse".into() });
     }
     let warm: Vec<Client> = connect_all(&natter, &tls, &accounts, 1).await?;
     let before = natter.resident_bytes()?;

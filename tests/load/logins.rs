@@ -19,7 +19,7 @@ pub async fn run(report: &mut Report) -> Result<()> {
     let natter = Natter::start(&["api.app_rate=1000000", "api.user_rate=1000000"]).await?;
     let config = natter.sdk_config(1, false)?;
     for n in 0..USERS {
-        natter.shell(&["user", "create", "--login", &format!("login{n}"), "--password", "correct horse"])?;
+        natter.create_user(1, &format!("login{n}"), "correct horse")?;
     }
     let http = http()?;
     let url = format!("http://127.0.0.1:{}/session.json", natter.ports.rest_plain);

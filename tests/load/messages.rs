@@ -9,7 +9,6 @@ use natter_actor::Chance;
 use natter_proto::MessageId;
 use natter_tests::client::{ASK, Account, Client, acknowledged, message, trusting};
 use natter_tests::process::Natter;
-use serde_json::Value;
 use tokio_rustls::TlsConnector;
 
 use crate::report::Report;
@@ -41,8 +40,8 @@ pub async fn run(report: &mut Report) -> Result<()> {
 /// Makes the users of all pairs.
 fn pairs(natter: &Natter) -> Result<Vec<(Account, Account)>> {
     let user = |login: String| -> Result<Account> {
-        let made: Value = serde_json::from_str(&natter.shell(&["user", "create", "--login", &login, "--password", "correct horse"])?)?;
-        Ok(Account { app: 1, user: made["id"].as_u64().context("id")?, password: "correct horse".into() })
+        let user = natter.create_user(1, &login, "correct horse")?;
+        Ok(Account { app: 1, user, password: "correct horse".into() })
     };
     (0..PAIRS).map(|n| Ok((user(format!("from{n}"))?, user(format!("to{n}"))?))).collect()
 }

@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use natter_proto::MessageId;
 use natter_tests::client::{ASK, Account, Client, acknowledged, message, trusting};
 use natter_tests::process::Natter;
-use serde_json::Value;
 
 use crate::report::Report;
 
@@ -32,9 +31,8 @@ async fn fill(natter: &Natter) -> Result<()> {
     for n in 0..PAIRS {
         let mut users = Vec::new();
         for side in ["a", "b"] {
-            let login = format!("fill{n}{side}");
-            let made: Value = serde_json::from_str(&natter.shell(&["user", "create", "--login", &login, "--password", "correct horse"])?)?;
-            users.push(Account { app: 1, user: made["id"].as_u64().context("id")?, password: "correct horse".into() });
+            let user = natter.create_user(1, &format!("fill{n}{side}"), "correct horse")?;
+            users.push(Account { app: 1, user, password: "correct horse".into() });
         }
         let client = Client::connect(natter.ports.wss, &tls, &users[0], true).await?;
         tasks.push(tokio::spawn(send_all(client, users[1].clone(), n)));

@@ -21,12 +21,12 @@ const LISTENERS = [
 ];
 
 const write = (line) => process.stdout.write(JSON.stringify(line) + '\n');
-// SDK errors and stanzas are objects with cycles or without own keys: keep what an app could read of them.
+// SDK errors have no own keys, and stanzas know their parents: keep what an app could read of them.
 const plain = (value) => {
   if (value === undefined) return null;
   if (value instanceof Error) return { name: value.name, message: value.message, code: value.code, info: plain(value.info) };
   try {
-    return JSON.parse(JSON.stringify(value));
+    return JSON.parse(JSON.stringify(value, (key, inner) => (key === 'parent' ? undefined : inner)));
   } catch {
     return String(value);
   }

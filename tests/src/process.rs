@@ -102,6 +102,14 @@ impl Natter {
         Ok(serde_json::from_str(&self.shell(&arguments)?)?)
     }
 
+    /// Makes a user of an app through the shell and returns its id.
+    pub fn create_user(&self, app: u64, login: &str, password: &str) -> Result<u64> {
+        let app = app.to_string();
+        let made = self.shell(&["user", "create", "--app", &app, "--login", login, "--password", password])?;
+        let made: Value = serde_json::from_str(&made)?;
+        made["user"]["id"].as_u64().with_context(|| format!("no id in {made}"))
+    }
+
     /// Runs a `natter` command against this process and returns its stdout.
     pub fn shell(&self, arguments: &[&str]) -> Result<String> {
         let output = self.command(arguments).output()?;

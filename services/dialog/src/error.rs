@@ -29,9 +29,7 @@ pub fn busy(key: Key) -> Failure {
 pub fn of_post(key: Key, sender: UserId, error: &PostError) -> Failure {
     match error {
         PostError::NotMember => forbidden(key, sender),
-        PostError::OtherRecipient => {
-            Failure::new(Code::Invalid, format!("the recipient is not in dialog {}", key.dialog))
-        }
+        PostError::OtherRecipient => Failure::new(Code::Invalid, format!("the recipient is not in dialog {}", key.dialog)),
         PostError::BodyTooLarge { bytes, max } => {
             Failure::of_field(Code::TooLarge, "message", format!("has {bytes} bytes, at most {max} are taken"))
         }
@@ -75,9 +73,7 @@ impl Trouble {
     fn of_write(failure: Failure) -> Trouble {
         match failure.code {
             // A broken answer says nothing about what was written.
-            Code::Unknown | Code::Internal => {
-                Trouble { failure: Failure { code: Code::Unknown, ..failure }, reload: true }
-            }
+            Code::Unknown | Code::Internal => Trouble { failure: Failure { code: Code::Unknown, ..failure }, reload: true },
             // Another writer was there first, so nothing of ours was written.
             Code::Conflict => Trouble { failure: Failure { code: Code::Busy, ..failure }, reload: true },
             _ => Trouble { failure, reload: false },

@@ -13,13 +13,7 @@ use crate::dialog::{Dialog, Key};
 /// A message for every member; the edges make the copies of the sender's other sessions out of it.
 pub fn message(dialog: &Dialog, message: Message, source: Source) -> Frame {
     let Source { origin, traceparent } = source;
-    Frame {
-        to: dialog.members.ids(),
-        origin,
-        traceparent,
-        told: Some(Told::Message(message)),
-        ..about(dialog.key)
-    }
+    Frame { to: dialog.members.ids(), origin, traceparent, told: Some(Told::Message(message)), ..about(dialog.key) }
 }
 
 /// The message of a frame that [`message`] made.

@@ -6,8 +6,8 @@ use natter_proto::history::v1::{Found, HeadsRequest, UnreadRequest, UnreadRow};
 use natter_proto::{AppId, DialogId, Failure, MessageId, UserId};
 use prost::Message as _;
 
-use crate::dialog::{Key, to_wire};
 use crate::dialog::rights::{self, Action, Role};
+use crate::dialog::{Key, to_wire};
 use crate::error::{forbidden, no_dialog};
 use crate::shared::{Shared, broken, of_read};
 use crate::store::Listed;
@@ -22,12 +22,7 @@ const LIST_BYTES_MAX: usize = 3 << 20;
 const BEGINNING_BYTES: usize = 256;
 
 /// The dialogs of a user, newest activity first. Deleted ones that have not come back are left out unless `with_hidden`.
-pub(crate) async fn list(
-    shared: &Shared,
-    app: AppId,
-    user: UserId,
-    with_hidden: bool,
-) -> Result<Vec<Entry>, Failure> {
+pub(crate) async fn list(shared: &Shared, app: AppId, user: UserId, with_hidden: bool) -> Result<Vec<Entry>, Failure> {
     let listed = of_user(shared, app, user).await?;
     let states = unread(shared, app, user, &listed, false).await?;
     let both = listed.iter().zip(states);
@@ -54,12 +49,7 @@ pub(crate) async fn unread_counts(
 }
 
 /// Rows with these ids among the user's dialogs (design.md section 6: REST calls by id).
-pub(crate) async fn find(
-    shared: &Shared,
-    app: AppId,
-    user: UserId,
-    ids: Vec<MessageId>,
-) -> Result<Vec<Found>, Failure> {
+pub(crate) async fn find(shared: &Shared, app: AppId, user: UserId, ids: Vec<MessageId>) -> Result<Vec<Found>, Failure> {
     let dialogs: Vec<DialogId> = of_user(shared, app, user).await?.iter().map(|listed| listed.key.dialog).collect();
     shared.find(app, ids, &dialogs).await
 }

@@ -75,10 +75,6 @@ impl Options {
     }
 
     pub(crate) fn registry(&self) -> RegistryOptions {
-        RegistryOptions {
-            capacity: self.mailbox,
-            idle: Duration::from_secs(self.idle_s),
-            actors_max: self.actors_max,
-        }
+        RegistryOptions { capacity: self.mailbox, idle: Duration::from_secs(self.idle_s), actors_max: self.actors_max }
     }
 }

@@ -50,8 +50,7 @@ impl Service {
         let (executor, registry) = (parts.executor.clone(), options.registry());
         let shared = Arc::new(Shared::new(options, parts));
         let of_actors = shared.clone();
-        let dialogs =
-            Registry::new(executor, registry, move |key, own| DialogActor::new(*key, &own, of_actors.clone()));
+        let dialogs = Registry::new(executor, registry, move |key, own| DialogActor::new(*key, &own, of_actors.clone()));
         Service { shared, dialogs }
     }
 

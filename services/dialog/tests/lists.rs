@@ -10,8 +10,8 @@ use kit::{ANN, APP, BOB, CAT, Door, Fate, NOBODY, PRIVATE, World, code, id, pair
 use natter_dialog::Options;
 use natter_proto::Code;
 use natter_proto::dialog::v1::{
-    CreateRequest, DeleteRequest, Dialog, DialogKind, GetRequest, ListRequest, RemoveMessagesRequest,
-    RemoveMessagesReply, UnreadCountsRequest, UpdateMessageRequest,
+    CreateRequest, DeleteRequest, Dialog, DialogKind, GetRequest, ListRequest, RemoveMessagesReply, RemoveMessagesRequest,
+    UnreadCountsRequest, UpdateMessageRequest,
 };
 use natter_proto::event::v1::change::What;
 use natter_proto::event::v1::frame::Told;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use kit::{ANN, BOB, CAT, Door, Fate, NOBODY, NOW, World, code, id, pair, play, post, session, unsaved};
+use natter_actor::Chance;
+use natter_db::{Faults, Kv};
 use natter_dialog::Options;
 use natter_proto::Code;
 use natter_proto::dialog::v1::{GetRequest, PostRequest};
@@ -269,6 +271,46 @@ async fn a_dialog_with_a_full_mailbox_is_busy() {
     .await;
 }
 
+/// Two senders who send each message again until it is acked, over a log that fails by the seed in every way it can.
+#[tokio::test(start_paused = true)]
+async fn whatever_fails_each_message_is_there_once_in_its_senders_order_and_told() {
+    for seed in 0..60 {
+        play(async move {
+            let world = World::new();
+            let mut door = world.start();
+            let chance = Chance::seeded(seed);
+            let ann = send_all(&world, &door, &chance, |n| post(ANN, BOB, n, &format!("a{n}")));
+            let bob = send_all(&world, &door, &chance, |n| post(BOB, ANN, 100 + n, &format!("b{n}")));
+            let (ann, bob) = tokio::join!(ann, bob);
+            let rows = world.history.state().rows[&pair(ANN, BOB)].clone();
+            assert_eq!(rows.len(), 20, "seed {seed}");
+            for (sender, acked) in [(ANN, ann), (BOB, bob)] {
+                let stored: Vec<u64> = rows.iter().filter(|row| row.sender == sender).map(|row| row.seq).collect();
+                assert_eq!(stored, acked, "seed {seed}");
+            }
+            let told = door.told_messages().await;
+            assert!((1..=20).all(|seq| told.iter().any(|message| message.seq == seq)), "seed {seed}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dialog_whose_making_is_in_doubt_is_loaded_again() {
+    for seed in 0..8 {
+        play(async move {
+            let world = World { db: Kv::memory_with(Faults { seed, ..Faults::default() }), ..World::new() };
+            let door = world.start();
+            world.db.set_faults(Faults { unknown: 1.0, ..Faults::default() });
+            assert_eq!(code(door.post(post(ANN, BOB, 1, "hi")).await), Code::Unknown);
+            world.db.set_faults(Faults::default());
+            let again = door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
+            assert_eq!((again.seq, again.duplicate), (1, false));
+        })
+        .await;
+    }
+}
+
 // === messages outside history ===
 
 #[tokio::test(start_paused = true)]
@@ -311,4 +353,39 @@ async fn a_message_that_cannot_be_kept_is_refused_and_the_others_go_on() {
         assert_eq!(door.told().await.len(), 2);
     })
     .await;
+}
+
+// === helpers ===
+
+/// Sends ten messages, each until it is acked; their numbers.
+async fn send_all(world: &World, door: &Door, chance: &Chance, message: impl Fn(u16) -> PostRequest) -> Vec<u64> {
+    let mut acked = Vec::new();
+    for n in 0..10 {
+        let mut tries = 0;
+        acked.push(loop {
+            if chance.below(3) == 0 {
+                world.history.next(any_fate(chance));
+            }
+            match door.post(message(n)).await {
+                Ok(reply) => break reply.seq,
+                Err(failure) => {
+                    assert!([Code::Busy, Code::Unknown, Code::NotStored].contains(&failure.code), "{failure:?}");
+                    tokio::time::sleep(Duration::from_millis(chance.below(3000))).await;
+                }
+            }
+            tries += 1;
+            assert!(tries < 50, "message {n} is never taken");
+        });
+    }
+    acked
+}
+
+fn any_fate(chance: &Chance) -> Fate {
+    match chance.below(5) {
+        0 => Fate::Refused(Code::NotStored),
+        1 => Fate::Refused(Code::Busy),
+        2 => Fate::Lost,
+        3 => Fate::Unanswered,
+        _ => Fate::Late(Duration::from_millis(2000 + chance.below(3000))),
+    }
 }

@@ -31,7 +31,12 @@ pub(crate) enum SessionMessage {
     /// The process is going down.
     Drain,
     /// A new connection resumes the stream. Answers with its generation, or nothing if it cannot.
-    Attach { line: Arc<Line>, framing: Framing, handled: u32, reply: Reply<Option<u32>> },
+    Attach {
+        line: Arc<Line>,
+        framing: Framing,
+        handled: u32,
+        reply: Reply<Option<u32>>,
+    },
 }
 
 /// What a connection says.
@@ -56,12 +61,13 @@ pub(crate) struct SessionActor {
     session: Session,
     line: Arc<Line>,
     generation: u32,
-    caller: Caller,
+    caller: Arc<Caller>,
     mailbox: WeakMailbox<SessionMessage>,
     timer: Option<(i64, AbortHandle)>,
-    /// The announcement as available may still be on its way: the last one must not overtake it.
-    returning: Option<JoinHandle<()>>,
-    _seat: Seat,
+    /// The latest announcement, which may still be on its way: the next one must not overtake it.
+    announcing: Option<JoinHandle<()>>,
+    /// Given up when the farewell is said.
+    seat: Option<Seat>,
 }
 
 impl Actor for SessionActor {
@@ -88,15 +94,15 @@ impl SessionActor {
     ) -> SessionActor {
         edge.metrics.sessions.inc();
         SessionActor {
-            caller: Caller::of(session.me()),
+            caller: Arc::new(Caller::of(session.me())),
             edge,
             session,
             line,
             generation: 0,
             mailbox: mailbox.downgrade(),
             timer: None,
-            returning: None,
-            _seat: seat,
+            announcing: None,
+            seat: Some(seat),
         }
     }
 
@@ -159,6 +165,9 @@ impl SessionActor {
                 Action::Ping(ordinal) => self.write(Piece::Ping(ordinal)),
                 Action::ExpectLife => self.line.expect_life(),
                 Action::Pause(paused) => self.line.pause(paused),
+                Action::Lost => {
+                    self.edge.metrics.frames_lost.inc();
+                }
                 Action::WhenRoom => self.line.want_room(),
                 Action::Call(call) => self.start(call),
                 Action::Resumable(id) => self.offer(id),
@@ -190,18 +199,21 @@ impl SessionActor {
         if let Call::Job { job: Job::Post(request), .. } = &mut call {
             request.traceparent = natter_telemetry::traceparent();
         }
-        let returns = matches!(call, Call::Return(_));
-        let mut running = Box::pin(unconstrained(self.edge.links.clone().call(self.caller.clone(), call)));
+        let announces = matches!(call, Call::Return(_) | Call::Withdraw);
+        let call = self.edge.links.clone().call(self.caller.clone(), call);
+        if announces {
+            let (earlier, mailbox) = (self.announcing.take(), self.mailbox.clone());
+            self.announcing = Some(spawn_local(finish(after(earlier, call), mailbox)));
+            return;
+        }
+        let mut running = Box::pin(unconstrained(call));
         match running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(answer) => {
                 let at = self.moment();
                 answer.into_iter().for_each(|answer| self.session.answer(at, answer));
             }
             Poll::Pending => {
-                let task = spawn_local(finish(running, self.mailbox.clone(), self.edge.clone(), self.caller.clone()));
-                if returns {
-                    self.returning = Some(task);
-                }
+                spawn_local(finish(running, self.mailbox.clone()));
             }
         }
     }
@@ -217,17 +229,13 @@ impl SessionActor {
         } else {
             self.line.close();
         }
-        let (links, caller, returning) = (self.edge.links.clone(), self.caller.clone(), self.returning.take());
-        spawn_local(async move {
-            if let Some(returning) = returning {
-                let _ = returning.await;
-            }
-            if farewell.owes {
-                links.settle(&caller, false).await;
-            }
-            // Nobody is left to tell of a failure; presence forgets sessions whose edge is silent about them.
+        let (links, caller, seat) = (self.edge.links.clone(), self.caller.clone(), self.seat.take());
+        let farewell = async move {
+            // Nobody is left to tell of a failure, but the count of failed calls.
             let _ = links.announce(&caller, farewell.state, Some(farewell.record)).await;
-        });
+            drop(seat);
+        };
+        spawn_local(after(self.announcing.take(), farewell));
     }
 
     // === time ===
@@ -269,21 +277,19 @@ impl Drop for SessionActor {
     }
 }
 
-/// Brings the answer of a call to its session. A debt taken for a session that is gone is owed again.
-async fn finish(
-    call: impl Future<Output = Option<Answer>>,
-    mailbox: WeakMailbox<SessionMessage>,
-    edge: Arc<Edge>,
-    caller: Caller,
-) {
+/// Runs `then` when an earlier task has ended.
+async fn after<T>(earlier: Option<JoinHandle<()>>, then: impl Future<Output = T>) -> T {
+    if let Some(earlier) = earlier {
+        // A panic in it changes nothing about what comes next.
+        let _ = earlier.await;
+    }
+    then.await
+}
+
+/// Brings the answer of a call to its session, if that still lives.
+async fn finish(call: impl Future<Output = Option<Answer>>, mailbox: WeakMailbox<SessionMessage>) {
     let Some(answer) = call.await else { return };
-    let undelivered = match mailbox.upgrade() {
-        Some(mailbox) => mailbox.deliver(SessionMessage::Answer(answer)).await.err(),
-        None => Some(SessionMessage::Answer(answer)),
-    };
-    if let Some(SessionMessage::Answer(Answer::Returned(returned))) = undelivered
-        && returned.debt.is_some()
-    {
-        edge.links.settle(&caller, false).await;
+    if let Some(mailbox) = mailbox.upgrade() {
+        let _ = mailbox.deliver(SessionMessage::Answer(answer)).await;
     }
 }

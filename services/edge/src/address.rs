@@ -87,7 +87,9 @@ mod tests {
     fn other_apps_and_nonsense_lead_nowhere() {
         check("78-906@chat.example.net", Address::Foreign);
         check("906_66f0a1b2c3d4e5f607182930@muc.chat.example.net", Address::Foreign);
-        for bad in ["@chat", "romeo@chat", "78-@chat", "-905@chat", "0-905@chat", "905_@muc.chat", "905_zz@muc.chat", "78-905-1@chat"] {
+        for bad in
+            ["@chat", "romeo@chat", "78-@chat", "-905@chat", "0-905@chat", "905_@muc.chat", "905_zz@muc.chat", "78-905-1@chat"]
+        {
             check(bad, Address::Malformed);
         }
     }

@@ -1,5 +1,6 @@
 //! The calls of sessions on other services, each with its answer. Deadlines are the links'.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use natter_proto::account::v1::accounts_client::AccountsClient;
@@ -26,7 +27,6 @@ const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The services a session talks to.
-#[derive(Clone)]
 pub(crate) struct Links {
     pub accounts: AccountsClient<Link>,
     pub dialogs: DialogsClient<Link>,
@@ -36,7 +36,6 @@ pub(crate) struct Links {
 }
 
 /// Whose call it is.
-#[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub app: u64,
     pub user: u64,
@@ -53,16 +52,17 @@ impl Caller {
 
 impl Links {
     /// Carries out a call; the answer, if the session waits for one.
-    pub(crate) async fn call(self, caller: Caller, call: Call) -> Option<Answer> {
+    pub(crate) async fn call(self: Arc<Links>, caller: Arc<Caller>, call: Call) -> Option<Answer> {
         match call {
             Call::Job { number, job } => Some(Answer::Job { number, answer: self.job(job).await }),
-            Call::Return(record) => Some(Answer::Returned(Box::new(self.gather(&caller, record).await))),
+            // Boxed, so that a post does not carry what only a return needs.
+            Call::Return(record) => Some(Answer::Returned(Box::pin(self.gather(&caller, record)).await)),
             Call::Withdraw => {
-                self.announce(&caller, SessionState::Bound, None).await.ok();
+                Box::pin(self.announce(&caller, SessionState::Closed, None)).await.ok();
                 None
             }
             Call::Fill { dialog, above } => {
-                let rows = self.fill(&caller, dialog, above).await;
+                let rows = Box::pin(self.fill(&caller, dialog, above)).await;
                 Some(Answer::Filled { dialog, rows: rows.into_iter().filter_map(|gap| gap.row).collect() })
             }
             Call::Delivered { dialog, ranges } => {
@@ -80,11 +80,13 @@ impl Links {
                 None
             }
             Call::Settle => {
-                self.settle(&caller, true).await;
+                let (app, user, session) = (caller.app, caller.user, Some(caller.session.clone()));
+                let request = SettleDebtRequest { app, user, session, settled: true };
+                self.note("settle", self.presence.clone().settle_debt(request).await);
                 None
             }
             Call::Touch => {
-                let request = TokenRequest { token: caller.token };
+                let request = TokenRequest { token: caller.token.clone() };
                 self.note("touch", self.accounts.clone().touch(request).await);
                 None
             }
@@ -119,13 +121,6 @@ impl Links {
         unreachable!("the last attempt returns")
     }
 
-    /// Says what became of a debt that was taken.
-    pub(crate) async fn settle(&self, caller: &Caller, settled: bool) {
-        let (app, user, session) = (caller.app, caller.user, Some(caller.session.clone()));
-        let request = SettleDebtRequest { app, user, session, settled };
-        self.note("settle", self.presence.clone().settle_debt(request).await);
-    }
-
     async fn job(&self, job: Job) -> Result<u64, Failure> {
         let mut dialogs = self.dialogs.clone();
         match job {
@@ -158,9 +153,9 @@ impl Links {
 
     // === what a returning session missed (design.md 9) ===
 
-    async fn gather(&self, caller: &Caller, record: SessionRecord) -> Returned {
+    async fn gather(&self, caller: &Caller, record: SessionRecord) -> Result<Box<Returned>, Failure> {
         let client = record.client.clone();
-        self.announce(caller, SessionState::Available, Some(record)).await.ok();
+        self.announce(caller, SessionState::Available, Some(record)).await?;
         let request = TakeDebtRequest { app: caller.app, user: caller.user, session: Some(caller.session.clone()), client };
         let debt = self.presence.clone().take_debt(request).await;
         let debt = self.note("take_debt", debt).and_then(|reply| reply.into_inner().debt);
@@ -168,7 +163,7 @@ impl Links {
         let rows = self.gap(caller, debt.as_ref(), dialogs).await;
         let kept = self.history.clone().kept(KeptRequest { app: caller.app, user: caller.user }).await;
         let kept = self.note("kept", kept).map_or_else(Vec::new, |reply| reply.into_inner().rows);
-        Returned { debt, rows, kept }
+        Ok(Box::new(Returned { debt, rows, kept }))
     }
 
     async fn private_dialogs(&self, caller: &Caller) -> Vec<Vec<u8>> {

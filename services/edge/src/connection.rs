@@ -41,8 +41,9 @@ pub(crate) struct Arrival {
 /// Serves a connection to its end.
 pub(crate) async fn serve(arrival: Arrival, mut visit: Visit, edge: Arc<Edge>) {
     // Boxed and dropped at the bind: a connection that idles for hours does not carry what its first second needed.
-    let pump = Box::pin(negotiate(arrival, &mut visit, edge)).await;
+    let pump = Box::pin(negotiate(arrival, &mut visit, edge.clone())).await;
     if let Some(pump) = pump {
+        let _ticket = edge.work.ticket();
         pump.run().await;
     }
 }
@@ -119,7 +120,11 @@ enum After {
     Next,
     /// STARTTLS was agreed.
     Secure,
-    Bound { line: Arc<Line>, mailbox: Mailbox<SessionMessage>, generation: u32 },
+    Bound {
+        line: Arc<Line>,
+        mailbox: Mailbox<SessionMessage>,
+        generation: u32,
+    },
     /// The connection is closed, and why.
     Over(&'static str),
 }
@@ -319,7 +324,7 @@ async fn start_tls(transport: Transport, door: &Door, deadline: Instant) -> Opti
 fn start_session(edge: &Arc<Edge>, lane: u64, identity: Identity, line: Arc<Line>) -> Mailbox<SessionMessage> {
     let (who, session) = ((identity.app, identity.user), identity.session.session);
     let resource = identity.session.resource.clone();
-    let seat = edge.table.seat(who, session);
+    let seat = edge.table.seat(who, session, edge.work.ticket());
     let rules = Session::new(identity, edge.options.clone(), edge.clock.now_ms(), edge.chance.bytes());
     let for_actor = edge.clone();
     let mailbox = start(&edge.executor, lane, edge.options.mailbox, move |mailbox| {

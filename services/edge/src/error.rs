@@ -10,7 +10,4 @@ pub enum Error {
     /// The host name would make users look like rooms.
     #[error("host `{0}` contains the letters `muc`, by which the SDK tells rooms")]
     Host(String),
-    /// The address of a listener cannot be read.
-    #[error("cannot listen: {0}")]
-    Listen(#[from] std::io::Error),
 }

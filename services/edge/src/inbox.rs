@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use natter_actor::{Mailbox, Refused};
 use natter_bus::Subscription;
 use natter_proto::event::v1::EdgeFrame;
 use natter_proto::{AppId, UserId};
-use natter_actor::{Mailbox, Refused};
 use prost::Message;
 use tokio::time::timeout;
 

@@ -34,10 +34,10 @@ mod session;
 mod stanza;
 mod stanza_error;
 mod table;
+mod tally;
 mod tcp;
 mod transport;
 mod ws;
-mod xml;
 
 pub use error::Error;
 pub use options::Options;

@@ -66,7 +66,9 @@ const RESOURCE_BYTES_MAX: usize = 128;
 #[derive(Clone, PartialEq, Debug)]
 enum Stage {
     /// Waits for a stream header; `signed_in`: it is the second one.
-    Greeting { signed_in: bool },
+    Greeting {
+        signed_in: bool,
+    },
     SigningIn,
     Checking,
     Binding,
@@ -283,5 +285,5 @@ fn is_resource(resource: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "negotiation_tests.rs"]
+#[path = "negotiation/tests.rs"]
 mod tests;

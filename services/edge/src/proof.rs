@@ -34,6 +34,8 @@ pub(crate) enum Told {
 
 /// How long the proof of a session that can prove nothing stays behind its writes, milliseconds (design.md 9).
 const BEHIND_MS: i64 = 30_000;
+/// Entries kept of such a session. The proof of a later number of a dialog covers the earlier ones.
+const BEHIND_MAX: usize = 1_024;
 
 /// The ledger of one session.
 ///
@@ -72,6 +74,9 @@ impl Proof {
     /// Notes something written.
     pub(crate) fn told(&mut self, now: i64, told: Told) {
         self.written += 1;
+        if self.means == Means::Nothing && self.ledger.len() == BEHIND_MAX {
+            self.ledger.pop_front();
+        }
         self.ledger.push_back((self.written, now, told));
     }
 

@@ -177,3 +177,40 @@ async fn unblocked(blocked: &mut Option<Pin<Box<dyn Future<Output = ()>>>>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use natter_actor::{Actor, Executor, Stop, start};
+    use natter_xmpp::Limits;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::task::LocalSet;
+
+    use super::*;
+    use crate::tcp::Tcp;
+    use crate::transport::Stream;
+
+    #[tokio::test]
+    async fn an_idle_connection_is_a_small_task() {
+        let pump = LocalSet::new().run_until(pump()).await;
+        assert!(size_of_val(&pump.run()) < 1_024, "every idle connection carries this");
+    }
+
+    async fn pump() -> Pump {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let transport = Transport::Tcp(Box::new(Tcp::new(Stream::Plain(socket), Limits::before_sign_in())));
+        let mailbox = start(&Executor::local(), 0, 1, |_| Nobody);
+        Pump::new(transport, Arc::new(Line::new(1_024)), mailbox, 0, Duration::from_secs(60))
+    }
+
+    struct Nobody;
+
+    impl Actor for Nobody {
+        type Message = SessionMessage;
+
+        async fn handle(&mut self, _: Vec<SessionMessage>) -> Result<(), Stop> {
+            Ok(())
+        }
+    }
+}

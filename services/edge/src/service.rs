@@ -27,6 +27,7 @@ use crate::listener::{self, Door, Lobby};
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::table::Table;
+use crate::tally::Tally;
 
 /// What the edge is given.
 pub struct Parts {
@@ -69,13 +70,15 @@ pub(crate) struct Edge {
     pub id: String,
     /// Number of this process's run.
     pub boot: u64,
-    pub links: Links,
+    pub links: Arc<Links>,
     pub executor: Executor,
     pub clock: Clock,
     pub chance: Chance,
     pub metrics: Metrics,
     pub table: Arc<Table>,
     pub lobby: Lobby,
+    /// Bound connections, and sessions whose farewell is not said.
+    pub work: Arc<Tally>,
     closing: AtomicBool,
 }
 
@@ -104,13 +107,14 @@ impl Service {
             options: Arc::new(options),
             id,
             boot: parts.chance.u64(),
-            links,
+            links: Arc::new(links),
             executor: parts.executor,
             clock: parts.clock,
             chance: parts.chance,
             metrics,
             table: Arc::default(),
             lobby: Lobby::default(),
+            work: Arc::default(),
             closing: AtomicBool::new(false),
         };
         Ok(Service { edge: Arc::new(edge), bus: parts.bus })
@@ -177,7 +181,7 @@ impl Edge {
             for session in self.table.all() {
                 let _ = session.deliver(SessionMessage::Drain).await;
             }
-            self.table.empty().await;
+            self.work.none().await;
         };
         if timeout(Duration::from_secs(self.options.drain_s), ended).await.is_err() {
             tracing::warn!("some sessions did not end in time");

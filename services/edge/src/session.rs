@@ -87,6 +87,9 @@ enum Stage {
     Ended,
 }
 
+/// How long a bound session is taken for one that will be available at once, milliseconds (contract xmpp 1.6).
+const BOUND_MS: i64 = 2_000;
+
 /// One bound session.
 pub(crate) struct Session {
     me: Identity,
@@ -113,6 +116,8 @@ pub(crate) struct Session {
     seed: [u8; 24],
     last_pair: Option<(UserId, DialogId)>,
     touch_at: Option<i64>,
+    /// Until when the session counts as reachable without a presence (contract xmpp 1.6).
+    withdraw_at: Option<i64>,
     detached_until: Option<i64>,
     room: usize,
     out: VecDeque<Action>,
@@ -141,6 +146,7 @@ impl Session {
             seed,
             last_pair: None,
             touch_at,
+            withdraw_at: Some(now + BOUND_MS),
             detached_until: None,
             room: 0,
             out: VecDeque::new(),
@@ -210,9 +216,9 @@ impl Session {
                 let proved = self.proof.answered();
                 self.proved(&proved);
             }
-            "enable" | "resume" => self.write_plain(concat!(
-                "<failed xmlns=\"urn:xmpp:sm:3\"><unexpected-request xmlns=\"urn:ietf:params:xml:ns:xmpp-stanzas\"/></failed>"
-            )),
+            "enable" | "resume" => self.write_plain(
+                "<failed xmlns=\"urn:xmpp:sm:3\"><unexpected-request xmlns=\"urn:ietf:params:xml:ns:xmpp-stanzas\"/></failed>",
+            ),
             _ => self.end(at.now, Some(StreamFault::UnsupportedStanzaType), Ending::Vanished),
         }
     }

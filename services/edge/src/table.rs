@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use natter_actor::Mailbox;
 use natter_proto::{AppId, UserId};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Notify;
 
 use crate::actor::SessionMessage;
+use crate::tally::Ticket;
 
 type Who = (AppId, UserId);
 
@@ -20,7 +20,6 @@ pub(crate) struct Table {
     users: RwLock<HashMap<Who, Vec<Entry>>>,
     resumable: Mutex<HashMap<String, Resumable>>,
     last: AtomicU64,
-    emptied: Notify,
 }
 
 struct Entry {
@@ -41,6 +40,7 @@ pub(crate) struct Seat {
     table: Arc<Table>,
     who: Who,
     session: u64,
+    _ticket: Ticket,
 }
 
 impl Table {
@@ -50,8 +50,8 @@ impl Table {
     }
 
     /// The seat of a session about to start; frames reach it after [`add`](Table::add).
-    pub(crate) fn seat(self: &Arc<Table>, who: Who, session: u64) -> Seat {
-        Seat { table: self.clone(), who, session }
+    pub(crate) fn seat(self: &Arc<Table>, who: Who, session: u64, ticket: Ticket) -> Seat {
+        Seat { table: self.clone(), who, session, _ticket: ticket }
     }
 
     /// Frames reach the session from here on. Returns the session that had the resource before.
@@ -83,17 +83,6 @@ impl Table {
         all.into_iter().map(|(_, mailbox)| mailbox).collect()
     }
 
-    /// Resolves when there is no session.
-    pub(crate) async fn empty(&self) {
-        loop {
-            let emptied = self.emptied.notified();
-            if self.users.read().is_empty() {
-                return;
-            }
-            emptied.await;
-        }
-    }
-
     // === resumption ===
 
     pub(crate) fn offer(&self, id: String, resumable: Resumable) {
@@ -122,9 +111,6 @@ impl Drop for Seat {
             if entries.is_empty() {
                 users.remove(&self.who);
             }
-        }
-        if users.is_empty() {
-            self.table.emptied.notify_waiters();
         }
     }
 }

@@ -6,12 +6,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures::{Sink, SinkExt, Stream as _, StreamExt};
 use natter_xmpp::{Limits, StreamFault, StreamReader};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, header};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
 use crate::line::Piece;
@@ -91,10 +91,9 @@ impl WebSocket {
     fn read(&mut self, message: Option<Result<Message, Error>>) -> Incoming {
         match message {
             Some(Ok(Message::Text(text))) => self.reader.frame(&text).map_or_else(Incoming::Fault, Incoming::Event),
-            Some(Ok(Message::Pong(payload))) => payload
-                .as_ref()
-                .try_into()
-                .map_or(Incoming::Life, |ordinal| Incoming::Pong(u64::from_be_bytes(ordinal))),
+            Some(Ok(Message::Pong(payload))) => {
+                payload.as_ref().try_into().map_or(Incoming::Life, |ordinal| Incoming::Pong(u64::from_be_bytes(ordinal)))
+            }
             // Answered by tungstenite, which keeps room for one pong only: a flood costs no memory.
             Some(Ok(Message::Ping(_))) => Incoming::Life,
             Some(Ok(Message::Binary(_) | Message::Frame(_))) => Incoming::Fault(StreamFault::BadFormat),

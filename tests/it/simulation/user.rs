@@ -86,31 +86,29 @@ impl User {
 
     // Marks the newest message of the other one as read, until that is acknowledged.
     async fn read_one(&self, record: &mut Record) {
+        let Some(newest) = self.newest_of_other().await else { return };
+        let request = MarkRequest {
+            app: APP,
+            dialog: self.world.dialog.to_vec(),
+            user: self.me,
+            author: self.other,
+            kind: MarkKind::Read.into(),
+            ids: vec![newest.to_vec()],
+            ..Default::default()
+        };
+        while self.doors().await.dialog.mark(request.clone()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        record.read.push(newest);
+    }
+
+    async fn newest_of_other(&self) -> Option<MessageId> {
+        let dialog = self.world.dialog.to_vec();
+        let request = PageRequest { app: APP, dialog, reader: self.me, descending: true, limit: 10, ..Default::default() };
         loop {
-            let mut doors = self.doors().await;
-            let page = PageRequest {
-                app: APP,
-                dialog: self.world.dialog.to_vec(),
-                reader: self.me,
-                descending: true,
-                limit: 10,
-                ..Default::default()
-            };
-            let Ok(page) = doors.history.page(page).await else { continue };
-            let Some(newest) = page.into_inner().rows.into_iter().find(|row| row.sender == self.other) else { return };
-            let id = newest.id.clone();
-            let request = MarkRequest {
-                app: APP,
-                dialog: self.world.dialog.to_vec(),
-                user: self.me,
-                author: self.other,
-                kind: MarkKind::Read.into(),
-                ids: vec![id.clone()],
-                ..Default::default()
-            };
-            if doors.dialog.mark(request).await.is_ok() {
-                record.read.push(MessageId::try_from(id.as_slice()).unwrap());
-                return;
+            if let Ok(page) = self.doors().await.history.page(request.clone()).await {
+                let newest = page.into_inner().rows.into_iter().find(|row| row.sender == self.other)?;
+                return MessageId::try_from(newest.id.as_slice()).ok();
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -182,6 +182,10 @@ impl Actor {
         if self.stage == Stage::Away {
             return Ok(());
         }
+        // When the answer is here, so is the server's proof that what it sent has arrived.
+        if self.stage == Stage::Present {
+            self.ping().await?;
+        }
         self.wire()?.close().await?;
         while self.next().await?.is_some() {}
         self.vanish();

@@ -82,7 +82,10 @@ impl Comparison<'_> {
             "stamp" => text.len() >= 20 && text.as_bytes()[10] == b'T' && text.ends_with('Z'),
             // A full address whose resource nobody can guess.
             "fresh" => text.split_once('/').is_some_and(|(_, resource)| resource.len() >= 32),
-            _ => text == self.names.fill_text(pattern)?,
+            _ => match kind.strip_prefix("of ") {
+                Some(actor) => text.split_once('@').is_some_and(|(local, _)| self.names.get(actor).is_ok_and(|of| of == local)),
+                None => text == self.names.fill_text(pattern)?,
+            },
         };
         if let Some(name) = name.filter(|_| fits) {
             self.caught.insert(name.to_owned(), text.to_owned());
@@ -146,7 +149,8 @@ mod tests {
         let expected = message("{any}", "{dialog=hex24}");
         compare(&expected, &message("34-905@h/r", "66f0a1b2c3d4e5f607182930"), &mut names).unwrap();
         assert_eq!(names.get("dialog").unwrap(), "66f0a1b2c3d4e5f607182930");
-        compare(&message("34-905@h/r", "{dialog}"), &message("34-905@h/r", "66f0a1b2c3d4e5f607182930"), &mut names).unwrap();
+        names.set("Romeo", "34-905".to_owned());
+        compare(&message("{of Romeo}", "{dialog}"), &message("34-905@h/r", "66f0a1b2c3d4e5f607182930"), &mut names).unwrap();
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::mem;
 
 use futures::join;
 use natter_actor::Stop;
+use natter_proto::Failure;
 use natter_proto::event::v1::Message;
 use natter_proto::history::v1::{AppendRequest, KeepRequest};
 use natter_proto::presence::v1::ReachableRequest;
-use natter_proto::Failure;
 
 use super::{Answer, Own, Posted, marks};
 use crate::dialog::duplicates::Known;
@@ -115,12 +115,7 @@ async fn carry_out_together(
 
 // === decide ===
 
-fn decide(
-    shared: &Shared,
-    dialog: &Dialog,
-    older: &[Known],
-    posts: Vec<Posting>,
-) -> (Vec<Step>, Vec<Answer<Posted>>, Batch) {
+fn decide(shared: &Shared, dialog: &Dialog, older: &[Known], posts: Vec<Posting>) -> (Vec<Step>, Vec<Answer<Posted>>, Batch) {
     let mut draft = dialog.draft(&shared.limits, older, shared.clock.now_ms());
     let (mut steps, mut answers) = (Vec::with_capacity(posts.len()), Vec::with_capacity(posts.len()));
     for (mut post, answer) in posts {

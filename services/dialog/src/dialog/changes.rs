@@ -15,7 +15,10 @@ pub enum ChangeError {
     Forbidden,
     /// Removed, or hidden from the user.
     NotFound,
-    BodyTooLarge { bytes: usize, max: usize },
+    BodyTooLarge {
+        bytes: usize,
+        max: usize,
+    },
 }
 
 /// What becomes of a row that its reader wants to be rid of.
@@ -30,14 +33,7 @@ pub enum Removal {
 impl Dialog {
     /// The row with another body. Only its sender may write it. The content hash stays: it is of what was sent, and the
     /// message sent again is still the same.
-    pub fn edited(
-        &self,
-        user: UserId,
-        row: Message,
-        body: String,
-        limits: &Limits,
-        now_ms: i64,
-    ) -> Result<Message, ChangeError> {
+    pub fn edited(&self, user: UserId, row: Message, body: String, limits: &Limits, now_ms: i64) -> Result<Message, ChangeError> {
         self.sees(user, &row)?;
         if row.sender != user.0 {
             return Err(ChangeError::Forbidden);

@@ -73,8 +73,14 @@ pub enum PostError {
     NotMember,
     /// The recipient is not the other member of this private dialog.
     OtherRecipient,
-    BodyTooLarge { bytes: usize, max: usize },
-    MessageTooLarge { bytes: usize, max: usize },
+    BodyTooLarge {
+        bytes: usize,
+        max: usize,
+    },
+    MessageTooLarge {
+        bytes: usize,
+        max: usize,
+    },
     /// Neither stored nor delivered.
     Nothing,
 }
@@ -140,8 +146,7 @@ impl Dialog {
             return Vec::new();
         }
         let stored = posts.filter(|post| post.store).filter_map(|post| Some((post.id?, post)));
-        let unknown =
-            stored.filter(|(id, post)| !self.known(*id).any(|known| known.is_same(post.sender, &post.hash)));
+        let unknown = stored.filter(|(id, post)| !self.known(*id).any(|known| known.is_same(post.sender, &post.hash)));
         unknown.map(|(id, _)| id).collect()
     }
 }

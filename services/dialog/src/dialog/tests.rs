@@ -20,8 +20,7 @@ const ANN: UserId = UserId(34);
 const BOB: UserId = UserId(78);
 const EVE: UserId = UserId(99);
 const NOW: i64 = 1_700_000_000_000;
-const LIMITS: Limits =
-    Limits { body_bytes_max: 20, stored_bytes_max: 200, unsaved_bytes_max: 400, tail_ids: 5, unsaved_ids: 3 };
+const LIMITS: Limits = Limits { body_bytes_max: 20, stored_bytes_max: 200, unsaved_bytes_max: 400, tail_ids: 5, unsaved_ids: 3 };
 
 // === posts ===
 

@@ -115,9 +115,8 @@ impl State {
 
     fn unread(&self, dialog: &[u8], user: u64) -> wire::UnreadRow {
         let rows = self.rows.get(dialog).map(Vec::as_slice).unwrap_or_default();
-        let open = |row: &&Message| {
-            row.sender != user && !row.removed && !self.settled.contains(&(dialog.to_vec(), user, row.seq))
-        };
+        let open =
+            |row: &&Message| row.sender != user && !row.removed && !self.settled.contains(&(dialog.to_vec(), user, row.seq));
         wire::UnreadRow {
             dialog: dialog.to_vec(),
             unread: rows.iter().filter(open).count() as u64,

@@ -21,6 +21,8 @@ pub(crate) enum Action {
     ExpectLife,
     /// Stop or go on reading the client.
     Pause(bool),
+    /// A frame could not be held and has no number to be fetched by.
+    Lost,
     /// Say so when the client has taken most of what was written.
     WhenRoom,
     /// Ask another service.
@@ -42,8 +44,6 @@ pub(crate) struct Farewell {
     pub cut: bool,
     pub state: SessionState,
     pub record: SessionRecord,
-    /// A debt was taken and what it stands for is not proved: it is owed again.
-    pub owes: bool,
 }
 
 /// What an end means for what the client may have missed.
@@ -64,7 +64,7 @@ pub(crate) enum Call {
     Job { number: u64, job: Job },
     /// Announces the session as available, then gathers what it missed. Answered by [`Answer::Returned`].
     Return(SessionRecord),
-    /// Announces the session as bound, not available.
+    /// Announces the session as one that frames do not reach.
     Withdraw,
     /// The rows of a dialog above a number. Answered by [`Answer::Filled`].
     Fill { dialog: DialogId, above: u64 },
@@ -85,7 +85,8 @@ pub(crate) enum Call {
 pub(crate) enum Answer {
     /// The number the message got, 0 for none.
     Job { number: u64, answer: Result<u64, Failure> },
-    Returned(Box<Returned>),
+    /// The failure is that of the announcement: no frames reach the session.
+    Returned(Result<Box<Returned>, Failure>),
     /// The rows, none if history did not answer.
     Filled { dialog: DialogId, rows: Vec<Message> },
     /// `kept`: whether it was taken.

@@ -14,7 +14,7 @@ use natter_proto::event::v1::{Frame, Message};
 #[derive(Debug)]
 pub(crate) enum Item {
     /// A row of a dialog.
-    Row { dialog: DialogId, row: Message, delayed: Option<i64> },
+    Row { dialog: DialogId, row: Box<Message>, delayed: Option<i64> },
     /// Something kept outside the log; `frame` is absent if a live one brings it too.
     Kept { place: u64, frame: Option<Box<Frame>>, kept_at: i64 },
     /// The end of the list.

@@ -26,15 +26,20 @@ impl Session {
             self.own(at.now, &frame);
         } else if self.stage == Stage::Live && self.backlog.is_empty() && self.proof.has_room() {
             self.deliver(at.now, frame);
-        } else if self.stage == Stage::Live {
-            if !self.backlog.hold(frame) {
-                // It reads, if at all, slower than it is told: the debt keeps what it misses.
-                self.end(at.now, None, Ending::Cut);
-            }
         } else if !self.backlog.hold(frame.clone()) {
-            self.backlog.miss(&frame);
+            self.overflow(at.now, &frame);
         }
         self.finish(at);
+    }
+
+    /// A frame that cannot be held. While something else is in the way it can be fetched later; a client that is told live and
+    /// proves nothing reads, if at all, slower than it is told, and is owed a debt.
+    fn overflow(&mut self, now: i64, frame: &Frame) {
+        if self.stage == Stage::Live && self.backlog.list.is_empty() {
+            self.end(now, None, Ending::Cut);
+        } else if !self.backlog.miss(frame) {
+            self.out.push_back(Action::Lost);
+        }
     }
 
     /// Writes what may be written: first the list, then frames, then what did not fit.
@@ -195,7 +200,9 @@ impl Session {
         let user = self.me.user.0;
         let copy = match () {
             () if marker.author == user => None,
-            () if marker.user == user && marker.kind() == MarkKind::Read && self.takes_carbons() => Some(self.me.address.as_str()),
+            () if marker.user == user && marker.kind() == MarkKind::Read && self.takes_carbons() => {
+                Some(self.me.address.as_str())
+            }
             () => return,
         };
         let text = stanza::marker(Self::spelling(&self.me, &self.options), marker, dialog, copy);

@@ -3,6 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use natter_proto::presence::v1::SessionState;
+use natter_proto::{Code, Failure};
 use natter_xmpp::StreamFault;
 
 use super::{Action, Answer, Call, Ending, Farewell, Moment, Session, Stage, seconds};
@@ -48,7 +49,8 @@ impl Session {
         }
         match answer {
             Answer::Job { number, answer } => self.job_answered(at.now, number, answer),
-            Answer::Returned(returned) => self.returned(at.now, *returned),
+            Answer::Returned(Ok(returned)) => self.returned(at.now, *returned),
+            Answer::Returned(Err(failure)) => self.unreachable(at.now, &failure),
             Answer::Filled { dialog, rows } => self.filled(at.now, dialog, rows),
             Answer::Delivered { dialog, ranges, kept: false } => {
                 ranges.into_iter().for_each(|range| self.tidings.received(dialog, range));
@@ -65,7 +67,8 @@ impl Session {
         }
         let patience = self.acks.waits_since().filter(|_| self.is_impatient()).map(|at| at + PATIENCE_MS);
         let asks = self.proof.ask_at().filter(|_| self.attached);
-        [self.touch_at, self.detached_until, self.tidings.due_at(), self.posts.resume_at(), patience, asks]
+        let withdraws = self.withdraw_at.filter(|_| self.stage == Stage::Bound);
+        [withdraws, self.touch_at, self.detached_until, self.tidings.due_at(), self.posts.resume_at(), patience, asks]
             .into_iter()
             .flatten()
             .min()
@@ -79,6 +82,10 @@ impl Session {
         if self.detached_until.is_some_and(|until| until <= at.now) {
             self.end(at.now, None, Ending::Vanished);
         }
+        if self.stage == Stage::Bound && self.withdraw_at.is_some_and(|due| due <= at.now) {
+            self.withdraw_at = None;
+            self.out.push_back(Action::Call(Call::Withdraw));
+        }
         if self.touch_at.is_some_and(|due| due <= at.now) {
             self.touch_at = Some(at.now + seconds(self.options.touch_s));
             self.out.push_back(Action::Call(Call::Touch));
@@ -90,6 +97,12 @@ impl Session {
             self.lose_patience(at.now);
         }
         self.finish(at);
+    }
+
+    /// Presence did not take the session: too many of this user, or it does not answer. The client connects again.
+    fn unreachable(&mut self, now: i64, failure: &Failure) {
+        let fault = if failure.code == Code::TooMany { StreamFault::ResourceConstraint } else { StreamFault::InternalError };
+        self.end(now, Some(fault), Ending::Vanished);
     }
 
     /// What was not submitted is refused; what was may exist, and only a new stream can tell (contract xmpp 5).
@@ -155,8 +168,7 @@ impl Session {
         self.forget_resumption();
         self.stage = Stage::Ended;
         let state = if ending == Ending::Goodbye { SessionState::Closed } else { SessionState::Vanished };
-        let farewell =
-            Farewell { fault, cut: ending == Ending::Cut, state, record: self.record(now), owes: self.tidings.owes };
+        let farewell = Farewell { fault, cut: ending == Ending::Cut, state, record: self.record(now) };
         self.out.push_back(Action::End(Box::new(farewell)));
     }
 }

@@ -58,7 +58,8 @@ impl Session {
         let max = self.options.resume_s;
         self.write_plain(&format!("<enabled xmlns=\"{}\" id=\"{id}\" resume=\"true\" max=\"{max}\"/>", ns::SM));
         self.out.push_back(Action::Resumable(id.clone()));
-        let bytes_max = self.options.write_buffer_bytes;
+        // All of it is written at once when the stream is resumed.
+        let bytes_max = self.options.write_buffer_bytes / 2;
         self.resume = Some(Resume { id, written: 0, kept: VecDeque::new(), bytes: 0, bytes_max });
     }
 

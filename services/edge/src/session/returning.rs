@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
+use natter_proto::DialogId;
 use natter_proto::event::v1::frame::Told as FrameTold;
 use natter_proto::history::v1::{GapRow, KeptRow};
-use natter_proto::DialogId;
 
 use super::backlog::Item;
 use super::{Action, Call, Returned, Session, Stage};
@@ -48,7 +48,7 @@ fn row_item(gap: GapRow, live: &BTreeSet<(Vec<u8>, Vec<u8>)>) -> Option<(i64, It
     }
     let is_live = live.contains(&(gap.dialog, row.id.clone()));
     let delayed = (!is_live).then_some(row.created_at);
-    Some((row.date_sent, Item::Row { dialog, row, delayed }))
+    Some((row.date_sent, Item::Row { dialog, row: Box::new(row), delayed }))
 }
 
 fn kept_item(kept: KeptRow, live: &BTreeSet<(Vec<u8>, Vec<u8>)>) -> Option<(i64, Item)> {

@@ -24,7 +24,8 @@ impl Session {
     pub(super) fn room_presence(&mut self, stanza: &Stanza<'_>) {
         match stanza.stanza_type() {
             "available" => {
-                let mut answer = StanzaError::new(Condition::ItemNotFound, "Room not found").answer(stanza, Some(&self.me.address));
+                let mut answer =
+                    StanzaError::new(Condition::ItemNotFound, "Room not found").answer(stanza, Some(&self.me.address));
                 // Without it the refusal is not noticed, whether the client sent one or not.
                 if answer.child("x", ns::MUC).is_none() {
                     answer.children.insert(0, natter_xmpp::Node::Element(Element::new("x", ns::MUC)));

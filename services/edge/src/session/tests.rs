@@ -138,10 +138,16 @@ fn every_iq_is_answered_from_where_it_was_sent() {
     for (request, answer) in [
         ("<iq type=\"get\" id=\"p\" to=\"h\"><ping xmlns=\"urn:xmpp:ping\"/></iq>", "type=\"result\" id=\"p\" from=\"h\""),
         ("<iq type=\"get\" id=\"r\"><query xmlns=\"jabber:iq:roster\"/></iq>", "<query xmlns=\"jabber:iq:roster\"/></iq>"),
-        ("<iq type=\"get\" id=\"v\" to=\"h\"><query xmlns=\"jabber:iq:version\"/></iq>", "<query xmlns=\"jabber:iq:version\"/><error code=\"503\""),
+        (
+            "<iq type=\"get\" id=\"v\" to=\"h\"><query xmlns=\"jabber:iq:version\"/></iq>",
+            "<query xmlns=\"jabber:iq:version\"/><error code=\"503\"",
+        ),
         ("<iq type=\"set\" id=\"x\" to=\"78-905@h\"><query xmlns=\"jabber:iq:roster\"/></iq>", "<error code=\"503\""),
         ("<iq type=\"get\" id=\"l\" to=\"78-905@h\"><query xmlns=\"jabber:iq:last\"/></iq>", "<error code=\"404\""),
-        ("<iq type=\"get\" id=\"d\" to=\"905_a6f0a1b2c3d4e5f607182930@muc.h\"><query xmlns=\"http://jabber.org/protocol/disco#items\"/></iq>", "<query xmlns=\"http://jabber.org/protocol/disco#items\"/></iq>"),
+        (
+            "<iq type=\"get\" id=\"d\" to=\"905_a6f0a1b2c3d4e5f607182930@muc.h\"><query xmlns=\"http://jabber.org/protocol/disco#items\"/></iq>",
+            "<query xmlns=\"http://jabber.org/protocol/disco#items\"/></iq>",
+        ),
         ("<iq type=\"get\" id=\"n\"/>", "<error code=\"400\""),
     ] {
         let written = client.sends(request);
@@ -154,9 +160,15 @@ fn every_iq_is_answered_from_where_it_was_sent() {
 fn a_join_is_refused_with_its_x_and_a_leave_confirmed_from_the_same_address() {
     let mut client = Client::live();
     let join = client.sends("<presence id=\"4a:join\" to=\"905_a6f0a1b2c3d4e5f607182930@muc.h/34\"><x xmlns=\"http://jabber.org/protocol/muc\"/></presence>");
-    assert!(join[0].contains("id=\"4a:join\"") && join[0].contains("<x xmlns=\"http://jabber.org/protocol/muc\"/><error code=\"404\""));
+    assert!(
+        join[0].contains("id=\"4a:join\"")
+            && join[0].contains("<x xmlns=\"http://jabber.org/protocol/muc\"/><error code=\"404\"")
+    );
     let leave = client.sends("<presence type=\"unavailable\" to=\"a6f0a1b2c3d4e5f607182930/34\"/>");
-    assert!(leave[0].contains("from=\"a6f0a1b2c3d4e5f607182930/34\"") && leave[0].contains("<status code=\"110\"/><xmlns><code>110</code></xmlns>"));
+    assert!(
+        leave[0].contains("from=\"a6f0a1b2c3d4e5f607182930/34\"")
+            && leave[0].contains("<status code=\"110\"/><xmlns><code>110</code></xmlns>")
+    );
 }
 
 // === the way out ===
@@ -191,14 +203,23 @@ fn a_returning_session_gets_one_list_and_then_what_is_live() {
 }
 
 #[test]
-fn a_debt_that_is_not_proved_is_owed_again() {
+fn a_debt_is_settled_at_once_when_nothing_was_missed() {
     let mut client = Client::new(identity());
     client.stanza("<presence/>");
-    let row = GapRow { dialog: dialog().to_vec(), row: Some(message(1, 78, "x")) };
-    client.returns(Returned { debt: Some(SessionRecord::default()), rows: vec![row], kept: Vec::new() });
-    client.session.broken(client.at());
-    let actions = client.actions();
-    assert!(matches!(actions.last(), Some(Action::End(farewell)) if farewell.owes), "{actions:?}");
+    let returned = Returned { debt: Some(SessionRecord::default()), ..Returned::default() };
+    client.session.answer(client.at(), Answer::Returned(Ok(Box::new(returned))));
+    assert_eq!(client.calls()[0], "settle");
+}
+
+#[test]
+fn without_a_presence_a_session_is_reachable_for_two_seconds() {
+    let mut client = Client::new(identity());
+    assert_eq!(client.session.deadline(), Some(client.now + 2_000));
+    client.wait(2_000);
+    assert_eq!(client.last, [Action::Call(Call::Withdraw)]);
+    assert!(matches!(client.stanza("<presence/>").as_slice(), [Action::Call(Call::Return(_))]));
+    client.session.answer(client.at(), Answer::Returned(Err(Failure::new(Code::TooMany, "sessions"))));
+    assert_eq!(client.farewell(), (Some(StreamFault::ResourceConstraint), SessionState::Vanished));
 }
 
 #[test]
@@ -317,7 +338,7 @@ fn frames_that_did_not_fit_before_the_first_presence_are_fetched_after_it() {
     client.frame(row(1, 78, "1"));
     client.frame(row(2, 78, "2"));
     client.stanza("<presence/>");
-    client.session.answer(client.at(), Answer::Returned(Box::default()));
+    client.session.answer(client.at(), Answer::Returned(Ok(Box::default())));
     assert!(client.actions().contains(&Action::Call(Call::Fill { dialog: dialog(), above: 1 })));
 }
 
@@ -488,7 +509,7 @@ impl Client {
     }
 
     fn returns(&mut self, returned: Returned) -> Vec<String> {
-        self.session.answer(self.at(), Answer::Returned(Box::new(returned)));
+        self.session.answer(self.at(), Answer::Returned(Ok(Box::new(returned))));
         self.written()
     }
 
@@ -507,7 +528,7 @@ impl Client {
             Action::Call(Call::Settle) => Some("settle".to_owned()),
             Action::Call(Call::Drop { upto }) => Some(format!("drop {upto}")),
             Action::Call(Call::Delivered { ranges, .. }) => Some(format!("delivered {}-{}", ranges[0].from, ranges[0].upto)),
-            Action::Call(Call::Record(record)) => Some(format!("record {}", record.proofs[0].seq)),
+            Action::Call(Call::Record(record)) => record.proofs.first().map(|proof| format!("record {}", proof.seq)),
             _ => None,
         };
         self.actions().into_iter().filter_map(word).collect()

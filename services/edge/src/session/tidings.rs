@@ -22,7 +22,7 @@ pub(crate) struct Tidings {
     drop_upto: Option<u64>,
     moved: bool,
     next_at: i64,
-    /// A debt was taken and what it stands for is not proved.
+    /// A debt was taken; the end of the list settles it.
     pub owes: bool,
 }
 
@@ -108,12 +108,8 @@ impl Session {
     pub(super) fn record(&mut self, now: i64) -> SessionRecord {
         let (proofs, since) = self.places.record(now);
         let me = &self.me;
-        let client = Fingerprint {
-            agent: me.agent.clone(),
-            origin: me.origin.clone(),
-            address: me.peer.clone(),
-            dialect: self.dialect(),
-        };
+        let client =
+            Fingerprint { agent: me.agent.clone(), origin: me.origin.clone(), address: me.peer.clone(), dialect: self.dialect() };
         SessionRecord {
             app: me.app.0,
             user: me.user.0,

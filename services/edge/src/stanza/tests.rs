@@ -28,8 +28,12 @@ fn a_message_of_the_sdk_comes_through_with_the_keys_the_server_adds() {
 #[test]
 fn what_the_client_gave_of_the_servers_keys_stays() {
     check(
-        &format!("<body>x</body><extraParams><dialog_id>{DIALOG}</dialog_id><date_sent>1700000000000</date_sent><silent>true</silent><message_id>forged</message_id></extraParams>"),
-        &format!("<body>x</body><extraParams xmlns=\"jabber:client\"><dialog_id>{DIALOG}</dialog_id><silent>1</silent><date_sent>1700000000</date_sent><message_id>{ID}</message_id></extraParams>"),
+        &format!(
+            "<body>x</body><extraParams><dialog_id>{DIALOG}</dialog_id><date_sent>1700000000000</date_sent><silent>true</silent><message_id>forged</message_id></extraParams>"
+        ),
+        &format!(
+            "<body>x</body><extraParams xmlns=\"jabber:client\"><dialog_id>{DIALOG}</dialog_id><silent>1</silent><date_sent>1700000000</date_sent><message_id>{ID}</message_id></extraParams>"
+        ),
     );
     let unknown = content(parse("<body>x</body><extraParams><dialog_id>null</dialog_id></extraParams>"));
     assert!(unknown.message.extensions.is_empty(), "a word for no dialog is no dialog");
@@ -70,10 +74,7 @@ fn each_purpose_is_recognised() {
         Purpose::Typing { composing: true }
     );
     assert_eq!(purpose(&parse("<active xmlns=\"http://jabber.org/protocol/chatstates\"/>")), Purpose::Nothing);
-    assert_eq!(
-        purpose(&parse("<body>x</body><replace xmlns=\"urn:xmpp:message-correct:0\" id=\"1\"/>")),
-        Purpose::Change
-    );
+    assert_eq!(purpose(&parse("<body>x</body><replace xmlns=\"urn:xmpp:message-correct:0\" id=\"1\"/>")), Purpose::Change);
     assert_eq!(
         purpose(&parse(&format!(
             "<displayed xmlns=\"urn:xmpp:chat-markers:0\" id=\"{ID}\"/><extraParams><dialog_id>undefined</dialog_id></extraParams>"

@@ -9,9 +9,7 @@ use natter_proto::event::v1::change::What;
 use natter_proto::event::v1::extension::Value;
 use natter_proto::event::v1::{Attribute, Change, Extension, Headline, MarkKind, Marker, Message, Typing};
 use natter_proto::{AppId, DialogId};
-use natter_xmpp::{Framing, is_name, ns};
-
-use crate::xml;
+use natter_xmpp::{Framing, escape_attribute, escape_text, is_name, ns};
 
 /// What all stanzas of a session have in common.
 #[derive(Clone, Copy)]
@@ -68,7 +66,7 @@ pub(crate) fn marker(spelling: Spelling<'_>, marker: &Marker, dialog: Option<Dia
     open_message(&mut out, copy_for.is_some() || spelling.framing == Framing::WebSocket);
     let from = Sender { user: marker.user, resource: &marker.resource };
     addresses(&mut out, spelling, "chat", from, marker.author);
-    xml::attribute(&mut out, "id", &marker.stanza_id);
+    attribute(&mut out, "id", &marker.stanza_id);
     let name = if marker.kind() == MarkKind::Read { "displayed" } else { "received" };
     let _ = write!(out, "><{name} xmlns=\"{}\" id=\"", ns::CHAT_MARKERS);
     hex(&mut out, &marker.message_id);
@@ -107,7 +105,7 @@ pub(crate) fn change(spelling: Spelling<'_>, change: &Change, dialog: DialogId, 
     out.push('>');
     match &change.what {
         Some(What::Edited(edited)) => {
-            xml::leaf(&mut out, "body", edited.body.as_deref().unwrap_or_default());
+            leaf(&mut out, "body", edited.body.as_deref().unwrap_or_default());
             let _ = write!(out, "<replace xmlns=\"{}\" id=\"", ns::CORRECT);
         }
         _ => {
@@ -128,7 +126,7 @@ pub(crate) fn headline(spelling: Spelling<'_>, headline: &Headline, to: u64, del
     open_message(&mut out, spelling.framing == Framing::WebSocket);
     let from = Sender { user: headline.user, resource: &headline.resource };
     addresses(&mut out, spelling, "headline", from, to);
-    xml::attribute(&mut out, "id", &headline.stanza_id);
+    attribute(&mut out, "id", &headline.stanza_id);
     out.push('>');
     out.push_str(&headline.children);
     delay(&mut out, spelling, delayed);
@@ -151,11 +149,11 @@ fn inner(out: &mut String, spelling: Spelling<'_>, envelope: Envelope<'_>, messa
         hex(out, &message.id);
         out.push('"');
     } else {
-        xml::attribute(out, "id", &message.stanza_id);
+        attribute(out, "id", &message.stanza_id);
     }
     out.push('>');
     if let Some(body) = &message.body {
-        xml::leaf(out, "body", body);
+        leaf(out, "body", body);
     }
     if message.markable {
         let _ = write!(out, "<markable xmlns=\"{}\"/>", ns::CHAT_MARKERS);
@@ -174,7 +172,7 @@ fn addresses(out: &mut String, spelling: Spelling<'_>, type_: &str, from: Sender
     address(out, spelling, from.user);
     if !from.resource.is_empty() {
         out.push('/');
-        xml::value(out, from.resource);
+        escape_attribute(out, from.resource);
     }
     out.push_str("\" to=\"");
     address(out, spelling, to);
@@ -222,21 +220,44 @@ fn extension(out: &mut String, extension_: &Extension) {
     if !is_name(&extension_.key) {
         return;
     }
-    xml::open(out, &extension_.key);
+    out.push('<');
+    out.push_str(&extension_.key);
     attributes(out, &extension_.attributes);
     out.push('>');
     match &extension_.value {
-        Some(Value::Text(value) | Value::Json(value)) => xml::text(out, value),
+        Some(Value::Text(value) | Value::Json(value)) => escape_text(out, value),
         Some(Value::Nested(nested)) => nested.extensions.iter().for_each(|child| extension(out, child)),
         None => {}
     }
-    xml::close(out, &extension_.key);
+    close(out, &extension_.key);
 }
 
 fn attributes(out: &mut String, attributes: &[Attribute]) {
-    for attribute in attributes.iter().filter(|attribute| is_name(&attribute.name)) {
-        xml::attribute(out, &attribute.name, &attribute.value);
+    for Attribute { name, value } in attributes.iter().filter(|attribute| is_name(&attribute.name)) {
+        attribute(out, name, value);
     }
+}
+
+fn attribute(out: &mut String, name: &str, value: &str) {
+    out.push(' ');
+    out.push_str(name);
+    out.push_str("=\"");
+    escape_attribute(out, value);
+    out.push('"');
+}
+
+fn leaf(out: &mut String, name: &str, text: &str) {
+    out.push('<');
+    out.push_str(name);
+    out.push('>');
+    escape_text(out, text);
+    close(out, name);
+}
+
+fn close(out: &mut String, name: &str) {
+    out.push_str("</");
+    out.push_str(name);
+    out.push('>');
 }
 
 fn delay(out: &mut String, spelling: Spelling<'_>, delayed: Option<i64>) {
@@ -249,7 +270,7 @@ fn open_carbon(out: &mut String, spelling: Spelling<'_>, to: &str, user: u64) {
     out.push_str(" type=\"chat\" from=\"");
     address(out, spelling, user);
     out.push('"');
-    xml::attribute(out, "to", to);
+    attribute(out, "to", to);
     let _ = write!(out, "><sent xmlns=\"{}\"><forwarded xmlns=\"{}\">", ns::CARBONS, ns::FORWARD);
 }
 

@@ -59,7 +59,8 @@ impl Web {
 
     pub async fn bound(world: &World, user: u64) -> Web {
         let mut web = Web::signed_in(world, user).await;
-        web.send("<iq xmlns=\"jabber:client\" type=\"set\" id=\"b\"><bind xmlns=\"urn:ietf:params:xml:ns:xmpp-bind\"/></iq>").await;
+        web.send("<iq xmlns=\"jabber:client\" type=\"set\" id=\"b\"><bind xmlns=\"urn:ietf:params:xml:ns:xmpp-bind\"/></iq>")
+            .await;
         web.expect("<jid>").await;
         web
     }
@@ -150,7 +151,8 @@ impl Tcp {
         self.open().await;
         self.authenticate(user).await;
         let resource = resource.map_or_else(String::new, |resource| format!("<resource>{resource}</resource>"));
-        let bind = format!("<iq type=\"set\" id=\"bind\"><bind xmlns=\"urn:ietf:params:xml:ns:xmpp-bind\">{resource}</bind></iq>");
+        let bind =
+            format!("<iq type=\"set\" id=\"bind\"><bind xmlns=\"urn:ietf:params:xml:ns:xmpp-bind\">{resource}</bind></iq>");
         self.send(&bind).await;
         self.expect("</jid>").await;
     }

@@ -47,10 +47,9 @@ fn mail_keeps_its_order_and_what_waits_is_taken_together() {
         let mailbox = start(&executor, 3, 1_000, |_| Scribe::default());
         let release = hold(&mailbox).await;
         (0..40).for_each(|n| mailbox.tell(Say::Note(n)).unwrap());
-        release.send(()).unwrap();
-        let notes = mailbox.ask(LONG, Say::Read).await.unwrap();
-        assert_eq!(notes, (0..40).collect::<Vec<_>>());
-        // The one that held it alone; then all that waited, 16 at most; the question is the 41st.
+        let (notes, ()) = futures::join!(mailbox.ask(LONG, Say::Read), async { release.send(()).unwrap() });
+        assert_eq!(notes.unwrap(), (0..40).collect::<Vec<_>>());
+        // The one that held it, alone; then all that waited, 16 at most; the question was the 41st.
         let batches = mailbox.ask(LONG, Say::Batches).await.unwrap();
         assert_eq!(batches, [1, 16, 16, 9, 1]);
     });
