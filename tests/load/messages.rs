@@ -81,6 +81,7 @@ async fn at_rate(natter: &Natter, tls: &TlsConnector, pairs: &[(Account, Account
 }
 
 const WINDOW: usize = 64;
+const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn stream(mut client: Client, to: Account, lane: i64, pace: Option<Duration>) -> Result<(u64, Histogram<u64>)> {
     let mut latency = Histogram::new(3)?;
@@ -116,7 +117,7 @@ async fn stream(mut client: Client, to: Account, lane: i64, pace: Option<Duratio
                 Ok(frame) => frame?,
                 Err(_) => continue,
             },
-            None => client.next().await?,
+            None => tokio::time::timeout(PATIENCE, client.next()).await.context("an ack does not come")??,
         };
         if let Some(h) = acknowledged(&frame.context("the stream ended")?) {
             for _ in counted..h {

@@ -68,6 +68,39 @@ async fn the_gap_comes_after_a_silence(major: u32) -> Result<()> {
     the_gap_comes_after(major, Network::HalfOpen).await
 }
 
+async fn the_gap_of_one_device_holds_what_the_other_sent_and_received(major: u32) -> Result<()> {
+    let stage = Stage::open(major, quick()).await?;
+    let proxy = Proxy::start(stage.natter.ports.wss).await?;
+    let phone = Person::sign_up(major, &through_port(&stage.config, proxy.port), "cat", quick()).await?;
+    phone.connect().await?;
+    let tablet = phone.another_device(major, &stage.config, quick()).await?;
+    tablet.connect().await?;
+    let dialog = stage.ann.dialog_with(phone.id).await?["_id"].as_str().unwrap_or_default().to_owned();
+    let before = stage.ann.send(phone.id, &dialog, "to both").await?;
+    for device in [&phone, &tablet] {
+        assert_eq!(device.sdk.event("onMessageListener").await?[1]["id"], before.as_str());
+    }
+
+    proxy.set(Network::Reset);
+    phone.sdk.event("onDisconnectedListener").await?;
+    let received = stage.ann.send(phone.id, &dialog, "only the tablet is there").await?;
+    assert_eq!(tablet.sdk.event("onMessageListener").await?[1]["id"], received.as_str());
+    let sent = tablet.send(stage.ann.id, &dialog, "from the tablet").await?;
+    assert_eq!(stage.ann.sdk.event("onMessageListener").await?[1]["id"], sent.as_str());
+    proxy.set(Network::Up);
+    phone.sdk.event("onReconnectListener").await?;
+    let mut expected = vec![(json!(stage.ann.id), received), (json!(phone.id), sent)];
+    while !expected.is_empty() {
+        let event = phone.sdk.event("onMessageListener").await?;
+        if event[1]["id"] == before.as_str() {
+            continue; // Received and perhaps not proved before the cut.
+        }
+        let (from, id) = expected.remove(0);
+        assert_eq!((&event[0], &event[1]["id"]), (&from, &json!(id)));
+    }
+    Ok(())
+}
+
 async fn a_chat_goes_on_after_the_process_was_killed(major: u32) -> Result<()> {
     let mut stage = Stage::open(major, quick()).await?;
     let before = stage.ann.send(stage.bob.id, &stage.dialog, "before").await?;
@@ -91,5 +124,6 @@ for_each_major!(
     the_gap_comes_after_an_end,
     the_gap_comes_after_a_reset,
     the_gap_comes_after_a_silence,
+    the_gap_of_one_device_holds_what_the_other_sent_and_received,
     a_chat_goes_on_after_the_process_was_killed,
 );

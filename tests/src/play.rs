@@ -65,7 +65,9 @@ async fn perform(script: &Script, target: &Target, name: &str) -> Result<()> {
         cast.insert(role.name.as_str(), Actor::new(role.clone(), target.clone()));
     }
     for step in &script.steps {
-        let Some(actor) = cast.get_mut(step.actor.as_str()) else { bail!("{name}:{}: nobody is called {}", step.line, step.actor) };
+        let Some(actor) = cast.get_mut(step.actor.as_str()) else {
+            bail!("{name}:{}: nobody is called {}", step.line, step.actor)
+        };
         act(actor, step, &mut names).await.with_context(|| format!("{name}:{}: {} {}", step.line, step.actor, step.action))?;
     }
     for actor in cast.values_mut() {

@@ -74,12 +74,23 @@ impl Natter {
 
     /// SIGTERM, and waits for the end of the drain.
     pub async fn stop(&mut self) -> Result<std::process::ExitStatus> {
-        let mut child = self.child.take().context("the process does not run")?;
-        let pid = child.id().context("the process is gone")?;
+        self.terminate()?;
+        self.ended().await
+    }
+
+    /// Sends SIGTERM and waits for nothing.
+    pub fn terminate(&self) -> Result<()> {
+        let pid = self.child.as_ref().and_then(Child::id).context("the process does not run")?;
         let status = Command::new("kill").args(["-TERM", &pid.to_string()]).status()?;
         if !status.success() {
             bail!("cannot signal process {pid}");
         }
+        Ok(())
+    }
+
+    /// Waits until the process ends by itself.
+    pub async fn ended(&mut self) -> Result<std::process::ExitStatus> {
+        let mut child = self.child.take().context("the process does not run")?;
         tokio::time::timeout(Duration::from_secs(40), child.wait()).await.context("the process did not stop")?.map_err(Into::into)
     }
 

@@ -61,7 +61,7 @@ async fn opponent(door: &Door, asked: &Asked, caller: &Caller) -> Result<User, R
 pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<Answer, Refusal> {
     let listing = Listing::read(&asked.params)?;
     let (app, viewer) = (caller.0.app, caller.0.user);
-    let request = ListRequest { app, user: viewer, with_hidden: false };
+    let request = ListRequest { app, user: viewer, with_hidden: false, brief: false };
     let entries = door.dialogs().list(request).await?.into_inner().entries;
     let entries: Vec<_> = entries.iter().filter_map(|entry| Some((entry.dialog.as_ref()?, entry.state.as_ref()))).collect();
     let mut opponents = BTreeMap::new();

@@ -33,6 +33,13 @@ pub(crate) async fn list(shared: &Shared, app: AppId, user: UserId, with_hidden:
     Ok(entries)
 }
 
+/// Which dialogs a user has, deleted ones included, without what moves: for an edge, which needs it at every return of a
+/// session.
+pub(crate) async fn brief(shared: &Shared, app: AppId, user: UserId) -> Result<Vec<Entry>, Failure> {
+    let listed = of_user(shared, app, user).await?;
+    Ok(listed.iter().map(|listed| Entry { state: None, ..entry(user, listed, UnreadRow::default()) }).collect())
+}
+
 /// Unread messages of the dialogs asked for (0 for unknown ones), and of all the user's dialogs together (contract rest 5.6).
 pub(crate) async fn unread_counts(
     shared: &Shared,
@@ -119,6 +126,7 @@ fn fit(entries: &mut [Entry]) {
     for last in entries.iter_mut().filter_map(|entry| entry.state.as_mut()?.last.as_mut()) {
         last.extensions.clear();
         last.relay.clear();
+        last.attachments.clear();
         if let Some(body) = &mut last.body {
             body.truncate(body.floor_char_boundary(BEGINNING_BYTES));
         }

@@ -151,8 +151,12 @@ impl Dialogs for Rpc {
     }
 
     async fn list(&self, request: Request<wire::ListRequest>) -> Reply<wire::ListReply> {
-        let wire::ListRequest { app, user, with_hidden } = request.into_inner();
-        let entries = list::list(&self.shared, decode::app(app)?, decode::user(user)?, with_hidden).await?;
+        let wire::ListRequest { app, user, with_hidden, brief } = request.into_inner();
+        let (app, user) = (decode::app(app)?, decode::user(user)?);
+        let entries = match brief {
+            true => list::brief(&self.shared, app, user).await?,
+            false => list::list(&self.shared, app, user, with_hidden).await?,
+        };
         Ok(Response::new(wire::ListReply { entries }))
     }
 

@@ -15,6 +15,7 @@ use natter_proto::dialog::v1::{
 };
 use natter_proto::event::v1::change::What;
 use natter_proto::event::v1::frame::Told;
+use tokio::task::LocalSet;
 
 #[tokio::test(start_paused = true)]
 async fn creating_twice_gives_the_same_dialog() {
@@ -59,6 +60,10 @@ async fn a_list_begins_with_the_newest_activity() {
         door.post(post(BOB, ANN, 3, "hello")).await.unwrap();
         assert_eq!(list(&door, ANN).await, [(pair(ANN, BOB), 1), (pair(ANN, CAT), 0)]);
         assert_eq!(list(&door, CAT).await, [(pair(ANN, CAT), 1)]);
+        let brief = ListRequest { app: APP, user: ANN, brief: true, ..ListRequest::default() };
+        let entries = door.dialogs.clone().list(brief).await.unwrap().into_inner().entries;
+        assert_eq!(entries.len(), 2);
+        assert!(entries.iter().all(|entry| entry.state.is_none() && entry.dialog.as_ref().unwrap().members.len() == 2));
     })
     .await;
 }
@@ -72,7 +77,7 @@ async fn a_deleted_dialog_comes_back_with_the_next_message_or_when_it_is_created
         delete(&door, BOB, false).await.unwrap();
         assert_eq!(list(&door, BOB).await, []);
         assert_eq!(list(&door, ANN).await.len(), 1, "deleted for him only");
-        let with_hidden = ListRequest { app: APP, user: BOB, with_hidden: true };
+        let with_hidden = ListRequest { app: APP, user: BOB, with_hidden: true, brief: false };
         assert_eq!(door.dialogs.clone().list(with_hidden).await.unwrap().into_inner().entries.len(), 1);
 
         // The next process knows it too.
@@ -203,6 +208,24 @@ async fn heads_of_active_dialogs_are_published_every_second_for_half_a_minute() 
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_dialog_that_comes_into_memory_says_where_its_log_ends() {
+    let world = World::new();
+    let node = LocalSet::new();
+    node.run_until(async { world.start().post(post(ANN, BOB, 1, "hi")).await.unwrap() }).await;
+    drop(node);
+    play(async {
+        let mut door = world.start();
+        let service = door.service.clone();
+        tokio::task::spawn_local(async move { service.run(std::future::pending()).await });
+        let delete = DeleteRequest { app: APP, user: CAT, dialog: pair(ANN, BOB), force: false };
+        assert!(door.dialogs.clone().delete(delete).await.is_err(), "not a member");
+        let heads = tokio::time::timeout(Duration::from_secs(5), door.heads()).await.unwrap();
+        assert_eq!(heads.heads[0].seq, 1, "its last row may have been told to nobody");
+    })
+    .await;
+}
+
 // === asking ===
 
 fn request(owner: u64, members: &[u64]) -> CreateRequest {
@@ -228,7 +251,7 @@ async fn remove(door: &Door, user: u64, ids: &[u16], force: bool) -> RemoveMessa
 
 /// The user's dialogs with their unread counts.
 async fn list(door: &Door, user: u64) -> Vec<(Vec<u8>, u64)> {
-    let request = ListRequest { app: APP, user, with_hidden: false };
+    let request = ListRequest { app: APP, user, with_hidden: false, brief: false };
     let entries = door.dialogs.clone().list(request).await.unwrap().into_inner().entries;
     entries.into_iter().map(|entry| (entry.dialog.unwrap().id, entry.state.unwrap().unread)).collect()
 }

@@ -72,6 +72,9 @@ async fn a_message_that_is_not_to_be_delivered_is_stored_and_told_to_nobody() {
         assert_eq!(reply.seq, 1);
         assert_eq!(world.history.bodies(&pair(ANN, BOB)), ["hi"]);
         assert!(door.told().await.is_empty());
+        door.post(post(ANN, BOB, 2, "hello")).await.unwrap();
+        let stored_only: Vec<bool> = world.history.state().rows[&pair(ANN, BOB)].iter().map(|row| row.stored_only).collect();
+        assert_eq!(stored_only, [true, false], "an edge that fetches rows knows which are not for sessions");
     })
     .await;
 }

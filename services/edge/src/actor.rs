@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use natter_actor::{Actor, Mailbox, Reply, Stop, WeakMailbox};
+use natter_proto::DialogId;
 use natter_proto::event::v1::Frame;
 use natter_xmpp::{Element, Framing, StreamFault};
 use tokio::task::{AbortHandle, JoinHandle, coop::unconstrained, spawn_local};
@@ -23,6 +24,8 @@ pub(crate) enum SessionMessage {
     Client(u32, ClientMail),
     /// For the session's user.
     Frame(Arc<Frame>),
+    /// The newest number of a dialog of its user, which no frame brought.
+    Head(DialogId, u64),
     Answer(Answer),
     /// The timer set for this time (unix milliseconds) is due.
     Tick(i64),
@@ -113,6 +116,7 @@ impl SessionActor {
             // From a connection that was replaced.
             SessionMessage::Client(..) => {}
             SessionMessage::Frame(frame) => self.session.frame(at, frame),
+            SessionMessage::Head(dialog, seq) => self.session.head(at, dialog, seq),
             SessionMessage::Answer(answer) => self.session.answer(at, answer),
             SessionMessage::Tick(due) => {
                 if self.timer.as_ref().is_some_and(|(set_for, _)| *set_for == due) {

@@ -9,15 +9,15 @@ use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::dialog::v1::{DialogKind, ListRequest, MarkRequest};
 use natter_proto::event::v1::{MarkKind, SessionRef};
 use natter_proto::history::v1::history_client::HistoryClient;
-use natter_proto::history::v1::{DropRequest, From, GapRequest, GapRow, KeptRequest, Range};
+use natter_proto::history::v1::{DropRequest, From, GapReply, GapRequest, GapRow, KeptRequest, Range};
 use natter_proto::presence::v1::presence_client::PresenceClient;
-use natter_proto::presence::v1::{AnnounceRequest, SessionRecord, SessionState, SettleDebtRequest, TakeDebtRequest};
+use natter_proto::presence::v1::{AnnounceRequest, Fingerprint, SessionRecord, SessionState, SettleDebtRequest, TakeDebtRequest};
 use natter_proto::{Code, DialogId, Failure};
-use natter_rpc::{Link, Status};
+use natter_rpc::{Link, Response, Status};
 use tokio::time::sleep;
 
 use crate::metrics::Metrics;
-use crate::session::{Answer, Call, Identity, Job, Returned};
+use crate::session::{Answer, Call, Identity, Job, Returned, Stretch};
 
 /// Rows a returning session gets of one dialog, and of all (design.md 9).
 const LIST_PER_DIALOG: u32 = 100;
@@ -62,8 +62,8 @@ impl Links {
                 None
             }
             Call::Fill { dialog, above } => {
-                let rows = Box::pin(self.fill(&caller, dialog, above)).await;
-                Some(Answer::Filled { dialog, rows: rows.into_iter().filter_map(|gap| gap.row).collect() })
+                let stretch = Box::pin(self.fill(&caller, dialog, above)).await.ok();
+                Some(Answer::Filled { dialog, stretch })
             }
             Call::Delivered { dialog, ranges } => {
                 let kept = self.delivered(&caller, dialog, ranges.clone()).await;
@@ -107,13 +107,25 @@ impl Links {
     ) -> Result<(), Failure> {
         let (app, user, session) = (caller.app, caller.user, Some(caller.session.clone()));
         let request = AnnounceRequest { app, user, session, state: state.into(), record };
+        let ask = || {
+            let (mut presence, request) = (self.presence.clone(), request.clone());
+            async move { presence.announce(request).await }
+        };
+        self.insist("announce", ask).await.map(|_| ())
+    }
+
+    /// Asks until there is an answer, within reason: for calls whose loss would be noticed.
+    async fn insist<T, F>(&self, call: &'static str, ask: impl Fn() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
         for attempt in 1.. {
-            let failure = match self.presence.clone().announce(request.clone()).await {
-                Ok(_) => return Ok(()),
+            let failure = match ask().await {
+                Ok(reply) => return Ok(reply.into_inner()),
                 Err(status) => Failure::from(status),
             };
-            if attempt == ATTEMPTS || !matches!(failure.code, Code::Busy | Code::Unknown) {
-                self.metrics.call_failed("announce");
+            if attempt == ATTEMPTS || !matches!(failure.code, Code::Busy | Code::Unknown | Code::NotStored) {
+                self.metrics.call_failed(call);
                 return Err(failure);
             }
             sleep(PAUSE).await;
@@ -153,33 +165,49 @@ impl Links {
 
     // === what a returning session missed (design.md 9) ===
 
+    /// Fails as a whole: with a part of it the session would go on without the rest, and the debt would be forgotten.
     async fn gather(&self, caller: &Caller, record: SessionRecord) -> Result<Box<Returned>, Failure> {
         let client = record.client.clone();
         self.announce(caller, SessionState::Available, Some(record)).await?;
-        let request = TakeDebtRequest { app: caller.app, user: caller.user, session: Some(caller.session.clone()), client };
-        let debt = self.presence.clone().take_debt(request).await;
-        let debt = self.note("take_debt", debt).and_then(|reply| reply.into_inner().debt);
-        let dialogs = self.private_dialogs(caller).await;
-        let rows = self.gap(caller, debt.as_ref(), dialogs).await;
-        let kept = self.history.clone().kept(KeptRequest { app: caller.app, user: caller.user }).await;
-        let kept = self.note("kept", kept).map_or_else(Vec::new, |reply| reply.into_inner().rows);
+        let debt = self.debt(caller, client).await?;
+        let dialogs = self.private_dialogs(caller).await?;
+        let rows = self.gap(caller, debt.as_ref(), dialogs).await?;
+        let request = KeptRequest { app: caller.app, user: caller.user };
+        let ask = || {
+            let mut history = self.history.clone();
+            async move { history.kept(request).await }
+        };
+        let kept = self.insist("kept", ask).await?.rows;
         Ok(Box::new(Returned { debt, rows, kept }))
     }
 
-    async fn private_dialogs(&self, caller: &Caller) -> Vec<Vec<u8>> {
-        let request = ListRequest { app: caller.app, user: caller.user, with_hidden: true };
-        let Some(reply) = self.note("list", self.dialogs.clone().list(request).await) else { return Vec::new() };
-        let dialogs = reply.into_inner().entries.into_iter().filter_map(|entry| entry.dialog);
-        dialogs.filter(|dialog| dialog.kind() == DialogKind::Private).map(|dialog| dialog.id).collect()
+    /// Asked again it is the same debt.
+    async fn debt(&self, caller: &Caller, client: Option<Fingerprint>) -> Result<Option<SessionRecord>, Failure> {
+        let request = TakeDebtRequest { app: caller.app, user: caller.user, session: Some(caller.session.clone()), client };
+        let ask = || {
+            let (mut presence, request) = (self.presence.clone(), request.clone());
+            async move { presence.take_debt(request).await }
+        };
+        Ok(self.insist("take_debt", ask).await?.debt)
+    }
+
+    async fn private_dialogs(&self, caller: &Caller) -> Result<Vec<Vec<u8>>, Failure> {
+        let request = ListRequest { app: caller.app, user: caller.user, with_hidden: true, brief: true };
+        let ask = || {
+            let mut dialogs = self.dialogs.clone();
+            async move { dialogs.list(request).await }
+        };
+        let dialogs = self.insist("list", ask).await?.entries.into_iter().filter_map(|entry| entry.dialog);
+        Ok(dialogs.filter(|dialog| dialog.kind() == DialogKind::Private).map(|dialog| dialog.id).collect())
     }
 
     /// Above the debt's proofs; of other dialogs what was stored since; of private ones also what nobody has received.
-    async fn gap(&self, caller: &Caller, debt: Option<&SessionRecord>, dialogs: Vec<Vec<u8>>) -> Vec<GapRow> {
+    async fn gap(&self, caller: &Caller, debt: Option<&SessionRecord>, dialogs: Vec<Vec<u8>>) -> Result<Vec<GapRow>, Failure> {
         let from = debt.map_or_else(Vec::new, |debt| debt.proofs.clone());
         let is_proved = |dialog: &Vec<u8>| from.iter().any(|proof| proof.dialog == *dialog);
         let since = debt.map_or(0, |debt| debt.since);
         let others = if debt.is_some() { dialogs.iter().filter(|id| !is_proved(id)).cloned().collect() } else { Vec::new() };
-        self.rows(GapRequest {
+        let request = GapRequest {
             app: caller.app,
             user: caller.user,
             from,
@@ -188,34 +216,36 @@ impl Links {
             others,
             per_dialog: LIST_PER_DIALOG,
             in_all: LIST_IN_ALL,
-        })
-        .await
+            oldest: false,
+        };
+        Ok(self.rows(request).await?.rows)
     }
 
-    async fn fill(&self, caller: &Caller, dialog: DialogId, above: u64) -> Vec<GapRow> {
+    /// The beginning of what lies above a number.
+    async fn fill(&self, caller: &Caller, dialog: DialogId, above: u64) -> Result<Stretch, Failure> {
         self.metrics.holes.inc();
-        self.rows(GapRequest {
+        let request = GapRequest {
             app: caller.app,
             user: caller.user,
             from: vec![From { dialog: dialog.to_vec(), seq: above }],
             per_dialog: LIST_PER_DIALOG,
             in_all: LIST_PER_DIALOG,
+            oldest: true,
             ..GapRequest::default()
-        })
-        .await
+        };
+        let GapReply { rows, more } = self.rows(request).await?;
+        Ok(Stretch { rows: rows.into_iter().filter_map(|gap| gap.row).collect(), more })
     }
 
-    async fn rows(&self, request: GapRequest) -> Vec<GapRow> {
+    async fn rows(&self, request: GapRequest) -> Result<GapReply, Failure> {
         if request.from.is_empty() && request.undelivered.is_empty() && request.others.is_empty() {
-            return Vec::new();
+            return Ok(GapReply::default());
         }
-        for _ in 1..ATTEMPTS {
-            if let Some(reply) = self.note("gap", self.history.clone().gap(request.clone()).await) {
-                return reply.into_inner().rows;
-            }
-            sleep(PAUSE).await;
-        }
-        Vec::new()
+        let ask = || {
+            let (mut history, request) = (self.history.clone(), request.clone());
+            async move { history.gap(request).await }
+        };
+        self.insist("gap", ask).await
     }
 
     /// Counts a failure that nobody else will hear of.

@@ -256,8 +256,8 @@ impl Negotiator<'_> {
         let announced = self.edge.links.announce(&caller, SessionState::Bound, None).await;
         self.deadline += before.elapsed();
         if let Err(failure) = announced {
-            // Nothing was announced, so nothing needs to be taken back.
-            mailbox.close();
+            // It may have been heard all the same; a session that nobody takes back would swallow messages for ever.
+            let _ = mailbox.deliver(SessionMessage::Client(0, ClientMail::Goodbye)).await;
             return self.unbind(&unavailable(&failure)).await;
         }
         let bound = self.negotiation.bound(&address);

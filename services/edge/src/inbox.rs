@@ -1,44 +1,96 @@
-//! What presence tells this edge, handed to the sessions it is for (design.md 6, step 12).
+//! What the bus brings to this edge, handed to the sessions it is for: frames from presence, and the heads of dialogs that show
+//! which frames were lost (design.md 6, step 12).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use natter_actor::{Mailbox, Refused};
+use natter_actor::{Clock, Mailbox, Refused};
 use natter_bus::Subscription;
-use natter_proto::event::v1::EdgeFrame;
-use natter_proto::{AppId, UserId};
+use natter_proto::event::v1::frame::Told;
+use natter_proto::event::v1::{EdgeFrame, Frame, Heads as Published};
+use natter_proto::{AppId, DialogId, UserId};
+use parking_lot::Mutex;
 use prost::Message;
 use tokio::time::timeout;
 
 use crate::actor::SessionMessage;
+use crate::heads::Heads;
 use crate::metrics::Metrics;
 use crate::table::Table;
 
 /// How long a session's full mailbox may hold all others up. Its actor never waits for anything, so it is a matter of turns.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// Dialogs whose heads are compared with what was told here.
+const WATCHED_MAX: usize = 100_000;
 
-/// Hands frames out, in the order they came, until the bus ends.
-pub(crate) async fn run(mut frames: Subscription, table: Arc<Table>, metrics: Metrics) {
-    while let Some(bytes) = frames.next().await {
-        let Ok(EdgeFrame { frame: Some(frame), users }) = EdgeFrame::decode(bytes) else {
-            tracing::warn!("a frame on the bus cannot be read");
-            continue;
-        };
-        metrics.frames.inc();
-        let app = AppId(frame.app);
-        let frame = Arc::new(frame);
-        for user in users {
-            for session in table.sessions_of((app, UserId(user))) {
-                hand(&session, SessionMessage::Frame(frame.clone()), &metrics).await;
+/// The way from the bus to the sessions.
+pub(crate) struct Inbox {
+    table: Arc<Table>,
+    clock: Clock,
+    metrics: Metrics,
+    heads: Mutex<Heads>,
+}
+
+impl Inbox {
+    pub(crate) fn new(table: Arc<Table>, clock: Clock, metrics: Metrics) -> Inbox {
+        Inbox { table, clock, metrics, heads: Mutex::new(Heads::new(WATCHED_MAX)) }
+    }
+
+    /// Hands frames out, in the order they came, until the bus ends.
+    pub(crate) async fn frames(self: Arc<Inbox>, mut frames: Subscription) {
+        while let Some(bytes) = frames.next().await {
+            let Ok(EdgeFrame { frame: Some(frame), users }) = EdgeFrame::decode(bytes) else {
+                tracing::warn!("a frame on the bus cannot be read");
+                continue;
+            };
+            self.metrics.frames.inc();
+            let (app, frame) = (AppId(frame.app), Arc::new(frame));
+            let mut all_told = true;
+            for user in &users {
+                for session in self.table.sessions_of((app, UserId(*user))) {
+                    all_told &= self.hand(&session, SessionMessage::Frame(frame.clone())).await;
+                }
+            }
+            if let Some((dialog, seq)) = numbered(&frame).filter(|_| all_told) {
+                self.heads.lock().told(self.clock.now_ms(), (app, dialog), seq, &users);
             }
         }
     }
+
+    /// Compares the heads of dialogs with what was told, until the bus ends.
+    pub(crate) async fn heads(self: Arc<Inbox>, mut published: Subscription) {
+        while let Some(bytes) = published.next().await {
+            let Ok(Published { heads }) = Published::decode(bytes) else {
+                tracing::warn!("heads on the bus cannot be read");
+                continue;
+            };
+            self.heads.lock().forget(self.clock.now_ms());
+            for head in heads {
+                let Ok(dialog) = DialogId::try_from(head.dialog.as_slice()) else { continue };
+                let app = AppId(head.app);
+                let lost = self.heads.lock().published((app, dialog), head.seq);
+                let Some((seq, users)) = lost else { continue };
+                for session in users.into_iter().flat_map(|user| self.table.sessions_of((app, UserId(user)))) {
+                    self.hand(&session, SessionMessage::Head(dialog, seq)).await;
+                }
+            }
+        }
+    }
+
+    /// Whether the session took it.
+    async fn hand(&self, session: &Mailbox<SessionMessage>, message: SessionMessage) -> bool {
+        let Err(Refused::Full(message)) = session.tell(message) else { return true };
+        let taken = timeout(PATIENCE, session.deliver(message)).await.is_ok();
+        if !taken {
+            // The session sees the jump with the next frame, or by the next head, and fetches what is stored.
+            self.metrics.frames_lost.inc();
+        }
+        taken
+    }
 }
 
-async fn hand(session: &Mailbox<SessionMessage>, message: SessionMessage, metrics: &Metrics) {
-    let Err(Refused::Full(message)) = session.tell(message) else { return };
-    if timeout(PATIENCE, session.deliver(message)).await.is_err() {
-        // The session sees the jump with the next frame and fetches what is stored.
-        metrics.frames_lost.inc();
-    }
+fn numbered(frame: &Frame) -> Option<(DialogId, u64)> {
+    let Some(Told::Message(message)) = &frame.told else { return None };
+    let dialog = DialogId::try_from(frame.dialog.as_slice()).ok()?;
+    (message.seq > 0).then_some((dialog, message.seq))
 }

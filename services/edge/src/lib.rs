@@ -6,7 +6,7 @@
 //!
 //! On the way in: `listener.rs` accepts, `connection.rs` negotiates by the rules of `negotiation.rs`, `transport.rs` with `tcp.rs`
 //! and `ws.rs` frames; `session.rs` decides about each stanza and `calls.rs` asks the dialog. On the way out: `inbox.rs` takes
-//! frames off the bus, the session's rules compare numbers (`session/places.rs`) and `stanza/write.rs` spells.
+//! frames off the bus, and the heads that show which were lost (`heads.rs`), the session's rules compare numbers (`session/places.rs`) and `stanza/write.rs` spells.
 //!
 //! Invariants:
 //! - `<a/>` is sent when everything before its `<r/>` is durable or refused, never before (`acks.rs`).
@@ -21,6 +21,7 @@ mod address;
 mod calls;
 mod connection;
 mod error;
+mod heads;
 mod inbox;
 mod line;
 mod listener;

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::actor::SessionMessage;
 use crate::calls::Links;
 use crate::error::Error;
-use crate::inbox;
+use crate::inbox::Inbox;
 use crate::line::Line;
 use crate::listener::{self, Door, Lobby};
 use crate::metrics::Metrics;
@@ -129,9 +129,12 @@ impl Service {
         let doors = open(doors)?;
         let subject = Subject::Edge(self.edge.id.clone()).to_string();
         // Before the first session, so that no frame for one is missed.
-        let frames = self.bus.subscribe(&subject);
+        let (frames, heads) = (self.bus.subscribe(&subject), self.bus.subscribe(&Subject::Heads.to_string()));
+        let edge = &self.edge;
+        let from_bus = Arc::new(Inbox::new(edge.table.clone(), edge.clock.clone(), edge.metrics.clone()));
         let mut inbox = JoinSet::new();
-        inbox.spawn(inbox::run(frames, self.edge.table.clone(), self.edge.metrics.clone()));
+        inbox.spawn(from_bus.clone().frames(frames));
+        inbox.spawn(from_bus.heads(heads));
         let mut listeners = JoinSet::new();
         for (listener, door) in doors {
             listeners.spawn(listener::run(listener, door, self.edge.clone()));

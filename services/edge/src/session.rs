@@ -29,7 +29,7 @@ use natter_proto::event::v1::SessionRef;
 use natter_proto::{AppId, DialogId, UserId};
 use natter_xmpp::{Element, Framing, Kind, Stanza, StreamFault, ns};
 
-pub(crate) use action::{Action, Answer, Call, Ending, Farewell, Returned};
+pub(crate) use action::{Action, Answer, Call, Ending, Farewell, Returned, Stretch};
 pub(crate) use posts::Job;
 
 use crate::acks::{Acks, Counting};

@@ -113,6 +113,30 @@ async fn what_a_client_missed_comes_with_its_first_presence_and_its_pong_deliver
 }
 
 #[tokio::test]
+async fn a_lost_last_frame_is_noticed_by_the_head_of_its_dialog() {
+    let world = World::start(Options::default()).await;
+    let mut ann = Web::live(&world, 34).await;
+    let mut bob = Web::live(&world, 78).await;
+    ann.send(&message(78, "a1", "told")).await;
+    bob.expect("told</body>").await;
+    world.store_untold(78, 34, "lost");
+    world.publish_head(34, 78);
+    world.publish_head(34, 78);
+    bob.expect("lost</body>").await;
+}
+
+#[tokio::test]
+async fn a_session_whose_list_cannot_be_read_ends_and_settles_nothing() {
+    let world = World::start(Options::default()).await;
+    world.fail_history();
+    let mut bob = Web::bound(&world, 78).await;
+    bob.send("<presence xmlns=\"jabber:client\"/>").await;
+    bob.expect("<internal-server-error ").await;
+    world.announced(78, SessionState::Vanished).await;
+    assert!(!world.settled());
+}
+
+#[tokio::test]
 async fn a_message_between_bind_and_presence_waits_for_the_presence() {
     let world = World::start(Options::default()).await;
     let mut ann = Web::live(&world, 34).await;

@@ -33,12 +33,22 @@ impl Owed {
     }
 }
 
+/// Most rows of an answer, and which are given of more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    pub per_dialog: u64,
+    pub in_all: usize,
+    pub bytes: usize,
+    /// The oldest; else the newest.
+    pub oldest: bool,
+}
+
 /// One dialog's part of the list: rows ascending by `seq`.
 pub type Part = (DialogId, Vec<Message>);
 
 /// Makes one list of the parts, oldest first: by the time at which rows were made, then by dialog, then by `seq`, never out of
-/// order within a dialog. Of more than `in_all` rows, and of more than `bytes` of them, the newest are kept.
-pub fn interleave(parts: Vec<Part>, in_all: usize, bytes: usize, weigh: impl Fn(&Message) -> usize) -> Vec<(DialogId, Message)> {
+/// order within a dialog. Of more than `in_all` rows, and of more than `bytes` of them, the newest are kept, or the oldest.
+pub fn interleave(parts: Vec<Part>, limits: &Limits, weigh: impl Fn(&Message) -> usize) -> Vec<(DialogId, Message)> {
     let mut rows = Vec::new();
     for (dialog, part) in parts {
         let mut latest = i64::MIN;
@@ -49,15 +59,20 @@ pub fn interleave(parts: Vec<Part>, in_all: usize, bytes: usize, weigh: impl Fn(
         }
     }
     rows.sort_by_key(|(at, dialog, row)| (*at, *dialog, row.seq));
-    let mut left = bytes;
-    let fits = rows.iter().rev().take(in_all).take_while(|(_, _, row)| {
+    let mut left = limits.bytes;
+    let mut fits = |(_, _, row): &&(i64, DialogId, Message)| {
         let weight = weigh(row);
         let fits = weight <= left;
         left = left.saturating_sub(weight);
         fits
-    });
-    let kept = fits.count();
-    rows.drain(..rows.len() - kept);
+    };
+    if limits.oldest {
+        let kept = rows.iter().take(limits.in_all).take_while(&mut fits).count();
+        rows.truncate(kept);
+    } else {
+        let kept = rows.iter().rev().take(limits.in_all).take_while(&mut fits).count();
+        rows.drain(..rows.len() - kept);
+    }
     rows.into_iter().map(|(_, dialog, row)| (dialog, row)).collect()
 }
 
@@ -80,14 +95,16 @@ mod tests {
     #[test]
     fn the_list_is_ordered_by_time_and_never_against_a_dialogs_order() {
         let parts = || vec![(dialog(1), vec![row(1, 50), row(2, 20)]), (dialog(2), vec![row(7, 10), row(8, 50), row(9, 60)])];
-        let list = |in_all, bytes| {
-            let list = interleave(parts(), in_all, bytes, |_| 1);
+        let list = |in_all, bytes, oldest| {
+            let list = interleave(parts(), &Limits { per_dialog: 10, in_all, bytes, oldest }, |_| 1);
             list.into_iter().map(|(_, row)| row.seq).collect::<Vec<_>>()
         };
-        assert_eq!(list(10, 10), [7, 1, 2, 8, 9]);
-        assert_eq!(list(3, 10), [2, 8, 9]);
-        assert_eq!(list(10, 2), [8, 9]);
-        assert_eq!(list(0, 10), [0; 0]);
+        assert_eq!(list(10, 10, false), [7, 1, 2, 8, 9]);
+        assert_eq!(list(3, 10, false), [2, 8, 9]);
+        assert_eq!(list(10, 2, false), [8, 9]);
+        assert_eq!(list(0, 10, false), [0; 0]);
+        assert_eq!(list(3, 10, true), [7, 1, 2]);
+        assert_eq!(list(10, 2, true), [7, 1]);
     }
 
     fn check(owed: Owed, head: &Head, member: &Member, expected: &[u64]) {

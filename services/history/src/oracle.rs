@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use natter_proto::event::v1::Message;
 use natter_proto::{MessageId, UserId};
 
-use crate::gap::Owed;
+use crate::gap::{Limits, Owed};
 use crate::log::{Append, DialogKey, MessageLog};
 use crate::options::Options;
 use crate::page::Wanted;
@@ -114,8 +114,8 @@ impl Oracle {
             assert_eq!(counted.last_delivered, others(Self::has_received), "last delivered of {user}");
 
             let owed = Owed { undelivered: true, ..Owed::default() };
-            let limits = gap::Limits { per_dialog: 1_000, in_all: 1_000, bytes: usize::MAX };
-            let gap = gap::gap(log, key.app, UserId(user), BTreeMap::from([(key.dialog, owed)]), limits).await.unwrap();
+            let limits = Limits { per_dialog: 1_000, in_all: 1_000, bytes: usize::MAX, oldest: false };
+            let (gap, _) = gap::gap(log, key.app, UserId(user), BTreeMap::from([(key.dialog, owed)]), limits).await.unwrap();
             let missing: Vec<u64> = visible.iter().filter(|row| !self.has_received(user, row)).map(|row| row.seq).collect();
             assert_eq!(gap.iter().map(|(_, row)| row.seq).collect::<Vec<_>>(), missing, "owed to {user}");
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::edit::Edit;
 use crate::error::Error;
-use crate::gap::Owed;
+use crate::gap::{Limits, Owed};
 use crate::log::{Append, DialogKey};
 use crate::member::{Member, Move};
 use crate::page::Wanted;
@@ -162,14 +162,16 @@ impl History for Rpc {
                 owed.entry(id).or_default().since = Some(asked.since);
             }
         }
-        let limits = gap::Limits {
+        let limits = Limits {
             per_dialog: u64::from(asked.per_dialog).min(self.0.options.page_rows),
             in_all: (u64::from(asked.in_all).min(self.0.options.page_rows)) as usize,
             bytes: self.0.options.reply_bytes,
+            oldest: asked.oldest,
         };
-        let rows = gap::gap(&*self.0.log, AppId(asked.app), UserId(asked.user), owed, limits).await.map_err(Failure::from)?;
+        let (rows, more) =
+            gap::gap(&*self.0.log, AppId(asked.app), UserId(asked.user), owed, limits).await.map_err(Failure::from)?;
         let rows = rows.into_iter().map(|(dialog, row)| GapRow { dialog: dialog.to_vec(), row: Some(row) }).collect();
-        Ok(Response::new(GapReply { rows }))
+        Ok(Response::new(GapReply { rows, more: more && asked.oldest }))
     }
 
     async fn keep(&self, request: Request<KeepRequest>) -> Reply<KeepReply> {

@@ -197,6 +197,7 @@ async fn a_returning_session_gets_each_missed_row_once_in_order() {
         others: vec![dialog(3)],
         per_dialog: 100,
         in_all: 500,
+        oldest: false,
     };
     let list = async |request: &GapRequest| {
         let reply = play.client.clone().gap(request.clone()).await.unwrap().into_inner();
@@ -205,6 +206,15 @@ async fn a_returning_session_gets_each_missed_row_once_in_order() {
     assert_eq!(list(&request).await, [(1, 4), (1, 5), (3, 5), (2, 6), (3, 6)]);
     assert_eq!(list(&GapRequest { per_dialog: 1, ..request.clone() }).await, [(1, 5), (2, 6), (3, 6)]);
     assert_eq!(list(&GapRequest { in_all: 2, ..request.clone() }).await, [(2, 6), (3, 6)]);
+    // A hole is filled from its beginning, and the rest can be asked for.
+    let hole =
+        GapRequest { from: vec![From { dialog: dialog(2), seq: 1 }], oldest: true, per_dialog: 3, ..GapRequest::default() };
+    let hole = GapRequest { app: APP, user: JULIET, in_all: 3, ..hole };
+    assert_eq!(list(&hole).await, [(2, 2), (2, 3), (2, 4)]);
+    assert!(play.client.clone().gap(hole.clone()).await.unwrap().into_inner().more);
+    let rest = GapRequest { from: vec![From { dialog: dialog(2), seq: 4 }], ..hole };
+    assert_eq!(list(&rest).await, [(2, 5), (2, 6)]);
+    assert!(!play.client.clone().gap(rest).await.unwrap().into_inner().more);
     // The author gets his own rows back only where others would too.
     let own = GapRequest { user: ROMEO, ..request.clone() };
     assert_eq!(list(&own).await, [(1, 5), (3, 5), (2, 6), (3, 6)]);

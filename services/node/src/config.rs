@@ -127,7 +127,8 @@ pub fn load(
 }
 
 /// Variables with the prefix that are no settings: they belong to the tests and to the command line.
-const ELSEWHERE: [&str; 6] = ["BINARY", "SDK_MODULES", "PYTHON", "LIMIT", "BENCH_OUT", "CONFIG"];
+const ELSEWHERE: [&str; 10] =
+    ["BINARY", "SDK_MODULES", "PYTHON", "LIMIT", "BENCH_OUT", "SEED", "SEEDS", "KILLS", "CONFIG", "USER_PASSWORD"];
 
 #[derive(Default)]
 struct Layers {

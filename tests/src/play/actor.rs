@@ -18,7 +18,8 @@ use super::wire::Wire;
 /// How long an actor waits for what must come: ten times what a slow machine needs.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long nothing must come, after the server has answered a ping. The one place where waiting is the test.
+/// How long nothing must come after the server has answered a ping, and how long it may take to look up what a session missed:
+/// nothing on the wire says when it has. Plays wait here and nowhere else.
 const SILENCE: Duration = Duration::from_millis(300);
 
 /// A role with its connection.
@@ -97,14 +98,19 @@ impl Actor {
         Ok(())
     }
 
-    /// Binds and sends the first presence; when it returns, the server has taken note of it.
+    /// Binds and sends the first presence; when it returns, the session is live: what comes is not from the list of what was
+    /// missed.
     pub(super) async fn connect(&mut self, names: &mut Names) -> Result<()> {
         if self.stage < Stage::Bound {
             self.bind(names).await?;
         }
         self.send(&Element::new("presence", ns::CLIENT)).await?;
         self.stage = Stage::Present;
-        self.ping().await
+        self.ping().await?;
+        while let Ok(Some(missed)) = timeout(SILENCE, self.event()).await.unwrap_or(Ok(None)) {
+            self.waiting.push_back(missed);
+        }
+        Ok(())
     }
 
     /// The sign-in must fail with this condition, and the stream must stay open for a while (`contract xmpp 1.5`).
@@ -181,10 +187,6 @@ impl Actor {
     pub(super) async fn disconnect(&mut self) -> Result<()> {
         if self.stage == Stage::Away {
             return Ok(());
-        }
-        // When the answer is here, so is the server's proof that what it sent has arrived.
-        if self.stage == Stage::Present {
-            self.ping().await?;
         }
         self.wire()?.close().await?;
         while self.next().await?.is_some() {}

@@ -75,7 +75,7 @@ impl Names {
         Ok(filled)
     }
 
-    /// Bytes to send as they are: names replaced, then `\n`, `\r`, `\xE4` and `*1000` behind a bracketed piece.
+    /// Bytes to send as they are: names replaced, then `[<a>]*200`, `\n`, `\r`, `\t`, `\xE4`.
     pub(super) fn fill_raw(&mut self, text: &str) -> Result<Vec<u8>> {
         let text = repeated(&self.fill_text(text)?)?;
         let mut bytes = Vec::new();
@@ -85,8 +85,9 @@ impl Names {
             let (byte, length) = match after.as_bytes() {
                 [b'n', ..] => (b'\n', 1),
                 [b'r', ..] => (b'\r', 1),
+                [b't', ..] => (b'\t', 1),
                 [b'x', _, _, ..] => (u8::from_str_radix(after.get(1..3).context("two hex digits")?, 16)?, 3),
-                _ => bail!("a backslash stands before n, r or x and two digits"),
+                _ => bail!("a backslash stands before n, r, t, or x and two digits"),
             };
             bytes.push(byte);
             rest = &after[length..];
@@ -98,7 +99,9 @@ impl Names {
 
 /// `[<a>]*200` is `<a>` two hundred times.
 fn repeated(text: &str) -> Result<String> {
-    let Some((before, after)) = text.split_once('[').filter(|(_, after)| after.contains("]*")) else { return Ok(text.to_owned()) };
+    let Some((before, after)) = text.split_once('[').filter(|(_, after)| after.contains("]*")) else {
+        return Ok(text.to_owned());
+    };
     let (piece, after) = after.split_once("]*").context("a bracket is open")?;
     let digits = after.bytes().take_while(u8::is_ascii_digit).count();
     let times = after[..digits].parse().context("how often?")?;

@@ -210,7 +210,10 @@ mod tests {
         assert_eq!(script.cast[0].transport, Transport::StartTls);
         assert_eq!((script.cast[1].user.as_str(), script.cast[1].transport), ("juliet", Transport::Wss));
         let told: Vec<_> = script.steps.iter().map(|step| format!("{} {} {}", step.line, step.actor, step.action)).collect();
-        assert_eq!(told, ["11 Romeo connects", "13 Romeo sends", "19 Juliet receives nothing", "20 Romeo is closed: policy-violation"]);
+        assert_eq!(
+            told,
+            ["11 Romeo connects", "13 Romeo sends", "19 Juliet receives nothing", "20 Romeo is closed: policy-violation"]
+        );
     }
 
     #[test]

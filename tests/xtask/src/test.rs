@@ -8,7 +8,7 @@ use crate::command::{cargo, run, target};
 use crate::tools;
 
 /// Tests that need a server process, the SDK packages or another language. Cargo runs them only when they are named.
-const WITH_PROCESSES: [&str; 3] = ["interop", "kill", "sdk"];
+const WITH_PROCESSES: [&str; 5] = ["doors", "interop", "kill", "plays", "sdk"];
 
 /// The whole suite.
 pub fn all() -> Result<()> {

@@ -174,7 +174,8 @@ impl Draft<'_> {
             return Ok(said);
         }
         let known = self.next(&post, fresh);
-        let message = self.fill(post.message, &known);
+        let stored_only = !post.deliver;
+        let message = Message { stored_only, ..self.fill(post.message, &known) };
         let max = if post.store { self.limits.stored_bytes_max } else { self.limits.unsaved_bytes_max };
         let bytes = message.encoded_len();
         if bytes > max {

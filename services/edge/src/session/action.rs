@@ -85,12 +85,20 @@ pub(crate) enum Call {
 pub(crate) enum Answer {
     /// The number the message got, 0 for none.
     Job { number: u64, answer: Result<u64, Failure> },
-    /// The failure is that of the announcement: no frames reach the session.
+    /// A failure: no frames reach the session, or what it missed could not be read.
     Returned(Result<Box<Returned>, Failure>),
-    /// The rows, none if history did not answer.
-    Filled { dialog: DialogId, rows: Vec<Message> },
+    /// Nothing if history did not answer: what is missing is not known then.
+    Filled { dialog: DialogId, stretch: Option<Stretch> },
     /// `kept`: whether it was taken.
     Delivered { dialog: DialogId, ranges: Vec<Range>, kept: bool },
+}
+
+/// The visible rows of a dialog above a number, ascending.
+#[derive(Debug, Default)]
+pub(crate) struct Stretch {
+    pub rows: Vec<Message>,
+    /// There are others behind these.
+    pub more: bool,
 }
 
 /// What a returning session missed.

@@ -27,7 +27,7 @@ pub(crate) struct Backlog {
     pub list: VecDeque<Item>,
     frames: VecDeque<Arc<Frame>>,
     frames_max: usize,
-    /// First number that did not fit, by dialog.
+    /// First number that did not fit, or up to which there is a hole, by dialog.
     behind: BTreeMap<DialogId, u64>,
 }
 
@@ -38,6 +38,11 @@ impl Backlog {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty() && self.frames.is_empty()
+    }
+
+    /// Whether something has to be fetched.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.behind.is_empty()
     }
 
     /// Holds a frame; false if there is no room for it.
@@ -58,6 +63,11 @@ impl Backlog {
             }
             None => false,
         }
+    }
+
+    /// Remembers that something up to `seq` is missing, or follows it.
+    pub(crate) fn miss_upto(&mut self, dialog: DialogId, seq: u64) {
+        self.behind.entry(dialog).or_insert(seq + 1);
     }
 
     /// Puts a frame back that was taken too early.

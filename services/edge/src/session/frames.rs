@@ -8,11 +8,11 @@ use natter_proto::DialogId;
 use natter_proto::event::v1::change::What;
 use natter_proto::event::v1::frame::Told as FrameTold;
 use natter_proto::event::v1::{Change, Frame, Headline, MarkKind, Marker, Message, SessionRef, Typing};
-use natter_xmpp::Framing;
+use natter_xmpp::{Framing, StreamFault};
 
 use super::backlog::Item;
 use super::places::Judgement;
-use super::{Action, Call, Ending, Moment, Session, Stage};
+use super::{Action, Call, Ending, Moment, Session, Stage, Stretch};
 use crate::proof::Told;
 use crate::stanza::{self, Envelope, Sender};
 
@@ -71,13 +71,19 @@ impl Session {
             return;
         }
         match self.places.judge(dialog, message.seq) {
-            Judgement::Next if self.places.last(dialog).is_some() => {
+            // Of a dialog that was never told nobody knows yet what the frames that wait will bring.
+            Judgement::Next if self.places.last(dialog).is_some() || self.is_up_to_date() => {
                 self.places.skipped(now, dialog, message.seq);
                 self.tidings.moved();
             }
             Judgement::Repeat => {}
             _ => self.places.posted(dialog, message.seq),
         }
+    }
+
+    /// Every frame that came was written.
+    fn is_up_to_date(&self) -> bool {
+        self.stage == Stage::Live && self.backlog.is_empty() && !self.backlog.is_behind()
     }
 
     fn deliver(&mut self, now: i64, frame: Arc<Frame>) {
@@ -117,23 +123,36 @@ impl Session {
         self.out.push_back(Action::Call(Call::Fill { dialog, above }));
     }
 
-    /// The rows of a hole. What history leaves out (hidden, removed) is not missing.
-    pub(super) fn filled(&mut self, now: i64, dialog: DialogId, rows: Vec<Message>) {
+    /// The owner of a dialog says that this is its newest number, and no frame brought it here (design.md 6).
+    pub(crate) fn head(&mut self, at: Moment, dialog: DialogId, seq: u64) {
+        if !self.begin(at) {
+            return;
+        }
+        if matches!(self.places.judge(dialog, seq + 1), Judgement::Hole { .. }) {
+            self.backlog.miss_upto(dialog, seq);
+        }
+        self.finish(at);
+    }
+
+    /// The rows of a hole, written like a list: as the client takes them. What history leaves out (hidden, removed) is not
+    /// missing. Without an answer the stream ends and all of it is owed: going on would be a silent loss.
+    pub(super) fn filled(&mut self, now: i64, dialog: DialogId, stretch: Option<Stretch>) {
         let Stage::Filling { dialog: awaited, upto } = self.stage else { return };
         if awaited != dialog {
             return;
         }
+        let Some(Stretch { rows, more }) = stretch else {
+            self.end(now, Some(StreamFault::InternalError), Ending::Vanished);
+            return;
+        };
         self.stage = Stage::Live;
-        let mut highest = 0;
-        for row in rows {
-            highest = highest.max(row.seq);
-            if self.places.judge(dialog, row.seq) != Judgement::Repeat {
-                self.row(now, dialog, &row, "", None);
-            }
+        match rows.last() {
+            Some(last) if more => self.backlog.miss_upto(dialog, last.seq),
+            Some(_) => {}
+            None => self.places.skipped(now, dialog, upto - 1),
         }
-        if highest < upto && highest == 0 {
-            self.places.skipped(now, dialog, upto - 1);
-        }
+        let item = |row| Item::Row { dialog, row: Box::new(row), delayed: None };
+        self.backlog.list.extend(rows.into_iter().map(item));
     }
 
     fn listed(&mut self, now: i64, item: Item) {
@@ -165,8 +184,8 @@ impl Session {
     /// Writes a row of history and moves the place of its dialog.
     fn row(&mut self, now: i64, dialog: DialogId, row: &Message, resource: &str, delayed: Option<i64>) {
         let own = row.sender == self.me.user.0;
-        let is_known = own && self.places.is_posted(dialog, row.seq);
-        if row.removed || is_known || (own && !self.takes_carbons()) {
+        let is_known = own && (self.places.is_posted(dialog, row.seq) || self.posts.carry(row));
+        if row.removed || row.stored_only || is_known || (own && !self.takes_carbons()) {
             self.places.skipped(now, dialog, row.seq);
             return;
         }
@@ -179,6 +198,9 @@ impl Session {
         let own = message.sender == self.me.user.0;
         let is_content = message.body.is_some() || !message.attachments.is_empty();
         if own && !(self.takes_carbons() && is_content) {
+            return;
+        }
+        if !self.places.hears(dialog, &message.id) {
             return;
         }
         let text = self.spell(dialog, message, resource, delayed);

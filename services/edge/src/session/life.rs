@@ -7,6 +7,7 @@ use natter_proto::{Code, Failure};
 use natter_xmpp::StreamFault;
 
 use super::{Action, Answer, Call, Ending, Farewell, Moment, Session, Stage, seconds};
+use crate::proof::Means;
 
 /// SDK 1.x takes a message for lost 2 s after it was sent (contract xmpp 5).
 const PATIENCE_MS: i64 = 1_800;
@@ -51,7 +52,7 @@ impl Session {
             Answer::Job { number, answer } => self.job_answered(at.now, number, answer),
             Answer::Returned(Ok(returned)) => self.returned(at.now, *returned),
             Answer::Returned(Err(failure)) => self.unreachable(at.now, &failure),
-            Answer::Filled { dialog, rows } => self.filled(at.now, dialog, rows),
+            Answer::Filled { dialog, stretch } => self.filled(at.now, dialog, stretch),
             Answer::Delivered { dialog, ranges, kept: false } => {
                 ranges.into_iter().for_each(|range| self.tidings.received(dialog, range));
             }
@@ -99,7 +100,8 @@ impl Session {
         self.finish(at);
     }
 
-    /// Presence did not take the session: too many of this user, or it does not answer. The client connects again.
+    /// Presence did not take the session (too many of this user, or it does not answer), or nobody knows what it missed. The
+    /// client connects again, and is owed the same.
     fn unreachable(&mut self, now: i64, failure: &Failure) {
         let fault = if failure.code == Code::TooMany { StreamFault::ResourceConstraint } else { StreamFault::InternalError };
         self.end(now, Some(fault), Ending::Vanished);
@@ -163,6 +165,10 @@ impl Session {
     pub(super) fn end(&mut self, now: i64, fault: Option<StreamFault>, ending: Ending) {
         if self.stage == Stage::Ended {
             return;
+        }
+        if ending == Ending::Goodbye && self.proof.means() == Means::Nothing {
+            let written = self.proof.all();
+            self.proved(&written);
         }
         self.send_received();
         self.forget_resumption();

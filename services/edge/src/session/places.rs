@@ -12,6 +12,10 @@ use natter_proto::history::v1::From;
 const LISTED_MS: i64 = 120_000;
 /// Numbers of own posts remembered, all dialogs together.
 const POSTED_MAX: usize = 64;
+/// Messages without a number remembered, all dialogs together.
+const UNSAVED_MAX: usize = 64;
+/// Dialogs remembered that are no longer on the list, so that a hole in them is seen when they go on.
+const QUIET_MAX: usize = 64;
 
 /// What a number means for a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +34,8 @@ pub(crate) struct Places {
     dialogs: BTreeMap<DialogId, Place>,
     /// Posts of this very session: nobody tells it of them.
     posted: VecDeque<(DialogId, u64)>,
+    /// Messages without a number that were told last.
+    unsaved: VecDeque<(DialogId, Vec<u8>)>,
     since: i64,
 }
 
@@ -43,7 +49,7 @@ struct Place {
 impl Places {
     /// The list is complete from `since` (unix milliseconds) on.
     pub(crate) fn new(since: i64) -> Places {
-        Places { dialogs: BTreeMap::new(), posted: VecDeque::new(), since }
+        Places { dialogs: BTreeMap::new(), posted: VecDeque::new(), unsaved: VecDeque::new(), since }
     }
 
     /// Compares a number with what was told.
@@ -93,6 +99,19 @@ impl Places {
         self.posted.contains(&(dialog, seq))
     }
 
+    /// Notes a message without a number; false if it was told lately. It may come twice: kept while the session came and told
+    /// when it was there, or told again by a dialog that does not know that it did.
+    pub(crate) fn hears(&mut self, dialog: DialogId, id: &[u8]) -> bool {
+        if self.unsaved.iter().any(|(of, heard)| *of == dialog && heard == id) {
+            return false;
+        }
+        if self.unsaved.len() == UNSAVED_MAX {
+            self.unsaved.pop_front();
+        }
+        self.unsaved.push_back((dialog, id.to_vec()));
+        true
+    }
+
     /// All up to `seq` is proved.
     pub(crate) fn proved(&mut self, dialog: DialogId, seq: u64) {
         if let Some(place) = self.dialogs.get_mut(&dialog) {
@@ -108,13 +127,17 @@ impl Places {
         }
     }
 
-    /// The proofs for the session's record, and since when they are complete. Forgets dialogs that were quiet for two minutes
-    /// and have nothing unproved.
+    /// The proofs for the session's record, and since when they are complete: without dialogs that were quiet for two minutes
+    /// and have nothing unproved. When there are too many of those they are forgotten.
     pub(crate) fn record(&mut self, now: i64) -> (Vec<From>, i64) {
         let edge = now - LISTED_MS;
-        self.dialogs.retain(|_, place| place.at > edge || place.proved < place.told);
+        let is_listed = |place: &Place| place.at > edge || place.proved < place.told;
+        if self.dialogs.values().filter(|place| !is_listed(place)).count() > QUIET_MAX {
+            self.dialogs.retain(|_, place| is_listed(place));
+        }
         self.since = self.since.max(edge);
-        let proofs = self.dialogs.iter().map(|(dialog, place)| From { dialog: dialog.to_vec(), seq: place.proved });
+        let listed = self.dialogs.iter().filter(|(_, place)| is_listed(place));
+        let proofs = listed.map(|(dialog, place)| From { dialog: dialog.to_vec(), seq: place.proved });
         (proofs.collect(), self.since)
     }
 
@@ -162,5 +185,6 @@ mod tests {
         assert_eq!(places.record(600_000), (vec![From { dialog: D.to_vec(), seq: 41 }], 480_000), "42 is unproved");
         places.proved(D, 42);
         assert_eq!(places.record(600_001), (Vec::new(), 480_001));
+        assert_eq!(places.judge(D, 44), Judgement::Hole { after: 42 }, "off the list, but not forgotten");
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use natter_proto::dialog::v1::{MarkRequest, PostRequest, SignalRequest};
+use natter_proto::event::v1::Message;
 use natter_proto::{Code, Failure};
 
 use crate::acks::Place;
@@ -135,6 +136,16 @@ impl Posts {
     /// Refuses all that waits; what flies goes on.
     pub(crate) fn refuse_waiting(&mut self) -> Vec<Task> {
         self.waiting.drain(..).collect()
+    }
+
+    /// Whether a row is one of these posts: its number is not known here before its answer.
+    pub(crate) fn carry(&self, row: &Message) -> bool {
+        let failed = self.failed.values().map(|(task, _)| task);
+        let mut tasks = self.flying.values().chain(failed).chain(&self.waiting);
+        tasks.any(|task| match &task.job {
+            Job::Post(request) => request.message.as_ref().is_some_and(|posted| posted.id == row.id || posted.id == row.alias),
+            Job::Mark(_) | Job::Signal(_) => false,
+        })
     }
 
     pub(crate) fn flying(&self) -> usize {

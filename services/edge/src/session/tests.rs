@@ -232,8 +232,125 @@ fn a_repeat_is_dropped_and_a_hole_is_filled_in_order() {
     assert!(client.actions().contains(&fill));
     assert_eq!(client.frame(row(5, 78, "5")), [""; 0], "order holds");
     let rows = vec![message(2, 78, "2"), message(3, 78, "3"), message(4, 78, "4")];
-    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), rows });
+    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, more: false }) });
     assert_eq!(bodies(&client.written()), ["2", "3", "4", "5"]);
+}
+
+#[test]
+fn a_long_hole_is_filled_part_by_part() {
+    let mut client = Client::live();
+    client.frame(row(1, 78, "1"));
+    client.session.head(client.at(), dialog(), 9);
+    assert_eq!(client.actions(), [Action::Call(Call::Fill { dialog: dialog(), above: 1 })]);
+    let stretch = |rows: Vec<Message>, more| Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, more }) };
+    client.session.answer(client.at(), stretch(vec![message(2, 78, "2"), message(3, 78, "3")], true));
+    let actions = client.actions();
+    assert!(actions.contains(&Action::Call(Call::Fill { dialog: dialog(), above: 3 })), "{actions:?}");
+    client.session.answer(client.at(), stretch(vec![message(8, 78, "8"), message(9, 78, "9")], false));
+    assert_eq!(bodies(&client.written()), ["8", "9"]);
+}
+
+#[test]
+fn a_hole_that_cannot_be_filled_ends_the_stream_and_is_owed() {
+    let mut client = Client::live();
+    client.frame(row(1, 78, "1"));
+    client.frame(row(4, 78, "4"));
+    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: None });
+    let actions = client.actions();
+    let Some(Action::End(farewell)) = actions.last() else { panic!("{actions:?}") };
+    assert_eq!((farewell.fault, farewell.state), (Some(StreamFault::InternalError), SessionState::Vanished));
+    assert_eq!(farewell.record.proofs[0].seq, 0, "not even 1 was proved");
+}
+
+#[test]
+fn a_head_above_what_was_told_is_a_hole_and_own_posts_are_none() {
+    let mut client = Client::live();
+    let head = |client: &mut Client, seq| {
+        client.session.head(client.at(), dialog(), seq);
+        client.actions()
+    };
+    assert_eq!(head(&mut client, 7), [], "nothing was told of it");
+    client.frame(row(1, 78, "1"));
+    client.sends(BODY);
+    client.job(0, Ok(2));
+    assert_eq!(head(&mut client, 2), [], "its own");
+    assert_eq!(head(&mut client, 3), [Action::Call(Call::Fill { dialog: dialog(), above: 1 })]);
+    let rows = vec![message(2, 34, "mine"), message(3, 78, "3")];
+    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, more: false }) });
+    assert_eq!(bodies(&client.written()), ["3"]);
+    assert_eq!(head(&mut client, 3), []);
+}
+
+#[test]
+fn a_row_that_is_the_sessions_own_post_without_an_answer_yet_is_no_copy() {
+    let mut client = Client::live();
+    client.sends("<iq type=\"set\" id=\"c\"><enable xmlns=\"urn:xmpp:carbons:2\"/></iq>");
+    client.frame(row(1, 78, "1"));
+    client.sends(BODY);
+    client.frame(row(3, 78, "3"));
+    let id = "66f1000000000000000000a1".parse::<MessageId>().unwrap().to_vec();
+    let rows = vec![Message { id, ..message(2, 34, "x") }, message(3, 78, "3")];
+    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, more: false }) });
+    assert_eq!(bodies(&client.written()), ["3"]);
+}
+
+#[test]
+fn what_a_session_posted_to_a_dialog_it_was_never_told_of_is_not_owed_to_it() {
+    let mut client = Client::live();
+    client.sends(BODY);
+    client.answers(0, Ok(7));
+    let mut own = row(7, 34, "x");
+    own.origin = Some(identity().session);
+    client.frame(own);
+    client.session.broken(client.at());
+    let actions = client.actions();
+    let Some(Action::End(farewell)) = actions.last() else { panic!("{actions:?}") };
+    assert_eq!(farewell.record.proofs, [From { dialog: dialog().to_vec(), seq: 7 }]);
+}
+
+#[test]
+fn a_kept_message_stays_kept_until_its_proof_lapses_or_the_client_says_goodbye() {
+    let tcp = Identity { framing: Framing::Tcp, ..identity() };
+    let kept = || KeptRow { place: 3, kept_at: 1_000, frame: Some(row(0, 78, "kept")) };
+    let returned = |client: &mut Client| {
+        client.stanza("<presence/>");
+        assert_eq!(bodies(&client.returns(Returned { kept: vec![kept()], ..Returned::default() })), ["kept"]);
+    };
+    let dropped = |actions: &[Action]| actions.contains(&Action::Call(Call::Drop { upto: 3 }));
+    let mut client = Client::new(tcp.clone());
+    returned(&mut client);
+    client.wait(29_999);
+    assert!(!dropped(&client.last), "its socket may be dead");
+    client.wait(1);
+    assert!(dropped(&client.last));
+
+    let mut client = Client::new(tcp);
+    returned(&mut client);
+    client.session.goodbye(client.at());
+    assert!(dropped(&client.actions()));
+}
+
+#[test]
+fn a_message_stored_over_rest_without_send_to_chat_is_never_written() {
+    let mut client = Client::live();
+    client.frame(row(1, 78, "1"));
+    client.frame(row(3, 78, "3"));
+    let rows = vec![Message { stored_only: true, ..message(2, 78, "2") }, message(3, 78, "3")];
+    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, more: false }) });
+    assert_eq!(bodies(&client.written()), ["3"]);
+}
+
+#[test]
+fn a_kept_message_that_is_told_as_well_is_written_once() {
+    let mut client = Client::new(identity());
+    client.stanza("<presence/>");
+    let kept = |place| KeptRow { place, kept_at: 1_000, frame: Some(row(0, 78, "kept")) };
+    // Kept twice, because its sender repeated it; and told after the list was read.
+    let written = client.returns(Returned { kept: vec![kept(1), kept(2)], ..Returned::default() });
+    assert_eq!(bodies(&written), ["kept"]);
+    assert_eq!(client.frame(row(0, 78, "kept")), [""; 0]);
+    client.now += 1_000;
+    assert!(client.pongs(3).contains(&"drop 2".to_owned()));
 }
 
 #[test]
@@ -241,7 +358,7 @@ fn a_hole_that_history_does_not_know_is_none() {
     let mut client = Client::live();
     client.frame(row(1, 78, "1"));
     client.frame(row(4, 78, "4"));
-    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), rows: Vec::new() });
+    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch::default()) });
     assert_eq!(bodies(&client.written()), ["4"]);
 }
 

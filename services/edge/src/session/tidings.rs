@@ -48,13 +48,18 @@ impl Tidings {
     }
 }
 
+/// Who can prove nothing has received what its socket took: rows at once, since its debt stays behind. A kept message has no
+/// debt, so it is dropped only when its proof lapses.
+fn is_late(told: Told) -> bool {
+    matches!(told, Told::Kept { .. })
+}
+
 impl Session {
     /// Notes something written to the client.
     pub(super) fn told(&mut self, now: i64, told: Told) {
         self.proof.told(now, told);
         self.tidings.moved();
-        // Who can prove nothing has received what its socket took.
-        if self.proof.means() == Means::Nothing {
+        if self.proof.means() == Means::Nothing && !is_late(told) {
             self.received(told);
         }
     }
@@ -65,7 +70,7 @@ impl Session {
             if let Told::Row { dialog, seq, .. } = *told {
                 self.places.proved(dialog, seq);
             }
-            if self.proof.means() != Means::Nothing {
+            if self.proof.means() != Means::Nothing || is_late(*told) {
                 self.received(*told);
             }
             self.tidings.moved();

@@ -2,7 +2,7 @@
 //! password, and remember what they were asked.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use natter_actor::{Chance, Clock, Executor};
 use natter_bus::Bus;
@@ -13,7 +13,7 @@ use natter_proto::dialog::v1::dialogs_server::{Dialogs, DialogsServer};
 use natter_proto::dialog::v1::{self as dialogs, ListReply, ListRequest, MarkReply, MarkRequest, PostReply, PostRequest};
 use natter_proto::dialog::v1::{Dialog, DialogKind, Entry, SignalReply, SignalRequest};
 use natter_proto::event::v1::frame::Told;
-use natter_proto::event::v1::{EdgeFrame, Frame, Marker, Message};
+use natter_proto::event::v1::{EdgeFrame, Frame, Head, Heads, Marker, Message};
 use natter_proto::history::v1::history_server::{History, HistoryServer};
 use natter_proto::history::v1::{self as history, DropReply, DropRequest, GapReply, GapRequest, GapRow, KeptReply, KeptRequest};
 use natter_proto::presence::v1::presence_server::{Presence, PresenceServer};
@@ -56,6 +56,10 @@ struct State {
     marks: watch::Sender<Vec<MarkRequest>>,
     announced: watch::Sender<Vec<(u64, SessionState)>>,
     owed: Mutex<Vec<(u64, Message)>>,
+    /// Rows whose frames were lost.
+    stored: Mutex<Vec<Message>>,
+    history_fails: AtomicBool,
+    settled: AtomicBool,
     seq: AtomicU64,
     /// A post is answered when it gets a permit.
     permits: Semaphore,
@@ -76,6 +80,9 @@ impl World {
             marks: watch::Sender::default(),
             announced: watch::Sender::default(),
             owed: Mutex::default(),
+            stored: Mutex::default(),
+            history_fails: AtomicBool::new(false),
+            settled: AtomicBool::new(false),
             seq: AtomicU64::new(0),
             permits: Semaphore::new(0),
             held: Mutex::new(false),
@@ -113,6 +120,31 @@ impl World {
     pub fn release_posts(&self) {
         *self.fakes.0.held.lock() = false;
         self.fakes.0.permits.add_permits(1_000);
+    }
+
+    /// From here on history does not answer what is asked of a gap.
+    pub fn fail_history(&self) {
+        self.fakes.0.history_fails.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether any debt was settled.
+    pub fn settled(&self) -> bool {
+        self.fakes.0.settled.load(Ordering::Relaxed)
+    }
+
+    /// A message that is stored, and whose frame is lost.
+    pub fn store_untold(&self, to: u64, from: u64, body: &str) {
+        let seq = self.fakes.0.seq.fetch_add(1, Ordering::Relaxed) + 1;
+        let body = Some(body.to_owned());
+        let row = Message { id: vec![0x77; 12], sender: from, recipient: to, seq, body, ..Message::default() };
+        self.fakes.0.stored.lock().push(row);
+    }
+
+    /// The owner of the dialog publishes its head.
+    pub fn publish_head(&self, a: u64, b: u64) {
+        let seq = self.fakes.0.seq.load(Ordering::Relaxed);
+        let head = Head { app: 905, dialog: dialog(a, b).to_vec(), seq, ..Head::default() };
+        self.fakes.0.bus.publish(&Subject::Heads.to_string(), Heads { heads: vec![head] }.encode_to_vec().into());
     }
 
     /// A message to `to` that it has not received.
@@ -287,7 +319,14 @@ fake! { History, history, {
             let row = |(_, row): &(u64, Message)| {
                 GapRow { dialog: dialog(row.sender, row.recipient).to_vec(), row: Some(row.clone()) }
             };
-            Ok(Response::new(GapReply { rows: mine.map(row).collect() }))
+            if self.0.history_fails.load(Ordering::Relaxed) {
+                return Err(Failure::new(Code::Internal, "the log is corrupt").into());
+            }
+            let missing = self.0.stored.lock();
+            let above = |row: &&Message| request.from.iter().any(|from| row.seq > from.seq);
+            let filled = missing.iter().filter(above).map(|row| (request.user, row.clone())).collect::<Vec<_>>();
+            let rows = mine.map(row).chain(filled.iter().map(row)).collect();
+            Ok(Response::new(GapReply { rows, more: false }))
         }
 
         async fn kept(&self, _: Request<KeptRequest>) -> Reply<KeptReply> {
@@ -330,10 +369,11 @@ impl Presence for Fakes {
     }
 
     async fn take_debt(&self, _: Request<TakeDebtRequest>) -> Reply<TakeDebtReply> {
-        Ok(Response::new(TakeDebtReply { debt: None }))
+        Ok(Response::new(TakeDebtReply { debt: Some(SessionRecord::default()) }))
     }
 
     async fn settle_debt(&self, _: Request<SettleDebtRequest>) -> Reply<SettleDebtReply> {
+        self.0.settled.store(true, Ordering::Relaxed);
         Ok(Response::new(SettleDebtReply {}))
     }
 }

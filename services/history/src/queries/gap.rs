@@ -7,7 +7,7 @@ use natter_proto::{AppId, DialogId, UserId};
 use prost::Message as _;
 
 use crate::error::Error;
-use crate::gap::{Owed, Part, interleave};
+use crate::gap::{Limits, Owed, Part, interleave};
 use crate::head::Head;
 use crate::log::{DialogKey, MessageLog};
 use crate::member::Member;
@@ -18,59 +18,67 @@ const CHUNK: usize = 256;
 /// Newest rows looked at together when what is owed is known by time only.
 const ROWS: u64 = 32;
 
-/// Most rows of an answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
-    pub per_dialog: u64,
-    pub in_all: usize,
-    pub bytes: usize,
-}
-
-/// The rows owed, oldest first. Of too many, the newest.
+/// The rows owed, oldest first, and whether some were left out.
 pub async fn gap(
     log: &dyn MessageLog,
     app: AppId,
     user: UserId,
     owed: BTreeMap<DialogId, Owed>,
     limits: Limits,
-) -> Result<Vec<(DialogId, Message)>, Error> {
-    let cut = |parts| interleave(parts, limits.in_all, limits.bytes, |row: &Message| row.encoded_len());
-    let mut list: Vec<Part> = Vec::new();
+) -> Result<(Vec<(DialogId, Message)>, bool), Error> {
+    let cut = |parts: Vec<Part>| {
+        let all = length(&parts);
+        let rows = interleave(parts, &limits, |row: &Message| row.encoded_len());
+        let some_left_out = rows.len() < all;
+        (rows, some_left_out)
+    };
+    let (mut list, mut more): (Vec<Part>, bool) = (Vec::new(), false);
     let dialogs: Vec<DialogId> = owed.keys().copied().collect();
     for dialogs in dialogs.chunks(CHUNK) {
         let heads = log.heads(app, dialogs).await?;
         let of: Vec<(DialogId, u64)> = dialogs.iter().map(|dialog| (*dialog, user.0)).collect();
         let members = log.members(app, &of).await?;
         for ((dialog, head), member) in dialogs.iter().zip(heads).zip(members) {
-            let rows = part(log, DialogKey { app, dialog: *dialog }, &owed[dialog], &head, &member, limits.per_dialog).await?;
+            let (rows, left_out) = part(log, DialogKey { app, dialog: *dialog }, &owed[dialog], &head, &member, limits).await?;
+            more |= left_out;
             if !rows.is_empty() {
                 list.push((*dialog, rows));
             }
             // What is too old already is let go, so that many dialogs do not fill the memory.
-            if list.iter().map(|(_, rows)| rows.len()).sum::<usize>() > limits.in_all.saturating_mul(2) {
-                list = regroup(cut(list));
+            if length(&list) > limits.in_all.saturating_mul(2) {
+                let (rows, left_out) = cut(list);
+                more |= left_out;
+                list = regroup(rows);
             }
         }
     }
-    Ok(cut(list))
+    let (rows, left_out) = cut(list);
+    Ok((rows, more | left_out))
 }
 
-/// One dialog's rows, ascending.
+fn length(parts: &[Part]) -> usize {
+    parts.iter().map(|(_, rows)| rows.len()).sum()
+}
+
+/// One dialog's rows, ascending, and whether some were left out.
 async fn part(
     log: &dyn MessageLog,
     key: DialogKey,
     owed: &Owed,
     head: &Head,
     member: &Member,
-    rows_max: u64,
-) -> Result<Vec<Message>, Error> {
+    limits: Limits,
+) -> Result<(Vec<Message>, bool), Error> {
+    let rows_max = limits.per_dialog;
     let mut places = owed.places(head, member);
     if let Some(since) = owed.since.filter(|since| head.updated_at >= *since) {
         places.merge(&stored_since(log, key, since, head.visible(member), rows_max).await?);
     }
-    let mut rows = log.rows(key, &places.take_last(rows_max)).await?;
+    let given = if limits.oldest { places.take_first(rows_max) } else { places.take_last(rows_max) };
+    let mut rows = log.rows(key, &given).await?;
     rows.retain(|row| !row.removed);
-    Ok(rows)
+    // What was taken is gone from the places.
+    Ok((rows, !places.is_empty()))
 }
 
 /// Places of the newest rows that were made at `since` or later, of those visible.

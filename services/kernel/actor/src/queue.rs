@@ -173,3 +173,21 @@ fn wake(reader: Option<Waker>) {
         reader.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_an_empty_queue_goes_idle_and_gives_back_what_comes_later() {
+        let queue = Queue::new(2);
+        let mut task = Context::from_waker(Waker::noop());
+        queue.push(1).unwrap();
+        assert!(!queue.close_if_empty() && !queue.is_closed());
+        assert_eq!(queue.poll_take(&mut task, 8), Poll::Ready(Some(vec![1])));
+        assert!(queue.close_if_empty());
+        assert!(matches!(queue.push(2), Err(Refused::Closed(2))));
+        assert_eq!(queue.poll_take(&mut task, 8), Poll::Ready(None));
+    }
+}

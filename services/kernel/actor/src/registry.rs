@@ -35,6 +35,9 @@ struct Shared<K, A: Actor> {
     live: Mutex<HashMap<K, Mailbox<A::Message>>>,
 }
 
+/// Where an accepted message waits, and for how many before it.
+type Posted<M> = Result<(Mailbox<M>, Ordinal), Refused<M>>;
+
 type Make<K, A> = Arc<dyn Fn(&K, Mailbox<<A as Actor>::Message>) -> A + Send + Sync>;
 
 /// How often a message follows an actor that closed under it before it is given back.
@@ -59,12 +62,7 @@ where
     ///
     /// # Errors
     /// As [`Mailbox::ask`]; `Full` also when there are `actors_max` actors and none of this key.
-    pub async fn ask<T>(
-        &self,
-        key: &K,
-        deadline: Duration,
-        make: impl FnOnce(Reply<T>) -> A::Message,
-    ) -> Result<T, AskError> {
+    pub async fn ask<T>(&self, key: &K, deadline: Duration, make: impl FnOnce(Reply<T>) -> A::Message) -> Result<T, AskError> {
         let (reply, answer) = Reply::pair();
         let (mailbox, ordinal) = self.post(key, make(reply))?;
         mailbox.wait(ordinal, deadline, answer).await
@@ -88,7 +86,7 @@ where
         self.len() == 0
     }
 
-    fn post(&self, key: &K, message: A::Message) -> Result<(Mailbox<A::Message>, Ordinal), Refused<A::Message>> {
+    fn post(&self, key: &K, message: A::Message) -> Posted<A::Message> {
         let mut message = message;
         for _ in 0..SUCCESSORS_MAX {
             let Some(mailbox) = self.find_or_make(key) else { return Err(Refused::Full(message)) };

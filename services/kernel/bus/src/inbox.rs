@@ -50,7 +50,6 @@ impl Inbox {
             }
             return false;
         }
-        let due = due.max(state.mail.back().and_then(|last| last.due));
         state.bytes += payload.len();
         state.mail.push_back(Mail { payload, due });
         let reader = state.reader.take();

@@ -117,9 +117,7 @@ async fn a_service_that_is_not_there_is_unavailable(wire: Wire) {
 
 async fn a_message_over_four_mebibytes_is_refused_both_ways(wire: Wire) {
     const MAX: usize = 4 << 20;
-    let echo = Echo::new(|word: Word| async move {
-        Ok(Word { text: "x".repeat(word.text.parse().unwrap_or(word.text.len())) })
-    });
+    let echo = Echo::new(|word: Word| async move { Ok(Word { text: "x".repeat(word.text.parse().unwrap_or(word.text.len())) }) });
     let link = wire.open(echo, LONG).await;
     // One byte of the field's key and four of its length stand before the text.
     assert_eq!(ask(&link, &"y".repeat(MAX - 5)).await.unwrap().len(), MAX - 5);

@@ -28,7 +28,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{FilterExt, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
@@ -83,8 +83,15 @@ impl Drop for Guard {
     }
 }
 
+/// Crates that write what passes through them, bodies and passwords included, into their finest level: whatever the filter
+/// says, they stay below it.
+const TALKATIVE: [&str; 5] = ["actix_http", "h2", "hyper", "tokio_tungstenite", "tungstenite"];
+
 fn logs(options: &Options) -> Result<Box<dyn Layer<Registry> + Send + Sync>, Error> {
-    let filter = EnvFilter::try_new(&options.log)?;
+    let discreet = TALKATIVE
+        .into_iter()
+        .fold(Targets::new().with_default(LevelFilter::TRACE), |filter, target| filter.with_target(target, LevelFilter::DEBUG));
+    let filter = EnvFilter::try_new(&options.log)?.and(discreet);
     let layer = fmt::layer().with_writer(stderr);
     Ok(match options.log_json {
         true => layer.json().flatten_event(true).with_filter(filter).boxed(),

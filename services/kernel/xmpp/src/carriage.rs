@@ -7,6 +7,10 @@
 
 use memchr::{memchr, memchr2, memchr3};
 
+/// How far a run may go on over whole tags. Long runs spare calls of the parser; but what lies behind the end of an element
+/// is looked at again with the next one, so they must not be as long as what a client may send at once.
+const RUN_BYTES: usize = 512;
+
 /// Where in the document the last byte was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carriage {
@@ -46,8 +50,7 @@ pub(crate) enum Then {
 }
 
 impl Carriage {
-    /// The run at the start of `bytes`, which are not empty. It ends with a tag at the latest, so that no byte behind
-    /// an element is looked at before the element is through.
+    /// The run at the start of `bytes`, which are not empty. It ends with the first tag behind [`RUN_BYTES`] at the latest.
     pub(crate) fn run(&mut self, bytes: &[u8]) -> Run {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
@@ -68,10 +71,11 @@ impl Carriage {
                 Carriage::Bang if rest[0] == b'[' => self.becomes(Carriage::Cdata(0), 1),
                 Carriage::Bang => return Run { length: at, then: Then::Refuse },
                 Carriage::Tag => match memchr3(b'>', b'"', b'\'', rest) {
-                    Some(found) if rest[found] == b'>' => {
+                    Some(found) if rest[found] == b'>' && at + found >= RUN_BYTES => {
                         *self = Carriage::Text;
                         return Run { length: at + found + 1, then: Then::More };
                     }
+                    Some(found) if rest[found] == b'>' => self.becomes(Carriage::Text, found + 1),
                     Some(found) => self.becomes(Carriage::Value(rest[found]), found + 1),
                     None => rest.len(),
                 },

@@ -112,7 +112,9 @@ impl Element {
         match self.children.last_mut() {
             _ if text.is_empty() => {}
             Some(Node::Text(last)) => last.push_str(&text),
-            _ => self.children.push(Node::Text(text)),
+            Some(Node::Element(_)) => self.children.push(Node::Text(text)),
+            // Most often it is all of the content.
+            None => self.children = vec![Node::Text(text)],
         }
     }
 

@@ -71,41 +71,48 @@ impl ElementReader {
     /// Takes bytes off the front of `input` until the element is there or they are used up.
     pub(crate) fn read(&mut self, input: &mut &[u8], scope: &mut Scope, limits: &Limits) -> Result<Option<Read>, StreamFault> {
         loop {
-            match self.parse(input, limits)? {
-                Some(event) => {
+            let parsed = self.parse(input);
+            if self.bytes > limits.stanza_bytes {
+                return Err(StreamFault::TooLarge);
+            }
+            match parsed {
+                Ok(Some(event)) => {
                     if let Some(read) = self.grow(event, scope, limits)? {
                         return Ok(Some(read));
                     }
                 }
-                None if self.advance(input, limits)? => {}
-                None => return Ok(None),
+                // Nothing can follow the element: this reader is dropped when its end has been read.
+                Ok(None) => return Err(StreamFault::NotWellFormed),
+                Err(EndOrError::NeedMoreData) if self.advance(input)? => {}
+                Err(EndOrError::NeedMoreData) => return Ok(None),
+                Err(EndOrError::Error(error)) => return Err(fault(error)),
             }
         }
     }
 
-    /// The next event of the run, nothing if it is used up.
-    fn parse(&mut self, input: &mut &[u8], limits: &Limits) -> Result<Option<RawEvent>, StreamFault> {
+    /// The next event of the run.
+    fn parse(&mut self, input: &mut &[u8]) -> Result<Option<RawEvent>, EndOrError> {
         if !self.instead.is_empty() {
-            return outcome(self.parser.parse(&mut self.instead, false));
+            return self.parser.parse(&mut self.instead, false);
         }
         let mut piece = &input[..self.run];
         let parsed = self.parser.parse(&mut piece, false);
         let eaten = self.run - piece.len();
         *input = &input[eaten..];
         self.run = piece.len();
-        self.count(eaten, limits)?;
-        outcome(parsed)
+        self.bytes += eaten;
+        parsed
     }
 
     /// Goes to the next run; `false` if there are no bytes for one.
-    fn advance(&mut self, input: &mut &[u8], limits: &Limits) -> Result<bool, StreamFault> {
+    fn advance(&mut self, input: &mut &[u8]) -> Result<bool, StreamFault> {
         match std::mem::replace(&mut self.then, Then::More) {
             Then::Refuse => return Err(StreamFault::RestrictedXml),
             Then::Replace(instead) => {
                 // Around a declaration there is no text to save it for.
                 self.instead = if self.part == Part::Header { b" " } else { instead };
                 *input = &input[1..];
-                self.count(1, limits)?;
+                self.bytes += 1;
             }
             Then::More if input.is_empty() => return Ok(false),
             Then::More => {
@@ -115,11 +122,6 @@ impl ElementReader {
             }
         }
         Ok(true)
-    }
-
-    fn count(&mut self, bytes: usize, limits: &Limits) -> Result<(), StreamFault> {
-        self.bytes += bytes;
-        if self.bytes > limits.stanza_bytes { Err(StreamFault::TooLarge) } else { Ok(()) }
     }
 
     fn grow(&mut self, event: RawEvent, scope: &mut Scope, limits: &Limits) -> Result<Option<Read>, StreamFault> {
@@ -140,16 +142,6 @@ impl ElementReader {
         // `<stream:stream/>`: the parser holds the end already.
         let ended = matches!(self.parser.parse(&mut &b""[..], false), Ok(Some(RawEvent::ElementFoot(_))));
         Some(Read::Header { element, tag: std::mem::take(&mut self.tag), ended })
-    }
-}
-
-fn outcome(parsed: Result<Option<RawEvent>, EndOrError>) -> Result<Option<RawEvent>, StreamFault> {
-    match parsed {
-        // Nothing can follow the element: this reader is dropped when its end has been read.
-        Ok(None) => Err(StreamFault::NotWellFormed),
-        Ok(event) => Ok(event),
-        Err(EndOrError::NeedMoreData) => Ok(None),
-        Err(EndOrError::Error(error)) => Err(fault(error)),
     }
 }
 

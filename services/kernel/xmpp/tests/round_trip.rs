@@ -46,11 +46,9 @@ proptest! {
                 prop_assert_eq!(&frame(&ours.to_xml("")), &Ok(ours.clone()), "{}", document);
             }
             (Ok(_), None) => prop_assert!(false, "accepted here only: {document}"),
-            // Refused here only: what XMPP forbids, and what could not be written again.
-            (Err(fault), Some(_)) => prop_assert!(
-                matches!(fault, StreamFault::InvalidNamespace | StreamFault::BadNamespacePrefix | StreamFault::BadFormat),
-                "{fault:?}: {document}"
-            ),
+            // Refused here only: what XMPP forbids, what could not be written again, and what rxml 0.14 lets through.
+            (Err(StreamFault::InvalidNamespace | StreamFault::BadNamespacePrefix | StreamFault::BadFormat), Some(_)) => {}
+            (Err(fault), Some(_)) => prop_assert!(has_two_default_namespaces(&document), "{fault:?}: {document}"),
             (Err(_), None) => {}
         }
     }
@@ -148,7 +146,6 @@ fn document() -> BoxedStrategy<String> {
     let element = |content: BoxedStrategy<String>| {
         let attribute = ("(a:|b:|xml:)?[p-r]", "['\"]", "[a-c &;\t]{0,3}")
             .prop_map(|(name, quote, value)| format!(" {name}={quote}{}{quote}", value.replace('&', "&amp;")));
-        // The default namespace once only: rxml 0.14's own resolver takes it twice.
         let declared = "( xmlns='urn:[a-b]'| xmlns='')?( xmlns:a=\"urn:[a-b]\"){0,2}( xmlns:b='urn:[a-b]')?";
         ("(a:|b:|xml:)?[x-z]", declared, proptest::collection::vec(attribute, 0..3), content).prop_map(
             |(name, declared, attributes, content)| match content.as_str() {
@@ -235,6 +232,14 @@ fn other_parser(document: &str) -> Option<Element> {
     let mut root = root?;
     normalise_as_read(&mut root);
     Some(root)
+}
+
+/// rxml's namespace parser takes `xmlns` twice on one element, which XML 1.0 forbids (3.1, Unique Att Spec).
+fn has_two_default_namespaces(document: &str) -> bool {
+    let declares = |(at, _): &(usize, &str), tag: &str| {
+        tag[..*at].ends_with(char::is_whitespace) && tag[at + "xmlns".len()..].trim_start().starts_with('=')
+    };
+    document.split('<').any(|tag| tag.match_indices("xmlns").filter(|found| declares(found, tag)).count() > 1)
 }
 
 /// rxml keeps attributes in an order of its own.

@@ -244,7 +244,7 @@ fn what_the_server_says_is_read_by_the_same_reader() {
 
 #[test]
 fn what_xml_cannot_carry_is_left_out_when_written() {
-    let element = Element::new("message", ns::CLIENT)
+    let mut element = Element::new("message", ns::CLIENT)
         .with_attr("a", "<\t\n\r'\"&\u{0}>")
         .with_attr("bad name", "1")
         .with_attr("xmlns", "urn:forged")
@@ -252,13 +252,14 @@ fn what_xml_cannot_carry_is_left_out_when_written() {
         .with_child(Element::new("", ns::CLIENT))
         .with_child(Element::new("x:y", ns::CLIENT))
         .with_child(Element::new("lang", ns::XML))
-        .with_child(Element::new("xmlns", ns::CLIENT))
         .with_text("\n \t")
+        .with_child(Element::new("xmlns", ns::CLIENT))
         .with_text("\u{b}\u{fffe}\u{ffff}\u{fffd}]]>\r\u{1f44d}\u{ef}");
+    element.attrs.push(("a".to_owned(), "twice".to_owned()));
     assert_eq!(
         element.to_xml(""),
         "<message xmlns=\"jabber:client\" a=\"&lt;&#x9;&#xA;&#xD;&apos;&quot;&amp;&gt;\"><xmlns/>\
-         \n \t\u{fffd}]]&gt;&#xD;\u{1f44d}\u{ef}</message>"
+         \u{fffd}]]&gt;&#xD;\u{1f44d}\u{ef}</message>"
     );
 }
 

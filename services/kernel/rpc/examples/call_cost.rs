@@ -1,5 +1,5 @@
-//! What a call costs: `cargo run --release -p natter-rpc --example cost`. The figures stand in
-//! `services/decisions/0002-grpc-with-tonic.md`.
+//! What a call costs: `cargo run --release -p natter-rpc --example call_cost`. The figures stand in
+//! `services/decisions/0002-grpc-with-tonic.md`. CPU time (of both sides) is what a busy machine distorts least.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::convert::Infallible;
@@ -34,15 +34,15 @@ fn main() {
 
 async fn one_at_a_time(what: &str, link: Link, calls: u32) {
     call(&link).await;
-    let began = Instant::now();
+    let began = (Instant::now(), cpu());
     for _ in 0..calls {
         call(&link).await;
     }
-    println!("{what}, one at a time: {:.1} us per call", began.elapsed().as_secs_f64() * 1e6 / f64::from(calls));
+    report(&format!("{what}, one at a time"), began, calls);
 }
 
 async fn many_at_a_time(what: &str, link: Link, callers: u32, calls: u32) {
-    let began = Instant::now();
+    let began = (Instant::now(), cpu());
     let callers: Vec<_> = (0..callers)
         .map(|_| {
             let link = link.clone();
@@ -50,15 +50,26 @@ async fn many_at_a_time(what: &str, link: Link, callers: u32, calls: u32) {
                 for _ in 0..calls {
                     call(&link).await;
                 }
-                calls
             })
         })
         .collect();
-    let mut done = 0;
+    let count = callers.len() as u32 * calls;
     for caller in callers {
-        done += caller.await.unwrap();
+        caller.await.unwrap();
     }
-    println!("{what}, 64 at a time: {:.0} calls/s", f64::from(done) / began.elapsed().as_secs_f64());
+    report(&format!("{what}, 64 at a time"), began, count);
+}
+
+fn report(what: &str, (began_at, cpu_then): (Instant, u64), calls: u32) {
+    let (wall, cpu) = (began_at.elapsed().as_secs_f64() * 1e6, (cpu() - cpu_then) as f64 / 1e3);
+    println!("{what}: {:.1} us per call, CPU {:.1} us", wall / f64::from(calls), cpu / f64::from(calls));
+}
+
+/// Nanoseconds that the threads of this process have run.
+fn cpu() -> u64 {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    let times = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap());
+    times.map(|time| time.split(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
 async fn call(link: &Link) {

@@ -1,0 +1,15 @@
+//! What a process does at its doors and at its limits: refusals, rates, a full disk, the command line, the end. A real process
+//! on loopback, driven by raw HTTP and raw stanzas, as an attacker or a broken client would.
+#![allow(clippy::unwrap_used)]
+
+mod chat_only;
+mod chat_refusals;
+mod disk_full;
+mod ending;
+mod limits;
+mod process;
+mod quiet;
+mod raw;
+mod rest;
+mod rest_refusals;
+mod verdict;
