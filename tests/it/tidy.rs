@@ -10,9 +10,11 @@ const PURE: &str = "#![deny(clippy::disallowed_methods, clippy::disallowed_types
 fn layer(package: &str) -> Option<u32> {
     match package {
         "natter-proto" => Some(0),
-        "natter-actor" | "natter-bus" | "natter-cluster" | "natter-db" | "natter-rpc" | "natter-telemetry" | "natter-xmpp" => Some(1),
-        "natter-account" | "natter-api" | "natter-console" | "natter-dialog" | "natter-edge" | "natter-history" | "natter-presence"
-        | "natter-push" | "natter-storage" => Some(2),
+        "natter-actor" | "natter-bus" | "natter-cluster" | "natter-db" | "natter-rpc" | "natter-telemetry" | "natter-xmpp" => {
+            Some(1)
+        }
+        "natter-account" | "natter-api" | "natter-console" | "natter-dialog" | "natter-edge" | "natter-history"
+        | "natter-presence" | "natter-push" | "natter-storage" => Some(2),
         "natter-node" => Some(3),
         "natter-tests" | "natter-xtask" => Some(4),
         _ => None,
@@ -115,7 +117,19 @@ fn proto_holds_no_logic() {
 
 #[test]
 fn the_top_level_is_fixed() {
-    let fixed = ["Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "deploy", "helm", "natter-data", "proto", "services", "target", "tests"];
+    let fixed = [
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE",
+        "README.md",
+        "deploy",
+        "helm",
+        "natter-data",
+        "proto",
+        "services",
+        "target",
+        "tests",
+    ];
     for entry in fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(name.starts_with('.') || fixed.contains(&name.as_str()), "{name} is not one of the fixed entries");
@@ -126,7 +140,10 @@ fn the_top_level_is_fixed() {
 fn cited_contract_sections_exist() {
     let headings = |name: &str| -> BTreeSet<String> {
         let text = fs::read_to_string(root().join("tests/contract").join(name)).unwrap();
-        let numbers = text.lines().filter(|line| line.starts_with('#')).filter_map(|line| line.trim_start_matches('#').split_whitespace().next());
+        let numbers = text
+            .lines()
+            .filter(|line| line.starts_with('#'))
+            .filter_map(|line| line.trim_start_matches('#').split_whitespace().next());
         numbers.map(|number| number.trim_end_matches('.').to_owned()).collect()
     };
     let known = [("contract rest ", headings("rest.md")), ("contract xmpp ", headings("xmpp.md"))];
@@ -138,7 +155,8 @@ fn cited_contract_sections_exist() {
                 let number = number.trim_end_matches('.');
                 let starts_with_digit = number.starts_with(|c: char| c.is_ascii_digit());
                 // A citation may name a point within a section: 0.1.5 is point 5 of 0.1.
-                let there = headings.contains(number) || number.rsplit_once('.').is_some_and(|(section, _)| headings.contains(section));
+                let there =
+                    headings.contains(number) || number.rsplit_once('.').is_some_and(|(section, _)| headings.contains(section));
                 assert!(!starts_with_digit || there, "{}: there is no section {mark}{number}", shown(&file));
             }
         }

@@ -28,7 +28,14 @@ pub async fn history(reading: &Sdk, reader: &Account, who: &Account, record: &Re
     ensure!(places.len() == ids.len(), "{}: history holds messages that nobody sent", record.name);
 
     let unread = reading.call("chat.message.unreadCount", json!([{"chat_dialog_ids": [dialog]}])).await?;
-    ensure!(unread[&dialog] == ids.len(), "{}: unread is {} of {} for user {}", record.name, unread[&dialog], ids.len(), reader.user);
+    ensure!(
+        unread[&dialog] == ids.len(),
+        "{}: unread is {} of {} for user {}",
+        record.name,
+        unread[&dialog],
+        ids.len(),
+        reader.user
+    );
     ensure!(!ids.is_empty(), "{}: nothing was stored, so nothing was tested", record.name);
     Ok(format!("{}: {} sent, {} acked, {} stored", record.name, record.sent.len(), record.acked.len(), ids.len()))
 }
@@ -36,7 +43,8 @@ pub async fn history(reading: &Sdk, reader: &Account, who: &Account, record: &Re
 async fn all_ids(reading: &Sdk, dialog: &str) -> Result<Vec<String>> {
     let mut ids = Vec::new();
     loop {
-        let query = json!([{"chat_dialog_id": dialog, "mark_as_read": 0, "limit": 1000, "skip": ids.len(), "sort_asc": "date_sent"}]);
+        let query =
+            json!([{"chat_dialog_id": dialog, "mark_as_read": 0, "limit": 1000, "skip": ids.len(), "sort_asc": "date_sent"}]);
         let page = reading.call("chat.message.list", query).await?;
         let items = page["items"].as_array().context("items")?;
         if items.is_empty() {

@@ -28,10 +28,16 @@ pub async fn run(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-async fn connect_all(natter: &Natter, tls: &tokio_rustls::TlsConnector, accounts: &[Account], each: usize) -> Result<Vec<Client>> {
+async fn connect_all(
+    natter: &Natter,
+    tls: &tokio_rustls::TlsConnector,
+    accounts: &[Account],
+    each: usize,
+) -> Result<Vec<Client>> {
     let mut clients = Vec::new();
     for chunk in accounts.chunks(50) {
-        let connecting = chunk.iter().flat_map(|account| (0..each).map(move |_| Client::connect(natter.ports.wss, tls, account, false)));
+        let connecting =
+            chunk.iter().flat_map(|account| (0..each).map(move |_| Client::connect(natter.ports.wss, tls, account, false)));
         clients.extend(futures::future::try_join_all(connecting).await?);
     }
     Ok(clients)

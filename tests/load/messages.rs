@@ -117,7 +117,7 @@ async fn stream(mut client: Client, to: Account, lane: i64, pace: Option<Duratio
                 Ok(frame) => frame?,
                 Err(_) => continue,
             },
-            None => tokio::time::timeout(PATIENCE, client.next()).await.context("an ack does not come")??,
+            None => tokio::time::timeout(PATIENCE, client.next()).await.with_context(|| format!("{} of {sent} acks did not come", due_times.len()))??,
         };
         if let Some(h) = acknowledged(&frame.context("the stream ended")?) {
             for _ in counted..h {

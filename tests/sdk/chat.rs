@@ -130,7 +130,11 @@ async fn the_first_message_makes_the_dialog(major: u32) -> Result<()> {
     let dialog = got[1]["dialog_id"].as_str().context("a dialog id was added")?;
     let listed = stage.bob.sdk.call("chat.dialog.list", json!([{}])).await?;
     let entry = listed["items"].as_array().and_then(|items| items.iter().find(|item| item["_id"] == dialog)).context("listed")?;
-    assert_eq!((&entry["name"], &entry["type"], &entry["unread_messages_count"]), (&json!("The cat"), &json!(3), &json!(1)), "{entry}");
+    assert_eq!(
+        (&entry["name"], &entry["type"], &entry["unread_messages_count"]),
+        (&json!("The cat"), &json!(3), &json!(1)),
+        "{entry}"
+    );
     assert_eq!(cat.dialog_with(stage.bob.id).await?["_id"], dialog);
     Ok(())
 }

@@ -77,7 +77,12 @@ async fn history_pages_filters_and_marks(major: u32) -> Result<()> {
         let mut query = json!({"chat_dialog_id": dialog, "mark_as_read": 0});
         query.as_object_mut().context("an object")?.extend(filter.as_object().context("an object")?.clone());
         let list = bob.sdk.call("chat.message.list", json!([query])).await?;
-        Ok(list["items"].as_array().context("items")?.iter().map(|item| item["message"].as_str().unwrap_or("").to_owned()).collect())
+        Ok(list["items"]
+            .as_array()
+            .context("items")?
+            .iter()
+            .map(|item| item["message"].as_str().unwrap_or("").to_owned())
+            .collect())
     };
     assert_eq!(list(json!({"sort_desc": "date_sent", "limit": 2})).await?, ["m5", "m4"]);
     assert_eq!(list(json!({"sort_asc": "date_sent", "skip": 3})).await?, ["m4", "m5"]);
@@ -101,7 +106,11 @@ async fn messages_are_made_edited_and_deleted_by_rest(major: u32) -> Result<()> 
     let make = json!([{"chat_dialog_id": dialog, "message": "by rest", "custom": "x", "send_to_chat": 1}]);
     let made = ann.sdk.call("chat.message.create", make).await?;
     let id = made["_id"].as_str().context("_id")?;
-    assert_eq!((&made["message"], &made["custom"], &made["sender_id"]), (&json!("by rest"), &json!("x"), &json!(ann.id)), "{made}");
+    assert_eq!(
+        (&made["message"], &made["custom"], &made["sender_id"]),
+        (&json!("by rest"), &json!("x"), &json!(ann.id)),
+        "{made}"
+    );
     assert_eq!(bob.sdk.event("onMessageListener").await?[1]["id"], id);
     ann.sdk.call("chat.message.update", json!([id, {"chat_dialog_id": dialog, "message": "edited"}])).await?;
     assert_eq!(bob.bodies(dialog).await?, ["edited"]);

@@ -19,7 +19,9 @@ impl Person {
     pub async fn sign_up(major: u32, config: &Value, login: &str, chat: Value) -> Result<Person> {
         let sdk = Sdk::start(major, config, chat).await?;
         sdk.call("createSession", json!([])).await?;
-        let made = sdk.call("users.signup", json!([{"login": login, "password": PASSWORD, "full_name": format!("The {login}")}])).await?;
+        let made = sdk
+            .call("users.signup", json!([{"login": login, "password": PASSWORD, "full_name": format!("The {login}")}]))
+            .await?;
         let id = made["user"]["id"].as_u64().with_context(|| format!("no id in {made}"))?;
         sdk.call("createSession", json!([{"login": login, "password": PASSWORD}])).await?;
         Ok(Person { sdk, id, login: login.to_owned() })
@@ -39,7 +41,8 @@ impl Person {
 
     /// Sends a message that is kept in history, as the guide's snippet does, and returns its id.
     pub async fn send(&self, to: u64, dialog: &str, body: &str) -> Result<String> {
-        let message = json!({"type": "chat", "body": body, "extension": {"save_to_history": 1, "dialog_id": dialog}, "markable": 1});
+        let message =
+            json!({"type": "chat", "body": body, "extension": {"save_to_history": 1, "dialog_id": dialog}, "markable": 1});
         let id = self.sdk.call("chat.send", json!([to, message])).await?;
         Ok(id.as_str().context("send returns the id")?.to_owned())
     }
@@ -51,7 +54,8 @@ impl Person {
 
     /// Bodies of a dialog's history, oldest first, without marking anything as read.
     pub async fn bodies(&self, dialog: &str) -> Result<Vec<String>> {
-        let list = self.sdk.call("chat.message.list", json!([{"chat_dialog_id": dialog, "mark_as_read": 0, "limit": 1000}])).await?;
+        let list =
+            self.sdk.call("chat.message.list", json!([{"chat_dialog_id": dialog, "mark_as_read": 0, "limit": 1000}])).await?;
         let items = list["items"].as_array().context("items")?;
         Ok(items.iter().map(|item| item["message"].as_str().unwrap_or_default().to_owned()).collect())
     }

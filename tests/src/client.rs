@@ -73,7 +73,10 @@ impl Client {
             client.send("<enable xmlns='urn:xmpp:sm:3'/>".into()).await?;
             client.expect("<enabled").await?;
         }
-        let carbons = format!("<iq xmlns='jabber:client' type='set' id='c:enableCarbons' from='{}'><enable xmlns='urn:xmpp:carbons:2'/></iq>", client.jid);
+        let carbons = format!(
+            "<iq xmlns='jabber:client' type='set' id='c:enableCarbons' from='{}'><enable xmlns='urn:xmpp:carbons:2'/></iq>",
+            client.jid
+        );
         client.send(carbons).await?;
         client.expect("c:enableCarbons").await?;
         client.send("<presence xmlns='jabber:client'/>".into()).await?;
@@ -115,7 +118,8 @@ impl Client {
         self.expect("<success").await?;
         self.send(OPEN.into()).await?;
         self.expect("<bind").await?;
-        self.send("<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>".into()).await?;
+        self.send("<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>".into())
+            .await?;
         let bound = self.expect("<jid>").await?;
         self.jid = between(&bound, "<jid>", "</jid>").context("a JID")?.to_owned();
         Ok(())

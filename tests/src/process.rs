@@ -38,7 +38,8 @@ pub struct Natter {
 impl Natter {
     /// Starts a process on free ports and waits until it is ready. `settings` are `path=value`.
     pub async fn start(settings: &[&str]) -> Result<Natter> {
-        let binary = std::env::var_os("NATTER_BINARY").context("NATTER_BINARY names the binary to test: run `cargo xtask test`")?;
+        let binary =
+            std::env::var_os("NATTER_BINARY").context("NATTER_BINARY names the binary to test: run `cargo xtask test`")?;
         let mut natter = Natter {
             binary: binary.into(),
             data: tempfile::Builder::new().prefix("natter-test-").tempdir()?,

@@ -34,10 +34,15 @@ impl Sdk {
     /// Starts a client of an SDK major and calls `init` with what `natter sdk-config --json` gave. `chat` is merged into the
     /// config under `chat`, as an app would write it.
     pub async fn start(major: u32, sdk_config: &Value, chat: Value) -> Result<Sdk> {
-        let modules = std::env::var_os("NATTER_SDK_MODULES").context("NATTER_SDK_MODULES names the installed SDK packages: run `cargo xtask test`")?;
+        let modules = std::env::var_os("NATTER_SDK_MODULES")
+            .context("NATTER_SDK_MODULES names the installed SDK packages: run `cargo xtask test`")?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/client.mjs");
         let mut command = Command::new("node");
-        command.arg(script).arg(major.to_string()).env("NATTER_SDK_MODULES", modules).env("NODE_EXTRA_CA_CERTS", text(&sdk_config["ca"])?);
+        command
+            .arg(script)
+            .arg(major.to_string())
+            .env("NATTER_SDK_MODULES", modules)
+            .env("NODE_EXTRA_CA_CERTS", text(&sdk_config["ca"])?);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().context("cannot start node")?;
         let stdin = child.stdin.take().context("stdin is piped")?;

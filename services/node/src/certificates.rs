@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+    date_time_ymd,
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -33,16 +34,24 @@ impl Certificates {
     /// `hosts` names something that the last one does not carry. Names given once are kept.
     pub fn prepare(folder: &Path, hosts: &[String]) -> Result<Certificates> {
         let at = |name: &str| folder.join(name);
-        let this =
-            Certificates { ca: at("ca.pem"), ca_key: at("ca.key"), chain: at("cert.pem"), key: at("cert.key"), names: at("names") };
+        let this = Certificates {
+            ca: at("ca.pem"),
+            ca_key: at("ca.key"),
+            chain: at("cert.pem"),
+            key: at("cert.key"),
+            names: at("names"),
+        };
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         if !this.ca.exists() {
             this.make_ca()?;
         }
         let known = fs::read_to_string(&this.names).unwrap_or_default();
         let mut names: Vec<String> = known.lines().map(str::to_owned).collect();
-        let missing: Vec<&str> =
-            NAMES.into_iter().chain(hosts.iter().map(String::as_str)).filter(|name| !names.iter().any(|known| known == name)).collect();
+        let missing: Vec<&str> = NAMES
+            .into_iter()
+            .chain(hosts.iter().map(String::as_str))
+            .filter(|name| !names.iter().any(|known| known == name))
+            .collect();
         if !missing.is_empty() {
             names.extend(missing.into_iter().map(str::to_owned));
             this.make_certificate(&names)?;
@@ -60,7 +69,8 @@ impl Certificates {
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&self.chain)
             .and_then(Iterator::collect)
             .with_context(|| format!("cannot read certificates from {}", self.chain.display()))?;
-        let key = PrivateKeyDer::from_pem_file(&self.key).with_context(|| format!("cannot read a key from {}", self.key.display()))?;
+        let key =
+            PrivateKeyDer::from_pem_file(&self.key).with_context(|| format!("cannot read a key from {}", self.key.display()))?;
         let mut config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
@@ -80,7 +90,9 @@ impl Certificates {
     }
 
     fn make_certificate(&self, names: &[String]) -> Result<()> {
-        let ca_key = KeyPair::from_pem(&fs::read_to_string(&self.ca_key).with_context(|| format!("cannot read {}", self.ca_key.display()))?)?;
+        let ca_key = KeyPair::from_pem(
+            &fs::read_to_string(&self.ca_key).with_context(|| format!("cannot read {}", self.ca_key.display()))?,
+        )?;
         let issuer = Issuer::from_ca_cert_pem(&self.ca_pem()?, ca_key)?;
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result};
 use natter_console::SdkFacts;
+use natter_proto::Failure;
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::{CreateAppRequest, ListAppsRequest, SignUpRequest, User};
-use natter_proto::Failure;
 use natter_rpc::Link;
 use serde_json::json;
 
@@ -27,7 +27,8 @@ const DEMO: [(&str, &str); 2] = [("romeo", "Romeo Montague"), ("juliet", "Juliet
 /// Makes app 1 and the demo users if there is no app, and composes the banner.
 pub async fn prepare(account: &Link, facts: &SdkFacts, doors: &Doors) -> Result<Banner> {
     let mut client = AccountsClient::new(account.clone());
-    let mut apps = client.list_apps(ListAppsRequest {}).await.map_err(Failure::from).context("cannot list the apps")?.into_inner().apps;
+    let mut apps =
+        client.list_apps(ListAppsRequest {}).await.map_err(Failure::from).context("cannot list the apps")?.into_inner().apps;
     let mut users = String::new();
     if apps.is_empty() {
         let request = CreateAppRequest { id: 1, title: "First app".into(), ..CreateAppRequest::default() };
@@ -84,7 +85,8 @@ async fn demo_users(client: &mut AccountsClient<Link>) -> Result<String> {
         let password = password()?;
         let user = User { login: Some(login.into()), full_name: Some(name.into()), ..User::default() };
         let request = SignUpRequest { app: 1, user: Some(user), password: password.clone(), ..SignUpRequest::default() };
-        let made = client.sign_up(request).await.map_err(Failure::from).with_context(|| format!("cannot make the demo user {login}"))?;
+        let made =
+            client.sign_up(request).await.map_err(Failure::from).with_context(|| format!("cannot make the demo user {login}"))?;
         lines.push_str(&format!("            id {}   login {login}   password {password}\n", made.into_inner().id));
     }
     Ok(lines)

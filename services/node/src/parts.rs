@@ -34,8 +34,9 @@ impl Parts {
             ..KvOptions::default()
         };
         let path = data.store();
-        let db = Kv::open(&path, options)
-            .with_context(|| format!("cannot open the store {} (does another natter run on this data directory?)", path.display()))?;
+        let db = Kv::open(&path, options).with_context(|| {
+            format!("cannot open the store {} (does another natter run on this data directory?)", path.display())
+        })?;
         db.register(&metrics);
         let threads = match config.actor_threads {
             0 => std::thread::available_parallelism().map_or(2, usize::from),

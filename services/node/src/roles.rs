@@ -24,8 +24,7 @@ pub enum Role {
     All,
 }
 
-const NAMES: [&str; 10] =
-    ["account", "api", "console", "dialog", "edge", "history", "presence", "push", "storage", "cluster"];
+const NAMES: [&str; 10] = ["account", "api", "console", "dialog", "edge", "history", "presence", "push", "storage", "cluster"];
 
 /// Reads `all`, or names of roles separated by commas or spaces.
 pub fn parse(text: &str) -> Result<Vec<Role>> {

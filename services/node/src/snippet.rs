@@ -25,7 +25,8 @@ mod tests {
     #[test]
     fn the_block_can_be_pasted() {
         let config = json!({"credentials": {"appId": 1}, "config": {"endpoints": {"api": "localhost:8443"}}});
-        let expected = "ConnectyCube.init(\n  {\n    appId: 1\n  },\n  {\n    endpoints: {\n      api: \"localhost:8443\"\n    }\n  }\n);";
+        let expected =
+            "ConnectyCube.init(\n  {\n    appId: 1\n  },\n  {\n    endpoints: {\n      api: \"localhost:8443\"\n    }\n  }\n);";
         assert_eq!(init(&config), expected);
     }
 }

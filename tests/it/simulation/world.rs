@@ -79,7 +79,13 @@ impl World {
 }
 
 fn faults() -> Faults {
-    Faults { delay_min: Duration::from_micros(50), delay_max: Duration::from_millis(8), not_stored: 0.02, unknown: 0.02, ..Faults::default() }
+    Faults {
+        delay_min: Duration::from_micros(50),
+        delay_max: Duration::from_millis(8),
+        not_stored: 0.02,
+        unknown: 0.02,
+        ..Faults::default()
+    }
 }
 
 fn account(store: &Kv, clock: &Clock, chance: &Chance) -> natter_account::Service {

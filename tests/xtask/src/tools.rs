@@ -45,7 +45,8 @@ pub fn sdk() -> Result<PathBuf> {
 pub fn python() -> Result<PathBuf> {
     let folder = target()?.join("python");
     let python = folder.join("bin/python");
-    let import = |python: &Path| Command::new(python).args(["-c", "import slixmpp"]).output().is_ok_and(|out| out.status.success());
+    let import =
+        |python: &Path| Command::new(python).args(["-c", "import slixmpp"]).output().is_ok_and(|out| out.status.success());
     if import(&python) {
         return Ok(python);
     }
@@ -68,7 +69,11 @@ fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     let tool = root.join("bin").join(name);
     if !answers(&tool, "--version") {
         let build = target()?.join("tools-build");
-        run(cargo().args(["install", name, "--version", version, "--locked", "--root"]).arg(&root).arg("--target-dir").arg(build))?;
+        run(cargo()
+            .args(["install", name, "--version", version, "--locked", "--root"])
+            .arg(&root)
+            .arg("--target-dir")
+            .arg(build))?;
     }
     Ok(tool)
 }
