@@ -111,13 +111,19 @@ async fn stream(mut client: Client, to: Account, lane: i64, pace: Option<Duratio
         if fed {
             client.flush().await?;
         }
-        let next_due = pace.map(|pace| started + pace.mul_f64(sent as f64)).filter(|due| *due < end);
+        if Instant::now() >= end && due_times.is_empty() {
+            break;
+        }
+        // Until the end the next message is waited for, and acks beside it; after it, only acks.
+        let next_due = pace.map(|pace| (started + pace.mul_f64(sent as f64)).min(end)).filter(|_| Instant::now() < end);
         let frame = match next_due {
             Some(due) => match tokio::time::timeout_at(due.into(), client.next()).await {
                 Ok(frame) => frame?,
                 Err(_) => continue,
             },
-            None => tokio::time::timeout(PATIENCE, client.next()).await.with_context(|| format!("{} of {sent} acks did not come", due_times.len()))??,
+            None => tokio::time::timeout(PATIENCE, client.next())
+                .await
+                .with_context(|| format!("{} of {sent} acks did not come", due_times.len()))??,
         };
         if let Some(h) = acknowledged(&frame.context("the stream ended")?) {
             for _ in counted..h {
