@@ -11,7 +11,7 @@ const SESSIONS_EACH: usize = 10;
 
 /// 10,000 sessions of 1,000 users.
 pub async fn run(report: &mut Report) -> Result<()> {
-    let natter = Natter::start(&["edge.connections_per_address_max=20000", "presence.sessions_max=20"]).await?;
+    let natter = Natter::start(&["edge.connections_per_address_max=20000"]).await?;
     let tls = trusting(&natter.ca())?;
     let mut accounts = Vec::new();
     for n in 0..USERS {
