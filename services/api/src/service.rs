@@ -20,7 +20,6 @@ pub struct Parts {
     pub account: Link,
     pub dialog: Link,
     pub history: Link,
-    pub presence: Link,
     pub clock: Clock,
     pub chance: Chance,
     pub metrics: Metrics,

@@ -60,7 +60,7 @@ pub async fn run(listener: TcpListener, metrics: Metrics, ready: Ready, stop: im
 }
 
 fn text(metrics: &Metrics) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(metrics.encode())
+    HttpResponse::Ok().content_type(Metrics::CONTENT_TYPE).body(metrics.encode())
 }
 
 fn readiness(ready: &Ready) -> HttpResponse {

@@ -38,6 +38,8 @@ impl Parts {
             format!("cannot open the store {} (does another natter run on this data directory?)", path.display())
         })?;
         db.register(&metrics);
+        let bus = Bus::local();
+        bus.observe(&metrics);
         let threads = match config.actor_threads {
             0 => std::thread::available_parallelism().map_or(2, usize::from),
             threads => threads,
@@ -45,7 +47,7 @@ impl Parts {
         let executor = Executor::arbiters(threads).context("cannot start the threads that run actors")?;
         Ok(Parts {
             db,
-            bus: Bus::local(),
+            bus,
             executor,
             clock: Clock::system(),
             chance: Chance::system(),

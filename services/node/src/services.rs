@@ -56,7 +56,7 @@ impl Services {
             natter_edge::Parts {
                 account: account_link.clone(),
                 dialog: dialog_link.clone(),
-                presence: presence_link.clone(),
+                presence: presence_link,
                 history: history.clone(),
                 bus: parts.bus.clone(),
                 executor: parts.executor.clone(),
@@ -71,7 +71,6 @@ impl Services {
                 account: account_link.clone(),
                 dialog: dialog_link,
                 history,
-                presence: presence_link,
                 clock: parts.clock.clone(),
                 chance: parts.chance.clone(),
                 metrics: parts.metrics.clone(),

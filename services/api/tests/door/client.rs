@@ -110,8 +110,6 @@ pub fn parts(world: &Arc<World>, metrics: &Metrics) -> Parts {
         account: Link::local(world.accounts(), LinkOptions::default()),
         dialog: Link::local(world.dialogs(), LinkOptions::default()),
         history: Link::local(world.history(), LinkOptions::default()),
-        // Nothing is asked of presence yet.
-        presence: Link::local(world.accounts(), LinkOptions::default()),
         clock: Clock::system(),
         chance: Chance::seeded(1),
         metrics: metrics.clone(),
