@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 /// An app (tenant). Decimal on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -58,6 +58,14 @@ impl MessageId {
         let mut id = [0; 12];
         id[..4].copy_from_slice(&(seconds as u32).to_be_bytes());
         id[4..].copy_from_slice(&bytes);
+        MessageId(id)
+    }
+
+    /// The id of a message whose client names it in a form of its own: the same name of the same sender is the same id.
+    pub fn of_name(sender: UserId, name: &str) -> MessageId {
+        let digest = Sha256::new().chain_update(sender.0.to_be_bytes()).chain_update(name).finalize();
+        let mut id = [0; 12];
+        id.copy_from_slice(&digest[..12]);
         MessageId(id)
     }
 }
@@ -151,6 +159,14 @@ mod tests {
             assert!(id.to_string().contains(|c: char| c.is_ascii_lowercase()), "{id}");
             assert_ne!(id, DialogId::of_pair(b"other", UserId(n), UserId(7000)));
         }
+    }
+
+    #[test]
+    fn a_name_has_one_id_for_each_sender() {
+        let id = MessageId::of_name(UserId(34), "a1-7f");
+        assert_eq!(id, MessageId::of_name(UserId(34), "a1-7f"));
+        assert_ne!(id, MessageId::of_name(UserId(34), "a1-80"));
+        assert_ne!(id, MessageId::of_name(UserId(78), "a1-7f"));
     }
 
     #[test]

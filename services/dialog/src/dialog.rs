@@ -106,6 +106,11 @@ impl Dialog {
         self.order.head
     }
 
+    /// When the newest row was made, unix milliseconds; 0: there is none.
+    pub fn moved_at(&self) -> i64 {
+        self.order.updated_at
+    }
+
     /// Stamp of the newest edit or removal.
     pub fn stamp(&self) -> u64 {
         self.stamp

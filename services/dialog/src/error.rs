@@ -36,6 +36,7 @@ pub fn of_post(key: Key, sender: UserId, error: &PostError) -> Failure {
         PostError::MessageTooLarge { bytes, max } => {
             Failure::new(Code::TooLarge, format!("the message has {bytes} bytes, at most {max} are taken"))
         }
+        PostError::NoRepeat => Failure::new(Code::NotStored, "a later message was taken first"),
         PostError::Nothing => Failure::new(Code::Invalid, "a message must be stored or delivered"),
     }
 }

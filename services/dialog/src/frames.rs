@@ -13,7 +13,8 @@ use crate::dialog::{Dialog, Key};
 /// A message for every member; the edges make the copies of the sender's other sessions out of it.
 pub fn message(dialog: &Dialog, message: Message, source: Source) -> Frame {
     let Source { origin, traceparent } = source;
-    Frame { to: dialog.members.ids(), origin, traceparent, told: Some(Told::Message(message)), ..about(dialog.key) }
+    let (to, stamp) = (dialog.members.ids(), dialog.stamp());
+    Frame { to, origin, traceparent, stamp, told: Some(Told::Message(message)), ..about(dialog.key) }
 }
 
 /// The message of a frame that [`message`] made.
@@ -36,6 +37,7 @@ pub fn marker(key: Key, mark: &Mark, id: MessageId, author: UserId) -> Frame {
         stanza_id: mark.stanza_id.clone(),
         author: author.0,
         domain: String::new(),
+        named: mark.named.clone(),
     };
     Frame { to, origin: mark.origin.clone(), told: Some(Told::Marker(marker)), ..about(key) }
 }
@@ -45,10 +47,18 @@ pub fn typing(key: Key, to: UserId, origin: Option<SessionRef>, typing: Typing) 
     Frame { to: vec![to.0], origin, told: Some(Told::Typing(typing)), ..about(key) }
 }
 
-/// A row was removed for all.
-pub fn removal(dialog: &Dialog, id: MessageId, seq: u64, user: UserId, stamp: u64) -> Frame {
-    let what = Some(change::What::Removed(true));
-    let change = Change { stamp, seq, message_id: id.to_vec(), user: user.0, what };
+/// A row was removed for all by a user.
+pub fn removal(dialog: &Dialog, row: &Message, user: UserId, stamp: u64, at: i64) -> Frame {
+    let change = Change {
+        stamp,
+        seq: row.seq,
+        message_id: row.id.clone(),
+        user: user.0,
+        what: Some(change::What::Removed(true)),
+        at,
+        silent: false,
+        recipient: row.recipient,
+    };
     Frame { to: dialog.members.ids(), stamp, told: Some(Told::Change(change)), ..about(dialog.key) }
 }
 

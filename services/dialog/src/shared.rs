@@ -9,14 +9,13 @@ use natter_bus::Bus;
 use natter_proto::event::v1::Frame;
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::history::v1::{FindRequest, Found};
-use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::subject::Subject;
 use natter_proto::{AppId, Code, DialogId, Failure, MessageId};
 use natter_rpc::Link;
 use prost::Message as _;
 
 use crate::dialog::duplicates::Known;
-use crate::dialog::{Key, Limits};
+use crate::dialog::{Dialog, Key, Limits};
 use crate::heads::Heads;
 use crate::metrics::Meters;
 use crate::options::Options;
@@ -32,7 +31,6 @@ pub(crate) struct Shared {
     pub limits: Limits,
     pub store: Arc<dyn DialogStore>,
     pub pairs: Pairs,
-    pub presence: PresenceClient<Link>,
     pub clock: Clock,
     pub heads: Heads,
     pub meters: Meters,
@@ -48,7 +46,6 @@ impl Shared {
             limits: options.limits(),
             store: store::open(&parts.db),
             pairs: Pairs::new(parts.account),
-            presence: PresenceClient::new(parts.presence),
             clock: parts.clock,
             heads: Heads::new(options.heads_active_s as i64 * 1000, options.heads_max),
             meters: Meters::new(&parts.metrics),
@@ -100,6 +97,16 @@ impl Shared {
             found.extend(self.history().find(request).await.map_err(of_read)?.into_inner().found);
         }
         Ok(found)
+    }
+
+    /// A row or a change of the dialog was stored just now.
+    pub fn moved(&self, dialog: &Dialog) {
+        self.heads.moved(dialog, self.clock.now_ms(), self.clock.now_ms());
+    }
+
+    /// The dialog came into memory; what stands at its end may not have been told.
+    pub fn loaded(&self, dialog: &Dialog) {
+        self.heads.moved(dialog, dialog.moved_at(), self.clock.now_ms());
     }
 
     /// Publishes on the subject of heads what moved lately.

@@ -7,12 +7,13 @@ mod kit;
 use std::time::Duration;
 
 use futures::future::join_all;
-use kit::{ANN, BOB, CAT, Door, Fate, NOBODY, NOW, World, code, id, pair, play, post, session, unsaved};
+use kit::{ANN, APP, BOB, CAT, Door, Fate, NOBODY, NOW, World, code, id, pair, play, post, session, unsaved};
 use natter_actor::Chance;
 use natter_db::{Faults, Kv};
 use natter_dialog::Options;
 use natter_proto::Code;
-use natter_proto::dialog::v1::{GetRequest, PostRequest};
+use natter_proto::dialog::v1::{GetRequest, PostRequest, RemoveMessagesRequest};
+use natter_proto::event::v1::Frame;
 use tokio::task::LocalSet;
 
 // === the main road ===
@@ -317,27 +318,46 @@ async fn a_dialog_whose_making_is_in_doubt_is_loaded_again() {
 // === messages outside history ===
 
 #[tokio::test(start_paused = true)]
-async fn a_message_outside_history_is_told_to_those_who_are_there_and_kept_for_those_who_are_not() {
+async fn a_message_outside_history_is_kept_for_its_recipient_and_told_with_its_place() {
     play(async {
         let world = World::new();
         let mut door = world.start();
         let reply = door.post(unsaved(ANN, BOB, 1, "psst")).await.unwrap();
         assert_eq!((reply.seq, reply.id), (0, id(1)));
-        {
-            let state = world.history.state();
-            assert_eq!((state.kept.len(), state.kept[0].user, state.appends), (1, BOB, 0));
-            assert_eq!(state.kept[0].dialog, pair(ANN, BOB));
-        }
-        world.presence.connect(BOB);
-        door.post(unsaved(ANN, BOB, 2, "psst")).await.unwrap();
-        assert_eq!(world.history.state().kept.len(), 1);
+        let (two, three) = tokio::join!(door.post(unsaved(ANN, BOB, 2, "psst")), door.post(unsaved(ANN, BOB, 3, "psst")));
+        assert!(!two.unwrap().duplicate && !three.unwrap().duplicate);
         assert!(door.post(unsaved(ANN, BOB, 2, "psst")).await.unwrap().duplicate);
-        let told = door.told_messages().await;
-        assert_eq!(told.iter().map(|message| message.id.clone()).collect::<Vec<_>>(), [id(1), id(2)]);
+        let told = door.told().await;
+        assert_eq!(told.iter().map(|frame| frame.kept).collect::<Vec<_>>(), [1, 2, 3]);
+        let state = world.history.state();
+        assert_eq!(state.appends, 0);
+        let kept = told.into_iter().map(|frame| (BOB, Frame { kept: 0, ..frame }));
+        assert_eq!(state.kept, kept.collect::<Vec<_>>());
+    })
+    .await;
+}
 
-        world.presence.go_down();
-        door.post(unsaved(ANN, BOB, 3, "psst")).await.unwrap();
-        assert_eq!(world.history.state().kept.len(), 2, "kept where nobody knows");
+#[tokio::test(start_paused = true)]
+async fn a_frame_says_when_the_row_before_was_made_and_what_was_changed_last() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        for n in 1..=2 {
+            door.post(post(ANN, BOB, n, "hi")).await.unwrap();
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        let removal = RemoveMessagesRequest { app: APP, user: ANN, ids: vec![id(1)], force: true };
+        door.dialogs.remove(removal).await.unwrap();
+        let (three, four) = tokio::join!(door.post(post(ANN, BOB, 3, "hi")), door.post(post(BOB, ANN, 4, "hi")));
+        three.and(four).unwrap();
+        let told = door.told().await;
+        let first = world.history.state().rows[&pair(ANN, BOB)][0].created_at;
+        let said = |frame: &Frame| (frame.previous_at, frame.stamp);
+        assert_eq!(said(&told[0]), (0, 0));
+        assert_eq!(said(&told[1]), (first, 0));
+        assert_eq!(told[2].stamp, 1);
+        assert_eq!(said(&told[3]), (world.history.state().rows[&pair(ANN, BOB)][1].created_at, 1));
+        assert_eq!(said(&told[4]), (world.history.state().rows[&pair(ANN, BOB)][2].created_at, 1));
     })
     .await;
 }

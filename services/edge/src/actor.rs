@@ -8,14 +8,16 @@ use std::time::Duration;
 use natter_actor::{Actor, Mailbox, Reply, Stop, WeakMailbox};
 use natter_proto::DialogId;
 use natter_proto::event::v1::Frame;
+use natter_proto::presence::v1::SessionState;
 use natter_xmpp::{Element, Framing, StreamFault};
+use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle, coop::unconstrained, spawn_local};
 use tokio::time::sleep;
 
 use crate::calls::Caller;
 use crate::line::{Line, Piece};
 use crate::service::Edge;
-use crate::session::{Action, Answer, Call, Farewell, Job, Moment, Session};
+use crate::session::{Action, Answer, Call, Farewell, Head, Job, Moment, Session};
 use crate::table::{Resumable, Seat};
 
 /// All that can happen to a session.
@@ -24,8 +26,8 @@ pub(crate) enum SessionMessage {
     Client(u32, ClientMail),
     /// For the session's user.
     Frame(Arc<Frame>),
-    /// The newest number of a dialog of its user, which no frame brought.
-    Head(DialogId, u64),
+    /// The newest numbers of a dialog of its user, which no frame brought.
+    Head(DialogId, Head),
     Answer(Answer),
     /// The timer set for this time (unix milliseconds) is due.
     Tick(i64),
@@ -116,7 +118,7 @@ impl SessionActor {
             // From a connection that was replaced.
             SessionMessage::Client(..) => {}
             SessionMessage::Frame(frame) => self.session.frame(at, frame),
-            SessionMessage::Head(dialog, seq) => self.session.head(at, dialog, seq),
+            SessionMessage::Head(dialog, head) => self.session.head(at, dialog, head),
             SessionMessage::Answer(answer) => self.session.answer(at, answer),
             SessionMessage::Tick(due) => {
                 if self.timer.as_ref().is_some_and(|(set_for, _)| *set_for == due) {
@@ -157,7 +159,10 @@ impl SessionActor {
             self.line = line;
             self.generation += 1;
         }
-        reply.send(resumed.then_some(self.generation));
+        if !reply.hand(resumed.then_some(self.generation)) && resumed {
+            // The connection did not wait for the answer: nobody is there any more.
+            self.session.broken(at);
+        }
     }
 
     // === doing what the rules say ===
@@ -203,7 +208,7 @@ impl SessionActor {
         if let Call::Job { job: Job::Post(request), .. } = &mut call {
             request.traceparent = natter_telemetry::traceparent();
         }
-        let announces = matches!(call, Call::Return(_) | Call::Withdraw);
+        let announces = matches!(call, Call::Return(_) | Call::Withdraw { .. });
         let call = self.edge.links.clone().call(self.caller.clone(), call);
         if announces {
             let (earlier, mailbox) = (self.announcing.take(), self.mailbox.clone());
@@ -273,6 +278,14 @@ impl SessionActor {
 impl Drop for SessionActor {
     fn drop(&mut self) {
         self.edge.metrics.sessions.dec();
+        if let (Some(seat), Ok(runtime)) = (self.seat.take(), Handle::try_current()) {
+            // It ended without a farewell, by a panic: presence must not count on it.
+            let (links, caller) = (self.edge.links.clone(), self.caller.clone());
+            runtime.spawn(async move {
+                let _ = links.announce(&caller, SessionState::Vanished, None).await;
+                drop(seat);
+            });
+        }
         if let Some((_, timer)) = self.timer.take() {
             timer.abort();
         }

@@ -9,7 +9,9 @@ use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::dialog::v1::{DialogKind, ListRequest, MarkRequest};
 use natter_proto::event::v1::{MarkKind, SessionRef};
 use natter_proto::history::v1::history_client::HistoryClient;
-use natter_proto::history::v1::{DropRequest, From, GapReply, GapRequest, GapRow, KeptRequest, Range};
+use natter_proto::history::v1::{
+    ChangesReply, ChangesRequest, DropRequest, From, GapReply, GapRequest, KeptReply, KeptRequest, Range,
+};
 use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::presence::v1::{AnnounceRequest, Fingerprint, SessionRecord, SessionState, SettleDebtRequest, TakeDebtRequest};
 use natter_proto::{Code, DialogId, Failure};
@@ -17,7 +19,7 @@ use natter_rpc::{Link, Response, Status};
 use tokio::time::sleep;
 
 use crate::metrics::Metrics;
-use crate::session::{Answer, Call, Identity, Job, Returned, Stretch};
+use crate::session::{Answer, Call, Changes, Identity, Job, Queue, Returned, Stretch};
 
 /// Rows a returning session gets of one dialog, and of all (design.md 9).
 const LIST_PER_DIALOG: u32 = 100;
@@ -57,14 +59,20 @@ impl Links {
             Call::Job { number, job } => Some(Answer::Job { number, answer: self.job(job).await }),
             // Boxed, so that a post does not carry what only a return needs.
             Call::Return(record) => Some(Answer::Returned(Box::pin(self.gather(&caller, record)).await)),
-            Call::Withdraw => {
-                Box::pin(self.announce(&caller, SessionState::Closed, None)).await.ok();
+            Call::Withdraw { owed } => {
+                let state = if owed.is_some() { SessionState::Vanished } else { SessionState::Closed };
+                Box::pin(self.announce(&caller, state, owed)).await.ok();
                 None
             }
-            Call::Fill { dialog, above } => {
-                let stretch = Box::pin(self.fill(&caller, dialog, above)).await.ok();
+            Call::Fill { dialog, above, since } => {
+                let stretch = Box::pin(self.fill(&caller, dialog, above, since)).await.ok();
                 Some(Answer::Filled { dialog, stretch })
             }
+            Call::Changes { dialog, above } => {
+                let changes = Box::pin(self.changes(&caller, dialog, above)).await.ok();
+                Some(Answer::Changed { dialog, changes })
+            }
+            Call::Kept { above } => Some(Answer::Kept(Box::pin(self.kept(&caller, above)).await.ok())),
             Call::Delivered { dialog, ranges } => {
                 let kept = self.delivered(&caller, dialog, ranges.clone()).await;
                 Some(Answer::Delivered { dialog, ranges, kept })
@@ -171,14 +179,9 @@ impl Links {
         self.announce(caller, SessionState::Available, Some(record)).await?;
         let debt = self.debt(caller, client).await?;
         let dialogs = self.private_dialogs(caller).await?;
-        let rows = self.gap(caller, debt.as_ref(), dialogs).await?;
-        let request = KeptRequest { app: caller.app, user: caller.user };
-        let ask = || {
-            let mut history = self.history.clone();
-            async move { history.kept(request).await }
-        };
-        let kept = self.insist("kept", ask).await?.rows;
-        Ok(Box::new(Returned { debt, rows, kept }))
+        let GapReply { rows, changes, .. } = self.gap(caller, debt.as_ref(), dialogs).await?;
+        let kept = self.kept(caller, 0).await?;
+        Ok(Box::new(Returned { debt, rows, changes, kept }))
     }
 
     /// Asked again it is the same debt.
@@ -202,7 +205,7 @@ impl Links {
     }
 
     /// Above the debt's proofs; of other dialogs what was stored since; of private ones also what nobody has received.
-    async fn gap(&self, caller: &Caller, debt: Option<&SessionRecord>, dialogs: Vec<Vec<u8>>) -> Result<Vec<GapRow>, Failure> {
+    async fn gap(&self, caller: &Caller, debt: Option<&SessionRecord>, dialogs: Vec<Vec<u8>>) -> Result<GapReply, Failure> {
         let from = debt.map_or_else(Vec::new, |debt| debt.proofs.clone());
         let is_proved = |dialog: &Vec<u8>| from.iter().any(|proof| proof.dialog == *dialog);
         let since = debt.map_or(0, |debt| debt.since);
@@ -218,23 +221,58 @@ impl Links {
             in_all: LIST_IN_ALL,
             oldest: false,
         };
-        Ok(self.rows(request).await?.rows)
+        self.rows(request).await
     }
 
-    /// The beginning of what lies above a number.
-    async fn fill(&self, caller: &Caller, dialog: DialogId, above: u64) -> Result<Stretch, Failure> {
+    /// The beginning of what lies above a number, or of what was stored since.
+    async fn fill(&self, caller: &Caller, dialog: DialogId, above: Option<u64>, since: i64) -> Result<Stretch, Failure> {
         self.metrics.holes.inc();
+        let id = dialog.to_vec();
+        let (from, others) = match above {
+            Some(seq) => (vec![From { dialog: id, seq, stamp: None }], Vec::new()),
+            None => (Vec::new(), vec![id]),
+        };
         let request = GapRequest {
             app: caller.app,
             user: caller.user,
-            from: vec![From { dialog: dialog.to_vec(), seq: above }],
+            from,
+            others,
+            since,
             per_dialog: LIST_PER_DIALOG,
             in_all: LIST_PER_DIALOG,
             oldest: true,
             ..GapRequest::default()
         };
-        let GapReply { rows, more } = self.rows(request).await?;
-        Ok(Stretch { rows: rows.into_iter().filter_map(|gap| gap.row).collect(), more })
+        let GapReply { rows, more, changes } = self.rows(request).await?;
+        Ok(Stretch {
+            rows: rows.into_iter().filter_map(|gap| gap.row).collect(),
+            more,
+            changes: changes.into_iter().filter_map(|gap| gap.change).collect(),
+        })
+    }
+
+    /// The beginning of the changes above a stamp.
+    async fn changes(&self, caller: &Caller, dialog: DialogId, above: u64) -> Result<Changes, Failure> {
+        self.metrics.holes.inc();
+        let (app, user, dialog) = (caller.app, caller.user, dialog.to_vec());
+        let request = ChangesRequest { app, dialog, above, limit: LIST_PER_DIALOG, user };
+        let ask = || {
+            let (mut history, request) = (self.history.clone(), request.clone());
+            async move { history.changes(request).await }
+        };
+        let ChangesReply { changes, more } = self.insist("changes", ask).await?;
+        Ok(Changes { changes, more })
+    }
+
+    /// The beginning of what is kept above a place.
+    async fn kept(&self, caller: &Caller, above: u64) -> Result<Queue, Failure> {
+        let request = KeptRequest { app: caller.app, user: caller.user, above };
+        let ask = || {
+            let mut history = self.history.clone();
+            async move { history.kept(request).await }
+        };
+        let KeptReply { rows, more, upto } = self.insist("kept", ask).await?;
+        Ok(Queue { rows, more, upto })
     }
 
     async fn rows(&self, request: GapRequest) -> Result<GapReply, Failure> {

@@ -1,11 +1,13 @@
 //! How far this edge was told in each dialog, against the heads that the owners publish: so that a lost last frame is noticed
-//! too (design.md 6). Of a dialog that nobody here was told of lately it knows nothing.
+//! too (design.md 6), of private dialogs also the only one.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use natter_proto::{AppId, DialogId};
+
+use crate::session::Head;
 
 /// How long a dialog is watched after something was told of it, milliseconds. Heads go on for 30 s after a dialog moved.
 const WATCHED_MS: i64 = 120_000;
@@ -19,12 +21,14 @@ pub(crate) struct Heads {
     forgot_at: i64,
 }
 
+#[derive(Default)]
 struct Told {
     seq: u64,
+    stamp: u64,
     users: BTreeSet<u64>,
     at: i64,
-    /// A head above `seq`, heard once. Its frame may be on its way.
-    ahead: u64,
+    /// What was published before. Frames of what is ahead of `seq` or `stamp` may be on their way still.
+    ahead: Option<Head>,
 }
 
 impl Heads {
@@ -33,28 +37,44 @@ impl Heads {
         Heads { dialogs: BTreeMap::new(), max, forgot_at: 0 }
     }
 
-    /// Every session of these users here was told `seq`.
-    pub(crate) fn told(&mut self, now: i64, dialog: (AppId, DialogId), seq: u64, users: &[u64]) {
-        if self.dialogs.len() >= self.max && !self.dialogs.contains_key(&dialog) {
-            return;
-        }
-        let told = self.dialogs.entry(dialog).or_insert(Told { seq, users: BTreeSet::new(), at: now, ahead: 0 });
+    /// Every session of these users here was told a row (0: no row) and everything that was changed up to `stamp`.
+    pub(crate) fn told(&mut self, now: i64, dialog: (AppId, DialogId), seq: u64, stamp: u64, users: &[u64]) {
+        let Some(told) = self.watch(dialog) else { return };
         told.seq = told.seq.max(seq);
+        told.stamp = told.stamp.max(stamp);
         told.users.extend(users);
         told.at = now;
     }
 
-    /// A dialog's head was published. Gives the number whose frame was lost, and whose sessions miss it, once: what was ahead at
-    /// an earlier publication and is so still.
-    pub(crate) fn published(&mut self, dialog: (AppId, DialogId), seq: u64) -> Option<(u64, Vec<u64>)> {
+    /// A dialog's head was published. Gives the numbers whose frames were lost, and whose sessions miss them, once: what was ahead
+    /// at an earlier publication and is so still. `members` are those with a session here, asked if nothing was told of the dialog.
+    pub(crate) fn published(
+        &mut self,
+        now: i64,
+        dialog: (AppId, DialogId),
+        head: Head,
+        members: impl FnOnce() -> Vec<u64>,
+    ) -> Option<(Head, Vec<u64>)> {
+        if !self.dialogs.contains_key(&dialog) {
+            let members = members();
+            if members.is_empty() {
+                return None;
+            }
+            let told = self.watch(dialog)?;
+            (told.users, told.at) = (members.into_iter().collect(), now);
+        }
         let told = self.dialogs.get_mut(&dialog)?;
-        let lost = told.ahead;
-        told.ahead = seq;
-        if lost <= told.seq {
+        let lost = told.ahead.replace(head)?;
+        if lost.seq <= told.seq && lost.stamp <= told.stamp {
             return None;
         }
-        told.seq = lost;
+        (told.seq, told.stamp) = (told.seq.max(lost.seq), told.stamp.max(lost.stamp));
         Some((lost, told.users.iter().copied().collect()))
+    }
+
+    fn watch(&mut self, dialog: (AppId, DialogId)) -> Option<&mut Told> {
+        let full = self.dialogs.len() >= self.max && !self.dialogs.contains_key(&dialog);
+        (!full).then(|| self.dialogs.entry(dialog).or_default())
     }
 
     /// Forgets now and then what was quiet for long.
@@ -75,27 +95,45 @@ mod tests {
     #[test]
     fn a_head_that_stays_ahead_is_a_lost_frame_and_one_whose_frame_comes_is_none() {
         let mut heads = Heads::new(10);
-        assert_eq!(heads.published(D, 4), None, "nobody here was told of it");
-        heads.told(0, D, 5, &[34]);
-        heads.told(0, D, 6, &[78]);
-        assert_eq!(heads.published(D, 6), None);
-        assert_eq!(heads.published(D, 7), None, "its frame may be on its way");
-        heads.told(0, D, 7, &[34]);
-        assert_eq!(heads.published(D, 8), None);
-        assert_eq!(heads.published(D, 9), Some((8, vec![34, 78])));
-        assert_eq!(heads.published(D, 9), Some((9, vec![34, 78])));
-        assert_eq!(heads.published(D, 9), None, "once");
+        let published = |heads: &mut Heads, seq, stamp| heads.published(0, D, head(seq, stamp), Vec::new);
+        assert_eq!(published(&mut heads, 4, 0), None, "nobody here is in it");
+        heads.told(0, D, 5, 0, &[34]);
+        heads.told(0, D, 6, 0, &[78]);
+        assert_eq!(published(&mut heads, 6, 0), None);
+        assert_eq!(published(&mut heads, 7, 0), None, "its frame may be on its way");
+        heads.told(0, D, 7, 0, &[34]);
+        assert_eq!(published(&mut heads, 8, 0), None);
+        assert_eq!(published(&mut heads, 9, 0), Some((head(8, 0), vec![34, 78])));
+        assert_eq!(published(&mut heads, 9, 1), Some((head(9, 0), vec![34, 78])));
+        assert_eq!(published(&mut heads, 9, 1), Some((head(9, 1), vec![34, 78])), "a change was lost");
+        assert_eq!(published(&mut heads, 9, 1), None, "once");
+        heads.told(0, D, 0, 2, &[34]);
+        assert_eq!(published(&mut heads, 9, 2), None);
+        assert_eq!(published(&mut heads, 9, 2), None);
+    }
+
+    #[test]
+    fn of_a_private_dialog_the_only_frame_is_missed_too() {
+        let mut heads = Heads::new(10);
+        assert_eq!(heads.published(0, D, head(1, 0), || vec![78]), None);
+        assert_eq!(heads.published(0, D, head(1, 0), || vec![78]), Some((head(1, 0), vec![78])));
+        assert_eq!(heads.published(0, D, head(1, 0), || vec![78]), None, "once");
     }
 
     #[test]
     fn what_is_watched_is_bounded_and_forgotten() {
         let mut heads = Heads::new(1);
-        heads.told(0, D, 1, &[34]);
-        heads.told(0, (AppId(906), D.1), 1, &[34]);
+        heads.told(0, D, 1, 0, &[34]);
+        heads.told(0, (AppId(906), D.1), 1, 0, &[34]);
+        assert_eq!(heads.published(0, (AppId(906), D.1), head(1, 0), || vec![34]), None);
         assert_eq!(heads.dialogs.len(), 1);
         heads.forget(120_000);
         assert_eq!(heads.dialogs.len(), 1);
         heads.forget(130_001);
         assert!(heads.dialogs.is_empty());
+    }
+
+    fn head(seq: u64, stamp: u64) -> Head {
+        Head { seq, stamp, at: 0 }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use natter_actor::{Clock, Mailbox, Refused};
 use natter_bus::Subscription;
 use natter_proto::event::v1::frame::Told;
-use natter_proto::event::v1::{EdgeFrame, Frame, Heads as Published};
+use natter_proto::event::v1::{EdgeFrame, Frame, Head as PublishedHead, Heads as Published};
 use natter_proto::{AppId, DialogId, UserId};
 use parking_lot::Mutex;
 use prost::Message;
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::actor::SessionMessage;
 use crate::heads::Heads;
 use crate::metrics::Metrics;
+use crate::session::Head;
 use crate::table::Table;
 
 /// How long a session's full mailbox may hold all others up. Its actor never waits for anything, so it is a matter of turns.
@@ -51,8 +52,8 @@ impl Inbox {
                     all_told &= self.hand(&session, SessionMessage::Frame(frame.clone())).await;
                 }
             }
-            if let Some((dialog, seq)) = numbered(&frame).filter(|_| all_told) {
-                self.heads.lock().told(self.clock.now_ms(), (app, dialog), seq, &users);
+            if let Some((dialog, seq, stamp)) = numbers(&frame).filter(|_| all_told) {
+                self.heads.lock().told(self.clock.now_ms(), (app, dialog), seq, stamp, &users);
             }
         }
     }
@@ -66,14 +67,19 @@ impl Inbox {
             };
             self.heads.lock().forget(self.clock.now_ms());
             for head in heads {
-                let Ok(dialog) = DialogId::try_from(head.dialog.as_slice()) else { continue };
-                let app = AppId(head.app);
-                let lost = self.heads.lock().published((app, dialog), head.seq);
-                let Some((seq, users)) = lost else { continue };
-                for session in users.into_iter().flat_map(|user| self.table.sessions_of((app, UserId(user)))) {
-                    self.hand(&session, SessionMessage::Head(dialog, seq)).await;
-                }
+                self.head(head).await;
             }
+        }
+    }
+
+    async fn head(&self, published: PublishedHead) {
+        let PublishedHead { app, dialog, seq, stamp, at, members, .. } = published;
+        let (app, Ok(dialog)) = (AppId(app), DialogId::try_from(dialog.as_slice())) else { return };
+        let here = || members.into_iter().filter(|user| self.table.is_here((app, UserId(*user)))).collect();
+        let lost = self.heads.lock().published(self.clock.now_ms(), (app, dialog), Head { seq, stamp, at }, here);
+        let Some((head, users)) = lost else { return };
+        for session in users.into_iter().flat_map(|user| self.table.sessions_of((app, UserId(user)))) {
+            self.hand(&session, SessionMessage::Head(dialog, head)).await;
         }
     }
 
@@ -89,8 +95,12 @@ impl Inbox {
     }
 }
 
-fn numbered(frame: &Frame) -> Option<(DialogId, u64)> {
-    let Some(Told::Message(message)) = &frame.told else { return None };
+/// The numbers that a frame moves: of its row, 0 without one, and the newest stamp.
+fn numbers(frame: &Frame) -> Option<(DialogId, u64, u64)> {
     let dialog = DialogId::try_from(frame.dialog.as_slice()).ok()?;
-    (message.seq > 0).then_some((dialog, message.seq))
+    match &frame.told {
+        Some(Told::Message(message)) if message.seq > 0 => Some((dialog, message.seq, frame.stamp)),
+        Some(Told::Change(change)) => Some((dialog, 0, change.stamp)),
+        _ => None,
+    }
 }

@@ -24,6 +24,8 @@ pub(crate) enum Means {
 pub(crate) enum Told {
     /// A row of a dialog; `own`: the session's user is its sender.
     Row { dialog: DialogId, seq: u64, own: bool },
+    /// A change of rows of a dialog.
+    Change { dialog: DialogId, stamp: u64 },
     /// A kept message outside the log.
     Kept { place: u64 },
     /// The end of the list a returning session gets.
@@ -83,6 +85,11 @@ impl Proof {
     /// Whether more may be written before something is proved.
     pub(crate) fn has_room(&self) -> bool {
         self.means == Means::Nothing || self.ledger.len() < self.window
+    }
+
+    /// Whether all that was written is proved.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.ledger.is_empty()
     }
 
     /// Whether a question is outstanding.

@@ -11,9 +11,11 @@
 mod action;
 mod backlog;
 mod frames;
+mod holes;
 mod iq;
 mod life;
 mod messages;
+mod names;
 mod places;
 mod posts;
 mod presence;
@@ -29,7 +31,8 @@ use natter_proto::event::v1::SessionRef;
 use natter_proto::{AppId, DialogId, UserId};
 use natter_xmpp::{Element, Framing, Kind, Stanza, StreamFault, ns};
 
-pub(crate) use action::{Action, Answer, Call, Ending, Farewell, Returned, Stretch};
+pub(crate) use action::{Action, Answer, Call, Changes, Ending, Farewell, Queue, Returned, Stretch};
+pub(crate) use holes::Head;
 pub(crate) use posts::Job;
 
 use crate::acks::{Acks, Counting};
@@ -37,6 +40,7 @@ use crate::options::Options;
 use crate::proof::{Means, Proof};
 use crate::stanza::Spelling;
 use backlog::Backlog;
+use names::Names;
 use places::Places;
 use posts::Posts;
 use resume::Resume;
@@ -81,10 +85,21 @@ enum Stage {
     Returning,
     /// Frames are written as they come.
     Live,
-    /// A hole in this dialog, below `upto`, is being filled; frames are held.
-    Filling { dialog: DialogId, upto: u64 },
+    /// What is missing is being fetched; frames are held.
+    Filling(Hole),
     /// At its end: nothing has an effect any more.
     Ended,
+}
+
+/// What is missing to a live session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Hole {
+    /// Rows of a dialog below `upto`.
+    Rows { dialog: DialogId, upto: u64 },
+    /// Changes of a dialog up to this stamp.
+    Changes { dialog: DialogId, upto: u64 },
+    /// Kept messages up to this place.
+    Kept { upto: u64 },
 }
 
 /// How long a bound session is taken for one that will be available at once, milliseconds (contract xmpp 1.6).
@@ -110,7 +125,16 @@ pub(crate) struct Session {
     posts: Posts,
     backlog: Backlog,
     places: Places,
+    names: Names,
     tidings: Tidings,
+    /// Place of the last kept message that was told.
+    kept_upto: u64,
+    /// Frames reach it.
+    reachable: bool,
+    /// What is stored from then on (unix milliseconds) comes by frames.
+    told_from: i64,
+    /// The client became unavailable while its list was being gathered, or a hole filled.
+    leaves: bool,
     resume: Option<Resume>,
     /// Random, for the ids made here and the id of a resumable stream.
     seed: [u8; 24],
@@ -141,7 +165,12 @@ impl Session {
             posts: Posts::new(options.posts_max),
             backlog: Backlog::new(options.held_frames_max),
             places: Places::new(now),
+            names: Names::default(),
             tidings: Tidings::default(),
+            kept_upto: 0,
+            reachable: true,
+            told_from: now,
+            leaves: false,
             resume: None,
             seed,
             last_pair: None,
@@ -253,6 +282,7 @@ impl Session {
             self.out.push_back(Action::Call(Call::Job { number, job }));
         }
         self.pause_if_needed();
+        self.leave_if_wanted(at.now);
         self.flow(at.now);
         if self.attached
             && let Some(ordinal) = self.proof.ask(at.now)
@@ -325,5 +355,4 @@ fn milliseconds(milliseconds: u64) -> i64 {
 }
 
 #[cfg(test)]
-#[path = "session/tests.rs"]
 mod tests;

@@ -9,8 +9,8 @@ mod write;
 pub(crate) use read::content;
 pub(crate) use write::{Envelope, Sender, Spelling, carbon, change, headline, marker, message, typing};
 
+use natter_proto::DialogId;
 use natter_proto::event::v1::MarkKind;
-use natter_proto::{DialogId, MessageId};
 use natter_xmpp::{Element, ns};
 
 /// What a `<message/>` of type `chat` or `normal` is for.
@@ -18,8 +18,8 @@ use natter_xmpp::{Element, ns};
 pub(crate) enum Purpose {
     /// Something to keep or hand on; `counted`: it has a body or an attachment (contract xmpp 5, third row).
     Content { counted: bool },
-    /// A delivered or read status (contract xmpp 3.4).
-    Marker { kind: MarkKind, id: Option<MessageId>, dialog: Option<DialogId> },
+    /// A delivered or read status (contract xmpp 3.4) for the message with this `id`, as its client wrote it.
+    Marker { kind: MarkKind, id: String, dialog: Option<DialogId> },
     /// `<composing/>` or `<paused/>` (contract xmpp 3.5).
     Typing { composing: bool },
     /// An edit or a removal (contract xmpp 3.6).
@@ -55,7 +55,7 @@ pub(crate) fn purpose(element: &Element) -> Purpose {
 fn marker_of(kind: MarkKind, marker: &Element, extra: Option<&Element>) -> Purpose {
     // Empty, `null` and `undefined` stand for a dialog the SDK does not know.
     let dialog = extra.and_then(|extra| extra.child_text("dialog_id", ns::CLIENT)).and_then(|id| id.parse().ok());
-    Purpose::Marker { kind, id: marker.attr("id").and_then(|id| id.parse().ok()), dialog }
+    Purpose::Marker { kind, id: marker.attr("id").unwrap_or_default().to_owned(), dialog }
 }
 
 /// Children that only a server may write, or that would make one stanza look like another (attacks A23 to A26): carbons,

@@ -75,6 +75,11 @@ impl Table {
         users.get(&who).map(|entries| entries.iter().map(|entry| entry.mailbox.clone()).collect()).unwrap_or_default()
     }
 
+    /// Whether a user has a session here.
+    pub(crate) fn is_here(&self, who: Who) -> bool {
+        self.users.read().contains_key(&who)
+    }
+
     /// All sessions, in the order they came.
     pub(crate) fn all(&self) -> Vec<Mailbox<SessionMessage>> {
         let users = self.users.read();

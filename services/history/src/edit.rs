@@ -8,16 +8,16 @@ use crate::error::Error;
 /// A change of a row that everybody sees.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Edit {
-    /// Other words. What else the row holds stays.
-    Replace { body: Option<String>, extensions: Vec<Extension>, attachments: Vec<Attachment> },
+    /// Other words. What else the row holds stays. `silent`: live sessions are not told.
+    Replace { body: Option<String>, extensions: Vec<Extension>, attachments: Vec<Attachment>, silent: bool },
     /// Nothing is left of what was said. Who said it, when and under which id stays, so that a repeated post is known again.
     Remove,
 }
 
 impl Edit {
     /// An edit that gives a row the content of `row`.
-    pub fn of(row: Message) -> Edit {
-        Edit::Replace { body: row.body, extensions: row.extensions, attachments: row.attachments }
+    pub fn of(row: Message, silent: bool) -> Edit {
+        Edit::Replace { body: row.body, extensions: row.extensions, attachments: row.attachments, silent }
     }
 
     /// The row after the edit, or `None` if it is like that already. `now` is in unix milliseconds.
@@ -27,7 +27,7 @@ impl Edit {
         let mut edited = row.clone();
         match self {
             Edit::Replace { .. } if row.removed => return Err(Error::NoRow),
-            Edit::Replace { body, extensions, attachments } => {
+            Edit::Replace { body, extensions, attachments, .. } => {
                 edited.body.clone_from(body);
                 edited.extensions.clone_from(extensions);
                 edited.attachments.clone_from(attachments);
@@ -49,11 +49,12 @@ impl Edit {
 
     /// What is told and kept of it: by whom, under which stamp.
     pub fn told(&self, edited: &Message, user: u64, stamp: u64) -> Change {
-        let what = match self {
-            Edit::Replace { .. } => change::What::Edited(edited.clone()),
-            Edit::Remove => change::What::Removed(true),
+        let (what, silent) = match self {
+            Edit::Replace { silent, .. } => (change::What::Edited(edited.clone()), *silent),
+            Edit::Remove => (change::What::Removed(true), false),
         };
-        Change { stamp, seq: edited.seq, message_id: edited.id.clone(), user, what: Some(what) }
+        let (seq, message_id, at, recipient) = (edited.seq, edited.id.clone(), edited.updated_at, edited.recipient);
+        Change { stamp, seq, message_id, user, what: Some(what), at, silent, recipient }
     }
 }
 
@@ -78,7 +79,7 @@ mod tests {
     }
 
     fn edit(body: &str) -> Edit {
-        Edit::of(Message { body: Some(body.into()), ..Message::default() })
+        Edit::of(Message { body: Some(body.into()), ..Message::default() }, false)
     }
 
     fn row() -> Message {

@@ -2,8 +2,10 @@
 //! dialogs become one list. Values only; `queries/gap.rs` reads them.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::collections::BTreeMap;
+
 use natter_proto::DialogId;
-use natter_proto::event::v1::Message;
+use natter_proto::event::v1::{Change, Message};
 
 use crate::head::Head;
 use crate::member::Member;
@@ -16,8 +18,10 @@ pub struct Owed {
     pub above: Option<u64>,
     /// Every row that did not reach the user.
     pub undelivered: bool,
-    /// Every row stored since, unix milliseconds, the user's own included.
+    /// Every row stored since, unix milliseconds, the user's own included, and every change of older rows.
     pub since: Option<i64>,
+    /// Every change above this stamp, of rows up to `above`.
+    pub stamp: Option<u64>,
 }
 
 impl Owed {
@@ -76,6 +80,20 @@ pub fn interleave(parts: Vec<Part>, limits: &Limits, weigh: impl Fn(&Message) ->
     rows.into_iter().map(|(_, dialog, row)| (dialog, row)).collect()
 }
 
+/// Of changes in the order of their stamps, those that are told to a member: of each row below `first_seq` the newest, of rows
+/// that are not hidden from him.
+pub fn told(changes: impl IntoIterator<Item = Change>, first_seq: u64, member: &Member) -> Vec<Change> {
+    let mut newest: BTreeMap<u64, Change> = BTreeMap::new();
+    for change in changes {
+        if !change.silent && change.seq < first_seq && !member.quiet.contains(change.seq) {
+            newest.insert(change.seq, change);
+        }
+    }
+    let mut told: Vec<Change> = newest.into_values().collect();
+    told.sort_by_key(|change| change.stamp);
+    told
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -87,7 +105,7 @@ mod tests {
         let member = Member { base: 2, delivered: Ranges::of(4, 7), quiet: Ranges::of(9, 9), ..Member::new(1) };
         check(Owed { above: Some(5), ..Owed::default() }, &head, &member, &[6, 7]);
         check(Owed { undelivered: true, ..Owed::default() }, &head, &member, &[3]);
-        check(Owed { above: Some(5), undelivered: true, since: None }, &head, &member, &[3, 6, 7]);
+        check(Owed { above: Some(5), undelivered: true, ..Owed::default() }, &head, &member, &[3, 6, 7]);
         check(Owed { above: Some(99), ..Owed::default() }, &head, &member, &[]);
         check(Owed::default(), &head, &member, &[]);
     }
@@ -105,6 +123,18 @@ mod tests {
         assert_eq!(list(0, 10, false), [0; 0]);
         assert_eq!(list(3, 10, true), [7, 1, 2]);
         assert_eq!(list(10, 2, true), [7, 1]);
+    }
+
+    #[test]
+    fn of_each_row_the_newest_change_is_told() {
+        let change = |stamp, seq, silent| Change { stamp, seq, silent, ..Change::default() };
+        let changes = [change(1, 3, false), change(2, 5, false), change(3, 3, false), change(4, 7, false), change(5, 2, true)];
+        let stamps = |first_seq, member: &Member| -> Vec<u64> {
+            told(changes.iter().cloned(), first_seq, member).iter().map(|change| change.stamp).collect()
+        };
+        assert_eq!(stamps(9, &Member::new(1)), [2, 3, 4]);
+        assert_eq!(stamps(7, &Member::new(1)), [2, 3], "7 was never seen");
+        assert_eq!(stamps(9, &Member { quiet: Ranges::of(5, 5), ..Member::new(1) }), [3, 4]);
     }
 
     fn check(owed: Owed, head: &Head, member: &Member, expected: &[u64]) {

@@ -1,7 +1,7 @@
 //! The port of the message log: what an engine has to keep, and what it promises. What can be derived from rows, heads and
 //! members' states (pages, counts, gaps) is not asked of an engine: see `queries`.
 
-use natter_proto::event::v1::Message;
+use natter_proto::event::v1::{Change, Message};
 use natter_proto::history::v1::IdRow;
 use natter_proto::{AppId, DialogId, MessageId};
 use natter_rpc::async_trait;
@@ -119,6 +119,12 @@ pub trait MessageLog: Send + Sync + 'static {
     ///
     /// Fails with [`Error::NoRow`] if there is no such row, or if one that was removed is to be replaced.
     async fn change(&self, key: DialogKey, seq: u64, edit: Edit, user: u64, now: i64) -> Result<Changed, Error>;
+
+    /// Changes above a stamp, ascending, at most `max`. Those that are kept: old ones go.
+    async fn changes(&self, key: DialogKey, above: u64, max: usize) -> Result<Vec<Change>, Error>;
+
+    /// The newest changes, newest first, at most `max`.
+    async fn newest_changes(&self, key: DialogKey, max: usize) -> Result<Vec<Change>, Error>;
 
     /// Moves a member. Places above the newest durable row are cut off. What a member received may be lost with the
     /// machine, everything else is durable when answered.

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::gap::{Limits, Owed};
 use crate::log::{Append, DialogKey};
 use crate::member::{Member, Move};
+use crate::offline::Kept;
 use crate::page::Wanted;
 use crate::queries::{find, gap, page, unread};
 use crate::ranges::Ranges;
@@ -114,7 +115,8 @@ impl History for Rpc {
     async fn edit(&self, request: Request<EditRequest>) -> Reply<EditReply> {
         let asked = request.into_inner();
         let key = key(asked.app, &asked.dialog)?;
-        let edit = Edit::of(asked.row.ok_or_else(|| Failure::of_field(Code::Invalid, "row", "is missing"))?);
+        let row = asked.row.ok_or_else(|| Failure::of_field(Code::Invalid, "row", "is missing"))?;
+        let edit = Edit::of(row, asked.silent);
         let now = self.0.clock.now_ms();
         let changed = self.0.log.change(key, asked.seq, edit, asked.user, now).await.map_err(Failure::from)?;
         Ok(Response::new(EditReply { stamp: changed.stamp, row: Some(changed.row) }))
@@ -152,7 +154,8 @@ impl History for Rpc {
         let asked = request.into_inner();
         let mut owed: BTreeMap<DialogId, Owed> = BTreeMap::new();
         for from in &asked.from {
-            owed.entry(dialog(&from.dialog)?).or_default().above = Some(from.seq);
+            let owed = owed.entry(dialog(&from.dialog)?).or_default();
+            (owed.above, owed.stamp) = (Some(from.seq), from.stamp);
         }
         for id in dialogs(&asked.undelivered)? {
             owed.entry(id).or_default().undelivered = true;
@@ -168,25 +171,40 @@ impl History for Rpc {
             bytes: self.0.options.reply_bytes,
             oldest: asked.oldest,
         };
-        let (rows, more) =
-            gap::gap(&*self.0.log, AppId(asked.app), UserId(asked.user), owed, limits).await.map_err(Failure::from)?;
-        let rows = rows.into_iter().map(|(dialog, row)| GapRow { dialog: dialog.to_vec(), row: Some(row) }).collect();
-        Ok(Response::new(GapReply { rows, more: more && asked.oldest }))
+        let gap = gap::gap(&*self.0.log, AppId(asked.app), UserId(asked.user), owed, limits).await.map_err(Failure::from)?;
+        let row = |(dialog, row): (DialogId, _)| GapRow { dialog: dialog.to_vec(), row: Some(row) };
+        let change = |(dialog, change): (DialogId, _)| GapChange { dialog: dialog.to_vec(), change: Some(change) };
+        let (rows, changes) = (gap.rows.into_iter().map(row).collect(), gap.changes.into_iter().map(change).collect());
+        Ok(Response::new(GapReply { rows, more: gap.more && asked.oldest, changes }))
+    }
+
+    async fn changes(&self, request: Request<ChangesRequest>) -> Reply<ChangesReply> {
+        let asked = request.into_inner();
+        let key = key(asked.app, &asked.dialog)?;
+        let limit = u64::from(asked.limit).min(self.0.options.page_rows) as usize;
+        let (changes, more) =
+            gap::changes_above(&*self.0.log, key, UserId(asked.user), asked.above, limit, self.0.options.reply_bytes)
+                .await
+                .map_err(Failure::from)?;
+        Ok(Response::new(ChangesReply { changes, more }))
     }
 
     async fn keep(&self, request: Request<KeepRequest>) -> Reply<KeepReply> {
         let asked = request.into_inner();
-        let frame = asked.frame.ok_or_else(|| Failure::of_field(Code::Invalid, "frame", "is missing"))?;
+        if asked.frames.is_empty() {
+            return Err(Failure::of_field(Code::Invalid, "frames", "are missing").into());
+        }
         let now = self.0.clock.now_ms();
-        let place = self.0.queue.keep(AppId(asked.app), UserId(asked.user), frame, now).await.map_err(Failure::from)?;
-        Ok(Response::new(KeepReply { place }))
+        let first = self.0.queue.keep(AppId(asked.app), UserId(asked.user), asked.frames, now).await.map_err(Failure::from)?;
+        Ok(Response::new(KeepReply { first }))
     }
 
     async fn kept(&self, request: Request<KeptRequest>) -> Reply<KeptReply> {
         let asked = request.into_inner();
         let now = self.0.clock.now_ms();
-        let (rows, more) = self.0.queue.kept(AppId(asked.app), UserId(asked.user), now).await.map_err(Failure::from)?;
-        Ok(Response::new(KeptReply { rows, more }))
+        let kept = self.0.queue.kept(AppId(asked.app), UserId(asked.user), asked.above, now).await.map_err(Failure::from)?;
+        let Kept { rows, more, upto } = kept;
+        Ok(Response::new(KeptReply { rows, more, upto }))
     }
 
     async fn drop(&self, request: Request<DropRequest>) -> Reply<DropReply> {

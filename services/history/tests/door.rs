@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use natter_actor::Clock;
-use natter_db::Kv;
+use natter_db::{Faults, Kv};
 use natter_history::{Options, Parts, Service};
 use natter_proto::event::v1::{Attachment, Attribute, Extension, Frame, MarkKind, Message, extension};
 use natter_proto::history::v1::history_client::HistoryClient;
@@ -132,7 +132,7 @@ async fn edits_and_removals_get_stamps_and_come_through_everywhere() {
     let mut play = Play::new();
     play.append(1, &["a", "b", "c"]).await.unwrap();
     tokio::time::advance(std::time::Duration::from_secs(60)).await;
-    let edit = EditRequest { app: APP, dialog: dialog(1), seq: 2, row: Some(row(2, "B")), user: ROMEO };
+    let edit = EditRequest { app: APP, dialog: dialog(1), seq: 2, row: Some(row(2, "B")), user: ROMEO, silent: true };
     let edited = play.client.edit(edit.clone()).await.unwrap().into_inner();
     assert_eq!((edited.stamp, edited.row.as_ref().unwrap().updated_at), (1, START + 60_000));
     assert_eq!(play.client.edit(edit).await.unwrap().into_inner(), edited);
@@ -191,7 +191,7 @@ async fn a_returning_session_gets_each_missed_row_once_in_order() {
     let request = GapRequest {
         app: APP,
         user: JULIET,
-        from: vec![From { dialog: dialog(1), seq: 4 }, From { dialog: dialog(2), seq: 5 }],
+        from: vec![from(1, 4), from(2, 5)],
         undelivered: vec![dialog(1)],
         since: START + 2_500,
         others: vec![dialog(3)],
@@ -207,12 +207,11 @@ async fn a_returning_session_gets_each_missed_row_once_in_order() {
     assert_eq!(list(&GapRequest { per_dialog: 1, ..request.clone() }).await, [(1, 5), (2, 6), (3, 6)]);
     assert_eq!(list(&GapRequest { in_all: 2, ..request.clone() }).await, [(2, 6), (3, 6)]);
     // A hole is filled from its beginning, and the rest can be asked for.
-    let hole =
-        GapRequest { from: vec![From { dialog: dialog(2), seq: 1 }], oldest: true, per_dialog: 3, ..GapRequest::default() };
+    let hole = GapRequest { from: vec![from(2, 1)], oldest: true, per_dialog: 3, ..GapRequest::default() };
     let hole = GapRequest { app: APP, user: JULIET, in_all: 3, ..hole };
     assert_eq!(list(&hole).await, [(2, 2), (2, 3), (2, 4)]);
     assert!(play.client.clone().gap(hole.clone()).await.unwrap().into_inner().more);
-    let rest = GapRequest { from: vec![From { dialog: dialog(2), seq: 4 }], ..hole };
+    let rest = GapRequest { from: vec![from(2, 4)], ..hole };
     assert_eq!(list(&rest).await, [(2, 5), (2, 6)]);
     assert!(!play.client.clone().gap(rest).await.unwrap().into_inner().more);
     // The author gets his own rows back only where others would too.
@@ -223,22 +222,100 @@ async fn a_returning_session_gets_each_missed_row_once_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_returning_session_gets_the_changes_it_missed() {
+    let mut play = Play::new();
+    play.append_to(1, 1, &["one", "two", "three", "four"]).await.unwrap();
+    tokio::time::advance(std::time::Duration::from_secs(60)).await;
+    for (seq, body, silent) in [(1, "One", false), (2, "Two", true), (1, "ONE", false), (3, "", false), (4, "Four", false)] {
+        if body.is_empty() {
+            play.remove(seq).await.unwrap();
+            continue;
+        }
+        let row = Some(Message { body: Some(body.into()), ..row(seq, "") });
+        let request = EditRequest { app: APP, dialog: dialog(1), seq, row, user: ROMEO, silent };
+        play.client.edit(request).await.unwrap();
+    }
+    let request = GapRequest { app: APP, user: JULIET, per_dialog: 9, in_all: 9, ..GapRequest::default() };
+    let changes = async |request: GapRequest| {
+        let reply = play.client.clone().gap(request).await.unwrap().into_inner();
+        reply.changes.iter().map(|change| change.change.as_ref().unwrap().stamp).collect::<Vec<_>>()
+    };
+    let above = |seq, stamp| GapRequest { from: vec![From { stamp: Some(stamp), ..from(1, seq) }], ..request.clone() };
+    // 4 is in the list in its last form, 2 was edited over REST, and of 1 only the newest edit matters.
+    assert_eq!(changes(above(3, 0)).await, [3, 4]);
+    assert_eq!(changes(above(4, 3)).await, [4, 5]);
+    assert_eq!(changes(above(4, 5)).await, [0; 0]);
+    assert_eq!(changes(GapRequest { from: vec![from(1, 4)], ..request.clone() }).await, [0; 0]);
+    let since = |since| GapRequest { since, others: vec![dialog(1)], ..request.clone() };
+    assert_eq!(changes(since(START + 60_001)).await, [0; 0]);
+    assert_eq!(changes(since(START + 60_000)).await, [3, 4, 5]);
+    assert_eq!(changes(since(row(4, "").created_at)).await, [3, 4], "4 is in the list");
+
+    let hide = HideRequest { ranges: vec![Range { from: 4, upto: 4 }], ..play.hide(JULIET) };
+    play.client.clone().hide(hide).await.unwrap();
+    let above = async |above, limit| {
+        let request = ChangesRequest { app: APP, dialog: dialog(1), above, limit, user: JULIET };
+        let reply = play.client.clone().changes(request).await.unwrap().into_inner();
+        (reply.changes.iter().map(|change| (change.stamp, change.silent)).collect::<Vec<_>>(), reply.more)
+    };
+    assert_eq!(above(1, 3).await, (vec![(2, true), (3, false), (4, false)], true));
+    assert_eq!(above(4, 3).await, (vec![(5, true)], false), "its row is hidden");
+    assert_eq!(above(5, 3).await, (vec![], false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_offline_queue_keeps_order_and_bounds() {
     let mut play = Play::with(Options { offline_rows: 3, ..Options::default() });
-    for n in 1..=5 {
-        assert_eq!(play.keep(n).await, u64::from(n));
+    assert_eq!(play.keep(&[1, 2]).await, Ok(1));
+    for n in 3..=5 {
+        assert_eq!(play.keep(&[n]).await, Ok(u64::from(n)));
     }
     assert_eq!(play.kept().await, [3, 4, 5]);
+    assert_eq!(dialogs_of(&play.kept_above(4).await.rows), [5]);
+    assert_eq!(play.kept_above(5).await, KeptReply { upto: 5, ..KeptReply::default() });
     play.client.drop(DropRequest { app: APP, user: JULIET, upto: 4 }).await.unwrap();
     assert_eq!(play.kept().await, [5]);
     play.client.drop(DropRequest { app: APP, user: JULIET, upto: 99 }).await.unwrap();
     assert!(play.kept().await.is_empty());
     // A place is never given again, so an old drop does no harm.
-    assert_eq!(play.keep(6).await, 6);
+    assert_eq!(play.keep(&[6]).await, Ok(6));
     play.client.drop(DropRequest { app: APP, user: JULIET, upto: 5 }).await.unwrap();
     assert_eq!(play.kept().await, [6]);
+    assert_eq!(play.keep(&[]).await.unwrap_err().code, Code::Invalid);
     tokio::time::advance(std::time::Duration::from_secs(31 * 24 * 60 * 60)).await;
     assert!(play.kept().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_queue_comes_in_parts() {
+    let mut play = Play::with(Options { reply_bytes: 100, ..Options::default() });
+    play.keep(&[1, 2, 3, 4, 5]).await.unwrap();
+    let (mut above, mut all, mut parts) = (0, Vec::new(), 0);
+    loop {
+        let KeptReply { rows, more, upto } = play.kept_above(above).await;
+        assert_eq!(upto, 5);
+        all.extend(dialogs_of(&rows));
+        above = rows.last().unwrap().place;
+        parts += 1;
+        if !more {
+            break;
+        }
+    }
+    assert_eq!((all, parts > 1), (vec![1, 2, 3, 4, 5], true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_kept_leaves_its_place_unused() {
+    let mut play = Play::new();
+    play.keep(&[1]).await.unwrap();
+    play.db.set_faults(Faults { not_stored: 1.0, ..Faults::default() });
+    assert_eq!(play.keep(&[2, 3]).await.unwrap_err().code, Code::NotStored);
+    play.db.set_faults(Faults::default());
+    assert_eq!(play.keep(&[4]).await, Ok(4));
+    assert_eq!(play.kept().await, [1, 4]);
+    let mut play = play.restarted();
+    assert_eq!(play.kept().await, [1, 4]);
+    assert_eq!(play.keep(&[5]).await, Ok(5));
 }
 
 #[tokio::test(start_paused = true)]
@@ -248,7 +325,7 @@ async fn many_who_keep_at_once_all_find_a_place() {
         .map(|n| {
             tokio::spawn({
                 let mut play = play.clone();
-                async move { play.keep(n).await }
+                async move { play.keep(&[n]).await.unwrap() }
             })
         })
         .collect();
@@ -266,6 +343,7 @@ async fn many_who_keep_at_once_all_find_a_place() {
 struct Play {
     client: HistoryClient<Link>,
     metrics: Metrics,
+    db: Kv,
 }
 
 impl Play {
@@ -274,10 +352,18 @@ impl Play {
     }
 
     fn with(options: Options) -> Play {
+        Play::on(Kv::memory(), options)
+    }
+
+    fn on(db: Kv, options: Options) -> Play {
         let metrics = Metrics::new();
-        let parts = Parts { db: Kv::memory(), clock: Clock::paused(START), metrics: metrics.clone() };
+        let parts = Parts { db: db.clone(), clock: Clock::paused(START), metrics: metrics.clone() };
         let service = Service::new(options, parts);
-        Play { client: HistoryClient::new(Link::local(service.server(), LinkOptions::default())), metrics }
+        Play { client: HistoryClient::new(Link::local(service.server(), LinkOptions::default())), metrics, db }
+    }
+
+    fn restarted(&self) -> Play {
+        Play::on(self.db.crash(), Options::default())
     }
 
     async fn append(&mut self, first_seq: u64, texts: &[&str]) -> Result<u64, Failure> {
@@ -326,16 +412,30 @@ impl Play {
         Ok(removed.map_err(|status: Status| Failure::from(status))?.into_inner().stamp)
     }
 
-    async fn keep(&mut self, n: u8) -> u64 {
-        let frame = Frame { app: APP, dialog: dialog(n), ..Frame::default() };
-        let request = KeepRequest { app: APP, user: JULIET, dialog: dialog(n), frame: Some(frame) };
-        self.client.keep(request).await.unwrap().into_inner().place
+    /// Keeps frames of these dialogs, and gives the place of the first.
+    async fn keep(&mut self, dialogs: &[u8]) -> Result<u64, Failure> {
+        let frames = dialogs.iter().map(|n| Frame { app: APP, dialog: dialog(*n), ..Frame::default() }).collect();
+        let kept = self.client.keep(KeepRequest { app: APP, user: JULIET, frames }).await;
+        Ok(kept.map_err(|status: Status| Failure::from(status))?.into_inner().first)
     }
 
     async fn kept(&mut self) -> Vec<u8> {
-        let reply = self.client.kept(KeptRequest { app: APP, user: JULIET }).await.unwrap().into_inner();
-        reply.rows.into_iter().map(|row| row.frame.unwrap().dialog[11]).collect()
+        let KeptReply { rows, more, .. } = self.kept_above(0).await;
+        assert!(!more);
+        dialogs_of(&rows)
     }
+
+    async fn kept_above(&mut self, above: u64) -> KeptReply {
+        self.client.kept(KeptRequest { app: APP, user: JULIET, above }).await.unwrap().into_inner()
+    }
+}
+
+fn dialogs_of(rows: &[KeptRow]) -> Vec<u8> {
+    rows.iter().map(|row| row.frame.as_ref().unwrap().dialog[11]).collect()
+}
+
+fn from(n: u8, seq: u64) -> From {
+    From { dialog: dialog(n), seq, stamp: None }
 }
 
 fn dialog(n: u8) -> Vec<u8> {

@@ -22,10 +22,12 @@ pub(crate) fn is_of(debt: &SessionRecord, client: &Fingerprint) -> bool {
 /// its own beginning, which is more.
 pub(crate) fn union(a: SessionRecord, b: SessionRecord) -> SessionRecord {
     let (mut owed, later) = if a.since <= b.since { (a, b) } else { (b, a) };
-    let proved: BTreeMap<&[u8], u64> = later.proofs.iter().map(|proof| (proof.dialog.as_slice(), proof.seq)).collect();
-    for Proof { dialog, seq } in &mut owed.proofs {
+    let proved: BTreeMap<&[u8], &Proof> = later.proofs.iter().map(|proof| (proof.dialog.as_slice(), proof)).collect();
+    for Proof { dialog, seq, stamp } in &mut owed.proofs {
         if let Some(later) = proved.get(dialog.as_slice()) {
-            *seq = (*seq).min(*later);
+            *seq = (*seq).min(later.seq);
+            // Without a stamp in the earlier one nothing is known below the later one's.
+            *stamp = stamp.or(later.stamp).map(|stamp| stamp.min(later.stamp.unwrap_or(stamp)));
         }
     }
     owed.seen_at = owed.seen_at.min(later.seen_at);
@@ -61,8 +63,20 @@ mod tests {
         assert!(!is_of(&SessionRecord::default(), &client()));
     }
 
+    #[test]
+    fn of_two_stamps_the_lower_one_is_proved() {
+        let stamped = |since, stamp| {
+            let proof = Proof { dialog: vec![b'a'; 12], seq: 1, stamp };
+            SessionRecord { since, proofs: vec![proof], ..SessionRecord::default() }
+        };
+        let union = |earlier, later| union(stamped(1, earlier), stamped(2, later)).proofs[0].stamp;
+        assert_eq!((union(Some(5), Some(3)), union(Some(3), Some(5))), (Some(3), Some(3)));
+        assert_eq!((union(Some(5), None), union(None, Some(5)), union(None, None)), (Some(5), Some(5), None));
+    }
+
     fn record(since: i64, proofs: &[(u8, u64)]) -> SessionRecord {
-        let proofs = proofs.iter().map(|(dialog, seq)| Proof { dialog: vec![*dialog; 12], seq: *seq }).collect();
+        let proof = |(dialog, seq): &(u8, u64)| Proof { dialog: vec![*dialog; 12], seq: *seq, stamp: None };
+        let proofs = proofs.iter().map(proof).collect();
         SessionRecord { since, proofs, ..SessionRecord::default() }
     }
 

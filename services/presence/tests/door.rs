@@ -322,7 +322,7 @@ fn record(n: u64, proved: u64) -> SessionRecord {
         user: ROMEO,
         session: Some(session("a", n)),
         client: Some(client("phone")),
-        proofs: vec![Proof { dialog: vec![0xaa; 12], seq: proved }],
+        proofs: vec![Proof { dialog: vec![0xaa; 12], seq: proved, stamp: None }],
         since: 1_000 * n as i64,
         seen_at: 1_000 * n as i64 + proved as i64,
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use natter_proto::MessageId;
 use natter_proto::event::v1::Message;
-use natter_proto::history::v1::{PageRequest, UnreadRequest};
+use natter_proto::event::v1::frame::Told;
+use natter_proto::history::v1::{KeptRequest, KeptRow, PageRequest, UnreadRequest};
 
 use crate::simulation::user::{Fate, Record};
 use crate::simulation::world::{APP, World};
@@ -33,6 +34,7 @@ pub async fn history(world: &World, records: &[Record]) -> Vec<String> {
             last = seq;
         }
         check_unread(world, record, &rows).await;
+        check_kept(world, record).await;
     }
     rows.iter().map(|row| format!("{} {} {}", row.seq, row.date_sent, row.body.as_deref().unwrap_or(""))).collect()
 }
@@ -43,6 +45,29 @@ async fn check_unread(world: &World, record: &Record, rows: &[Message]) {
     let request = UnreadRequest { app: APP, user: record.user, dialogs: vec![world.dialog.to_vec()], counts_only: true };
     let unread = world.doors().unwrap().history.unread(request).await.unwrap().into_inner().rows[0].unread;
     assert_eq!(unread, expected, "unread of user {}", record.user);
+}
+
+/// Nobody has received anything, so whatever was acknowledged without being stored is kept. It may be kept twice: who asked
+/// again and again cannot always be told that it is there.
+async fn check_kept(world: &World, record: &Record) {
+    let request = KeptRequest { app: APP, user: record.other, above: 0 };
+    let kept = world.doors().unwrap().history.kept(request).await.unwrap().into_inner();
+    assert!(!kept.more, "the queue fits one answer");
+    let id = |row: &KeptRow| match row.frame.as_ref().and_then(|frame| frame.told.as_ref()) {
+        Some(Told::Message(message)) => MessageId::try_from(message.id.as_slice()).unwrap(),
+        told => panic!("{told:?} is kept"),
+    };
+    let ids: Vec<MessageId> = kept.rows.iter().map(id).collect();
+    let mut last = None;
+    for (id, fate) in &record.unsaved {
+        let place = ids.iter().position(|kept| kept == id);
+        match fate {
+            Fate::Acked(seq) => assert!(*seq == 0 && place.is_some(), "acked message {id} is not kept"),
+            Fate::Lost => assert_eq!(place, None, "message {id} was reported as lost and is kept"),
+        }
+        assert!(place.is_none() || place > last, "messages kept from user {} are not in the order of sending", record.user);
+        last = last.max(place);
+    }
 }
 
 async fn rows(world: &World) -> Vec<Message> {

@@ -23,7 +23,10 @@ pub enum Fate {
 /// What a user remembers.
 pub struct Record {
     pub user: u64,
+    pub other: u64,
     pub sent: Vec<(MessageId, Fate)>,
+    /// Messages sent to be handed on and not stored.
+    pub unsaved: Vec<(MessageId, Fate)>,
     /// Ids of the other one's messages whose read mark was acknowledged.
     pub read: Vec<MessageId>,
 }
@@ -41,11 +44,14 @@ impl User {
 
     /// Sends `count` messages and reads now and then.
     pub async fn write(self, count: u32) -> Record {
-        let mut record = Record { user: self.me, sent: Vec::new(), read: Vec::new() };
+        let (user, other) = (self.me, self.other);
+        let mut record = Record { user, other, sent: Vec::new(), unsaved: Vec::new(), read: Vec::new() };
         for number in 0..count {
             let id = MessageId::from_random(self.me as i64, u64::from(number).to_be_bytes());
-            let fate = self.send(id, number).await;
-            record.sent.push((id, fate));
+            let store = self.world.chance.below(4) > 0;
+            let fate = self.send(id, number, store).await;
+            let remembered = if store { &mut record.sent } else { &mut record.unsaved };
+            remembered.push((id, fate));
             if self.world.chance.below(4) == 0 {
                 self.read_one(&mut record).await;
             }
@@ -54,10 +60,10 @@ impl User {
         record
     }
 
-    async fn send(&self, id: MessageId, number: u32) -> Fate {
+    async fn send(&self, id: MessageId, number: u32, store: bool) -> Fate {
         let mut only_refused = true;
         loop {
-            match self.attempt(id, number).await {
+            match self.attempt(id, number, store).await {
                 Ok(reply) => return Fate::Acked(reply.seq),
                 Err(failure) if failure.code == Code::NotStored && only_refused => return Fate::Lost,
                 Err(failure) if [Code::Unknown, Code::Internal].contains(&failure.code) => only_refused = false,
@@ -68,7 +74,7 @@ impl User {
         }
     }
 
-    async fn attempt(&self, id: MessageId, number: u32) -> Result<PostReply, Failure> {
+    async fn attempt(&self, id: MessageId, number: u32, store: bool) -> Result<PostReply, Failure> {
         let mut doors = self.doors().await;
         let message =
             Message { id: id.to_vec(), sender: self.me, body: Some(format!("{} {number}", self.me)), ..Default::default() };
@@ -77,7 +83,7 @@ impl User {
             dialog: self.world.dialog.to_vec(),
             recipient: self.other,
             message: Some(message),
-            store: true,
+            store,
             deliver: true,
             ..Default::default()
         };

@@ -128,16 +128,11 @@ async fn services(store: Kv, clock: Clock, chance: Chance) -> Doors {
     let history = natter_history::Service::new(Default::default(), parts);
     let history = Link::local(history.server(), inner);
     let account = Link::local(account(&store, &clock, &chance).server(), inner);
-    let parts = natter_presence::Parts { db: store.clone(), bus: bus.clone(), clock: clock.clone(), metrics: metrics.clone() };
-    let presence = natter_presence::Service::new(Default::default(), parts);
-    let presence_link = Link::local(presence.server(), inner);
-    tokio::task::spawn_local(async move { presence.run(std::future::pending()).await });
     let parts = natter_dialog::Parts {
         db: store,
         bus,
         history: history.clone().faulty(network(), chance.clone()),
         account,
-        presence: presence_link,
         executor: Executor::local(),
         clock,
         chance: chance.clone(),

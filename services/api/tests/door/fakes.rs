@@ -397,6 +397,7 @@ impl History for Fake {
         gap: history::GapRequest => history::GapReply,
         keep: history::KeepRequest => history::KeepReply,
         kept: history::KeptRequest => history::KeptReply,
+        changes: history::ChangesRequest => history::ChangesReply,
         drop: history::DropRequest => history::DropReply,
     }
 }

@@ -6,7 +6,6 @@ use natter_proto::{Code, Failure, UserId, dialog::v1 as wire};
 use super::{Create, Delete, Edit, Remove, Removed};
 use crate::dialog::Dialog;
 use crate::dialog::changes::{ChangeError, Removal};
-use crate::dialog::duplicates::Known;
 use crate::dialog::marks::merge;
 use crate::dialog::members::{Member, Members};
 use crate::dialog::rights::Action;
@@ -56,7 +55,7 @@ pub(super) async fn edit(shared: &Shared, dialog: &mut Dialog, edit: Edit) -> Re
     let (app, seq) = (dialog.key.app.0, row.seq);
     let row = dialog.edited(user, row, body, &shared.limits, shared.clock.now_ms());
     let row = row.map_err(|error| of_change(dialog, user, error))?;
-    let request = EditRequest { app, dialog: dialog.key.dialog.to_vec(), seq, row: Some(row), user: user.0 };
+    let request = EditRequest { app, dialog: dialog.key.dialog.to_vec(), seq, row: Some(row), user: user.0, silent: true };
     let edited = shared.history().edit(request).await.map_err(Trouble::of_repeatable)?;
     dialog.apply_change(edited.into_inner().stamp);
     Ok(())
@@ -92,14 +91,13 @@ async fn remove_for_all(
     user: UserId,
     row: &natter_proto::event::v1::Message,
 ) -> Result<(), Trouble> {
-    let known = Known::of_row(row).map_err(|_| broken("a found row"))?;
-    let (app, seq) = (dialog.key.app.0, known.seq);
+    let (app, seq) = (dialog.key.app.0, row.seq);
     let request = RemoveRequest { app, dialog: dialog.key.dialog.to_vec(), seq, user: user.0 };
     let removed = shared.history().remove(request).await.map_err(Trouble::of_repeatable)?;
     let stamp = removed.into_inner().stamp;
     dialog.apply_change(stamp);
-    shared.heads.moved(dialog.key, dialog.head(), dialog.stamp(), shared.clock.now_ms());
-    shared.tell(&frames::removal(dialog, known.id, seq, user, stamp));
+    shared.moved(dialog);
+    shared.tell(&frames::removal(dialog, row, user, stamp, shared.clock.now_ms()));
     Ok(())
 }
 

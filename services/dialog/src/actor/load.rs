@@ -41,12 +41,12 @@ impl DialogActor {
         let told = rows.len().saturating_sub(DialogActor::BATCH);
         rows[..told].iter_mut().for_each(|known| known.told = true);
         let order = Order { head: head.seq, date_sent: head.date_sent, updated_at: head.updated_at };
+        let dialog = Dialog::new(self.key, facts, members, &self.shared.limits).with_log(order, head.stamp, rows);
         if head.seq > 0 {
             // Whoever owned it before may have died between storing and telling; then the edges miss rows without knowing.
-            self.shared.heads.moved(self.key, head.seq, head.stamp, self.shared.clock.now_ms());
+            self.shared.loaded(&dialog);
         }
-        let dialog = Dialog::new(self.key, facts, members, &self.shared.limits);
-        self.state = State::Live(Box::new(dialog.with_log(order, head.stamp, rows)));
+        self.state = State::Live(Box::new(dialog));
         Ok(())
     }
 

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::mem;
 
+use futures::future::join_all;
 use futures::join;
 use natter_actor::Stop;
 use natter_proto::Failure;
-use natter_proto::event::v1::Message;
+use natter_proto::event::v1::{Frame, Message};
 use natter_proto::history::v1::{AppendRequest, KeepRequest};
-use natter_proto::presence::v1::ReachableRequest;
 
 use super::{Answer, Own, Posted, marks};
 use crate::dialog::duplicates::Known;
@@ -32,12 +32,21 @@ struct Step {
     decision: Result<Decision, Failure>,
     deliver: bool,
     source: Source,
+    /// When the row before it was made.
+    previous_at: i64,
+}
+
+/// What a frame says of its message besides.
+#[derive(Default)]
+struct About {
+    previous_at: i64,
+    kept: u64,
 }
 
 /// What was found of repeated messages that this actor has not told, by the place of the post: rows, or why not.
 type Again = BTreeMap<usize, Result<Option<Message>, Failure>>;
-/// Why a message outside the log was not kept, by the place of the post.
-type NotKept = BTreeMap<usize, Failure>;
+/// Where messages outside the log lie in the queues of their recipients, or why they were not kept, by the place of the post.
+type Kept = BTreeMap<usize, Result<u64, Failure>>;
 
 /// Carries out all posts that wait, as one append unless their bytes are too many, and the marks beside the first.
 ///
@@ -88,7 +97,7 @@ async fn carry_out_together(
     let (steps, answers, batch) = decide(shared, dialog, &older, posts);
 
     // Store.
-    let (stored, not_kept, again, ()) = join!(
+    let (stored, kept, again, ()) = join!(
         append(shared, dialog, &steps),
         keep(shared, dialog, &steps),
         find_untold(shared, dialog, &steps),
@@ -98,11 +107,11 @@ async fn carry_out_together(
     // Apply.
     if stored.is_ok() && !batch.is_empty() {
         dialog.apply(batch);
-        shared.heads.moved(dialog.key, dialog.head(), dialog.stamp(), shared.clock.now_ms());
+        shared.moved(dialog);
     }
 
     // Tell.
-    let results = tell(shared, dialog, steps, &stored, not_kept, again);
+    let results = tell(shared, dialog, steps, &stored, kept, again);
 
     // Ack.
     let reload = matches!(stored, Err(Trouble { reload: true, .. }));
@@ -120,8 +129,9 @@ fn decide(shared: &Shared, dialog: &Dialog, older: &[Known], posts: Vec<Posting>
     let (mut steps, mut answers) = (Vec::with_capacity(posts.len()), Vec::with_capacity(posts.len()));
     for (mut post, answer) in posts {
         let (sender, deliver, source) = (post.sender, post.deliver, mem::take(&mut post.source));
+        let previous_at = draft.previous_at();
         let decision = draft.decide(*post, || shared.fresh_id()).map_err(|error| of_post(dialog.key, sender, &error));
-        steps.push(Step { decision, deliver, source });
+        steps.push(Step { decision, deliver, source, previous_at });
         answers.push(answer);
     }
     (steps, answers, draft.finish())
@@ -156,44 +166,24 @@ async fn append(shared: &Shared, dialog: &Dialog, steps: &[Step]) -> Result<(), 
     }
 }
 
-/// Messages outside the log for recipients without a session are kept until they come back (contract xmpp 3.9).
-async fn keep(shared: &Shared, dialog: &Dialog, steps: &[Step]) -> NotKept {
-    let unsaved = || {
-        let numbered = steps.iter().enumerate();
-        numbered.filter_map(|(n, step)| match &step.decision {
-            Ok(Decision::Unsaved(message, _)) => Some((n, message, &step.source)),
-            _ => None,
-        })
-    };
-    let mut recipients: Vec<u64> = unsaved().map(|(_, message, _)| message.recipient).collect();
-    recipients.sort_unstable();
-    recipients.dedup();
-    let reachable = reachable(shared, dialog, recipients).await;
-    let mut failed = NotKept::new();
-    for (n, message, source) in unsaved().filter(|(_, message, _)| !reachable.contains(&message.recipient)) {
-        let frame = frames::message(dialog, message.clone(), source.clone());
-        let (app, dialog) = (frame.app, frame.dialog.clone());
-        let request = KeepRequest { app, user: message.recipient, dialog, frame: Some(frame) };
-        if let Err(status) = shared.history().keep(request).await {
-            failed.insert(n, status.into());
+/// A message outside the log is kept until a session of its recipient has proved to have it (contract xmpp 3.9): whoever was
+/// told it may die before.
+async fn keep(shared: &Shared, dialog: &Dialog, steps: &[Step]) -> Kept {
+    let mut queues: BTreeMap<u64, (Vec<usize>, Vec<Frame>)> = BTreeMap::new();
+    for (n, step) in steps.iter().enumerate() {
+        if let Ok(Decision::Unsaved(message, _)) = &step.decision {
+            let (numbers, frames) = queues.entry(message.recipient).or_default();
+            numbers.push(n);
+            frames.push(frames::message(dialog, message.clone(), step.source.clone()));
         }
     }
-    failed
-}
-
-/// Which of these users have a session. Nobody, if presence does not answer: then everything is kept.
-async fn reachable(shared: &Shared, dialog: &Dialog, users: Vec<u64>) -> Vec<u64> {
-    if users.is_empty() {
-        return users;
-    }
-    let request = ReachableRequest { app: dialog.key.app.0, users };
-    match shared.presence.clone().reachable(request).await {
-        Ok(reply) => reply.into_inner().users,
-        Err(status) => {
-            tracing::warn!(app = %dialog.key.app, failure = %Failure::from(status), "cannot ask who is reachable");
-            Vec::new()
-        }
-    }
+    let calls = queues.into_iter().map(|(user, (numbers, frames))| async move {
+        let request = KeepRequest { app: dialog.key.app.0, user, frames };
+        let first = shared.history().keep(request).await.map(|reply| reply.into_inner().first).map_err(Failure::from);
+        let place = move |n| first.clone().map(|first| first + n as u64);
+        numbers.into_iter().enumerate().map(move |(n, number)| (number, place(n)))
+    });
+    join_all(calls).await.into_iter().flatten().collect()
 }
 
 /// The owner before this one may have died between storing and telling. A row that comes again is told again, in its form
@@ -222,22 +212,26 @@ fn tell(
     dialog: &mut Dialog,
     steps: Vec<Step>,
     stored: &Result<(), Trouble>,
-    mut not_kept: NotKept,
+    mut kept: Kept,
     mut again: Again,
 ) -> Vec<Result<Posted, Failure>> {
     let mut results: Vec<Result<Posted, Failure>> = Vec::with_capacity(steps.len());
-    for (n, Step { decision, deliver, source }) in steps.into_iter().enumerate() {
+    for (n, Step { decision, deliver, source, previous_at }) in steps.into_iter().enumerate() {
         let (result, outcome) = match decision {
             Err(failure) => (Err(failure), Outcome::Refused),
             Ok(Decision::Row(message)) => match stored {
-                Ok(()) => (Ok(tell_one(shared, dialog, message, deliver.then_some(source))), Outcome::Stored),
+                Ok(()) => {
+                    let about = About { previous_at, ..About::default() };
+                    (Ok(tell_one(shared, dialog, message, deliver.then_some(source), about)), Outcome::Stored)
+                }
                 Err(Trouble { failure, .. }) => (Err(failure.clone()), failure.into()),
             },
-            Ok(Decision::Unsaved(message, known)) => match not_kept.remove(&n) {
-                Some(failure) => (Err(failure.clone()), Outcome::from(&failure)),
-                None => {
+            Ok(Decision::Unsaved(message, known)) => match kept.remove(&n) {
+                Some(Err(failure)) => (Err(failure.clone()), Outcome::from(&failure)),
+                place => {
                     dialog.apply_unsaved(known);
-                    (Ok(tell_one(shared, dialog, message, deliver.then_some(source))), Outcome::Unsaved)
+                    let about = About { kept: place.and_then(Result::ok).unwrap_or(0), ..About::default() };
+                    (Ok(tell_one(shared, dialog, message, deliver.then_some(source), about)), Outcome::Unsaved)
                 }
             },
             Ok(Decision::Repeat(message, known)) => {
@@ -255,9 +249,10 @@ fn tell(
 }
 
 /// `source`: absent if nobody is to be told.
-fn tell_one(shared: &Shared, dialog: &Dialog, message: Message, source: Option<Source>) -> Posted {
+fn tell_one(shared: &Shared, dialog: &Dialog, message: Message, source: Option<Source>, about: About) -> Posted {
     let Some(source) = source else { return Posted { message, duplicate: false } };
-    let frame = frames::message(dialog, message, source);
+    let About { previous_at, kept } = about;
+    let frame = Frame { previous_at, kept, ..frames::message(dialog, message, source) };
     shared.tell(&frame);
     Posted { message: frames::into_message(frame), duplicate: false }
 }
@@ -273,7 +268,11 @@ fn tell_again(
 ) -> Result<Posted, Failure> {
     let message = match row.transpose()?.flatten() {
         Some(row) if row.removed => row,
-        Some(row) => tell_one(shared, dialog, row, Some(source)).message,
+        // When the one before it was made nobody knows; not later than this one.
+        Some(row) => {
+            let about = About { previous_at: row.created_at, ..About::default() };
+            tell_one(shared, dialog, row, Some(source), about).message
+        }
         None => message,
     };
     dialog.apply_told(seq);

@@ -23,6 +23,8 @@ pub struct Mark {
     pub origin: Option<SessionRef>,
     /// Id of the marker itself.
     pub stanza_id: String,
+    /// The message's id as the marker named it, where that is none of ours in form.
+    pub named: String,
 }
 
 /// The rows a mark names.

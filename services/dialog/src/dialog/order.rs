@@ -11,7 +11,7 @@ pub struct Order {
     pub head: u64,
     /// Its date, unix seconds.
     pub date_sent: i64,
-    /// When the log last changed, unix milliseconds.
+    /// When the newest row was made, unix milliseconds.
     pub updated_at: i64,
 }
 

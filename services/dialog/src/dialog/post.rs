@@ -42,6 +42,8 @@ pub struct Post {
     pub store: bool,
     /// It is told to live sessions.
     pub deliver: bool,
+    /// It is refused unless it is there already: a later message of its sender was taken meanwhile.
+    pub only_repeat: bool,
     pub source: Source,
 }
 
@@ -58,7 +60,17 @@ impl Post {
     /// A post of what the sender wrote, to be stored and told.
     pub fn new(sender: UserId, id: Option<MessageId>, message: Message) -> Post {
         let hash = content::hash(&message);
-        Post { sender, recipient: None, id, message, hash, store: true, deliver: true, source: Source::default() }
+        Post {
+            sender,
+            recipient: None,
+            id,
+            message,
+            hash,
+            store: true,
+            deliver: true,
+            only_repeat: false,
+            source: Source::default(),
+        }
     }
 
     /// Bytes that the post adds to a batch, about.
@@ -83,6 +95,8 @@ pub enum PostError {
     },
     /// Neither stored nor delivered.
     Nothing,
+    /// It was to be a repeat and is none.
+    NoRepeat,
 }
 
 /// What becomes of a post.
@@ -163,6 +177,11 @@ impl Draft<'_> {
         decided
     }
 
+    /// When the row before the next one was made, unix milliseconds; 0: there is none.
+    pub fn previous_at(&self) -> i64 {
+        self.order.updated_at
+    }
+
     /// Ends the batch.
     pub fn finish(self) -> Batch {
         Batch { order: self.order, known: self.rows }
@@ -172,6 +191,9 @@ impl Draft<'_> {
         self.check(&post)?;
         if let Some(said) = self.said_before(&post) {
             return Ok(said);
+        }
+        if post.only_repeat {
+            return Err(PostError::NoRepeat);
         }
         let known = self.next(&post, fresh);
         let stored_only = !post.deliver;

@@ -131,6 +131,17 @@ fn another_content_or_sender_gets_another_id_and_keeps_its_own_as_alias() {
 }
 
 #[test]
+fn what_was_to_be_a_repeat_is_refused_where_it_is_none() {
+    let mut dialog = dialog();
+    let repeat = |n| Post { only_repeat: true, ..post(ANN, n, "hi") };
+    post_all(&mut dialog, vec![post(ANN, 1, "hi")]);
+    let mut draft = dialog.draft(&LIMITS, &[], 0);
+    assert!(matches!(draft.decide(repeat(1), fresh), Ok(Decision::Repeat(..))));
+    assert_eq!(draft.decide(repeat(2), fresh), Err(PostError::NoRepeat));
+    assert!(draft.finish().is_empty());
+}
+
+#[test]
 fn a_message_without_an_id_gets_one() {
     let nameless = Post { id: None, ..post(ANN, 1, "hi") };
     let rows = post_all(&mut dialog(), vec![nameless.clone(), nameless]);
@@ -411,6 +422,7 @@ fn mark(user: UserId, ids: &[u8]) -> Mark {
         relay: true,
         origin: None,
         stanza_id: String::new(),
+        named: String::new(),
     }
 }
 

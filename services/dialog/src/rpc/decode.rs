@@ -42,6 +42,7 @@ pub fn post(request: wire::PostRequest) -> Result<(AppId, Vec<u8>, Post), Failur
         recipient: optional_user(request.recipient)?,
         store: request.store,
         deliver: request.deliver,
+        only_repeat: request.only_repeat,
         source: Source { origin: request.origin, traceparent: request.traceparent },
         ..Post::new(user(message.sender)?, id, message)
     };
@@ -67,6 +68,7 @@ pub fn mark(request: wire::MarkRequest) -> Result<(AppId, Vec<u8>, Mark), Failur
         relay: request.relay,
         origin: request.origin,
         stanza_id: request.stanza_id,
+        named: request.named,
     };
     Ok((app(request.app)?, request.dialog, mark))
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use natter_proto::Code;
-use natter_proto::event::v1::Message;
+use natter_proto::event::v1::{Frame, Message};
 use natter_proto::history::v1 as wire;
 use natter_proto::history::v1::history_server;
 use natter_rpc::{Reply, Request, Response, Status, async_trait};
@@ -32,7 +32,8 @@ pub struct History(Arc<Mutex<State>>);
 pub struct State {
     pub rows: BTreeMap<Vec<u8>, Vec<Message>>,
     pub marks: Vec<wire::MarkRequest>,
-    pub kept: Vec<wire::KeepRequest>,
+    /// Whom each was kept for.
+    pub kept: Vec<(u64, Frame)>,
     pub appends: usize,
     pub loads: usize,
     pub finds: usize,
@@ -250,8 +251,9 @@ impl history_server::History for History {
     async fn keep(&self, request: Request<wire::KeepRequest>) -> Reply<wire::KeepReply> {
         let request = request.into_inner();
         self.write(|state| {
-            state.kept.push(request);
-            Ok(wire::KeepReply { place: state.kept.len() as u64 })
+            let first = state.kept.len() as u64 + 1;
+            state.kept.extend(request.frames.into_iter().map(|frame| (request.user, frame)));
+            Ok(wire::KeepReply { first })
         })
         .await
     }
@@ -263,6 +265,9 @@ impl history_server::History for History {
         Err(refusal(Code::Internal))
     }
     async fn gap(&self, _: Request<wire::GapRequest>) -> Reply<wire::GapReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn changes(&self, _: Request<wire::ChangesRequest>) -> Reply<wire::ChangesReply> {
         Err(refusal(Code::Internal))
     }
     async fn kept(&self, _: Request<wire::KeptRequest>) -> Reply<wire::KeptReply> {

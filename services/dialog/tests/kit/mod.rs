@@ -19,7 +19,6 @@ use natter_proto::dialog::v1::{DialogKind, PostReply, PostRequest};
 use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Frame, Heads, Message, SessionRef};
 use natter_proto::history::v1::history_server::HistoryServer;
-use natter_proto::presence::v1::presence_server::PresenceServer;
 use natter_proto::subject::Subject;
 use natter_proto::{Code, DialogId, Failure, UserId};
 use natter_rpc::{Link, LinkOptions, Status};
@@ -28,7 +27,7 @@ use prost::Message as _;
 use tokio::task::LocalSet;
 
 pub use history::{Fate, History};
-pub use neighbours::{Accounts, Presence};
+pub use neighbours::Accounts;
 
 pub const APP: u64 = 7;
 pub const ANN: u64 = 34;
@@ -44,7 +43,6 @@ pub const PAIR_KEY: &[u8] = b"a key of thirty-two bytes, or so.";
 pub struct World {
     pub db: Kv,
     pub history: History,
-    pub presence: Presence,
     pub options: Options,
 }
 
@@ -63,7 +61,7 @@ pub async fn play(test: impl Future<Output = ()>) {
 
 impl World {
     pub fn new() -> World {
-        World { db: Kv::memory(), history: History::default(), presence: Presence::default(), options: Options::default() }
+        World { db: Kv::memory(), history: History::default(), options: Options::default() }
     }
 
     /// Starts a process. Call it inside the LocalSet that is to be its life.
@@ -75,7 +73,6 @@ impl World {
             bus: bus.clone(),
             history: Link::local(HistoryServer::new(self.history.clone()), deadline),
             account: Link::local(AccountsServer::new(Accounts), deadline),
-            presence: Link::local(PresenceServer::new(self.presence.clone()), deadline),
             executor: Executor::local(),
             clock: Clock::paused(NOW),
             chance: Chance::seeded(1),
@@ -136,6 +133,7 @@ pub fn post(sender: u64, recipient: u64, n: u16, body: &str) -> PostRequest {
         deliver: true,
         origin: Some(session(sender)),
         traceparent: String::new(),
+        only_repeat: false,
     }
 }
 

@@ -1,13 +1,8 @@
-//! Accounts that know three users, and a presence that says who is connected as the test wants it.
-
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+//! Accounts that know three users.
 
 use natter_proto::Code;
 use natter_proto::account::v1 as account;
 use natter_proto::account::v1::accounts_server;
-use natter_proto::presence::v1 as presence;
-use natter_proto::presence::v1::presence_server;
 use natter_rpc::{Reply, Request, Response, async_trait};
 
 use super::{ANN, APP, BOB, CAT, PAIR_KEY, refusal};
@@ -67,52 +62,6 @@ impl accounts_server::Accounts for Accounts {
         Err(refusal(Code::Internal))
     }
     async fn find_user(&self, _: Request<account::FindUserRequest>) -> Reply<account::User> {
-        Err(refusal(Code::Internal))
-    }
-}
-
-/// Who has a session.
-#[derive(Clone, Default)]
-pub struct Presence(Arc<Mutex<Sessions>>);
-
-#[derive(Default)]
-struct Sessions {
-    users: BTreeSet<u64>,
-    down: bool,
-}
-
-impl Presence {
-    pub fn connect(&self, user: u64) {
-        self.0.lock().unwrap().users.insert(user);
-    }
-
-    pub fn go_down(&self) {
-        self.0.lock().unwrap().down = true;
-    }
-}
-
-#[async_trait]
-impl presence_server::Presence for Presence {
-    async fn reachable(&self, request: Request<presence::ReachableRequest>) -> Reply<presence::ReachableReply> {
-        let sessions = self.0.lock().unwrap();
-        if sessions.down {
-            return Err(refusal(Code::Busy));
-        }
-        let asked = request.into_inner().users.into_iter();
-        let users = asked.filter(|user| sessions.users.contains(user)).collect();
-        Ok(Response::new(presence::ReachableReply { users }))
-    }
-
-    async fn announce(&self, _: Request<presence::AnnounceRequest>) -> Reply<presence::AnnounceReply> {
-        Err(refusal(Code::Internal))
-    }
-    async fn record(&self, _: Request<presence::SessionRecord>) -> Reply<presence::RecordReply> {
-        Err(refusal(Code::Internal))
-    }
-    async fn take_debt(&self, _: Request<presence::TakeDebtRequest>) -> Reply<presence::TakeDebtReply> {
-        Err(refusal(Code::Internal))
-    }
-    async fn settle_debt(&self, _: Request<presence::SettleDebtRequest>) -> Reply<presence::SettleDebtReply> {
         Err(refusal(Code::Internal))
     }
 }

@@ -2,8 +2,8 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use natter_proto::event::v1::Message;
-use natter_proto::history::v1::{GapRow, KeptRow, Range};
+use natter_proto::event::v1::{Change, Message};
+use natter_proto::history::v1::{GapChange, GapRow, KeptRow, Range};
 use natter_proto::presence::v1::{SessionRecord, SessionState};
 use natter_proto::{DialogId, Failure};
 use natter_xmpp::StreamFault;
@@ -64,10 +64,15 @@ pub(crate) enum Call {
     Job { number: u64, job: Job },
     /// Announces the session as available, then gathers what it missed. Answered by [`Answer::Returned`].
     Return(SessionRecord),
-    /// Announces the session as one that frames do not reach.
-    Withdraw,
-    /// The rows of a dialog above a number. Answered by [`Answer::Filled`].
-    Fill { dialog: DialogId, above: u64 },
+    /// Announces the session as one that frames do not reach; `owed`: it has not proved what it got, and may be owed it.
+    Withdraw { owed: Option<SessionRecord> },
+    /// The rows of a dialog above a number, or all that was stored or changed since the session began (`since`, unix
+    /// milliseconds). Answered by [`Answer::Filled`].
+    Fill { dialog: DialogId, above: Option<u64>, since: i64 },
+    /// The changes of a dialog above a stamp. Answered by [`Answer::Changed`].
+    Changes { dialog: DialogId, above: u64 },
+    /// Messages kept above a place. Answered by [`Answer::Kept`].
+    Kept { above: u64 },
     /// The user has received these. Answered by [`Answer::Delivered`].
     Delivered { dialog: DialogId, ranges: Vec<Range> },
     /// Keeps the session's proofs.
@@ -89,6 +94,10 @@ pub(crate) enum Answer {
     Returned(Result<Box<Returned>, Failure>),
     /// Nothing if history did not answer: what is missing is not known then.
     Filled { dialog: DialogId, stretch: Option<Stretch> },
+    /// Nothing if history did not answer.
+    Changed { dialog: DialogId, changes: Option<Changes> },
+    /// Nothing if history did not answer.
+    Kept(Option<Queue>),
     /// `kept`: whether it was taken.
     Delivered { dialog: DialogId, ranges: Vec<Range>, kept: bool },
 }
@@ -99,6 +108,26 @@ pub(crate) struct Stretch {
     pub rows: Vec<Message>,
     /// There are others behind these.
     pub more: bool,
+    /// Changes of older rows, if it was asked what happened since a time.
+    pub changes: Vec<Change>,
+}
+
+/// Changes of a dialog above a stamp, ascending.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub changes: Vec<Change>,
+    /// There are others behind these.
+    pub more: bool,
+}
+
+/// What is kept for the user outside the log, above a place.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    pub rows: Vec<KeptRow>,
+    /// There are others behind these.
+    pub more: bool,
+    /// Newest place at that time.
+    pub upto: u64,
 }
 
 /// What a returning session missed.
@@ -107,5 +136,6 @@ pub(crate) struct Returned {
     /// The debt it took.
     pub debt: Option<SessionRecord>,
     pub rows: Vec<GapRow>,
-    pub kept: Vec<KeptRow>,
+    pub changes: Vec<GapChange>,
+    pub kept: Queue,
 }

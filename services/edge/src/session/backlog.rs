@@ -8,15 +8,21 @@ use std::sync::Arc;
 
 use natter_proto::DialogId;
 use natter_proto::event::v1::frame::Told;
-use natter_proto::event::v1::{Frame, Message};
+use natter_proto::event::v1::{Change, Frame, Message};
 
 /// One entry of a returning session's list.
 #[derive(Debug)]
 pub(crate) enum Item {
     /// A row of a dialog.
     Row { dialog: DialogId, row: Box<Message>, delayed: Option<i64> },
-    /// Something kept outside the log; `frame` is absent if a live one brings it too.
-    Kept { place: u64, frame: Option<Box<Frame>>, kept_at: i64 },
+    /// A change of a row; without one, only its stamp is taken note of.
+    Change { dialog: DialogId, change: Option<Box<Change>>, stamp: u64 },
+    /// Something kept outside the log.
+    Kept { place: u64, frame: Box<Frame>, kept_at: i64 },
+    /// More is kept than came at once, up to this place.
+    MoreKept { upto: u64 },
+    /// Nothing else is kept up to this place.
+    KeptUpto(u64),
     /// The end of the list.
     End,
 }
@@ -27,13 +33,27 @@ pub(crate) struct Backlog {
     pub list: VecDeque<Item>,
     frames: VecDeque<Arc<Frame>>,
     frames_max: usize,
-    /// First number that did not fit, or up to which there is a hole, by dialog.
-    behind: BTreeMap<DialogId, u64>,
+    /// What is missing of rows, by dialog.
+    behind: BTreeMap<DialogId, Behind>,
+    /// Stamps up to which changes are missing, by dialog.
+    unchanged: BTreeMap<DialogId, u64>,
+    /// Place up to which kept messages are missing; 0: none.
+    unkept: u64,
+}
+
+/// Missing rows of a dialog.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Behind {
+    /// Nothing is missing below, as far as is known; `None`: whatever was stored since the session began may be.
+    pub above: Option<u64>,
+    /// Nothing is missing from here on.
+    pub upto: u64,
 }
 
 impl Backlog {
     pub(crate) fn new(frames_max: usize) -> Backlog {
-        Backlog { list: VecDeque::new(), frames: VecDeque::new(), frames_max, behind: BTreeMap::new() }
+        let (list, frames) = (VecDeque::new(), VecDeque::new());
+        Backlog { list, frames, frames_max, behind: BTreeMap::new(), unchanged: BTreeMap::new(), unkept: 0 }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -42,7 +62,7 @@ impl Backlog {
 
     /// Whether something has to be fetched.
     pub(crate) fn is_behind(&self) -> bool {
-        !self.behind.is_empty()
+        !self.behind.is_empty() || !self.unchanged.is_empty() || self.unkept > 0
     }
 
     /// Holds a frame; false if there is no room for it.
@@ -56,18 +76,28 @@ impl Backlog {
 
     /// Remembers what a frame brought that did not fit. Without a number there is nothing to fetch it by: false.
     pub(crate) fn miss(&mut self, frame: &Frame) -> bool {
-        match numbered(frame) {
-            Some((dialog, message)) => {
-                self.behind.entry(dialog).or_insert(message.seq);
-                true
+        let Ok(dialog) = DialogId::try_from(frame.dialog.as_slice()) else { return false };
+        match (&frame.told, numbered(frame)) {
+            (_, Some((dialog, message))) => {
+                let behind = Behind { above: Some(message.seq - 1), upto: message.seq };
+                self.behind.entry(dialog).or_insert(behind);
             }
-            None => false,
+            (Some(Told::Change(change)), _) => self.miss_changes(dialog, change.stamp),
+            (Some(Told::Message(_)), None) if frame.kept > 0 => self.unkept = self.unkept.max(frame.kept),
+            _ => return false,
         }
+        true
     }
 
-    /// Remembers that something up to `seq` is missing, or follows it.
-    pub(crate) fn miss_upto(&mut self, dialog: DialogId, seq: u64) {
-        self.behind.entry(dialog).or_insert(seq + 1);
+    /// Remembers that rows are missing.
+    pub(crate) fn miss_rows(&mut self, dialog: DialogId, behind: Behind) {
+        self.behind.entry(dialog).or_insert(behind);
+    }
+
+    /// Remembers that changes up to a stamp are missing.
+    pub(crate) fn miss_changes(&mut self, dialog: DialogId, stamp: u64) {
+        let upto = self.unchanged.entry(dialog).or_default();
+        *upto = (*upto).max(stamp);
     }
 
     /// Puts a frame back that was taken too early.
@@ -79,21 +109,34 @@ impl Backlog {
         self.frames.pop_front()
     }
 
-    /// A dialog with something missed, and its number.
-    pub(crate) fn next_behind(&mut self) -> Option<(DialogId, u64)> {
+    /// A dialog with missing rows.
+    pub(crate) fn next_behind(&mut self) -> Option<(DialogId, Behind)> {
         self.behind.pop_first()
     }
 
-    /// Messages among the frames.
-    pub(crate) fn messages(&self) -> impl Iterator<Item = (&[u8], &Message)> {
-        self.frames.iter().filter_map(|frame| match &frame.told {
-            Some(Told::Message(message)) => Some((frame.dialog.as_slice(), message)),
-            _ => None,
-        })
+    /// A dialog with missing changes, and up to which stamp.
+    pub(crate) fn next_unchanged(&mut self) -> Option<(DialogId, u64)> {
+        self.unchanged.pop_first()
+    }
+
+    /// The place up to which kept messages are missing.
+    pub(crate) fn next_unkept(&mut self) -> Option<u64> {
+        Some(std::mem::take(&mut self.unkept)).filter(|upto| *upto > 0)
+    }
+
+    /// Puts items before all others.
+    pub(crate) fn list_first(&mut self, items: Vec<Item>) {
+        items.into_iter().rev().for_each(|item| self.list.push_front(item));
+    }
+
+    /// Frames that wait.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = &Frame> {
+        self.frames.iter().map(|frame| &**frame)
     }
 }
 
-fn numbered(frame: &Frame) -> Option<(DialogId, &Message)> {
+/// The row that a frame brings, and its dialog.
+pub(crate) fn numbered(frame: &Frame) -> Option<(DialogId, &Message)> {
     let Some(Told::Message(message)) = &frame.told else { return None };
     let dialog = DialogId::try_from(frame.dialog.as_slice()).ok()?;
     (message.seq > 0).then_some((dialog, message))

@@ -8,11 +8,11 @@ use natter_proto::DialogId;
 use natter_proto::event::v1::change::What;
 use natter_proto::event::v1::frame::Told as FrameTold;
 use natter_proto::event::v1::{Change, Frame, Headline, MarkKind, Marker, Message, SessionRef, Typing};
-use natter_xmpp::{Framing, StreamFault};
+use natter_xmpp::Framing;
 
-use super::backlog::Item;
+use super::backlog::{Behind, Item, numbered};
 use super::places::Judgement;
-use super::{Action, Call, Ending, Moment, Session, Stage, Stretch};
+use super::{Action, Ending, Moment, Session, Stage};
 use crate::proof::Told;
 use crate::stanza::{self, Envelope, Sender};
 
@@ -42,7 +42,7 @@ impl Session {
         }
     }
 
-    /// Writes what may be written: first the list, then frames, then what did not fit.
+    /// Writes what may be written: first the list, then frames, then what is missing is fetched.
     pub(super) fn flow(&mut self, now: i64) {
         while self.stage == Stage::Live && self.proof.has_room() {
             if !self.backlog.list.is_empty() {
@@ -54,10 +54,7 @@ impl Session {
                 item.into_iter().for_each(|item| self.listed(now, item));
             } else if let Some(frame) = self.backlog.next_frame() {
                 self.deliver(now, frame);
-            } else if let Some((dialog, seq)) = self.backlog.next_behind() {
-                let above = self.places.last(dialog).unwrap_or(seq - 1);
-                self.fill(dialog, above, seq);
-            } else {
+            } else if !self.fetch_missing() {
                 return;
             }
         }
@@ -65,19 +62,21 @@ impl Session {
 
     /// The session caused this frame itself: it only moves its place (contract xmpp 3.3, never an echo).
     fn own(&mut self, now: i64, frame: &Frame) {
-        let Some(FrameTold::Message(message)) = &frame.told else { return };
-        let Ok(dialog) = DialogId::try_from(frame.dialog.as_slice()) else { return };
-        if message.seq == 0 {
-            return;
-        }
-        match self.places.judge(dialog, message.seq) {
+        let Some((dialog, message)) = numbered(frame) else { return };
+        match self.places.judge(dialog, message.seq, frame.previous_at) {
             // Of a dialog that was never told nobody knows yet what the frames that wait will bring.
             Judgement::Next if self.places.last(dialog).is_some() || self.is_up_to_date() => {
                 self.places.skipped(now, dialog, message.seq);
+                self.stamped(now, dialog, frame.stamp);
                 self.tidings.moved();
             }
             Judgement::Repeat => {}
-            _ => self.places.posted(dialog, message.seq),
+            judgement => {
+                self.places.posted(dialog, message.seq);
+                if let (Judgement::Hole { after }, true) = (judgement, self.is_up_to_date()) {
+                    self.backlog.miss_rows(dialog, Behind { above: after, upto: message.seq });
+                }
+            }
         }
     }
 
@@ -96,89 +95,80 @@ impl Session {
         let is_for_me = !frame.except.contains(&self.me.user.0);
         match (&frame.told, dialog) {
             (Some(FrameTold::Message(message)), Some(dialog)) if message.seq > 0 => {
-                match self.places.judge(dialog, message.seq) {
+                match self.places.judge(dialog, message.seq, frame.previous_at) {
                     Judgement::Next if is_for_me => self.row(now, dialog, message, resource, None),
                     Judgement::Next => self.places.skipped(now, dialog, message.seq),
                     Judgement::Repeat => {}
                     Judgement::Hole { after } => {
-                        let upto = message.seq;
+                        let behind = Behind { above: after, upto: message.seq };
                         self.backlog.hold_first(frame);
-                        self.fill(dialog, after, upto);
+                        return self.fill(dialog, behind);
                     }
                 }
+                self.stamped(now, dialog, frame.stamp);
             }
+            (Some(FrameTold::Change(change)), Some(dialog)) => match self.places.judge_stamp(dialog, change.stamp) {
+                Judgement::Next if is_for_me => self.change(now, dialog, change),
+                Judgement::Next => self.places.skipped_stamp(now, dialog, change.stamp),
+                Judgement::Repeat => {}
+                Judgement::Hole { .. } => {
+                    let upto = change.stamp - 1;
+                    self.backlog.hold_first(frame);
+                    self.fill_changes(dialog, upto);
+                }
+            },
             _ if !is_for_me => {}
-            (Some(FrameTold::Message(message)), Some(dialog)) => self.unstored(now, dialog, message, resource, None),
+            (Some(FrameTold::Message(_)), Some(_)) if self.is_kept_for_me(&frame) && frame.kept > self.kept_upto + 1 => {
+                let upto = frame.kept - 1;
+                self.backlog.hold_first(frame);
+                self.fill_kept(upto);
+            }
+            (Some(FrameTold::Message(message)), Some(dialog)) => {
+                let place = Some(frame.kept).filter(|_| self.is_kept_for_me(&frame));
+                self.unstored(now, dialog, message, resource, None, place);
+            }
             (Some(FrameTold::Marker(marker)), dialog) => self.marker(now, dialog, marker),
             (Some(FrameTold::Typing(typing)), _) => self.typing(now, typing),
-            (Some(FrameTold::Change(change)), Some(dialog)) => self.change(now, dialog, change, &frame.to),
             (Some(FrameTold::Headline(headline)), _) => self.headline(now, headline, None),
             (Some(FrameTold::Message(_) | FrameTold::Change(_)) | None, _) => {}
         }
     }
 
-    /// Fetches what lies above a number before anything else is written.
-    fn fill(&mut self, dialog: DialogId, above: u64, upto: u64) {
-        self.stage = Stage::Filling { dialog, upto };
-        self.out.push_back(Action::Call(Call::Fill { dialog, above }));
-    }
-
-    /// The owner of a dialog says that this is its newest number, and no frame brought it here (design.md 6).
-    pub(crate) fn head(&mut self, at: Moment, dialog: DialogId, seq: u64) {
-        if !self.begin(at) {
-            return;
-        }
-        if matches!(self.places.judge(dialog, seq + 1), Judgement::Hole { .. }) {
-            self.backlog.miss_upto(dialog, seq);
-        }
-        self.finish(at);
-    }
-
-    /// The rows of a hole, written like a list: as the client takes them. What history leaves out (hidden, removed) is not
-    /// missing. Without an answer the stream ends and all of it is owed: going on would be a silent loss.
-    pub(super) fn filled(&mut self, now: i64, dialog: DialogId, stretch: Option<Stretch>) {
-        let Stage::Filling { dialog: awaited, upto } = self.stage else { return };
-        if awaited != dialog {
-            return;
-        }
-        let Some(Stretch { rows, more }) = stretch else {
-            self.end(now, Some(StreamFault::InternalError), Ending::Vanished);
-            return;
-        };
-        self.stage = Stage::Live;
-        match rows.last() {
-            Some(last) if more => self.backlog.miss_upto(dialog, last.seq),
-            Some(_) => {}
-            None => self.places.skipped(now, dialog, upto - 1),
-        }
-        let item = |row| Item::Row { dialog, row: Box::new(row), delayed: None };
-        self.backlog.list.extend(rows.into_iter().map(item));
+    /// The message of the frame lies in the queue of this session's user.
+    pub(super) fn is_kept_for_me(&self, frame: &Frame) -> bool {
+        let is_mine = |told: &FrameTold| matches!(told, FrameTold::Message(message) if message.recipient == self.me.user.0);
+        frame.kept > 0 && frame.told.as_ref().is_some_and(is_mine)
     }
 
     fn listed(&mut self, now: i64, item: Item) {
         match item {
             Item::Row { dialog, row, delayed } => {
-                if self.places.judge(dialog, row.seq) != Judgement::Repeat {
+                if self.places.judge(dialog, row.seq, 0) != Judgement::Repeat {
                     self.row(now, dialog, &row, "", delayed);
                 }
             }
-            Item::Kept { place, frame, kept_at } => {
-                if let Some(frame) = frame {
-                    self.kept(now, &frame, kept_at);
-                }
-                self.told(now, Told::Kept { place });
-            }
+            Item::Change { dialog, change, stamp } => match change {
+                Some(change) if self.places.judge_stamp(dialog, stamp) != Judgement::Repeat => self.change(now, dialog, &change),
+                _ => self.places.skipped_stamp(now, dialog, stamp),
+            },
+            Item::Kept { place, frame, kept_at } => self.kept(now, place, &frame, kept_at),
+            Item::MoreKept { upto } => self.fill_kept(upto),
+            Item::KeptUpto(upto) => self.kept_upto = self.kept_upto.max(upto),
             Item::End => self.told(now, Told::ListEnd),
         }
     }
 
-    fn kept(&mut self, now: i64, frame: &Frame, kept_at: i64) {
+    fn kept(&mut self, now: i64, place: u64, frame: &Frame, kept_at: i64) {
         let resource = frame.origin.as_ref().map_or("", |origin| origin.resource.as_str());
         match (&frame.told, DialogId::try_from(frame.dialog.as_slice())) {
-            (Some(FrameTold::Message(message)), Ok(dialog)) => self.unstored(now, dialog, message, resource, Some(kept_at)),
+            (Some(FrameTold::Message(message)), Ok(dialog)) => {
+                return self.unstored(now, dialog, message, resource, Some(kept_at), Some(place));
+            }
             (Some(FrameTold::Headline(headline)), _) => self.headline(now, headline, Some(kept_at)),
             _ => {}
         }
+        self.kept_upto = self.kept_upto.max(place);
+        self.told(now, Told::Kept { place });
     }
 
     /// Writes a row of history and moves the place of its dialog.
@@ -190,21 +180,39 @@ impl Session {
             return;
         }
         self.places.told(now, dialog, row.seq);
+        self.names.note(dialog, row);
         let text = self.spell(dialog, row, resource, delayed);
         self.tell(now, text, Told::Row { dialog, seq: row.seq, own });
     }
 
-    fn unstored(&mut self, now: i64, dialog: DialogId, message: &Message, resource: &str, delayed: Option<i64>) {
+    /// A message without a number. `place`: in the queue of this session's user, if it lies there.
+    fn unstored(
+        &mut self,
+        now: i64,
+        dialog: DialogId,
+        message: &Message,
+        resource: &str,
+        delayed: Option<i64>,
+        place: Option<u64>,
+    ) {
+        if place.is_some_and(|place| place <= self.kept_upto) {
+            return;
+        }
+        let told = place.map_or(Told::Unstored, |place| Told::Kept { place });
+        self.kept_upto = self.kept_upto.max(place.unwrap_or_default());
         let own = message.sender == self.me.user.0;
         let is_content = message.body.is_some() || !message.attachments.is_empty();
         if own && !(self.takes_carbons() && is_content) {
             return;
         }
-        if !self.places.hears(dialog, &message.id) {
-            return;
+        if self.places.hears(dialog, &message.id) {
+            self.names.note(dialog, message);
+            let text = self.spell(dialog, message, resource, delayed);
+            self.tell(now, text, told);
+        } else if place.is_some() {
+            // The same once more, under a place of its own.
+            self.told(now, told);
         }
-        let text = self.spell(dialog, message, resource, delayed);
-        self.tell(now, text, Told::Unstored);
     }
 
     fn spell(&self, dialog: DialogId, message: &Message, resource: &str, delayed: Option<i64>) -> String {
@@ -239,16 +247,19 @@ impl Session {
     }
 
     /// An edit or removal, for the other of the two, and as a copy for the other sessions of who made it (contract xmpp 3.6, 3.8).
-    fn change(&mut self, now: i64, dialog: DialogId, change: &Change, members: &[u64]) {
-        let Some(What::Edited(_) | What::Removed(true)) = &change.what else { return };
+    fn change(&mut self, now: i64, dialog: DialogId, change: &Change) {
         let own = change.user == self.me.user.0;
-        let Some(to) = members.iter().copied().find(|member| *member != change.user) else { return };
-        if own && !self.takes_carbons() {
-            return;
+        let is_known = matches!(change.what, Some(What::Edited(_) | What::Removed(true)));
+        if change.silent || !is_known || (own && !self.takes_carbons()) {
+            return self.places.skipped_stamp(now, dialog, change.stamp);
         }
-        let copy = own.then_some(self.me.address.as_str());
+        self.places.told_stamp(now, dialog, change.stamp);
+        let (to, copy) = match own {
+            true => (change.recipient, Some(self.me.address.as_str())),
+            false => (self.me.user.0, None),
+        };
         let text = stanza::change(Self::spelling(&self.me, &self.options), change, dialog, to, copy);
-        self.tell(now, text, Told::Unstored);
+        self.tell(now, text, Told::Change { dialog, stamp: change.stamp });
     }
 
     fn headline(&mut self, now: i64, headline: &Headline, delayed: Option<i64>) {
@@ -266,7 +277,7 @@ impl Session {
         self.carbons && !(self.me.framing == Framing::Tcp && self.me.has_authzid)
     }
 
-    fn is_own(&self, frame: &Frame) -> bool {
+    pub(super) fn is_own(&self, frame: &Frame) -> bool {
         let me = &self.me.session;
         let is_me = |origin: &SessionRef| origin.session == me.session && origin.boot == me.boot && origin.edge == me.edge;
         frame.origin.as_ref().is_some_and(is_me)

@@ -2,7 +2,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use natter_proto::presence::v1::SessionState;
+use natter_proto::presence::v1::{SessionRecord, SessionState};
 use natter_proto::{Code, Failure};
 use natter_xmpp::StreamFault;
 
@@ -53,6 +53,8 @@ impl Session {
             Answer::Returned(Ok(returned)) => self.returned(at.now, *returned),
             Answer::Returned(Err(failure)) => self.unreachable(at.now, &failure),
             Answer::Filled { dialog, stretch } => self.filled(at.now, dialog, stretch),
+            Answer::Changed { dialog, changes } => self.changed(at.now, dialog, changes),
+            Answer::Kept(queue) => self.queue_read(at.now, queue),
             Answer::Delivered { dialog, ranges, kept: false } => {
                 ranges.into_iter().for_each(|range| self.tidings.received(dialog, range));
             }
@@ -85,7 +87,7 @@ impl Session {
         }
         if self.stage == Stage::Bound && self.withdraw_at.is_some_and(|due| due <= at.now) {
             self.withdraw_at = None;
-            self.out.push_back(Action::Call(Call::Withdraw));
+            self.withdraw(None);
         }
         if self.touch_at.is_some_and(|due| due <= at.now) {
             self.touch_at = Some(at.now + seconds(self.options.touch_s));
@@ -98,6 +100,11 @@ impl Session {
             self.lose_patience(at.now);
         }
         self.finish(at);
+    }
+
+    pub(super) fn withdraw(&mut self, owed: Option<SessionRecord>) {
+        self.reachable = false;
+        self.out.push_back(Action::Call(Call::Withdraw { owed }));
     }
 
     /// Presence did not take the session (too many of this user, or it does not answer), or nobody knows what it missed. The

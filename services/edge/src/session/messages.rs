@@ -37,10 +37,10 @@ impl Session {
     fn private_message(&mut self, place: Place, element: Element, purpose: Purpose, to: UserId) {
         match purpose {
             Purpose::Content { .. } => self.post(place, element, to),
-            Purpose::Marker { kind, id: Some(id), dialog } => self.mark(place, &element, to, kind, id, dialog),
+            Purpose::Marker { kind, id, dialog } => self.mark(place, &element, to, kind, id, dialog),
             Purpose::Typing { composing } => self.signal(place, &element, to, composing),
             Purpose::Change => self.refuse(place, &element, Condition::FeatureNotImplemented, "Not implemented."),
-            Purpose::Marker { id: None, .. } | Purpose::Nothing => self.acks.done(place),
+            Purpose::Nothing => self.acks.done(place),
         }
     }
 
@@ -57,7 +57,7 @@ impl Session {
         if content.id.is_none() {
             message.stanza_id = stanza_id.clone().unwrap_or_default();
         }
-        message.id = content.id.unwrap_or_else(|| self.made_id(place)).to_vec();
+        message.id = content.id.unwrap_or_else(|| self.made_id(place, stanza_id.as_deref())).to_vec();
         message.sender = self.me.user.0;
         message.recipient = to.0;
         let request = PostRequest {
@@ -69,13 +69,19 @@ impl Session {
             deliver: true,
             origin: Some(self.me.session.clone()),
             traceparent: String::new(),
+            only_repeat: false,
         };
         self.posts.push(Task::new(place, stanza_id, written_to, Job::Post(Box::new(request))));
     }
 
-    /// A status goes to the author of the message. Its dialog may be a group; without one it is that of the two users.
-    fn mark(&mut self, place: Place, element: &Element, to: UserId, kind: MarkKind, id: MessageId, dialog: Option<DialogId>) {
-        let dialog = dialog.unwrap_or_else(|| self.pair(to));
+    /// A status goes to the author of the message. Its dialog may be a group; without one it is that of the two users. A message
+    /// whose client named it in a form of its own is known by that name to the sessions that got it.
+    fn mark(&mut self, place: Place, element: &Element, to: UserId, kind: MarkKind, named: String, dialog: Option<DialogId>) {
+        let (dialog, id, named) = match (named.parse(), self.names.find(&named)) {
+            (Ok(id), _) => (dialog.unwrap_or_else(|| self.pair(to)), id, String::new()),
+            (Err(_), Some((dialog, id))) => (dialog, id, named),
+            (Err(_), None) => return self.acks.done(place),
+        };
         let request = MarkRequest {
             app: self.me.app.0,
             dialog: dialog.to_vec(),
@@ -86,6 +92,7 @@ impl Session {
             relay: true,
             origin: Some(self.me.session.clone()),
             stanza_id: element.attr("id").unwrap_or_default().to_owned(),
+            named,
             ..MarkRequest::default()
         };
         self.posts.push(Task::new(place, None, None, Job::Mark(Box::new(request))));
@@ -182,8 +189,13 @@ impl Session {
         }
     }
 
-    /// An id for a message that came without a usable one. Sent again at the same place of a resumed stream it is the same.
-    fn made_id(&self, place: Place) -> MessageId {
+    /// An id for a message that came without a usable one. A name long enough to be unique in the world gives the same id on
+    /// every stream; otherwise sent again at the same place of a resumed stream it is the same.
+    fn made_id(&self, place: Place, name: Option<&str>) -> MessageId {
+        const UNIQUE_FROM: usize = 16;
+        if let Some(name) = name.filter(|name| name.len() >= UNIQUE_FROM) {
+            return MessageId::of_name(self.me.user, name);
+        }
         let mut id = [0; 12];
         id[..8].copy_from_slice(&self.seed[..8]);
         id[8..].copy_from_slice(&(place as u32).to_be_bytes());

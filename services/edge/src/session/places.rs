@@ -1,5 +1,5 @@
 //! How far a session was told in each dialog: a repeat is dropped, a jump is a hole to fill, and what was proved is what a
-//! later session may build on (design.md 6, 9).
+//! later session may build on (design.md 6, 9). Rows are told by their number, changes of rows by their stamp.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -24,14 +24,16 @@ pub(crate) enum Judgement {
     Next,
     /// Told before.
     Repeat,
-    /// Something above `after` is missing.
-    Hole { after: u64 },
+    /// Something above `after` is missing; nothing of this dialog was told yet if it is `None`.
+    Hole { after: Option<u64> },
 }
 
 /// Told and proved numbers by dialog.
 #[derive(Debug)]
 pub(crate) struct Places {
     dialogs: BTreeMap<DialogId, Place>,
+    /// Stamps of changes, of dialogs of which one was heard.
+    stamps: BTreeMap<DialogId, Place>,
     /// Posts of this very session: nobody tells it of them.
     posted: VecDeque<(DialogId, u64)>,
     /// Messages without a number that were told last.
@@ -39,7 +41,7 @@ pub(crate) struct Places {
     since: i64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Place {
     told: u64,
     proved: u64,
@@ -49,28 +51,43 @@ struct Place {
 impl Places {
     /// The list is complete from `since` (unix milliseconds) on.
     pub(crate) fn new(since: i64) -> Places {
-        Places { dialogs: BTreeMap::new(), posted: VecDeque::new(), unsaved: VecDeque::new(), since }
+        let (dialogs, stamps) = (BTreeMap::new(), BTreeMap::new());
+        Places { dialogs, stamps, posted: VecDeque::new(), unsaved: VecDeque::new(), since }
     }
 
-    /// Compares a number with what was told.
-    pub(crate) fn judge(&self, dialog: DialogId, seq: u64) -> Judgement {
-        let Some(place) = self.dialogs.get(&dialog) else { return Judgement::Next };
-        if seq <= place.told {
+    /// Since when (unix milliseconds) every dialog of which something was told is remembered.
+    pub(crate) fn since(&self) -> i64 {
+        self.since
+    }
+
+    /// Compares a number with what was told. `previous_at`: when the row before it was made, unix milliseconds; of a dialog
+    /// of which nothing was told, a row made since then is missing.
+    pub(crate) fn judge(&self, dialog: DialogId, seq: u64, previous_at: i64) -> Judgement {
+        let told = self.last(dialog);
+        if told.is_some_and(|told| seq <= told) {
             return Judgement::Repeat;
         }
-        let mut next = place.told + 1;
-        while next < seq && self.posted.contains(&(dialog, next)) {
-            next += 1;
+        let is_posted = |number| self.posted.contains(&(dialog, number));
+        match told {
+            Some(told) if (told + 1..seq).all(is_posted) => Judgement::Next,
+            None if previous_at < self.since || is_posted(seq - 1) => Judgement::Next,
+            after => Judgement::Hole { after },
         }
-        if next == seq { Judgement::Next } else { Judgement::Hole { after: place.told } }
+    }
+
+    /// Compares the stamp of a change with those that were told. The first of a dialog is the next one.
+    pub(crate) fn judge_stamp(&self, dialog: DialogId, stamp: u64) -> Judgement {
+        match self.stamps.get(&dialog).map(|place| place.told) {
+            Some(told) if stamp <= told => Judgement::Repeat,
+            Some(told) if stamp > told + 1 => Judgement::Hole { after: Some(told) },
+            _ => Judgement::Next,
+        }
     }
 
     /// `seq` was told, or need not be.
     pub(crate) fn told(&mut self, now: i64, dialog: DialogId, seq: u64) {
-        let place = self.dialogs.entry(dialog).or_insert(Place { told: 0, proved: seq.saturating_sub(1), at: now });
-        place.told = place.told.max(seq);
-        place.at = now;
-        let told = place.told;
+        tell(&mut self.dialogs, now, dialog, seq);
+        let told = self.last(dialog).unwrap_or_default();
         self.posted.retain(|(of, number)| *of != dialog || *number > told);
     }
 
@@ -81,6 +98,25 @@ impl Places {
         if all_proved {
             self.proved(dialog, seq);
         }
+    }
+
+    /// The change with this stamp was told.
+    pub(crate) fn told_stamp(&mut self, now: i64, dialog: DialogId, stamp: u64) {
+        tell(&mut self.stamps, now, dialog, stamp);
+    }
+
+    /// Changes up to this stamp need not be told.
+    pub(crate) fn skipped_stamp(&mut self, now: i64, dialog: DialogId, stamp: u64) {
+        let all_proved = self.stamps.get(&dialog).is_none_or(|place| place.proved == place.told);
+        self.told_stamp(now, dialog, stamp);
+        if all_proved {
+            self.proved_stamp(dialog, stamp);
+        }
+    }
+
+    /// The newest stamp told of a dialog.
+    pub(crate) fn stamp(&self, dialog: DialogId) -> Option<u64> {
+        self.stamps.get(&dialog).map(|place| place.told)
     }
 
     /// This session posted `seq` itself.
@@ -114,16 +150,23 @@ impl Places {
 
     /// All up to `seq` is proved.
     pub(crate) fn proved(&mut self, dialog: DialogId, seq: u64) {
-        if let Some(place) = self.dialogs.get_mut(&dialog) {
-            place.proved = place.proved.max(seq);
-        }
+        prove(&mut self.dialogs, dialog, seq);
+    }
+
+    /// All changes up to `stamp` are proved.
+    pub(crate) fn proved_stamp(&mut self, dialog: DialogId, stamp: u64) {
+        prove(&mut self.stamps, dialog, stamp);
     }
 
     /// Takes over what an older session had proved.
     pub(crate) fn inherit(&mut self, now: i64, proofs: &[From]) {
+        let place = |number| Place { told: number, proved: number, at: now };
         for proof in proofs {
             let Ok(dialog) = DialogId::try_from(proof.dialog.as_slice()) else { continue };
-            self.dialogs.entry(dialog).or_insert(Place { told: proof.seq, proved: proof.seq, at: now });
+            self.dialogs.entry(dialog).or_insert(place(proof.seq));
+            if let Some(stamp) = proof.stamp {
+                self.stamps.entry(dialog).or_insert(place(stamp));
+            }
         }
     }
 
@@ -132,18 +175,34 @@ impl Places {
     pub(crate) fn record(&mut self, now: i64) -> (Vec<From>, i64) {
         let edge = now - LISTED_MS;
         let is_listed = |place: &Place| place.at > edge || place.proved < place.told;
-        if self.dialogs.values().filter(|place| !is_listed(place)).count() > QUIET_MAX {
-            self.dialogs.retain(|_, place| is_listed(place));
+        for places in [&mut self.dialogs, &mut self.stamps] {
+            if places.values().filter(|place| !is_listed(place)).count() > QUIET_MAX {
+                places.retain(|_, place| is_listed(place));
+            }
         }
         self.since = self.since.max(edge);
-        let listed = self.dialogs.iter().filter(|(_, place)| is_listed(place));
-        let proofs = listed.map(|(dialog, place)| From { dialog: dialog.to_vec(), seq: place.proved });
+        let listed =
+            self.dialogs.iter().filter(|(dialog, place)| is_listed(place) || self.stamps.get(dialog).is_some_and(is_listed));
+        let stamp = |dialog| self.stamps.get(dialog).map(|place: &Place| place.proved);
+        let proofs = listed.map(|(dialog, place)| From { dialog: dialog.to_vec(), seq: place.proved, stamp: stamp(dialog) });
         (proofs.collect(), self.since)
     }
 
     /// The last number told of a dialog.
     pub(crate) fn last(&self, dialog: DialogId) -> Option<u64> {
         self.dialogs.get(&dialog).map(|place| place.told)
+    }
+}
+
+fn tell(places: &mut BTreeMap<DialogId, Place>, now: i64, dialog: DialogId, number: u64) {
+    let place = places.entry(dialog).or_insert(Place { told: 0, proved: number.saturating_sub(1), at: now });
+    place.told = place.told.max(number);
+    place.at = now;
+}
+
+fn prove(places: &mut BTreeMap<DialogId, Place>, dialog: DialogId, number: u64) {
+    if let Some(place) = places.get_mut(&dialog) {
+        place.proved = place.proved.max(number);
     }
 }
 
@@ -155,12 +214,13 @@ mod tests {
 
     #[test]
     fn repeats_and_holes_are_seen() {
-        let mut places = Places::new(0);
-        assert_eq!(places.judge(D, 41), Judgement::Next, "the first of a dialog");
+        let mut places = Places::new(1_000);
+        assert_eq!(places.judge(D, 41, 999), Judgement::Next, "the first since the session began");
+        assert_eq!(places.judge(D, 41, 1_000), Judgement::Hole { after: None });
         places.told(0, D, 41);
-        assert_eq!(places.judge(D, 41), Judgement::Repeat);
-        assert_eq!(places.judge(D, 42), Judgement::Next);
-        assert_eq!(places.judge(D, 44), Judgement::Hole { after: 41 });
+        assert_eq!(places.judge(D, 41, 0), Judgement::Repeat);
+        assert_eq!(places.judge(D, 42, 0), Judgement::Next);
+        assert_eq!(places.judge(D, 44, 0), Judgement::Hole { after: Some(41) });
     }
 
     #[test]
@@ -169,10 +229,23 @@ mod tests {
         places.told(0, D, 41);
         places.posted(D, 42);
         places.posted(D, 43);
-        assert_eq!(places.judge(D, 44), Judgement::Next);
-        assert_eq!(places.judge(D, 45), Judgement::Hole { after: 41 });
+        assert_eq!(places.judge(D, 44, 0), Judgement::Next);
+        assert_eq!(places.judge(D, 45, 0), Judgement::Hole { after: Some(41) });
         places.told(0, D, 44);
         assert!(!places.is_posted(D, 43));
+        let mut places = Places::new(0);
+        places.posted(D, 42);
+        assert_eq!(places.judge(D, 43, 5), Judgement::Next, "the row before it is its own");
+    }
+
+    #[test]
+    fn stamps_begin_anywhere_and_are_dense_from_there() {
+        let mut places = Places::new(0);
+        assert_eq!(places.judge_stamp(D, 7), Judgement::Next);
+        places.told_stamp(0, D, 7);
+        assert_eq!(places.judge_stamp(D, 7), Judgement::Repeat);
+        assert_eq!(places.judge_stamp(D, 8), Judgement::Next);
+        assert_eq!(places.judge_stamp(D, 9), Judgement::Hole { after: Some(7) });
     }
 
     #[test]
@@ -180,11 +253,17 @@ mod tests {
         let mut places = Places::new(0);
         places.told(0, D, 41);
         places.told(0, D, 42);
-        assert_eq!(places.record(0), (vec![From { dialog: D.to_vec(), seq: 40 }], 0));
+        assert_eq!(places.record(0), (vec![proof(40, None)], 0));
         places.proved(D, 41);
-        assert_eq!(places.record(600_000), (vec![From { dialog: D.to_vec(), seq: 41 }], 480_000), "42 is unproved");
+        assert_eq!(places.record(600_000), (vec![proof(41, None)], 480_000), "42 is unproved");
         places.proved(D, 42);
         assert_eq!(places.record(600_001), (Vec::new(), 480_001));
-        assert_eq!(places.judge(D, 44), Judgement::Hole { after: 42 }, "off the list, but not forgotten");
+        assert_eq!(places.judge(D, 44, 0), Judgement::Hole { after: Some(42) }, "off the list, but not forgotten");
+        places.told_stamp(600_000, D, 3);
+        assert_eq!(places.record(600_002), (vec![proof(42, Some(2))], 480_002), "its change is unproved");
+    }
+
+    fn proof(seq: u64, stamp: Option<u64>) -> From {
+        From { dialog: D.to_vec(), seq, stamp }
     }
 }

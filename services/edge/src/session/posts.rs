@@ -51,7 +51,8 @@ const PAUSE_MS: i64 = 50;
 /// Tasks waiting, flying and failed.
 ///
 /// Invariant: after a failure that may be repeated nothing new starts until all that flies has landed; then what failed starts
-/// again in the order of the stream. A task that was not carried out while a later one of its dialog was is refused.
+/// again in the order of the stream. A task that was not carried out while a later one of its dialog was is refused; one of which
+/// that is not known is asked for, and not stored any more.
 #[derive(Debug)]
 pub(crate) struct Posts {
     window: usize,
@@ -67,6 +68,13 @@ pub(crate) struct Posts {
 impl Task {
     pub(crate) fn new(place: Place, stanza_id: Option<String>, to: Option<String>, job: Job) -> Task {
         Task { place, stanza_id, to, job, attempts: 0 }
+    }
+
+    /// A later message of the same dialog was taken: stored now, this one would stand behind it.
+    fn only_repeat(&mut self) {
+        if let Job::Post(request) = &mut self.job {
+            request.only_repeat = true;
+        }
     }
 
     fn dialog(&self) -> &[u8] {
@@ -165,13 +173,16 @@ impl Posts {
     fn settle(&mut self, now: i64, ended: &mut Vec<Outcome>) {
         let carried_out = std::mem::take(&mut self.carried_out);
         self.resume_at = 0;
-        while let Some((number, (task, failure))) = self.failed.pop_last() {
+        while let Some((number, (mut task, failure))) = self.failed.pop_last() {
             let overtaken = carried_out.get(task.dialog()).is_some_and(|later| *later > number);
             let exhausted = task.attempts >= ATTEMPTS_MAX;
             match failure.code {
                 Code::Busy if overtaken || exhausted => ended.push(Outcome::Refused(task, failure)),
                 _ if exhausted => ended.push(Outcome::Lost(task, failure)),
                 _ => {
+                    if overtaken {
+                        task.only_repeat();
+                    }
                     self.resume_at = self.resume_at.max(now + (PAUSE_MS << task.attempts));
                     self.waiting.push_front(task);
                 }
@@ -223,6 +234,18 @@ mod tests {
     }
 
     #[test]
+    fn a_post_of_unknown_outcome_that_was_overtaken_is_asked_for_and_not_stored() {
+        let mut posts = posts(8, &[b"d", b"d", b"e"]);
+        start_all(&mut posts, 0);
+        posts.answered(0, 0, unknown());
+        posts.answered(0, 2, unknown());
+        posts.answered(0, 1, Ok(7));
+        let again: Vec<bool> = std::iter::from_fn(|| posts.start(1_000)).map(|(_, job)| only_repeats(&job)).collect();
+        assert_eq!(again, [true, false], "in the other dialog nothing came after it");
+        assert_eq!(places(posts.answered(1_000, 3, Err(Failure::new(Code::NotStored, "a later one was taken")))), ["lost 0"]);
+    }
+
+    #[test]
     fn an_unknown_outcome_ends_as_lost() {
         let mut posts = posts(1, &[b"d"]);
         for attempt in 0..4 {
@@ -250,6 +273,10 @@ mod tests {
 
     fn task(place: Place, dialog: &[u8]) -> Task {
         Task::new(place, None, None, Job::Post(Box::new(PostRequest { dialog: dialog.to_vec(), ..Default::default() })))
+    }
+
+    fn only_repeats(job: &Job) -> bool {
+        matches!(job, Job::Post(request) if request.only_repeat)
     }
 
     fn start_all(posts: &mut Posts, now: i64) -> Vec<u64> {

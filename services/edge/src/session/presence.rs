@@ -23,15 +23,26 @@ impl Session {
         match (stanza.stanza_type(), self.stage) {
             ("available", Stage::Bound) => {
                 self.stage = Stage::Returning;
+                // Of a session that frames did not reach nobody knows yet when they begin to.
+                self.told_from = if self.reachable { now } else { i64::MAX };
+                self.reachable = true;
                 let record = self.record(now);
                 self.out.push_back(Action::Call(Call::Return(record)));
             }
-            ("unavailable", Stage::Live) => {
-                self.stage = Stage::Bound;
-                self.out.push_back(Action::Call(Call::Withdraw));
-            }
+            ("unavailable", Stage::Live | Stage::Returning | Stage::Filling(_)) => self.leaves = true,
             // A further presence is an update (contract xmpp 1.6).
+            ("available", _) => self.leaves = false,
             _ => {}
+        }
+    }
+
+    /// Becomes a session that frames do not reach, as soon as nothing is being gathered. What was told and not proved is owed.
+    pub(super) fn leave_if_wanted(&mut self, now: i64) {
+        if self.leaves && self.stage == Stage::Live {
+            self.leaves = false;
+            self.stage = Stage::Bound;
+            let owed = (!self.proof.is_settled() || self.tidings.owes).then(|| self.record(now));
+            self.withdraw(owed);
         }
     }
 }

@@ -2,14 +2,23 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use natter_proto::DialogId;
-use natter_proto::event::v1::frame::Told as FrameTold;
-use natter_proto::history::v1::{GapRow, KeptRow};
+use natter_proto::history::v1::{GapChange, GapRow, KeptRow};
 
-use super::backlog::Item;
-use super::{Action, Call, Returned, Session, Stage};
+use super::backlog::{Item, numbered};
+use super::{Action, Call, Queue, Returned, Session, Stage};
+
+/// Where the live frames that wait begin: they bring what follows, with everything that is known only of a live message.
+struct Live {
+    /// First number by dialog.
+    rows: BTreeMap<DialogId, u64>,
+    /// First place of a kept message; none if it is 0.
+    kept: u64,
+    /// Rows made from here on (unix milliseconds) are told to this session, if they are not yet.
+    from: i64,
+}
 
 impl Session {
     /// Lines the list up and goes live behind it.
@@ -21,12 +30,16 @@ impl Session {
         if let Some(debt) = &returned.debt {
             self.places.inherit(now, &debt.proofs);
         }
-        let live: BTreeSet<_> = self.backlog.messages().map(|(dialog, message)| (dialog.to_vec(), message.id.clone())).collect();
-        let mut items: Vec<(i64, Item)> = Vec::with_capacity(returned.rows.len() + returned.kept.len());
-        items.extend(returned.rows.into_iter().filter_map(|gap| row_item(gap, &live)));
-        items.extend(returned.kept.into_iter().filter_map(|kept| kept_item(kept, &live)));
-        if items.is_empty() {
+        let live = self.live();
+        let Queue { rows: kept, more, upto } = returned.kept;
+        let mut items: Vec<(i64, Item)> = Vec::with_capacity(returned.rows.len() + kept.len());
+        items.extend(returned.rows.into_iter().filter_map(|gap| live.row(gap)));
+        items.extend(kept.into_iter().filter_map(|kept| live.kept(kept)));
+        items.extend(returned.changes.into_iter().filter_map(change_item));
+        let upto = if live.kept > 0 { upto.min(live.kept - 1) } else { upto };
+        if items.is_empty() && !more {
             // Nothing to prove: what was owed is settled.
+            self.kept_upto = self.kept_upto.max(upto);
             self.out.extend(returned.debt.map(|_| Action::Call(Call::Settle)));
             return;
         }
@@ -34,29 +47,48 @@ impl Session {
         // Stable, and the dates of a dialog do not go back: its rows stay in order.
         items.sort_by_key(|(at, _)| *at);
         self.backlog.list.extend(items.into_iter().map(|(_, item)| item));
+        self.backlog.list.push_back(if more { Item::MoreKept { upto } } else { Item::KeptUpto(upto) });
         self.backlog.list.push_back(Item::End);
     }
-}
 
-/// A row that a live frame brings too is no late one.
-fn row_item(gap: GapRow, live: &BTreeSet<(Vec<u8>, Vec<u8>)>) -> Option<(i64, Item)> {
-    let row = gap.row?;
-    let dialog = DialogId::try_from(gap.dialog.as_slice()).ok()?;
-    // Messages of rooms have no sessions on the wire yet.
-    if row.recipient == 0 {
-        return None;
+    fn live(&self) -> Live {
+        let mut live = Live { rows: BTreeMap::new(), kept: 0, from: self.told_from };
+        for frame in self.backlog.frames().filter(|frame| !self.is_own(frame)) {
+            match numbered(frame) {
+                Some((dialog, message)) => {
+                    live.rows.entry(dialog).or_insert(message.seq);
+                }
+                None if live.kept == 0 && self.is_kept_for_me(frame) => live.kept = frame.kept,
+                None => {}
+            }
+        }
+        live
     }
-    let is_live = live.contains(&(gap.dialog, row.id.clone()));
-    let delayed = (!is_live).then_some(row.created_at);
-    Some((row.date_sent, Item::Row { dialog, row: Box::new(row), delayed }))
 }
 
-fn kept_item(kept: KeptRow, live: &BTreeSet<(Vec<u8>, Vec<u8>)>) -> Option<(i64, Item)> {
-    let frame = kept.frame?;
-    let is_live = match &frame.told {
-        Some(FrameTold::Message(message)) => live.contains(&(frame.dialog.clone(), message.id.clone())),
-        _ => false,
-    };
-    let frame = (!is_live).then(|| Box::new(frame));
-    Some((kept.kept_at.div_euclid(1_000), Item::Kept { place: kept.place, frame, kept_at: kept.kept_at }))
+impl Live {
+    fn row(&self, gap: GapRow) -> Option<(i64, Item)> {
+        let row = gap.row?;
+        let dialog = DialogId::try_from(gap.dialog.as_slice()).ok()?;
+        let is_live = row.created_at >= self.from || self.rows.get(&dialog).is_some_and(|first| row.seq >= *first);
+        // Messages of rooms have no sessions on the wire yet.
+        if row.recipient == 0 || is_live {
+            return None;
+        }
+        Some((row.date_sent, Item::Row { dialog, delayed: Some(row.created_at), row: Box::new(row) }))
+    }
+
+    fn kept(&self, kept: KeptRow) -> Option<(i64, Item)> {
+        let KeptRow { place, kept_at, frame } = kept;
+        let is_live = self.kept > 0 && place >= self.kept;
+        let frame = frame.filter(|_| !is_live)?;
+        Some((kept_at.div_euclid(1_000), Item::Kept { place, frame: Box::new(frame), kept_at }))
+    }
+}
+
+fn change_item(gap: GapChange) -> Option<(i64, Item)> {
+    let change = gap.change?;
+    let dialog = DialogId::try_from(gap.dialog.as_slice()).ok()?;
+    let (at, stamp) = (change.at.div_euclid(1_000), change.stamp);
+    Some((at, Item::Change { dialog, change: Some(Box::new(change)), stamp }))
 }

@@ -67,8 +67,10 @@ impl Session {
     /// Notes what the client has proved to have.
     pub(super) fn proved(&mut self, proved: &[Told]) {
         for told in proved {
-            if let Told::Row { dialog, seq, .. } = *told {
-                self.places.proved(dialog, seq);
+            match *told {
+                Told::Row { dialog, seq, .. } => self.places.proved(dialog, seq),
+                Told::Change { dialog, stamp } => self.places.proved_stamp(dialog, stamp),
+                Told::Kept { .. } | Told::ListEnd | Told::Unstored => {}
             }
             if self.proof.means() != Means::Nothing || is_late(*told) {
                 self.received(*told);
@@ -82,7 +84,7 @@ impl Session {
             Told::Row { dialog, seq, own: false } => self.tidings.received(dialog, Range { from: seq, upto: seq }),
             Told::Kept { place } => self.tidings.drop_upto = self.tidings.drop_upto.max(Some(place)),
             Told::ListEnd if std::mem::take(&mut self.tidings.owes) => self.out.push_back(Action::Call(Call::Settle)),
-            Told::Row { own: true, .. } | Told::ListEnd | Told::Unstored => {}
+            Told::Row { own: true, .. } | Told::Change { .. } | Told::ListEnd | Told::Unstored => {}
         }
     }
 

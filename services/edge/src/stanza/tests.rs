@@ -79,7 +79,7 @@ fn each_purpose_is_recognised() {
         purpose(&parse(&format!(
             "<displayed xmlns=\"urn:xmpp:chat-markers:0\" id=\"{ID}\"/><extraParams><dialog_id>undefined</dialog_id></extraParams>"
         ))),
-        Purpose::Marker { kind: MarkKind::Read, id: Some(ID.parse().unwrap()), dialog: None }
+        Purpose::Marker { kind: MarkKind::Read, id: ID.to_owned(), dialog: None }
     );
 }
 

@@ -69,7 +69,10 @@ pub(crate) fn marker(spelling: Spelling<'_>, marker: &Marker, dialog: Option<Dia
     attribute(&mut out, "id", &marker.stanza_id);
     let name = if marker.kind() == MarkKind::Read { "displayed" } else { "received" };
     let _ = write!(out, "><{name} xmlns=\"{}\" id=\"", ns::CHAT_MARKERS);
-    hex(&mut out, &marker.message_id);
+    match marker.named.as_str() {
+        "" => hex(&mut out, &marker.message_id),
+        named => escape_attribute(&mut out, named),
+    }
     out.push_str("\"/>");
     if let Some(dialog) = dialog {
         let _ = write!(out, "<extraParams xmlns=\"jabber:client\"><dialog_id>{dialog}</dialog_id></extraParams>");

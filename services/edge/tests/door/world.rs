@@ -326,7 +326,7 @@ fake! { History, history, {
             let above = |row: &&Message| request.from.iter().any(|from| row.seq > from.seq);
             let filled = missing.iter().filter(above).map(|row| (request.user, row.clone())).collect::<Vec<_>>();
             let rows = mine.map(row).chain(filled.iter().map(row)).collect();
-            Ok(Response::new(GapReply { rows, more: false }))
+            Ok(Response::new(GapReply { rows, ..GapReply::default() }))
         }
 
         async fn kept(&self, _: Request<KeptRequest>) -> Reply<KeptReply> {
@@ -350,6 +350,7 @@ fake! { History, history, {
     unread: UnreadRequest => UnreadReply,
     members: MembersRequest => MembersReply,
     keep: KeepRequest => KeepReply,
+    changes: ChangesRequest => ChangesReply,
 }
 
 #[async_trait]

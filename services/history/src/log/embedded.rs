@@ -9,7 +9,7 @@ mod slot;
 use std::collections::BTreeMap;
 
 use natter_db::{Batch, Kv};
-use natter_proto::event::v1::Message;
+use natter_proto::event::v1::{Change, Message};
 use natter_proto::history::v1::{DialogHead, IdRow};
 use natter_proto::{AppId, DialogId, MessageId};
 use natter_rpc::async_trait;
@@ -150,6 +150,14 @@ impl MessageLog for EmbeddedLog {
             }
         }
         Err(Error::Busy)
+    }
+
+    async fn changes(&self, key: DialogKey, above: u64, max: usize) -> Result<Vec<Change>, Error> {
+        self.reader.changes(key, above, max).await
+    }
+
+    async fn newest_changes(&self, key: DialogKey, max: usize) -> Result<Vec<Change>, Error> {
+        self.reader.newest_changes(key, max).await
     }
 
     async fn move_member(&self, key: DialogKey, user: u64, to: Move) -> Result<Moved, Error> {

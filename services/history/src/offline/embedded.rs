@@ -1,15 +1,19 @@
-//! The offline queue on a key-value store. A row per user says which places are in use; writers that meet there try again, so
-//! nothing has to be kept in memory.
+//! The offline queue on a key-value store that one process has to itself. A row per user says which places are in use; the
+//! newest are in memory, so that whoever keeps does not wait for who kept before.
 
-use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use natter_db::{Batch, KeyRange, Kv, Table};
 use natter_proto::event::v1::Frame;
 use natter_proto::history::v1::{KeptRow, Range};
 use natter_proto::{AppId, UserId};
 use natter_rpc::async_trait;
+use parking_lot::Mutex;
 use prost::Message as _;
+use tokio::sync::Mutex as AsyncMutex;
 
-use super::OfflineQueue;
+use super::{Kept, OfflineQueue};
 use crate::error::Error;
 use crate::options::Options;
 
@@ -18,81 +22,102 @@ const KEPT: Table = Table("kept");
 /// app, user -> `history.v1.Range`: the places in use. It stays when the queue is empty, with `upto` below `from`.
 const KEPT_HEADS: Table = Table("kept_heads");
 
-/// How often a write is decided again because another one of the same user came between.
-const TRIES: usize = 256;
 /// Rows read at once.
 const CHUNK: usize = 32;
+/// Users whose places are in memory while nothing of them is being written.
+const USERS_MAX: usize = 10_000;
 
 /// The embedded engine.
 pub struct EmbeddedQueue {
     kv: Kv,
+    users: Mutex<BTreeMap<(AppId, UserId), Arc<Places>>>,
     rows_max: u64,
     age_max_ms: i64,
     reply_bytes: usize,
 }
 
-/// The places in use, and the bytes they were read from.
-struct Places {
-    range: Range,
-    row: Option<Bytes>,
-}
+/// The places of one user that are in use or about to be; nothing if they are not read yet.
+///
+/// Invariant: while a write of a user is in flight, its task holds this, so no other one is read from the store.
+type Places = AsyncMutex<Option<Range>>;
 
 impl EmbeddedQueue {
-    /// A queue in `kv`, with the bounds of the options.
+    /// A queue in `kv`, whose only writer it must be, with the bounds of the options.
     pub fn new(kv: Kv, options: &Options) -> EmbeddedQueue {
         let age_max_ms = i64::from(options.offline_days) * 24 * 60 * 60 * 1_000;
-        EmbeddedQueue { kv, rows_max: options.offline_rows.max(1), age_max_ms, reply_bytes: options.reply_bytes }
+        let rows_max = options.offline_rows.max(1);
+        EmbeddedQueue { kv, users: Mutex::default(), rows_max, age_max_ms, reply_bytes: options.reply_bytes }
     }
 
-    async fn places(&self, app: AppId, user: UserId) -> Result<Places, Error> {
-        let row = self.kv.get(KEPT_HEADS, &queue_key(app, user)).await?;
-        let range = match &row {
-            Some(row) => Range::decode(row.as_ref()).map_err(|_| Error::Corrupt("an offline queue"))?,
-            None => Range { from: 1, upto: 0 },
+    fn places(&self, app: AppId, user: UserId) -> Arc<Places> {
+        let mut users = self.users.lock();
+        if users.len() >= USERS_MAX && !users.contains_key(&(app, user)) {
+            // Clones are made under this lock only, so what nobody else holds stays so.
+            users.retain(|_, places| Arc::strong_count(places) > 1);
+        }
+        users.entry((app, user)).or_default().clone()
+    }
+
+    /// The places in use as they are stored.
+    async fn stored(&self, app: AppId, user: UserId) -> Result<Range, Error> {
+        match self.kv.get(KEPT_HEADS, &queue_key(app, user)).await? {
+            Some(row) => Range::decode(row.as_ref()).map_err(|_| Error::Corrupt("an offline queue")),
+            None => Ok(Range { from: 1, upto: 0 }),
+        }
+    }
+
+    /// Decides on the places and hands the batch to the store; both in the order of the calls. Waits until it is durable.
+    async fn write<T>(
+        &self,
+        app: AppId,
+        user: UserId,
+        decide: impl FnOnce(&mut Range, &mut Batch) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let places = self.places(app, user);
+        let mut held = places.lock().await;
+        let mut range = match *held {
+            Some(range) => range,
+            None => self.stored(app, user).await?,
         };
-        Ok(Places { range, row })
-    }
-
-    /// Writes `batch` and the places in use, provided that nobody moved them meanwhile. Answers whether so.
-    async fn commit(&self, app: AppId, user: UserId, old: Places, new: Range, mut batch: Batch) -> Result<bool, Error> {
-        let key = queue_key(app, user);
-        match old.row {
-            Some(row) => batch.require_equal(KEPT_HEADS, key.clone(), row),
-            None => batch.require_absent(KEPT_HEADS, key.clone()),
-        }
-        batch.put(KEPT_HEADS, key, new.encode_to_vec());
-        match self.kv.commit(batch).await {
-            Ok(()) => Ok(true),
-            Err(natter_db::Error::Condition) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        let mut batch = Batch::new();
+        let Some(answer) = decide(&mut range, &mut batch) else { return Ok(None) };
+        batch.put(KEPT_HEADS, queue_key(app, user), range.encode_to_vec());
+        *held = Some(range);
+        let commit = self.kv.commit(batch);
+        drop(held);
+        // In a task of its own: who asked may be dropped, and the places must stay in memory all the same.
+        let landing = tokio::spawn(async move {
+            let outcome = commit.await;
+            drop(places);
+            outcome
+        });
+        landing.await.map_err(|_| natter_db::Error::Unknown("the process is ending".into()))??;
+        Ok(Some(answer))
     }
 }
 
 #[async_trait]
 impl OfflineQueue for EmbeddedQueue {
-    async fn keep(&self, app: AppId, user: UserId, frame: Frame, now: i64) -> Result<u64, Error> {
-        for _ in 0..TRIES {
-            let old = self.places(app, user).await?;
-            let mut range = old.range;
-            range.upto += 1;
-            let mut batch = Batch::new();
-            let row = KeptRow { place: range.upto, kept_at: now, frame: Some(frame.clone()) };
-            batch.put(KEPT, row_key(app, user, range.upto), row.encode_to_vec());
-            while range.upto - range.from >= self.rows_max {
+    async fn keep(&self, app: AppId, user: UserId, frames: Vec<Frame>, now: i64) -> Result<u64, Error> {
+        let kept = self.write(app, user, |range, batch| {
+            let first = range.upto + 1;
+            for frame in frames {
+                range.upto += 1;
+                let row = KeptRow { place: range.upto, kept_at: now, frame: Some(frame) };
+                batch.put(KEPT, row_key(app, user, range.upto), row.encode_to_vec());
+            }
+            while range.upto + 1 - range.from > self.rows_max {
                 batch.delete(KEPT, row_key(app, user, range.from));
                 range.from += 1;
             }
-            if self.commit(app, user, old, range, batch).await? {
-                return Ok(range.upto);
-            }
-        }
-        Err(Error::Busy)
+            Some(first)
+        });
+        Ok(kept.await?.unwrap_or_default())
     }
 
-    async fn kept(&self, app: AppId, user: UserId, now: i64) -> Result<(Vec<KeptRow>, bool), Error> {
-        let Range { mut from, upto } = self.places(app, user).await?.range;
-        let (mut rows, mut bytes, mut expired) = (Vec::new(), 0, 0);
+    async fn kept(&self, app: AppId, user: UserId, above: u64, now: i64) -> Result<Kept, Error> {
+        let Range { from, upto } = self.stored(app, user).await?;
+        let (mut from, mut kept, mut bytes, mut expired) = (from.max(above + 1), Kept { upto, ..Kept::default() }, 0, 0);
         while from <= upto {
             let range = KeyRange::between(row_key(app, user, from), row_key(app, user, upto + 1));
             let read = self.kv.scan(KEPT, range, CHUNK).await?;
@@ -107,34 +132,31 @@ impl OfflineQueue for EmbeddedQueue {
                     expired = row.place;
                     continue;
                 }
-                if bytes + weight > self.reply_bytes && !rows.is_empty() {
-                    return Ok((rows, true));
+                if bytes + weight > self.reply_bytes && !kept.rows.is_empty() {
+                    kept.more = true;
+                    return Ok(kept);
                 }
                 bytes += weight;
-                rows.push(row);
+                kept.rows.push(row);
             }
         }
-        if expired > 0 && rows.is_empty() {
+        if expired > 0 && kept.rows.is_empty() {
             self.drop_upto(app, user, expired).await?;
         }
-        Ok((rows, false))
+        Ok(kept)
     }
 
     async fn drop_upto(&self, app: AppId, user: UserId, upto: u64) -> Result<(), Error> {
-        for _ in 0..TRIES {
-            let old = self.places(app, user).await?;
-            let upto = upto.min(old.range.upto);
-            if upto < old.range.from {
-                return Ok(());
+        let dropped = self.write(app, user, |range, batch| {
+            let upto = upto.min(range.upto);
+            if upto < range.from {
+                return None;
             }
-            let mut batch = Batch::new();
-            (old.range.from..=upto).for_each(|place| batch.delete(KEPT, row_key(app, user, place)));
-            let range = Range { from: upto + 1, ..old.range };
-            if self.commit(app, user, old, range, batch).await? {
-                return Ok(());
-            }
-        }
-        Err(Error::Busy)
+            (range.from..=upto).for_each(|place| batch.delete(KEPT, row_key(app, user, place)));
+            range.from = upto + 1;
+            Some(())
+        });
+        dropped.await.map(|_| ())
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use natter_proto::event::v1::Message;
+use natter_proto::event::v1::{Change, Message};
 use natter_proto::{AppId, DialogId, UserId};
 use prost::Message as _;
 
 use crate::error::Error;
-use crate::gap::{Limits, Owed, Part, interleave};
+use crate::gap::{Limits, Owed, Part, interleave, told};
 use crate::head::Head;
 use crate::log::{DialogKey, MessageLog};
 use crate::member::Member;
@@ -18,49 +18,110 @@ const CHUNK: usize = 256;
 /// Newest rows looked at together when what is owed is known by time only.
 const ROWS: u64 = 32;
 
-/// The rows owed, oldest first, and whether some were left out.
+/// Newest changes looked at of a dialog of which it is known by time only what is owed.
+const CHANGES: usize = 64;
+/// Bytes of changes in one answer, beside its rows. What is over it is found by its stamp later.
+const CHANGE_BYTES_MAX: usize = 512 * 1024;
+
+/// What a returning session gets.
+#[derive(Default)]
+pub struct Gap {
+    /// Oldest first.
+    pub rows: Vec<(DialogId, Message)>,
+    /// Rows were left out.
+    pub more: bool,
+    /// Ascending within a dialog.
+    pub changes: Vec<(DialogId, Change)>,
+}
+
+/// Reads what is owed.
 pub async fn gap(
     log: &dyn MessageLog,
     app: AppId,
     user: UserId,
     owed: BTreeMap<DialogId, Owed>,
     limits: Limits,
-) -> Result<(Vec<(DialogId, Message)>, bool), Error> {
+) -> Result<Gap, Error> {
+    let mut gap = Gap::default();
     let cut = |parts: Vec<Part>| {
         let all = length(&parts);
         let rows = interleave(parts, &limits, |row: &Message| row.encoded_len());
         let some_left_out = rows.len() < all;
         (rows, some_left_out)
     };
-    let (mut list, mut more): (Vec<Part>, bool) = (Vec::new(), false);
+    let mut list: Vec<Part> = Vec::new();
+    let mut change_bytes = 0;
     let dialogs: Vec<DialogId> = owed.keys().copied().collect();
     for dialogs in dialogs.chunks(CHUNK) {
         let heads = log.heads(app, dialogs).await?;
         let of: Vec<(DialogId, u64)> = dialogs.iter().map(|dialog| (*dialog, user.0)).collect();
         let members = log.members(app, &of).await?;
         for ((dialog, head), member) in dialogs.iter().zip(heads).zip(members) {
-            let (rows, left_out) = part(log, DialogKey { app, dialog: *dialog }, &owed[dialog], &head, &member, limits).await?;
-            more |= left_out;
+            let (key, owed) = (DialogKey { app, dialog: *dialog }, &owed[dialog]);
+            let Rows { rows, left_out, first_seq } = part(log, key, owed, &head, &member, limits).await?;
+            gap.more |= left_out;
+            for change in told(changes(log, key, owed, &head, limits).await?, first_seq, &member) {
+                change_bytes += change.encoded_len();
+                if gap.changes.len() < limits.in_all && change_bytes <= CHANGE_BYTES_MAX {
+                    gap.changes.push((*dialog, change));
+                }
+            }
             if !rows.is_empty() {
                 list.push((*dialog, rows));
             }
             // What is too old already is let go, so that many dialogs do not fill the memory.
             if length(&list) > limits.in_all.saturating_mul(2) {
                 let (rows, left_out) = cut(list);
-                more |= left_out;
+                gap.more |= left_out;
                 list = regroup(rows);
             }
         }
     }
     let (rows, left_out) = cut(list);
-    Ok((rows, more | left_out))
+    gap.rows = rows;
+    gap.more |= left_out;
+    Ok(gap)
+}
+
+/// Changes above a stamp, ascending, up to a number and a size, and whether there are more. Those of rows that are hidden from
+/// the user come without what changed.
+pub async fn changes_above(
+    log: &dyn MessageLog,
+    key: DialogKey,
+    user: UserId,
+    above: u64,
+    max: usize,
+    bytes_max: usize,
+) -> Result<(Vec<Change>, bool), Error> {
+    let mut changes = log.changes(key, above, max.saturating_add(1)).await?;
+    let mut bytes = 0;
+    let fits = |change: &&Change| {
+        bytes += change.encoded_len();
+        bytes <= bytes_max
+    };
+    let kept = changes.iter().take(max).take_while(fits).count().max(1);
+    let more = kept < changes.len();
+    changes.truncate(kept);
+    let member = log.members(key.app, &[(key.dialog, user.0)]).await?.pop().unwrap_or_default();
+    for change in changes.iter_mut().filter(|change| member.quiet.contains(change.seq)) {
+        (change.what, change.silent) = (None, true);
+    }
+    Ok((changes, more))
 }
 
 fn length(parts: &[Part]) -> usize {
     parts.iter().map(|(_, rows)| rows.len()).sum()
 }
 
-/// One dialog's rows, ascending, and whether some were left out.
+/// One dialog's rows, ascending.
+struct Rows {
+    rows: Vec<Message>,
+    /// Some were left out.
+    left_out: bool,
+    /// First row that is new to the session: changes of later ones are in their rows.
+    first_seq: u64,
+}
+
 async fn part(
     log: &dyn MessageLog,
     key: DialogKey,
@@ -68,17 +129,33 @@ async fn part(
     head: &Head,
     member: &Member,
     limits: Limits,
-) -> Result<(Vec<Message>, bool), Error> {
+) -> Result<Rows, Error> {
     let rows_max = limits.per_dialog;
     let mut places = owed.places(head, member);
+    let mut first_seq = owed.above.map_or(u64::MAX, |above| above.saturating_add(1));
     if let Some(since) = owed.since.filter(|since| head.updated_at >= *since) {
-        places.merge(&stored_since(log, key, since, head.visible(member), rows_max).await?);
+        let stored = stored_since(log, key, since, head.visible(member), rows_max).await?;
+        first_seq = stored.first().map_or(first_seq, |first| first_seq.min(first.from));
+        places.merge(&stored);
     }
     let given = if limits.oldest { places.take_first(rows_max) } else { places.take_last(rows_max) };
     let mut rows = log.rows(key, &given).await?;
-    rows.retain(|row| !row.removed);
+    // What was made over REST alone is never written to a session.
+    rows.retain(|row| !row.removed && !row.stored_only);
     // What was taken is gone from the places.
-    Ok((rows, !places.is_empty()))
+    Ok(Rows { rows, left_out: !places.is_empty(), first_seq })
+}
+
+/// The changes owed, in the order of their stamps.
+async fn changes(log: &dyn MessageLog, key: DialogKey, owed: &Owed, head: &Head, limits: Limits) -> Result<Vec<Change>, Error> {
+    if let Some(stamp) = owed.stamp.filter(|stamp| head.stamp > *stamp) {
+        return log.changes(key, stamp, limits.per_dialog as usize).await;
+    }
+    let Some(since) = owed.since.filter(|_| head.stamp > 0) else { return Ok(Vec::new()) };
+    let newest = log.newest_changes(key, CHANGES).await?;
+    let mut changes: Vec<Change> = newest.into_iter().take_while(|change| change.at >= since).collect();
+    changes.reverse();
+    Ok(changes)
 }
 
 /// Places of the newest rows that were made at `since` or later, of those visible.

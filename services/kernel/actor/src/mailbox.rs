@@ -177,7 +177,12 @@ impl<T> Reply<T> {
 
     /// Answers. An asker that has left hears nothing, and that is no error.
     pub fn send(self, value: T) {
-        let _ = self.0.send(value);
+        self.hand(value);
+    }
+
+    /// Answers. False: the asker has left, and what was meant for it is nobody's.
+    pub fn hand(self, value: T) -> bool {
+        self.0.send(value).is_ok()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use natter_proto::AppId;
-use natter_proto::event::v1::{Extension, Message};
+use natter_proto::event::v1::{Change, Extension, Message};
 
 use super::key;
 use crate::edit::Edit;
@@ -80,7 +80,8 @@ async fn ids_and_aliases_are_found_in_the_dialogs_asked(log: &dyn MessageLog, ke
 async fn an_edit_keeps_the_place_and_a_removal_empties_it(log: &dyn MessageLog, key: DialogKey) {
     log.append(key, rows(1, &[1, 1])).await.unwrap();
     let extensions = vec![Extension { key: "mood".into(), ..Extension::default() }];
-    let words = || Edit::of(Message { body: Some("better".into()), extensions: extensions.clone(), ..Message::default() });
+    let row = || Message { body: Some("better".into()), extensions: extensions.clone(), ..Message::default() };
+    let words = || Edit::of(row(), true);
     let edited = log.change(key, 1, words(), 1, 1_900_000_000_000).await.unwrap();
     let expected =
         Message { body: Some("better".into()), extensions: extensions.clone(), updated_at: 1_900_000_000_000, ..message(1, 1) };
@@ -95,7 +96,13 @@ async fn an_edit_keeps_the_place_and_a_removal_empties_it(log: &dyn MessageLog, 
 
     let head = log.load(key).await.unwrap();
     assert_eq!((head.seq, head.stamp, head.removed), (2, 2, Ranges::of(2, 2)));
-    assert_eq!(log.rows(key, &Ranges::of(1, 2)).await.unwrap(), [edited.row, removed.row]);
+    assert_eq!(log.rows(key, &Ranges::of(1, 2)).await.unwrap(), [edited.row.clone(), removed.row]);
+    let changes = [words().told(&edited.row, 1, 1), Change { at: 1_900_000_000_001, ..Edit::Remove.told(&message(1, 2), 1, 2) }];
+    assert_eq!(log.changes(key, 0, 9).await.unwrap(), changes);
+    assert_eq!(log.changes(key, 1, 9).await.unwrap(), changes[1..]);
+    assert_eq!(log.changes(key, 0, 1).await.unwrap(), changes[..1]);
+    assert_eq!(log.changes(key, u64::MAX, 9).await.unwrap(), []);
+    assert_eq!(log.newest_changes(key, 1).await.unwrap(), changes[1..]);
 }
 
 async fn changes_of_one_dialog_get_stamps_of_their_own(log: &dyn MessageLog, key: DialogKey) {

@@ -89,7 +89,7 @@ async fn take(log: &Arc<dyn MessageLog>, dialog: u8, step: &Step, oracle: &mut O
         }
         Step::Edit { seq } => {
             oracle.edit(*seq, "edited");
-            let words = Edit::of(Message { body: Some("edited".into()), ..Message::default() });
+            let words = Edit::of(Message { body: Some("edited".into()), ..Message::default() }, false);
             let done = log.change(key, *seq, words, 1, 1_900_000_000_000).await;
             let there = oracle.rows.iter().any(|row| row.seq == *seq && !row.removed);
             assert_eq!(done.is_ok(), there);

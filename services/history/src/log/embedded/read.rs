@@ -92,14 +92,19 @@ impl Reader {
 
     /// Stamp of the newest change of a row, if it is among the newest ones of its dialog.
     pub async fn stamp_of(&self, key: DialogKey, seq: u64) -> Result<Option<u64>, Error> {
-        let newest = KeyRange::prefix(keys::dialog(key)).reversed();
-        for (_, row) in self.kv.scan(CHANGES, newest, CHANGES_SEEN).await? {
-            let change: Change = decode(&row, "a change")?;
-            if change.seq == seq {
-                return Ok(Some(change.stamp));
-            }
-        }
-        Ok(None)
+        let newest = self.newest_changes(key, CHANGES_SEEN).await?;
+        Ok(newest.into_iter().find(|change| change.seq == seq).map(|change| change.stamp))
+    }
+
+    pub async fn changes(&self, key: DialogKey, above: u64, max: usize) -> Result<Vec<Change>, Error> {
+        let range = KeyRange::between(keys::numbered(key, above.saturating_add(1)), keys::numbered(key, u64::MAX));
+        let rows = self.kv.scan(CHANGES, range, max).await?;
+        rows.iter().map(|(_, row)| decode(row, "a change")).collect()
+    }
+
+    pub async fn newest_changes(&self, key: DialogKey, max: usize) -> Result<Vec<Change>, Error> {
+        let rows = self.kv.scan(CHANGES, KeyRange::prefix(keys::dialog(key)).reversed(), max).await?;
+        rows.iter().map(|(_, row)| decode(row, "a change")).collect()
     }
 
     pub async fn members(&self, app: AppId, of: &[(DialogId, u64)]) -> Result<Vec<Member>, Error> {

@@ -1,0 +1,146 @@
+//! What is missing to a live session, and how it gets it: rows by their numbers, changes by their stamps, kept messages by their
+//! places. While something is fetched nothing else is written, so order holds (design.md 6).
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use natter_proto::DialogId;
+use natter_proto::history::v1::KeptRow;
+use natter_xmpp::StreamFault;
+
+use super::backlog::{Behind, Item};
+use super::places::Judgement;
+use super::{Action, Call, Changes, Ending, Hole, Moment, Queue, Session, Stage, Stretch};
+
+/// The newest numbers of a dialog, as its owner publishes them (design.md 6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Head {
+    pub seq: u64,
+    pub stamp: u64,
+    /// When the newest row or change was made, unix milliseconds.
+    pub at: i64,
+}
+
+impl Session {
+    /// The owner of a dialog says that these are its newest numbers, and no frame brought them here.
+    pub(crate) fn head(&mut self, at: Moment, dialog: DialogId, head: Head) {
+        if !self.begin(at) {
+            return;
+        }
+        if let Judgement::Hole { after } = self.places.judge(dialog, head.seq + 1, head.at) {
+            self.backlog.miss_rows(dialog, Behind { above: after, upto: head.seq + 1 });
+        }
+        if self.places.stamp(dialog).is_some_and(|told| head.stamp > told) {
+            self.backlog.miss_changes(dialog, head.stamp);
+        }
+        self.finish(at);
+    }
+
+    /// A frame says which change of its dialog was the newest then. The first one of a dialog says where to begin.
+    pub(super) fn stamped(&mut self, now: i64, dialog: DialogId, stamp: u64) {
+        match self.places.stamp(dialog) {
+            None => self.places.skipped_stamp(now, dialog, stamp),
+            Some(told) if stamp > told => self.backlog.miss_changes(dialog, stamp),
+            Some(_) => {}
+        }
+    }
+
+    /// Begins to fetch the next thing that is missing; false if nothing is.
+    pub(super) fn fetch_missing(&mut self) -> bool {
+        if let Some((dialog, behind)) = self.backlog.next_behind() {
+            self.fill(dialog, Behind { above: self.places.last(dialog).or(behind.above), ..behind });
+        } else if let Some((dialog, upto)) = self.backlog.next_unchanged() {
+            self.fill_changes(dialog, upto);
+        } else if let Some(upto) = self.backlog.next_unkept() {
+            self.fill_kept(upto);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    // === asking ===
+
+    pub(super) fn fill(&mut self, dialog: DialogId, behind: Behind) {
+        self.stage = Stage::Filling(Hole::Rows { dialog, upto: behind.upto });
+        let since = self.places.since();
+        self.out.push_back(Action::Call(Call::Fill { dialog, above: behind.above, since }));
+    }
+
+    pub(super) fn fill_changes(&mut self, dialog: DialogId, upto: u64) {
+        self.stage = Stage::Filling(Hole::Changes { dialog, upto });
+        let above = self.places.stamp(dialog).unwrap_or_default();
+        self.out.push_back(Action::Call(Call::Changes { dialog, above }));
+    }
+
+    pub(super) fn fill_kept(&mut self, upto: u64) {
+        self.stage = Stage::Filling(Hole::Kept { upto });
+        self.out.push_back(Action::Call(Call::Kept { above: self.kept_upto }));
+    }
+
+    // === answers ===
+
+    /// The rows of a hole, written like a list: as the client takes them. What history leaves out (hidden, removed) is not
+    /// missing.
+    pub(super) fn filled(&mut self, now: i64, dialog: DialogId, stretch: Option<Stretch>) {
+        let Stage::Filling(Hole::Rows { dialog: awaited, upto }) = self.stage else { return };
+        if awaited != dialog {
+            return;
+        }
+        let Some(Stretch { rows, more, changes }) = stretch else { return self.unanswered(now) };
+        self.stage = Stage::Live;
+        match rows.last() {
+            Some(last) if more => self.backlog.miss_rows(dialog, Behind { above: Some(last.seq), upto }),
+            Some(_) => {}
+            None => self.places.skipped(now, dialog, upto - 1),
+        }
+        let mut items: Vec<Item> = Vec::with_capacity(rows.len() + changes.len());
+        items.extend(rows.into_iter().map(|row| Item::Row { dialog, row: Box::new(row), delayed: None }));
+        for change in changes {
+            items.push(Item::Change { dialog, stamp: change.stamp, change: Some(Box::new(change)) });
+        }
+        self.backlog.list_first(items);
+    }
+
+    /// The changes of a dialog.
+    pub(super) fn changed(&mut self, now: i64, dialog: DialogId, changes: Option<Changes>) {
+        let Stage::Filling(Hole::Changes { dialog: awaited, upto }) = self.stage else { return };
+        if awaited != dialog {
+            return;
+        }
+        let Some(Changes { changes, more }) = changes else { return self.unanswered(now) };
+        self.stage = Stage::Live;
+        let item = |change: Box<_>, stamp| Item::Change { dialog, change: Some(change), stamp };
+        let mut items: Vec<Item> = changes
+            .into_iter()
+            .map(|change| (change.stamp, Box::new(change)))
+            .map(|(stamp, change)| item(change, stamp))
+            .collect();
+        if more {
+            self.backlog.miss_changes(dialog, upto);
+        } else {
+            // What is kept no more is not missing.
+            items.push(Item::Change { dialog, change: None, stamp: upto });
+        }
+        self.backlog.list_first(items);
+    }
+
+    /// Kept messages.
+    pub(super) fn queue_read(&mut self, now: i64, queue: Option<Queue>) {
+        let Stage::Filling(Hole::Kept { upto }) = self.stage else { return };
+        let Some(Queue { rows, more, .. }) = queue else { return self.unanswered(now) };
+        self.stage = Stage::Live;
+        let mut items: Vec<Item> = rows.into_iter().filter_map(kept_item).collect();
+        items.push(if more { Item::MoreKept { upto } } else { Item::KeptUpto(upto) });
+        self.backlog.list_first(items);
+    }
+
+    /// The stream ends and all of it is owed: going on would be a silent loss.
+    fn unanswered(&mut self, now: i64) {
+        self.end(now, Some(StreamFault::InternalError), Ending::Vanished);
+    }
+}
+
+fn kept_item(kept: KeptRow) -> Option<Item> {
+    let KeptRow { place, kept_at, frame } = kept;
+    Some(Item::Kept { place, frame: Box::new(frame?), kept_at })
+}

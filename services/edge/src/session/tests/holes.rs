@@ -1,0 +1,213 @@
+//! Repeats and holes.
+
+use super::kit::*;
+
+#[test]
+fn a_repeat_is_dropped_and_a_hole_is_filled_in_order() {
+    let mut client = Client::live();
+    assert_eq!(bodies(&client.frame(row(1, 78, "1"))), ["1"]);
+    assert_eq!(client.frame(row(1, 78, "1")), [""; 0]);
+    client.session.frame(client.at(), Arc::new(row(4, 78, "4")));
+    let fill = Action::Call(Call::Fill { dialog: dialog(), above: Some(1), since: SINCE });
+    assert!(client.actions().contains(&fill));
+    assert_eq!(client.frame(row(5, 78, "5")), [""; 0], "order holds");
+    let rows = vec![message(2, 78, "2"), message(3, 78, "3"), message(4, 78, "4")];
+    client
+        .session
+        .answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, ..Stretch::default() }) });
+    assert_eq!(bodies(&client.written()), ["2", "3", "4", "5"]);
+}
+
+#[test]
+fn a_long_hole_is_filled_part_by_part() {
+    let mut client = Client::live();
+    client.frame(row(1, 78, "1"));
+    client.session.head(client.at(), dialog(), Head { seq: 9, stamp: 0, at: 0 });
+    assert_eq!(client.actions(), [Action::Call(Call::Fill { dialog: dialog(), above: Some(1), since: SINCE })]);
+    let stretch = |rows: Vec<Message>, more| Answer::Filled {
+        dialog: dialog(),
+        stretch: Some(Stretch { rows, more, ..Stretch::default() }),
+    };
+    client.session.answer(client.at(), stretch(vec![message(2, 78, "2"), message(3, 78, "3")], true));
+    let actions = client.actions();
+    assert!(actions.contains(&Action::Call(Call::Fill { dialog: dialog(), above: Some(3), since: SINCE })), "{actions:?}");
+    client.session.answer(client.at(), stretch(vec![message(8, 78, "8"), message(9, 78, "9")], false));
+    assert_eq!(bodies(&client.written()), ["8", "9"]);
+}
+
+#[test]
+fn a_hole_that_cannot_be_filled_ends_the_stream_and_is_owed() {
+    let mut client = Client::live();
+    client.frame(row(1, 78, "1"));
+    client.frame(row(4, 78, "4"));
+    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: None });
+    let actions = client.actions();
+    let Some(Action::End(farewell)) = actions.last() else { panic!("{actions:?}") };
+    assert_eq!((farewell.fault, farewell.state), (Some(StreamFault::InternalError), SessionState::Vanished));
+    assert_eq!(farewell.record.proofs[0].seq, 0, "not even 1 was proved");
+}
+
+#[test]
+fn a_head_above_what_was_told_is_a_hole_and_own_posts_are_none() {
+    let mut client = Client::live();
+    let head = |client: &mut Client, seq| {
+        client.session.head(client.at(), dialog(), Head { seq, stamp: 0, at: SINCE - 1 });
+        client.actions()
+    };
+    assert_eq!(head(&mut client, 7), [], "nothing moved since the session began");
+    client.frame(row(1, 78, "1"));
+    client.sends(BODY);
+    client.job(0, Ok(2));
+    assert_eq!(head(&mut client, 2), [], "its own");
+    assert_eq!(head(&mut client, 3), [Action::Call(Call::Fill { dialog: dialog(), above: Some(1), since: SINCE })]);
+    let rows = vec![message(2, 34, "mine"), message(3, 78, "3")];
+    client
+        .session
+        .answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, ..Stretch::default() }) });
+    assert_eq!(bodies(&client.written()), ["3"]);
+    assert_eq!(head(&mut client, 3), []);
+}
+
+#[test]
+fn a_row_that_is_the_sessions_own_post_without_an_answer_yet_is_no_copy() {
+    let mut client = Client::live();
+    client.sends("<iq type=\"set\" id=\"c\"><enable xmlns=\"urn:xmpp:carbons:2\"/></iq>");
+    client.frame(row(1, 78, "1"));
+    client.sends(BODY);
+    client.frame(row(3, 78, "3"));
+    let id = "66f1000000000000000000a1".parse::<MessageId>().unwrap().to_vec();
+    let rows = vec![Message { id, ..message(2, 34, "x") }, message(3, 78, "3")];
+    client
+        .session
+        .answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, ..Stretch::default() }) });
+    assert_eq!(bodies(&client.written()), ["3"]);
+}
+
+#[test]
+fn what_a_session_posted_to_a_dialog_it_was_never_told_of_is_not_owed_to_it() {
+    let mut client = Client::live();
+    client.sends(BODY);
+    client.answers(0, Ok(7));
+    let mut own = row(7, 34, "x");
+    own.origin = Some(identity().session);
+    client.frame(own);
+    client.session.broken(client.at());
+    let actions = client.actions();
+    let Some(Action::End(farewell)) = actions.last() else { panic!("{actions:?}") };
+    assert_eq!(farewell.record.proofs, [From { stamp: Some(0), ..proof(7) }]);
+}
+
+#[test]
+fn a_message_stored_over_rest_without_send_to_chat_is_never_written() {
+    let mut client = Client::live();
+    client.frame(row(1, 78, "1"));
+    client.frame(row(3, 78, "3"));
+    let rows = vec![Message { stored_only: true, ..message(2, 78, "2") }, message(3, 78, "3")];
+    client
+        .session
+        .answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, ..Stretch::default() }) });
+    assert_eq!(bodies(&client.written()), ["3"]);
+}
+
+#[test]
+fn a_hole_that_history_does_not_know_is_none() {
+    let mut client = Client::live();
+    client.frame(row(1, 78, "1"));
+    client.frame(row(4, 78, "4"));
+    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch::default()) });
+    assert_eq!(bodies(&client.written()), ["4"]);
+}
+
+#[test]
+fn own_posts_make_no_hole_and_no_echo() {
+    let mut client = Client::live();
+    client.frame(row(1, 78, "1"));
+    client.sends(BODY);
+    client.answers(0, Ok(2));
+    assert_eq!(bodies(&client.frame(row(3, 78, "3"))), ["3"]);
+    let mut own = row(2, 34, "mine");
+    own.origin = Some(identity().session);
+    assert_eq!(client.frame(own), [""; 0]);
+}
+
+#[test]
+fn a_lost_first_frame_of_a_dialog_is_noticed_by_the_next_one_or_by_its_head() {
+    let fill = || Action::Call(Call::Fill { dialog: dialog(), above: None, since: SINCE });
+    let second = |previous_at| Frame { previous_at, ..row(8, 78, "8") };
+    let mut client = Client::live();
+    assert_eq!(bodies(&client.frame(second(SINCE - 1))), ["8"]);
+
+    let mut client = Client::live();
+    client.session.frame(client.at(), Arc::new(second(SINCE)));
+    assert_eq!(client.actions(), [fill()]);
+    let stretch = Stretch { rows: vec![message(7, 78, "7"), message(8, 78, "8")], ..Stretch::default() };
+    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(stretch) });
+    assert_eq!(bodies(&client.written()), ["7", "8"]);
+
+    let mut client = Client::live();
+    client.session.head(client.at(), dialog(), Head { seq: 7, stamp: 1, at: SINCE });
+    assert_eq!(client.actions(), [fill()]);
+    let changes = vec![change_of(removal(1))];
+    let stretch = Stretch { changes, ..Stretch::default() };
+    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(stretch) });
+    assert!(client.written()[0].contains("<remove "), "what moved was a change");
+    assert_eq!(client.frame(removal(1)), [""; 0]);
+}
+
+#[test]
+fn changes_come_once_and_missing_ones_are_fetched_in_order() {
+    let mut client = Client::live();
+    client.frame(Frame { stamp: 4, ..row(1, 78, "1") });
+    assert_eq!(client.frame(removal(4)), [""; 0], "from before the session");
+    assert_eq!(client.frame(removal(5)).len(), 1);
+    client.session.frame(client.at(), Arc::new(removal(8)));
+    assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: dialog(), above: 5 })));
+    assert_eq!(client.frame(row(2, 78, "2")), [""; 0], "order holds");
+    let silent = Change { silent: true, ..change_of(removal(7)) };
+    let changes = Changes { changes: vec![change_of(removal(6)), silent], more: false };
+    client.session.answer(client.at(), Answer::Changed { dialog: dialog(), changes: Some(changes) });
+    let written: Vec<String> = client.written().into_iter().filter(|text| text.starts_with("<message")).collect();
+    assert_eq!(written.iter().map(|text| text.contains("<remove ")).collect::<Vec<_>>(), [true, true, false]);
+}
+
+#[test]
+fn a_lost_last_change_is_noticed_by_the_head_and_by_the_next_message() {
+    let mut client = Client::live();
+    client.frame(Frame { stamp: 4, ..row(1, 78, "1") });
+    client.session.head(client.at(), dialog(), Head { seq: 1, stamp: 5, at: SINCE });
+    assert_eq!(client.actions(), [Action::Call(Call::Changes { dialog: dialog(), above: 4 })]);
+    // It is kept no more: not missing.
+    client.session.answer(client.at(), Answer::Changed { dialog: dialog(), changes: Some(Changes::default()) });
+    client.actions();
+    client.session.head(client.at(), dialog(), Head { seq: 1, stamp: 5, at: SINCE });
+    assert_eq!(client.actions(), []);
+    client.session.frame(client.at(), Arc::new(Frame { stamp: 6, ..row(2, 78, "2") }));
+    assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: dialog(), above: 5 })));
+    client.session.answer(client.at(), Answer::Changed { dialog: dialog(), changes: None });
+    assert_eq!(client.farewell(), (Some(StreamFault::InternalError), SessionState::Vanished));
+}
+
+#[test]
+fn a_kept_message_is_told_once_and_a_missing_one_is_fetched_in_order() {
+    let mut client = Client::live();
+    assert_eq!(bodies(&client.frame(kept(1, "one"))), ["one"]);
+    assert_eq!(client.frame(kept(1, "one")), [""; 0]);
+    client.session.frame(client.at(), Arc::new(kept(4, "four")));
+    assert!(client.actions().contains(&Action::Call(Call::Kept { above: 1 })));
+    // 3 was kept for nobody: its write failed.
+    let read = Queue { rows: vec![kept_row(2, "two")], more: false, upto: 4 };
+    client.session.answer(client.at(), Answer::Kept(Some(read)));
+    assert_eq!(bodies(&client.written()), ["two", "four"]);
+    client.now += 1_000;
+    assert!(client.pongs(1).contains(&"drop 1".to_owned()), "only what was proved");
+}
+
+#[test]
+fn copies_of_what_is_kept_for_another_have_no_place_here() {
+    let mut client = Client::live();
+    client.sends("<iq type=\"set\" id=\"c\"><enable xmlns=\"urn:xmpp:carbons:2\"/></iq>");
+    let told = Some(FrameTold::Message(Message { body: Some("mine".to_owned()), ..message(0, 34, "mine") }));
+    let copy = Frame { kept: 9, told, ..row(0, 34, "mine") };
+    assert_eq!(bodies(&client.frame(copy)), ["mine"]);
+    assert_eq!(bodies(&client.frame(kept(1, "one"))), ["one"]);
+}

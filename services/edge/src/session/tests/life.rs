@@ -1,0 +1,78 @@
+//! The life of a session.
+
+use super::kit::*;
+
+#[test]
+fn silence_is_asked_about_once() {
+    let mut client = Client::live();
+    client.session.idle(client.at());
+    assert_eq!(client.actions(), [Action::Ping(0), Action::ExpectLife]);
+    client.session.idle(client.at());
+    assert_eq!(client.actions(), [Action::ExpectLife]);
+}
+
+#[test]
+fn a_standard_client_resumes_its_stream_once() {
+    let mut client = Client::live();
+    let enabled = client.sends("<enable xmlns=\"urn:xmpp:sm:3\" resume=\"true\"/>");
+    assert!(enabled[0].contains("resume=\"true\""));
+    client.sends("<presence/>");
+    client.frame(row(1, 78, "1"));
+    client.frame(row(2, 78, "2"));
+    client.session.broken(client.at());
+    assert!(client.actions().iter().all(|action| !matches!(action, Action::End(_))));
+    client.frame(row(3, 78, "3"));
+    assert!(!client.session.resumed(client.at(), 9), "more than was ever written");
+    assert!(client.session.resumed(client.at(), 1));
+    let written = client.written();
+    assert!(written[0].starts_with("<resumed ") && written[0].contains("h=\"1\""), "{written:?}");
+    assert_eq!(bodies(&written[1..]), ["2", "3"]);
+    assert!(!client.session.resumed(client.at(), 1));
+}
+
+#[test]
+fn a_resumable_session_does_not_wait_for_ever() {
+    let mut client = Client::live();
+    client.sends("<enable xmlns=\"urn:xmpp:sm:3\" resume=\"true\"/>");
+    client.session.broken(client.at());
+    client.actions();
+    client.wait(120_000);
+    assert_eq!(client.farewell(), (None, SessionState::Vanished));
+}
+
+#[test]
+fn only_a_goodbye_owes_nothing() {
+    let mut client = Client::live();
+    client.session.goodbye(client.at());
+    assert_eq!(client.farewell(), (None, SessionState::Closed));
+    let mut client = Client::live();
+    client.session.broken(client.at());
+    assert_eq!(client.farewell(), (None, SessionState::Vanished));
+    let mut client = Client::live();
+    client.session.conflict(client.at());
+    assert_eq!(client.farewell(), (Some(StreamFault::Conflict), SessionState::Vanished));
+}
+
+#[test]
+fn draining_waits_for_answers() {
+    let mut client = Client::live();
+    client.sends(ENABLE);
+    client.sends(BODY);
+    client.sends(ASK);
+    client.session.drain(client.at());
+    assert!(client.actions().is_empty());
+    client.session.answer(client.at(), Answer::Job { number: 0, answer: Ok(1) });
+    let actions = client.actions();
+    assert!(matches!(&actions[0], Action::Write(ack) if ack.contains("h=\"1\"")), "{actions:?}");
+    assert!(matches!(actions.last(), Some(Action::End(_))));
+}
+
+#[test]
+fn the_socket_is_not_read_while_too_many_posts_wait() {
+    let mut client = Client::with(identity(), Options { posts_max: 1, ..Options::default() });
+    client.become_live();
+    client.stanza(BODY);
+    assert!(client.stanza(BODY).contains(&Action::Pause(true)));
+    client.job(0, Ok(1));
+    assert!(client.last.contains(&Action::Pause(false)));
+}
