@@ -4,6 +4,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use natter_proto::DialogId;
+use natter_proto::event::v1::Change;
 use natter_proto::history::v1::KeptRow;
 use natter_xmpp::StreamFault;
 
@@ -109,12 +110,10 @@ impl Session {
         }
         let Some(Changes { changes, more }) = changes else { return self.unanswered(now) };
         self.stage = Stage::Live;
-        let item = |change: Box<_>, stamp| Item::Change { dialog, change: Some(change), stamp };
-        let mut items: Vec<Item> = changes
-            .into_iter()
-            .map(|change| (change.stamp, Box::new(change)))
-            .map(|(stamp, change)| item(change, stamp))
-            .collect();
+        // Later ones come by frames that are here, or on their way.
+        let missing = changes.into_iter().filter(|change| change.stamp <= upto);
+        let item = |change: Change| Item::Change { dialog, stamp: change.stamp, change: Some(Box::new(change)) };
+        let mut items: Vec<Item> = missing.map(item).collect();
         if more {
             self.backlog.miss_changes(dialog, upto);
         } else {

@@ -164,7 +164,8 @@ fn changes_come_once_and_missing_ones_are_fetched_in_order() {
     assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: dialog(), above: 5 })));
     assert_eq!(client.frame(row(2, 78, "2")), [""; 0], "order holds");
     let silent = Change { silent: true, ..change_of(removal(7)) };
-    let changes = Changes { changes: vec![change_of(removal(6)), silent], more: false };
+    let hidden = Change { what: None, ..change_of(removal(8)) };
+    let changes = Changes { changes: vec![change_of(removal(6)), silent, hidden], more: false };
     client.session.answer(client.at(), Answer::Changed { dialog: dialog(), changes: Some(changes) });
     let written: Vec<String> = client.written().into_iter().filter(|text| text.starts_with("<message")).collect();
     assert_eq!(written.iter().map(|text| text.contains("<remove ")).collect::<Vec<_>>(), [true, true, false]);
