@@ -7,6 +7,7 @@ mod chat_refusals;
 mod disk_full;
 mod ending;
 mod limits;
+mod operator;
 mod process;
 mod quiet;
 mod raw;

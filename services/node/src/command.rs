@@ -51,6 +51,9 @@ pub enum Command {
     /// Users of an app.
     #[command(subcommand)]
     User(admin::UserCommand),
+    /// Operators: who opens the admin API by name and password.
+    #[command(subcommand)]
+    Operator(admin::OperatorCommand),
     /// Roles by name, separated by commas.
     #[command(external_subcommand)]
     Roles(Vec<String>),
