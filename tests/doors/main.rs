@@ -5,6 +5,7 @@
 mod chat_only;
 mod chat_refusals;
 mod disk_full;
+mod doctor;
 mod ending;
 mod limits;
 mod operator;

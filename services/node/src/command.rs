@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod config;
+pub mod doctor;
 pub mod sdk_config;
 
 use std::path::PathBuf;
@@ -45,6 +46,8 @@ pub enum Command {
     SdkConfig(sdk_config::Arguments),
     /// Prints the settings in force, secrets masked.
     Config(config::Arguments),
+    /// Looks at settings, data, certificates, limits, ports and the server, and says what to do.
+    Doctor(doctor::Arguments),
     /// Apps of this installation.
     #[command(subcommand)]
     App(admin::AppCommand),
