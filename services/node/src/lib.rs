@@ -14,6 +14,7 @@ pub mod first;
 pub mod health;
 pub mod limits;
 pub mod parts;
+pub mod reference;
 pub mod roles;
 pub mod services;
 pub mod snippet;

@@ -47,10 +47,10 @@ fn answer(command: &Command, cli: &Cli) -> Result<()> {
     if let Command::Doctor(arguments) = command {
         return runtime.block_on(command::doctor::run(arguments, loaded));
     }
-    let loaded = loaded?;
     if let Command::Config(arguments) = command {
-        return command::config::run(arguments, &loaded);
+        return command::config::run(arguments, loaded);
     }
+    let loaded = loaded?;
     let admin = Admin::of(&loaded.config)?;
     runtime.block_on(async {
         match command {
