@@ -1,10 +1,10 @@
 //! Apps and their keys, users and their names, session tokens, operators: who may knock at the doors, and as whom.
 //!
 //! The doors (edge, api, console) come in over `natter.account.v1.Accounts`, the console also over `Operators`; nobody else
-//! reads these rows. The rules are pure
-//! files: [`mod@user`] and [`mod@name`], [`mod@password`], [`mod@token`], [`mod@signature`], [`mod@guesses`],
-//! [`mod@verifier`], [`mod@app`], [`mod@operator`]. The calls in `calls/` read, ask the rules, write one batch and answer: a call that is
-//! dropped half way has written all or nothing. There is no actor: what must be ordered is ordered by the store's conditions.
+//! reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`], [`mod@password`], [`mod@token`],
+//! [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`]. The calls in `calls/` read, ask the
+//! rules, write one batch and answer: a call that is dropped half way has written all or nothing. There is no actor: what must
+//! be ordered is ordered by the store's conditions.
 //!
 //! Invariants:
 //! - A name (login, e-mail, phone, external ids) belongs to one user of an app. Logins are taken as written, so `Ann` and

@@ -1,5 +1,5 @@
-//! What is kept of apps, users, tokens and operators: four ports, one per noun, each an atomic step of the rules above it. Engines lie
-//! in `store/`, and `store/contract.rs` runs on each of them.
+//! What is kept of apps, users, tokens and operators: four ports, one per noun, each an atomic step of the rules above it.
+//! Engines lie in `store/`, and `store/contract.rs` runs on each of them.
 //!
 //! Invariants of every engine:
 //! - A write is there wholly or not at all, and durable when it is answered.

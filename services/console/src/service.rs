@@ -69,8 +69,8 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests under way at the stop get this long.
 const STOP_SECONDS: u64 = 2;
-const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1. It takes the token from the data directory, or an operator's name \
-     and password.\n";
+const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1. It takes an operator's name and password, or \
+                     the token from the data directory.\n";
 
 impl Service {
     /// A service on these parts. Nothing is started.
