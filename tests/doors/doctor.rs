@@ -80,7 +80,7 @@ async fn look_before_start() -> Result<()> {
 
     let held = TcpListener::bind("127.0.0.1:0")?;
     let taken = format!("console.port={}", held.local_addr()?.port());
-    failed(&doctor(&["--set", &taken]).await?, "port", "set console.port")?;
+    failed(&doctor(&["--set", &taken]).await?, "port", "is taken by another program: stop that, or set console.port")?;
     failed(&doctor(&["--set", "edge.tls_prot=1"]).await?, "settings", "tls_prot")?;
     fs::write(folder.path().join("file"), "")?;
     failed(&doctor(&["--data", "file"]).await?, "data", "is no directory")?;
