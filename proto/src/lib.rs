@@ -9,7 +9,7 @@ pub mod subject;
 pub use code::{Code, Failure};
 pub use ids::{AppId, DialogId, MessageId, UserId};
 
-/// Apps, users, tokens.
+/// Apps, users, tokens; operators.
 pub mod account {
     #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
     pub mod v1 {

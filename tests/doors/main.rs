@@ -5,8 +5,10 @@
 mod chat_only;
 mod chat_refusals;
 mod disk_full;
+mod doctor;
 mod ending;
 mod limits;
+mod operator;
 mod process;
 mod quiet;
 mod raw;

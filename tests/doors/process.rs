@@ -98,6 +98,16 @@ async fn show_settings() -> Result<()> {
     std::fs::write(folder.path().join("shown.toml"), &shown)?;
     let again = Natterless { ports: false }.run(folder.path(), &["config", "--check", "--config", "shown.toml"], &[]).await?;
     ensure!(again.status.success(), "what is shown can be read back: {again:?}");
+
+    std::fs::write(folder.path().join("natter.toml"), "edge = [")?;
+    let reference = Natterless { ports: false }.run(folder.path(), &["config", "--reference"], &environment).await?;
+    ensure!(reference.status.success(), "the reference needs no settings: {reference:?}");
+    let reference = String::from_utf8(reference.stdout)?;
+    ensure!(reference.contains("\n# Port of TCP that begins with TLS.\n#tls_port = 5223\n"), "{reference}");
+    std::fs::write(folder.path().join("natter.toml"), reference)?;
+    let read = Natterless { ports: false }.run(folder.path(), &["config"], &[]).await?;
+    let shown = String::from_utf8(read.stdout)?;
+    ensure!(read.status.success() && shown.contains("tls_port = 5223\n") && !shown.contains("# file"), "{shown}");
     Ok(())
 }
 

@@ -1,12 +1,13 @@
 //! What never stands in a log or a metric, whatever the level.
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use base64::Engine;
 use natter_tests::client::{Account, http};
 use natter_tests::process::Natter;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::operator::{Operator, printed};
 use crate::raw::{Over, Raw, numbered};
 use crate::rest::{PASSWORD, Rest};
 use crate::verdict::Verdict;
@@ -60,14 +61,22 @@ async fn keep_quiet() -> Result<()> {
     rest.send(rest.request(Method::POST, "/session").header("Content-Type", "application/json").body("{\"MarkedBrokenJson"))
         .await?;
 
-    let base64 = |word: &str| base64::engine::general_purpose::STANDARD.encode(format!("\0{}-1\0{word}", bob.account.user));
+    let standard = base64::engine::general_purpose::STANDARD;
+    let base64 = |word: &str| standard.encode(format!("\0{}-1\0{word}", bob.account.user));
+    let (operator, renewed) = (printed(&natter)?.context("no operator was printed")?, Operator::renewed(&natter)?);
+    let pairs = [&operator, &renewed, &Operator::called("admin", "MarkedConsoleWord")];
+    for pair in pairs {
+        pair.status_of(&natter).await?;
+    }
+    let pairs = pairs.map(|pair| standard.encode(format!("{}:{}", pair.name, pair.password)));
     let encoded = [base64(PASSWORD), base64("MarkedWrongWord")];
     let metrics = http()?.get(format!("http://127.0.0.1:{}/metrics", natter.ports.health)).send().await?.text().await?;
     let log = std::fs::read_to_string(natter.log())?;
     ensure!(log.contains("DEBUG") && metrics.contains("natter_api"), "there is something to look through");
     let given = [PASSWORD, ann.token.as_str(), bob.token.as_str(), rest.auth_secret.as_str()];
+    let of_operators = [operator.password.as_str(), renewed.password.as_str(), "MarkedConsoleWord"];
     let mut verdict = Verdict::default();
-    for secret in secrets.into_iter().chain(encoded.iter().map(String::as_str)).chain(given) {
+    for secret in secrets.into_iter().chain(encoded.iter().chain(&pairs).map(String::as_str)).chain(given).chain(of_operators) {
         for (place, text) in [("the log", &log), ("the metrics", &metrics)] {
             let line = text.lines().find(|line| line.contains(secret)).filter(|line| !is_banner(line));
             verdict.of(&format!("{secret} in {place}"), line.map_or(Ok(()), |line| Err(anyhow!("{line}"))));
@@ -76,7 +85,8 @@ async fn keep_quiet() -> Result<()> {
     verdict.pronounce()
 }
 
-// The block for ConnectyCube.init, printed once to whoever started the process, holds the app's secret.
+// What is printed once to whoever started the process: the block for ConnectyCube.init holds the app's secret, the line of the
+// operator its password.
 fn is_banner(line: &str) -> bool {
-    line.trim_start().starts_with("authSecret: ")
+    line.trim_start().starts_with("authSecret: ") || line.starts_with("  operator  admin   password ")
 }

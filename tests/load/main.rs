@@ -21,11 +21,15 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut report = Report::default();
     for name in named {
+        // `idle=20` is the measurement with 20 users, to see that it works.
+        let (name, size) = name.split_once('=').map_or((name, None), |(name, size)| (name, Some(size)));
+        let size = size.map(str::parse).transpose()?;
         match name {
+            name if size.is_some() && name != "idle" => bail!("{name} has one size"),
             "limit" => limit::run(&mut report)?,
             "messages" => runtime.block_on(messages::run(&mut report))?,
             "logins" => runtime.block_on(logins::run(&mut report))?,
-            "idle" => runtime.block_on(idle::run(&mut report))?,
+            "idle" => runtime.block_on(idle::run(&mut report, size.unwrap_or(idle::USERS)))?,
             "start" => runtime.block_on(start::run(&mut report))?,
             other => bail!("no measurement is called {other:?}; there are {}", ALL.join(", ")),
         }

@@ -73,13 +73,9 @@ impl Client {
             client.send("<enable xmlns='urn:xmpp:sm:3'/>".into()).await?;
             client.expect("<enabled").await?;
         }
-        let carbons = format!(
-            "<iq xmlns='jabber:client' type='set' id='c:enableCarbons' from='{}'><enable xmlns='urn:xmpp:carbons:2'/></iq>",
-            client.jid
-        );
-        client.send(carbons).await?;
+        client.send(carbons(&client.jid)).await?;
         client.expect("c:enableCarbons").await?;
-        client.send("<presence xmlns='jabber:client'/>".into()).await?;
+        client.send(PRESENCE.into()).await?;
         Ok(client)
     }
 
@@ -112,14 +108,11 @@ impl Client {
     async fn sign_in(&mut self, account: &Account) -> Result<()> {
         self.send(OPEN.into()).await?;
         self.expect("<mechanisms").await?;
-        let plain = format!("\0{}-{}\0{}", account.user, account.app, account.password);
-        let plain = base64::engine::general_purpose::STANDARD.encode(plain);
-        self.send(format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{plain}</auth>")).await?;
+        self.send(auth(account)).await?;
         self.expect("<success").await?;
         self.send(OPEN.into()).await?;
         self.expect("<bind").await?;
-        self.send("<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>".into())
-            .await?;
+        self.send(BIND.into()).await?;
         let bound = self.expect("<jid>").await?;
         self.jid = between(&bound, "<jid>", "</jid>").context("a JID")?.to_owned();
         Ok(())
@@ -137,6 +130,21 @@ impl Client {
             }
         }
     }
+}
+
+pub(crate) const BIND: &str = "<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
+pub(crate) const PRESENCE: &str = "<presence xmlns='jabber:client'/>";
+
+/// SASL PLAIN as the SDK sends it.
+pub(crate) fn auth(account: &Account) -> String {
+    let plain = format!("\0{}-{}\0{}", account.user, account.app, account.password);
+    let plain = base64::engine::general_purpose::STANDARD.encode(plain);
+    format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{plain}</auth>")
+}
+
+/// Turns carbons on.
+pub(crate) fn carbons(jid: &str) -> String {
+    format!("<iq xmlns='jabber:client' type='set' id='c:enableCarbons' from='{jid}'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
 }
 
 /// The text between two marks.

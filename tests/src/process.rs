@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -124,11 +124,16 @@ impl Natter {
 
     /// Runs a `natter` command against this process and returns its stdout.
     pub fn shell(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.command(arguments).output()?;
+        let output = self.output(arguments)?;
         if !output.status.success() {
             bail!("natter {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
         }
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// The same with what it printed and how it ended, for a command that may fail.
+    pub fn output(&self, arguments: &[&str]) -> Result<Output> {
+        self.command(arguments).output().with_context(|| format!("cannot run natter {}", arguments.join(" ")))
     }
 
     /// The CA of the data directory, PEM.

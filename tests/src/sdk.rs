@@ -19,10 +19,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Sdk {
     child: Child,
     stdin: Mutex<ChildStdin>,
-    pending: Arc<Mutex<Vec<(u64, oneshot::Sender<Value>)>>>,
+    pending: Pending,
     events: Mutex<Events>,
     next: AtomicU64,
 }
+
+// Calls that were sent and not yet settled, by the number of their line.
+type Pending = Arc<Mutex<Vec<(u64, oneshot::Sender<Value>)>>>;
 
 // Events that came and were not yet asked for, in order.
 struct Events {
@@ -47,7 +50,7 @@ impl Sdk {
         let mut child = command.spawn().context("cannot start node")?;
         let stdin = child.stdin.take().context("stdin is piped")?;
         let lines = BufReader::new(child.stdout.take().context("stdout is piped")?).lines();
-        let pending = Arc::new(Mutex::new(Vec::new()));
+        let pending = Pending::default();
         let (send, incoming) = mpsc::unbounded_channel();
         tokio::spawn(read_lines(lines, pending.clone(), send));
         let events = Mutex::new(Events { incoming, seen: Vec::new() });
@@ -119,7 +122,7 @@ impl Sdk {
 
 async fn read_lines(
     mut lines: tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
-    pending: Arc<Mutex<Vec<(u64, oneshot::Sender<Value>)>>>,
+    pending: Pending,
     events: mpsc::UnboundedSender<(String, Value)>,
 ) {
     while let Ok(Some(line)) = lines.next_line().await {

@@ -2,5 +2,6 @@
 
 mod apps;
 mod credentials;
+mod operators;
 mod sessions;
 mod users;

@@ -32,6 +32,8 @@ pub enum Error {
     UserUnknown,
     #[error("App not found")]
     AppUnknown,
+    #[error("there is no operator of that name")]
+    OperatorUnknown,
     #[error("too many wrong passwords, wait a minute")]
     GuessesTooMany,
     /// More passwords wait to be hashed than the queue takes.
@@ -59,7 +61,7 @@ impl From<Error> for Failure {
         let code = match &error {
             Error::TokenUnknown | Error::Unauthorized | Error::PasswordWrong | Error::CredentialsWrong => Code::Unauthenticated,
             Error::SignatureUnexpected | Error::TimestampBad => Code::Invalid,
-            Error::UserUnknown | Error::AppUnknown => Code::NotFound,
+            Error::UserUnknown | Error::AppUnknown | Error::OperatorUnknown => Code::NotFound,
             Error::GuessesTooMany => Code::TooMany,
             Error::HashersBusy => Code::Busy,
             Error::IdsTooMany(_) => Code::TooLarge,

@@ -1,14 +1,16 @@
-//! Apps and their keys, users and their names, session tokens: who may knock at the doors, and as whom.
+//! Apps and their keys, users and their names, session tokens, operators: who may knock at the doors, and as whom.
 //!
-//! The doors (edge, api, console) come in over `natter.account.v1.Accounts`; nobody else reads these rows. The rules are pure
-//! files: [`mod@user`] and [`mod@name`], [`mod@password`], [`mod@token`], [`mod@signature`], [`mod@guesses`],
-//! [`mod@verifier`], [`mod@app`]. The calls in `calls/` read, ask the rules, write one batch and answer: a call that is
-//! dropped half way has written all or nothing. There is no actor: what must be ordered is ordered by the store's conditions.
+//! The doors (edge, api, console) come in over `natter.account.v1.Accounts`, the console also over `Operators`; nobody else
+//! reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`], [`mod@password`], [`mod@token`],
+//! [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`]. The calls in `calls/` read, ask the
+//! rules, write one batch and answer: a call that is dropped half way has written all or nothing. There is no actor: what must
+//! be ordered is ordered by the store's conditions.
 //!
 //! Invariants:
 //! - A name (login, e-mail, phone, external ids) belongs to one user of an app. Logins are taken as written, so `Ann` and
 //!   `ann` are two; e-mail addresses do not know case.
 //! - The id of a user is given once, also across crashes and deletions.
+//! - Operators choose no passwords: they are made here, shown once, and kept as Argon2id.
 //! - Tokens are kept as hashes, passwords as Argon2id, verifiers under a key that is not in the store.
 //! - A kept expiry is never earlier than the announced one.
 //! - A wrong password is counted before it is answered; a dead token and a right password are not guesses.
@@ -23,6 +25,7 @@ mod guesses;
 mod ids;
 mod metrics;
 mod name;
+mod operator;
 mod options;
 mod password;
 mod rpc;

@@ -16,7 +16,8 @@ pub struct Options {
     pub password_chars_min: usize,
     /// Wrong passwords per user and minute before more are refused.
     pub guesses_user_max: u32,
-    /// Wrong passwords per address and minute before more are refused. An IPv6 address counts with its /64.
+    /// Wrong passwords per address and minute before more are refused; those at users and those at operators are counted
+    /// apart. An IPv6 address counts with its /64.
     pub guesses_address_max: u32,
     /// Days for which a password found right is recognised without another Argon2 run. 0: hash every time.
     pub verifier_days: u32,

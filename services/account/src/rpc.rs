@@ -1,5 +1,7 @@
 //! The door for links: takes a request out of its envelope, makes the call, puts the answer in. No decisions here.
 
+mod operators;
+
 use natter_proto::account::v1::accounts_server::Accounts as Door;
 use natter_proto::account::v1::*;
 use natter_rpc::{Reply, Request, Response, async_trait};

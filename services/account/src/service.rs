@@ -1,4 +1,4 @@
-//! What the account service is made of and what it starts: the door for links, and a sweep of tokens whose life is over.
+//! What the account service is made of and what it starts: the doors for links, and a sweep of tokens whose life is over.
 
 use std::future::Future;
 use std::hash::Hash;
@@ -9,6 +9,7 @@ use natter_actor::{Chance, Clock};
 use natter_db::Kv;
 use natter_proto::account::v1::App;
 use natter_proto::account::v1::accounts_server::AccountsServer;
+use natter_proto::account::v1::operators_server::OperatorsServer;
 use natter_telemetry::Metrics as Registry;
 use parking_lot::Mutex;
 
@@ -50,6 +51,8 @@ pub(crate) struct Accounts {
     pub hashers: Hashers,
     pub verifier_key: VerifierKey,
     pub guesses: Mutex<Guesses>,
+    /// Wrong passwords at the admin API.
+    pub operator_guesses: Mutex<Guesses>,
     pub ids: Ids,
     pub apps: Cache<u64, Arc<App>>,
     pub users: Cache<(u64, u64), Arc<Kept<UserRow>>>,
@@ -79,6 +82,7 @@ impl Service {
             hashers: Hashers::new(&options.argon2, metrics.clone()),
             verifier_key: VerifierKey(parts.verifier_key),
             guesses: Mutex::default(),
+            operator_guesses: Mutex::default(),
             ids: Ids::default(),
             apps: Cache::new(APPS_CACHED),
             users: Cache::new(rows),
@@ -93,6 +97,11 @@ impl Service {
     /// The door for links.
     pub fn server(&self) -> AccountsServer<Service> {
         AccountsServer::new(self.clone())
+    }
+
+    /// The door for links about operators.
+    pub fn operators_server(&self) -> OperatorsServer<Service> {
+        OperatorsServer::new(self.clone())
     }
 
     /// Sweeps tokens until `stop`. Without it the service works, and dead tokens stay in the store.

@@ -1,5 +1,5 @@
-//! What is kept of apps, users and tokens: three ports, one per noun, each an atomic step of the rules above it. Engines lie
-//! in `store/`, and `store/contract.rs` runs on each of them.
+//! What is kept of apps, users, tokens and operators: four ports, one per noun, each an atomic step of the rules above it.
+//! Engines lie in `store/`, and `store/contract.rs` runs on each of them.
 //!
 //! Invariants of every engine:
 //! - A write is there wholly or not at all, and durable when it is answered.
@@ -22,6 +22,9 @@ use crate::verifier::Verifier;
 #[cfg(test)]
 mod contract;
 mod embedded;
+mod operators;
+
+pub use operators::{OperatorRow, Operators};
 
 /// Why a step was not taken.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -129,18 +132,19 @@ pub trait Tokens: Send + Sync {
     async fn tokens(&self, after: Option<TokenKey>, limit: usize) -> Result<Vec<(TokenKey, Kept<TokenRow>)>>;
 }
 
-/// The three ports on one engine.
+/// The ports on one engine.
 #[derive(Clone)]
 pub struct Store {
     pub apps: Arc<dyn Apps>,
     pub users: Arc<dyn Users>,
     pub tokens: Arc<dyn Tokens>,
+    pub operators: Arc<dyn Operators>,
 }
 
 impl Store {
     /// The ports on a key-value store.
     pub fn embedded(kv: Kv) -> Store {
         let engine = Arc::new(embedded::Embedded::new(kv));
-        Store { apps: engine.clone(), users: engine.clone(), tokens: engine }
+        Store { apps: engine.clone(), users: engine.clone(), tokens: engine.clone(), operators: engine }
     }
 }

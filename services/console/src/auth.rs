@@ -1,11 +1,16 @@
-//! Who may use this door: whoever holds the token, under a name of this host. Runs before a route is matched or a body read.
+//! Who may use this door: whoever holds the token, and operators by name and password, under a name of this host. Runs before
+//! a route is matched or a body read.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderName, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use actix_web::http::{Method, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError, web};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use natter_proto::account::v1::CheckOperatorRequest;
+use natter_proto::{Code, Failure};
 use subtle::ConstantTimeEq;
 
 use crate::error::Refusal;
@@ -17,7 +22,7 @@ pub async fn guard(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let door = request.app_data::<web::Data<Door>>().expect("the door is set where the app is made").clone();
-    let mut response = match admit(&door, &request) {
+    let mut response = match admit(&door, &request).await {
         Ok(()) => next.call(request).await?.map_into_boxed_body(),
         Err(refusal) => request.into_response(refusal.error_response()).map_into_boxed_body(),
     };
@@ -28,27 +33,48 @@ pub async fn guard(
     Ok(response)
 }
 
-fn admit(door: &Door, request: &ServiceRequest) -> Result<(), Refusal> {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+async fn admit(door: &Door, request: &ServiceRequest) -> Result<(), Refusal> {
+    let text = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    let host = text(HOST);
     if !is_ours(host_of(request.uri(), host), &door.hosts) {
         return Err(Refusal::misdirected());
     }
+    if text(ORIGIN).is_some_and(|origin| !is_same_origin(origin, authority_of(request.uri(), host))) {
+        return Err(Refusal::foreign_page());
+    }
     let is_open = request.path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
-    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = text(AUTHORIZATION);
     if is_open || is_bearer(given, &door.token) {
         return Ok(());
     }
-    Err(Refusal::unauthorized())
+    let (name, password) = basic(given).ok_or_else(Refusal::unauthorized)?;
+    let address = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
+    let checked = door.operators().check_operator(CheckOperatorRequest { name, password, address }).await;
+    checked.map(drop).map_err(|status| match Failure::from(status) {
+        Failure { code: Code::Unauthenticated, .. } => Refusal::unauthorized(),
+        failure => failure.into(),
+    })
 }
 
 // HTTP/2 carries the name in the URI, HTTP/1.1 in the header.
+fn authority_of<'a>(uri: &'a Uri, header: Option<&'a str>) -> Option<&'a str> {
+    uri.authority().map(|authority| authority.as_str()).or(header)
+}
+
 fn host_of<'a>(uri: &'a Uri, header: Option<&'a str>) -> Option<&'a str> {
-    let authority = uri.authority().map(|authority| authority.as_str()).or(header)?;
+    let authority = authority_of(uri, header)?;
     let without_port = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,
     };
     Some(without_port)
+}
+
+/// A browser names the page that asks in all but simple reads (Fetch, 3.1), whose answers that page cannot see. The scheme is
+/// not compared: a proxy before this door may speak TLS. `null` (a sandbox, a file) is another page.
+fn is_same_origin(origin: &str, authority: Option<&str>) -> bool {
+    let asking = origin.split_once("://").map(|(_, asking)| asking);
+    asking.zip(authority).is_some_and(|(asking, authority)| asking.eq_ignore_ascii_case(authority))
 }
 
 /// An attacker can point a name of his own at this machine, but not make a browser call it by an address.
@@ -64,6 +90,17 @@ fn is_bearer(header: Option<&str>, token: &str) -> bool {
     let Some((scheme, given)) = header.and_then(|header| header.split_once(' ')) else { return false };
     let same: bool = given.trim().as_bytes().ct_eq(token.as_bytes()).into();
     scheme.eq_ignore_ascii_case("bearer") && same && !token.is_empty()
+}
+
+/// Name and password of `Basic` (RFC 7617, 2). What cannot be read is none.
+fn basic(header: Option<&str>) -> Option<(String, String)> {
+    let (scheme, given) = header?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(given.trim()).ok()?).ok()?;
+    let (name, password) = text.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
 }
 
 #[cfg(test)]
@@ -104,6 +141,41 @@ mod tests {
             (None, false),
         ] {
             assert_eq!(is_ours(host_of(&Uri::from_static("/admin"), host), &names), ours, "{host:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_and_a_password_are_read_or_not_there() {
+        for (header, pair) in [
+            ("Basic YWRtaW46d29yZA==", Some(("admin", "word"))),
+            ("basic  YWRtaW46d29yZA== ", Some(("admin", "word"))),
+            ("Basic YWRtaW46d286cmQ=", Some(("admin", "wo:rd"))),
+            ("Basic Og==", Some(("", ""))),
+            ("Basic YWRtaW4=", None),
+            ("Basic %%%", None),
+            ("Basic /zr/", None),
+            ("Bearer YWRtaW46d29yZA==", None),
+            ("YWRtaW46d29yZA==", None),
+        ] {
+            let pair = pair.map(|(name, password)| (name.to_owned(), password.to_owned()));
+            assert_eq!(basic(Some(header)), pair, "{header}");
+        }
+        assert_eq!(basic(None), None);
+    }
+
+    #[test]
+    fn only_its_own_pages_may_ask() {
+        for (origin, authority, same) in [
+            ("http://localhost:8090", Some("localhost:8090"), true),
+            ("https://LOCALHOST:8090", Some("localhost:8090"), true),
+            ("http://localhost:8080", Some("localhost:8090"), false),
+            ("http://localhost", Some("localhost:8090"), false),
+            ("https://evil.example.test", Some("localhost:8090"), false),
+            ("null", Some("localhost:8090"), false),
+            ("", Some("localhost:8090"), false),
+            ("http://localhost:8090", None, false),
+        ] {
+            assert_eq!(is_same_origin(origin, authority), same, "{origin} {authority:?}");
         }
     }
 }

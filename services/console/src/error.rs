@@ -1,6 +1,7 @@
 //! Refusals of the admin API: one JSON shape, one table from failure codes to statuses.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::WWW_AUTHENTICATE;
 use actix_web::{HttpResponse, ResponseError};
 use natter_proto::{Code, Failure};
 use natter_rpc::Status;
@@ -23,9 +24,15 @@ impl Refusal {
         Refusal::new(StatusCode::BAD_REQUEST, "malformed", field, text)
     }
 
-    /// No token, or not the right one.
+    /// No token or password, or not the right one.
     pub fn unauthorized() -> Refusal {
-        Refusal::new(StatusCode::UNAUTHORIZED, "unauthenticated", "", "send the console's token: `authorization: bearer ...`")
+        let text = "send the console's token (`authorization: bearer ...`), or an operator's name and password (`basic`)";
+        Refusal::new(StatusCode::UNAUTHORIZED, "unauthenticated", "", text)
+    }
+
+    /// A browser sent the request for a page of another origin.
+    pub fn foreign_page() -> Refusal {
+        Refusal::new(StatusCode::FORBIDDEN, "forbidden", "origin", "is another page than this door's")
     }
 
     /// The request names a host that this door does not answer for.
@@ -88,6 +95,12 @@ impl ResponseError for Refusal {
 
     fn error_response(&self) -> HttpResponse {
         let error = json!({ "code": self.code, "field": self.field, "text": self.text });
-        HttpResponse::build(self.status).json(json!({ "error": error }))
+        let mut answer = HttpResponse::build(self.status);
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 7617, 2; RFC 6750, 3.
+            answer.append_header((WWW_AUTHENTICATE, r#"Basic realm="natter", charset="UTF-8""#));
+            answer.append_header((WWW_AUTHENTICATE, r#"Bearer realm="natter""#));
+        }
+        answer.json(json!({ "error": error }))
     }
 }

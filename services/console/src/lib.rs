@@ -3,19 +3,21 @@
 //!
 //! | route | what |
 //! |---|---|
-//! | `GET /` | one line about this port, without a token |
+//! | `GET /` | one line about this port, for anybody |
 //! | `POST /admin/v1/apps` `{id?, auth_key?, auth_secret?, title?}` | makes an app |
 //! | `GET /admin/v1/apps`, `GET /admin/v1/apps/{id}` | all apps without their secrets; one with it |
 //! | `POST /admin/v1/apps/{id}/users` `{id?, login?, email?, password, full_name?}` | makes a user |
 //! | `GET /admin/v1/apps/{id}/users/{id}` | a user |
 //! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
+//! | `POST /admin/v1/operators/{name}/password` | gives an operator a new password, and shows it once |
 //!
 //! Invariants:
-//! - Nothing but `GET /` is answered without the bearer token; it is compared before a route is matched or a body read, so
-//!   no spelling of a path gets around it.
+//! - Nothing but `GET /` is answered without the bearer token or an operator's name and password (`Authorization: Basic`);
+//!   they are looked at before a route is matched or a body read, so no spelling of a path gets around it.
 //! - A name in `Host` that this door was not told of is refused, so a page whose name was pointed at 127.0.0.1 gets nothing.
 //! - Every answer is JSON (`GET /` aside), every refusal `{"error": {"code", "field", "text"}}`.
-//! - No cookies, no CORS: a browser's page of another origin cannot use it.
+//! - No cookies, no CORS, and a request that a page of another origin makes is refused: a browser that remembers an operator's
+//!   password sends it along with whatever page asks.
 //!
 //! Not here: the operator's web page (a later issue), health and `/metrics` (the node's port).
 
@@ -24,6 +26,7 @@ mod auth;
 mod body;
 mod error;
 mod metrics;
+mod operators;
 mod options;
 mod sdk;
 mod service;

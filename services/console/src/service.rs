@@ -8,6 +8,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use natter_proto::account::v1::accounts_client::AccountsClient;
+use natter_proto::account::v1::operators_client::OperatorsClient;
 use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
 
@@ -15,13 +16,15 @@ use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::sdk::{self, SdkFacts};
-use crate::{apps, auth, users};
+use crate::{apps, auth, operators, users};
 
 /// What the service is given.
 pub struct Parts {
     pub account: Link,
+    /// To the account service's operators, who open the door with a name and a password.
+    pub operators: Link,
     pub metrics: Registry,
-    /// What opens the door: the content of the token file, which the node writes for the operator only. Empty: nothing does.
+    /// What opens the door too: the content of the token file, which the node writes for the operator only. Empty: no token does.
     pub token: String,
     pub sdk: SdkFacts,
 }
@@ -36,6 +39,7 @@ pub struct Service {
 #[derive(Clone)]
 pub(crate) struct Door {
     account: Link,
+    operators: Link,
     pub metrics: Metrics,
     pub token: String,
     pub sdk: SdkFacts,
@@ -47,6 +51,11 @@ impl Door {
     /// The account service.
     pub fn accounts(&self) -> AccountsClient<Link> {
         AccountsClient::new(self.account.clone())
+    }
+
+    /// Its operators.
+    pub fn operators(&self) -> OperatorsClient<Link> {
+        OperatorsClient::new(self.operators.clone())
     }
 }
 
@@ -60,14 +69,15 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests under way at the stop get this long.
 const STOP_SECONDS: u64 = 2;
-const ABOUT: &str =
-    "Natter: this port is the operator's admin API, under /admin/v1. It takes the token from the data directory.\n";
+const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1. It takes an operator's name and password, or \
+                     the token from the data directory.\n";
 
 impl Service {
     /// A service on these parts. Nothing is started.
     pub fn new(options: Options, parts: Parts) -> Service {
         let door = Door {
             account: parts.account,
+            operators: parts.operators,
             metrics: Metrics::new(&parts.metrics),
             token: parts.token.trim().to_owned(),
             sdk: parts.sdk,
@@ -122,6 +132,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(route("/admin/v1/apps/{app}/users").route(web::post().to(users::create)))
         .service(route("/admin/v1/apps/{app}/users/{user}").route(web::get().to(users::get)))
         .service(route("/admin/v1/apps/{app}/sdk-config").route(web::get().to(sdk::config)))
+        .service(route("/admin/v1/operators/{name}/password").route(web::post().to(operators::renew)))
         .default_service(web::to(no_route));
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::data::DataDir;
+use crate::doors::in_url;
 
 /// The admin API of the process that runs on a data directory.
 pub struct Admin {
@@ -20,7 +21,7 @@ impl Admin {
             bail!("no data directory at {}: start `natter` first, or name it with --data", config.data.display());
         }
         let token = DataDir::open(&config.data)?.admin_token()?;
-        let root = format!("http://{}:{}/admin/v1", loopback(&config.console.address), config.console.port);
+        let root = format!("http://{}:{}/admin/v1", in_url(&config.console.address), config.console.port);
         Ok(Admin { client: reqwest::Client::builder().no_proxy().build()?, root, token })
     }
 
@@ -43,14 +44,5 @@ impl Admin {
         let error = &body["error"];
         let words = ["field", "text"].map(|key| error[key].as_str().unwrap_or_default());
         Err(anyhow!("{}", words.join(" ").trim().to_owned()))
-    }
-}
-
-// An address to connect to for one to listen on.
-fn loopback(address: &str) -> &str {
-    match address {
-        "0.0.0.0" => "127.0.0.1",
-        "::" => "[::1]",
-        address => address,
     }
 }

@@ -30,23 +30,21 @@ pub struct Certificates {
 }
 
 impl Certificates {
+    /// What lies under `folder`, or will.
+    pub fn at(folder: &Path) -> Certificates {
+        let at = |name: &str| folder.join(name);
+        Certificates { ca: at("ca.pem"), ca_key: at("ca.key"), chain: at("cert.pem"), key: at("cert.key"), names: at("names") }
+    }
+
     /// Finds the certificates under `folder`, and makes what is missing: a CA once, and a certificate signed by it whenever
     /// `hosts` names something that the last one does not carry. Names given once are kept.
     pub fn prepare(folder: &Path, hosts: &[String]) -> Result<Certificates> {
-        let at = |name: &str| folder.join(name);
-        let this = Certificates {
-            ca: at("ca.pem"),
-            ca_key: at("ca.key"),
-            chain: at("cert.pem"),
-            key: at("cert.key"),
-            names: at("names"),
-        };
+        let this = Certificates::at(folder);
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         if !this.ca.exists() {
             this.make_ca()?;
         }
-        let known = fs::read_to_string(&this.names).unwrap_or_default();
-        let mut names: Vec<String> = known.lines().map(str::to_owned).collect();
+        let mut names = this.names();
         let missing: Vec<&str> = NAMES
             .into_iter()
             .chain(hosts.iter().map(String::as_str))
@@ -59,6 +57,21 @@ impl Certificates {
         Ok(this)
     }
 
+    /// The names that the last certificate made here carries.
+    pub fn names(&self) -> Vec<String> {
+        fs::read_to_string(&self.names).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// Whether a start was here: it finds a CA or makes one.
+    pub fn are_made(&self) -> bool {
+        self.ca.exists() || self.chain.exists()
+    }
+
+    /// The files that only their owner may read.
+    pub fn secrets(&self) -> [PathBuf; 2] {
+        [self.ca_key.clone(), self.key.clone()]
+    }
+
     /// The CA in PEM, as clients import it.
     pub fn ca_pem(&self) -> Result<String> {
         fs::read_to_string(&self.ca).with_context(|| format!("cannot read {}", self.ca.display()))
@@ -66,15 +79,19 @@ impl Certificates {
 
     /// TLS 1.2 and 1.3 with session tickets. `protocols` are the ALPN names, most wanted first.
     pub fn server_config(&self, protocols: &[&str]) -> Result<Arc<rustls::ServerConfig>> {
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&self.chain)
-            .and_then(Iterator::collect)
-            .with_context(|| format!("cannot read certificates from {}", self.chain.display()))?;
         let key =
             PrivateKeyDer::from_pem_file(&self.key).with_context(|| format!("cannot read a key from {}", self.key.display()))?;
-        let mut config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+        let mut config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(self.chain()?, key)?;
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
         Ok(Arc::new(config))
+    }
+
+    /// The certificate that clients are shown, and those between it and its CA.
+    pub fn chain(&self) -> Result<Vec<CertificateDer<'static>>> {
+        CertificateDer::pem_file_iter(&self.chain)
+            .and_then(Iterator::collect)
+            .with_context(|| format!("cannot read certificates from {}", self.chain.display()))
     }
 
     fn make_ca(&self) -> Result<()> {

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod config;
+pub mod doctor;
 pub mod sdk_config;
 
 use std::path::PathBuf;
@@ -45,12 +46,17 @@ pub enum Command {
     SdkConfig(sdk_config::Arguments),
     /// Prints the settings in force, secrets masked.
     Config(config::Arguments),
+    /// Looks at settings, data, certificates, limits, ports and the server, and says what to do.
+    Doctor(doctor::Arguments),
     /// Apps of this installation.
     #[command(subcommand)]
     App(admin::AppCommand),
     /// Users of an app.
     #[command(subcommand)]
     User(admin::UserCommand),
+    /// Operators: who opens the admin API by name and password.
+    #[command(subcommand)]
+    Operator(admin::OperatorCommand),
     /// Roles by name, separated by commas.
     #[command(external_subcommand)]
     Roles(Vec<String>),

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// A data directory that exists.
+const ADMIN_TOKEN: &str = "admin.token";
+const VERIFIER_KEY: &str = "verifier.key";
+
+/// A data directory.
 #[derive(Clone, Debug)]
 pub struct DataDir(PathBuf);
 
@@ -23,6 +26,21 @@ impl DataDir {
         Ok(DataDir(path))
     }
 
+    /// The directory as it is, there or not: for who only looks.
+    pub fn at(path: &Path) -> DataDir {
+        DataDir(path.to_owned())
+    }
+
+    /// The files in it that only its owner may read, there or not.
+    pub fn secrets(&self) -> [PathBuf; 2] {
+        [ADMIN_TOKEN, VERIFIER_KEY].map(|name| self.0.join(name))
+    }
+
+    /// Whether somebody made the admin token.
+    pub fn has_admin_token(&self) -> bool {
+        self.0.join(ADMIN_TOKEN).exists()
+    }
+
     /// The embedded store.
     pub fn store(&self) -> PathBuf {
         self.0.join("store")
@@ -35,13 +53,13 @@ impl DataDir {
 
     /// Opens the admin API (console, port 8090) to whoever can read this file.
     pub fn admin_token(&self) -> Result<String> {
-        let bytes = self.secret::<24>("admin.token")?;
+        let bytes = self.secret::<24>(ADMIN_TOKEN)?;
         Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Key of the verifiers that spare a repeated login its Argon2 run. It lies outside the store.
     pub fn verifier_key(&self) -> Result<[u8; 32]> {
-        self.secret("verifier.key")
+        self.secret(VERIFIER_KEY)
     }
 
     // A secret of N bytes, kept in hex, made on first use.

@@ -18,27 +18,70 @@ pub struct Doors {
     pub health: TcpListener,
 }
 
+/// Where a listener listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    pub what: &'static str,
+    /// The setting of its port.
+    pub setting: &'static str,
+    pub address: &'a str,
+    pub port: u16,
+}
+
+/// Every listener of `natter all`, in the order of the fields of [`Doors`].
+pub fn places(config: &Config) -> [Place<'_>; 8] {
+    let (api, edge, console, health) = (&config.api, &config.edge, &config.console, &config.health);
+    let place = |what, setting, address, port| Place { what, setting, address, port };
+    [
+        place("REST", "api.tls_port", &api.address, api.tls_port),
+        place("plain REST", "api.plain_port", &api.plain_address, api.plain_port),
+        place("XMPP with STARTTLS", "edge.tcp_port", &edge.address, edge.tcp_port),
+        place("XMPP over TLS", "edge.tls_port", &edge.address, edge.tls_port),
+        place("XMPP over WebSocket with TLS", "edge.wss_port", &edge.address, edge.wss_port),
+        place("XMPP over plain WebSocket", "edge.ws_port", &edge.plain_address, edge.ws_port),
+        place("the console", "console.port", &console.address, console.port),
+        place("metrics and health", "health.port", &health.address, health.port),
+    ]
+}
+
 impl Doors {
     /// Binds all of them.
     pub fn bind(config: &Config) -> Result<Doors> {
-        let (api, edge) = (&config.api, &config.edge);
+        let [rest_tls, rest_plain, chat_tcp, chat_tls, chat_wss, chat_ws, console, health] = places(config);
         Ok(Doors {
-            rest_tls: listen("REST", &api.address, api.tls_port)?,
-            rest_plain: listen("plain REST", &api.plain_address, api.plain_port)?,
-            chat_tcp: listen("XMPP with STARTTLS", &edge.address, edge.tcp_port)?,
-            chat_tls: listen("XMPP over TLS", &edge.address, edge.tls_port)?,
-            chat_wss: listen("XMPP over WebSocket with TLS", &edge.address, edge.wss_port)?,
-            chat_ws: listen("XMPP over plain WebSocket", &edge.plain_address, edge.ws_port)?,
-            console: listen("the console", &config.console.address, config.console.port)?,
-            health: listen("metrics and health", &config.health.address, config.health.port)?,
+            rest_tls: listen(rest_tls)?,
+            rest_plain: listen(rest_plain)?,
+            chat_tcp: listen(chat_tcp)?,
+            chat_tls: listen(chat_tls)?,
+            chat_wss: listen(chat_wss)?,
+            chat_ws: listen(chat_ws)?,
+            console: listen(console)?,
+            health: listen(health)?,
         })
     }
 }
 
-fn listen(what: &str, address: &str, port: u16) -> Result<TcpListener> {
+fn listen(Place { what, address, port, .. }: Place<'_>) -> Result<TcpListener> {
     let listener = TcpListener::bind((address, port)).with_context(|| format!("cannot listen on {address}:{port} for {what}"))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// An address to connect to for one to listen on.
+pub fn reachable(address: &str) -> &str {
+    match address {
+        "0.0.0.0" => "127.0.0.1",
+        "::" => "::1",
+        address => address,
+    }
+}
+
+/// The same as it stands in a URL.
+pub fn in_url(address: &str) -> String {
+    match reachable(address) {
+        v6 if v6.contains(':') => format!("[{v6}]"),
+        address => address.to_owned(),
+    }
 }
 
 /// A bound listener for tokio.

@@ -1,14 +1,17 @@
-//! What a start makes when nothing is there yet (app 1, two demo users), and what it prints.
+//! What a start makes when nothing is there yet (app 1, two demo users, the operator `admin`), and what it prints. Passwords
+//! are printed by the start that made them, and by no other.
 
 use anyhow::{Context, Result};
 use natter_console::SdkFacts;
 use natter_proto::Failure;
 use natter_proto::account::v1::accounts_client::AccountsClient;
-use natter_proto::account::v1::{CreateAppRequest, ListAppsRequest, SignUpRequest, User};
+use natter_proto::account::v1::operators_client::OperatorsClient;
+use natter_proto::account::v1::{CreateAppRequest, ListAppsRequest, MakeFirstOperatorRequest, SignUpRequest, User};
 use natter_rpc::Link;
 use serde_json::json;
 
 use crate::doors::{Doors, port_of};
+use crate::services::Services;
 use crate::snippet;
 
 /// The lines of a start.
@@ -24,9 +27,10 @@ impl Banner {
 
 const DEMO: [(&str, &str); 2] = [("romeo", "Romeo Montague"), ("juliet", "Juliet Capulet")];
 
-/// Makes app 1 and the demo users if there is no app, and composes the banner.
-pub async fn prepare(account: &Link, facts: &SdkFacts, doors: &Doors) -> Result<Banner> {
-    let mut client = AccountsClient::new(account.clone());
+/// Makes app 1 and the demo users if there is no app, and the operator if there is none, and composes the banner.
+pub async fn prepare(services: &Services, facts: &SdkFacts, doors: &Doors) -> Result<Banner> {
+    let operator = operator(&services.operators_link).await?;
+    let mut client = AccountsClient::new(services.account_link.clone());
     let mut apps =
         client.list_apps(ListAppsRequest {}).await.map_err(Failure::from).context("cannot list the apps")?.into_inner().apps;
     let mut users = String::new();
@@ -53,14 +57,14 @@ pub async fn prepare(account: &Link, facts: &SdkFacts, doors: &Doors) -> Result<
   console   http://localhost:{console}   metrics and health: http://localhost:{health}/metrics
   CA        {ca}
             (Node: NODE_EXTRA_CA_CERTS; browser or phone: import it, also at https://{api}/ca.pem)
-  app       {app_id}   authKey {key}
+{operator}  app       {app_id}   authKey {key}
 {users}
 In the app, with the unmodified ConnectyCube SDK:
 
 {init}
 
 Next: `natter sdk-config --app {app_id} --json` for programs, `natter user create --login NAME --password WORD`,
-`natter app create`, `natter config` for every setting.",
+`natter app create`, `natter config` for every setting, `natter doctor` when something is wrong.",
         version = env!("CARGO_PKG_VERSION"),
         api = facts.api_host,
         plain = facts.api_url_plain,
@@ -77,6 +81,19 @@ Next: `natter sdk-config --app {app_id} --json` for programs, `natter user creat
         init = snippet::init(&config),
     );
     Ok(Banner(text))
+}
+
+// The line of an operator that was made just now; nothing if it was there.
+async fn operator(link: &Link) -> Result<String> {
+    let made = OperatorsClient::new(link.clone()).make_first_operator(MakeFirstOperatorRequest {}).await;
+    let secret = made.map_err(Failure::from).context("cannot make the first operator")?.into_inner();
+    if secret.password.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(format!(
+        "  operator  {}   password {}   (for the console; shown once, `natter operator password` makes another)\n",
+        secret.name, secret.password
+    ))
 }
 
 async fn demo_users(client: &mut AccountsClient<Link>) -> Result<String> {

@@ -41,19 +41,24 @@ fn run(cli: Cli) -> Result<()> {
 
 // The commands that only ask a running process, or nobody.
 fn answer(command: &Command, cli: &Cli) -> Result<()> {
-    let loaded = cli.settings.load()?;
-    if let Command::Config(arguments) = command {
-        return command::config::run(arguments, &loaded);
-    }
+    let loaded = cli.settings.load();
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let admin = Admin::of(&loaded.config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if let Command::Doctor(arguments) = command {
+        return runtime.block_on(command::doctor::run(arguments, loaded));
+    }
+    if let Command::Config(arguments) = command {
+        return command::config::run(arguments, loaded);
+    }
+    let loaded = loaded?;
+    let admin = Admin::of(&loaded.config)?;
     runtime.block_on(async {
         match command {
             Command::SdkConfig(arguments) => command::sdk_config::run(&admin, arguments).await,
             Command::App(inner) => command::admin::app(&admin, inner).await,
             Command::User(inner) => command::admin::user(&admin, inner).await,
-            Command::All | Command::Roles(_) | Command::Config(_) => unreachable!("answered above"),
+            Command::Operator(inner) => command::admin::operator(&admin, inner).await,
+            Command::All | Command::Roles(_) | Command::Config(_) | Command::Doctor(_) => unreachable!("answered above"),
         }
     })
 }

@@ -59,7 +59,7 @@ async fn all(config: Config, stop: Stop) -> Result<()> {
     let sdk = sdk_facts(&host, &doors, &certificates)?;
     let facts = Facts { host, ca_pem: certificates.ca_pem()?, admin_token: data.admin_token()?, sdk: sdk.clone() };
     let services = Services::new(&config, &parts, facts)?;
-    let banner = first::prepare(&services.account_link, &sdk, &doors).await?;
+    let banner = first::prepare(&services, &sdk, &doors).await?;
 
     let ready = Ready::default();
     let lower = Stop::default();

@@ -17,6 +17,8 @@ pub struct Services {
     pub console: natter_console::Service,
     /// To `account`, for what a first start makes.
     pub account_link: Link,
+    /// To its operators, for the same.
+    pub operators_link: Link,
 }
 
 /// What the services need beside the shared parts.
@@ -34,6 +36,7 @@ impl Services {
         let history = history(config, parts);
         let account = account(config, parts);
         let account_link = Link::local(account.server(), link_options());
+        let operators_link = Link::local(account.operators_server(), link_options());
         let presence = presence(config, parts);
         let presence_link = Link::local(presence.server(), link_options());
         let dialog = natter_dialog::Service::new(
@@ -81,12 +84,13 @@ impl Services {
             config.console.clone(),
             natter_console::Parts {
                 account: account_link.clone(),
+                operators: operators_link.clone(),
                 metrics: parts.metrics.clone(),
                 token: facts.admin_token,
                 sdk: facts.sdk,
             },
         );
-        Ok(Services { account, presence, dialog, edge, api, console, account_link })
+        Ok(Services { account, presence, dialog, edge, api, console, account_link, operators_link })
     }
 }
 

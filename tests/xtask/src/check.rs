@@ -12,7 +12,7 @@ pub fn all() -> Result<()> {
     toolchain()?;
     run(cargo().args(["fmt", "--all", "--", "--check"]))?;
     run(cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
-    run(Command::new(tools::deny()?).args(["check", "--config", ".deny.toml", "bans", "licenses", "sources"]))
+    run(Command::new(tools::deny()?).args(["--config", ".deny.toml", "check", "bans", "licenses", "sources"]))
 }
 
 // Formats and lints differ between compilers, so this command wants the one that CI uses (decision 0007).

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod operators;
+
 use std::future::Future;
 
 use natter_db::{Kv, KvOptions};

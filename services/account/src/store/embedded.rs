@@ -2,6 +2,7 @@
 //! that scans run by id.
 
 mod apps;
+mod operators;
 mod rows;
 mod tokens;
 mod users;
@@ -19,6 +20,7 @@ const USER_BY_PHONE: Table = Table("user_by_phone");
 const USER_BY_EXTERNAL: Table = Table("user_by_external");
 const LAST_REQUESTS: Table = Table("last_requests");
 const ID_BLOCKS: Table = Table("id_blocks");
+const OPERATORS: Table = Table("operators");
 const TOKENS: Table = Table("tokens");
 const VERIFIERS: Table = Table("verifiers");
 

@@ -1,6 +1,6 @@
-//! `natter app ...` and `natter user ...`: the admin API from the shell. Answers are JSON on stdout.
+//! `natter app ...`, `natter user ...` and `natter operator ...`: the admin API from the shell. Answers are JSON on stdout.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use crate::admin::Admin;
@@ -43,6 +43,16 @@ pub enum UserCommand {
     },
 }
 
+#[derive(clap::Subcommand, Debug)]
+pub enum OperatorCommand {
+    /// Gives an operator a new password and prints it, this once. The old one opens nothing any more.
+    Password {
+        /// The operator's name.
+        #[arg(long, default_value = "admin")]
+        name: String,
+    },
+}
+
 /// Runs one of the app commands.
 pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
     match command {
@@ -71,6 +81,16 @@ pub async fn user(admin: &Admin, command: &UserCommand) -> Result<()> {
         ("password", password.map(Value::from)),
     ]);
     print_json(&admin.post(&format!("/apps/{app}/users"), &body).await?)
+}
+
+/// Runs one of the operator commands.
+pub async fn operator(admin: &Admin, command: &OperatorCommand) -> Result<()> {
+    let OperatorCommand::Password { name } = command;
+    // The name becomes a part of a path: what does not fit there is nobody's name.
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        bail!("there is no operator called {name:?}");
+    }
+    print_json(&admin.post(&format!("/operators/{name}/password"), &json!({})).await?)
 }
 
 /// Prints an answer for people and programs.

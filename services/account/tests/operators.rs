@@ -1,0 +1,163 @@
+//! Operators at the account service's gRPC door, on the memory engine, with paused time.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use natter_account::{Argon2Options, Options, Parts, Service};
+use natter_actor::{Chance, Clock};
+use natter_db::{Faults, Kv};
+use natter_proto::account::v1::accounts_client::AccountsClient;
+use natter_proto::account::v1::operators_client::OperatorsClient;
+use natter_proto::account::v1::*;
+use natter_proto::{Code, Failure};
+use natter_rpc::{Link, LinkOptions};
+use natter_telemetry::Metrics;
+
+#[tokio::test(start_paused = true)]
+async fn the_first_operator_is_made_once_and_its_password_opens_also_after_a_restart() {
+    let mut door = Door::open();
+    let made = door.make_first().await.unwrap();
+    assert_eq!((made.name.as_str(), made.password.len()), ("admin", 23));
+    assert_eq!(door.check("admin", &made.password, "").await.unwrap().name, "admin");
+    door.restart();
+    let again = door.make_first().await.unwrap();
+    assert_eq!((again.name.as_str(), again.password.as_str()), ("admin", ""), "it is there, and its password is not known");
+    assert!(door.check("admin", &made.password, "").await.is_ok());
+    let other = Door::open().make_first().await.unwrap();
+    assert_ne!(made.password, other.password);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_first_starts_at_once_one_gets_a_password_and_it_opens() {
+    for seed in 0..20 {
+        let faults = Faults { seed, delay_max: Duration::from_millis(20), ..Faults::default() };
+        let mut door = Door::on(Kv::memory_with(faults));
+        let (mut one, mut two) = (door.client.clone(), door.client.clone());
+        let both = tokio::join!(
+            one.make_first_operator(MakeFirstOperatorRequest {}),
+            two.make_first_operator(MakeFirstOperatorRequest {})
+        );
+        let secrets = [both.0, both.1].map(|reply| reply.unwrap().into_inner().password);
+        let made: Vec<_> = secrets.iter().filter(|password| !password.is_empty()).collect();
+        assert_eq!(made.len(), 1, "seed {seed}");
+        assert!(door.check("admin", made[0], "").await.is_ok(), "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_name_and_a_wrong_password_are_refused_alike() {
+    let mut door = Door::open();
+    let secret = door.make_first().await.unwrap().password;
+    let upper = secret.to_uppercase();
+    let long = "x".repeat(100_000);
+    for (name, password) in [
+        ("admin", ""),
+        ("admin", &secret[..22]),
+        ("admin", upper.as_str()),
+        ("admin", long.as_str()),
+        ("Admin", secret.as_str()),
+        ("", secret.as_str()),
+        ("nobody", secret.as_str()),
+        (long.as_str(), secret.as_str()),
+    ] {
+        let before = door.hashes();
+        let failure = door.check(name, password, "").await.unwrap_err();
+        assert_eq!((failure.code, failure.text.as_str()), (Code::Unauthenticated, "Invalid username or password"));
+        assert_eq!(door.hashes(), before + 1, "{name:.9} {password:.9}: takes as long");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_password_ends_the_old_one_and_names_are_not_made_up() {
+    let mut door = Door::open();
+    let first = door.make_first().await.unwrap().password;
+    let second = door.renew("admin").await.unwrap();
+    assert_eq!(second.name, "admin");
+    assert_ne!(second.password, first);
+    assert_eq!(door.check("admin", &first, "").await.unwrap_err().code, Code::Unauthenticated);
+    assert!(door.check("admin", &second.password, "").await.is_ok());
+    for name in ["nobody", "", "Admin", &"x".repeat(100_000)] {
+        assert_eq!(door.renew(name).await.unwrap_err().code, Code::NotFound);
+    }
+    door.db.set_faults(Faults { not_stored: 1.0, ..Faults::default() });
+    assert_eq!(door.renew("admin").await.unwrap_err().code, Code::NotStored);
+    door.db.set_faults(Faults::default());
+    assert!(door.check("admin", &second.password, "").await.is_ok(), "what was not stored changed nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_passwords_are_limited_per_address_and_users_do_not_use_the_limit_up() {
+    let mut door = Door::open();
+    let secret = door.make_first().await.unwrap().password;
+    door.accounts.create_app(CreateAppRequest { id: 1, ..CreateAppRequest::default() }).await.unwrap();
+    for user in 0..400 {
+        let request = AuthenticateRequest { app: 1, user, secret: b"guess".to_vec(), address: "192.0.2.1".into() };
+        door.accounts.authenticate(request).await.unwrap_err();
+    }
+    for _ in 0..300 {
+        assert!(door.check("admin", &secret, "192.0.2.1").await.is_ok(), "a right password is not counted");
+        assert_eq!(door.check("admin", "guess", "192.0.2.1").await.unwrap_err().code, Code::Unauthenticated);
+    }
+    let hashes = door.hashes();
+    assert_eq!(door.check("admin", &secret, "192.0.2.1").await.unwrap_err().code, Code::TooMany);
+    assert_eq!(door.hashes(), hashes, "over the limit nothing is compared");
+    assert!(door.check("admin", &secret, "192.0.2.2").await.is_ok(), "another address is not held up");
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert!(door.check("admin", &secret, "192.0.2.1").await.is_ok());
+}
+
+// === The door under test ===
+
+struct Door {
+    client: OperatorsClient<Link>,
+    accounts: AccountsClient<Link>,
+    metrics: Metrics,
+    db: Kv,
+}
+
+impl Door {
+    fn open() -> Door {
+        Door::on(Kv::memory_with(Faults::default()))
+    }
+
+    fn on(db: Kv) -> Door {
+        let metrics = Metrics::new();
+        let parts = Parts {
+            db: db.clone(),
+            clock: Clock::paused(1_700_000_000_000),
+            chance: Chance::system(),
+            metrics: metrics.clone(),
+            verifier_key: [1; 32],
+        };
+        let service = Service::new(Options { argon2: Argon2Options::cheap(), ..Options::default() }, parts);
+        let client = OperatorsClient::new(Link::local(service.operators_server(), LinkOptions::default()));
+        let accounts = AccountsClient::new(Link::local(service.server(), LinkOptions::default()));
+        Door { client, accounts, metrics, db }
+    }
+
+    fn restart(&mut self) {
+        *self = Door::on(self.db.clone());
+    }
+
+    async fn make_first(&mut self) -> Result<OperatorSecret, Failure> {
+        Ok(self.client.make_first_operator(MakeFirstOperatorRequest {}).await?.into_inner())
+    }
+
+    async fn renew(&mut self, name: &str) -> Result<OperatorSecret, Failure> {
+        let request = RenewOperatorPasswordRequest { name: name.into() };
+        Ok(self.client.renew_operator_password(request).await?.into_inner())
+    }
+
+    async fn check(&mut self, name: &str, password: &str, address: &str) -> Result<Operator, Failure> {
+        let request = CheckOperatorRequest { name: name.into(), password: password.into(), address: address.into() };
+        Ok(self.client.check_operator(request).await?.into_inner())
+    }
+
+    /// Argon2 runs since the start.
+    fn hashes(&self) -> u64 {
+        let text = self.metrics.encode();
+        let line = text.lines().find_map(|line| line.strip_prefix("natter_account_hashes_total "));
+        line.unwrap().parse().unwrap()
+    }
+}

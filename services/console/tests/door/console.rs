@@ -1,0 +1,240 @@
+//! The door under test and the fake behind it.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
+
+use natter_console::{Options, Parts, SdkFacts, Service};
+use natter_proto::account::v1::accounts_server::{Accounts, AccountsServer};
+use natter_proto::account::v1::operators_server::{Operators, OperatorsServer};
+use natter_proto::account::v1::*;
+use natter_proto::{Code, Failure};
+use natter_rpc::{Link, LinkOptions, Reply, Request, Response, Status, async_trait};
+use natter_telemetry::Metrics;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+/// What opens the door.
+pub const TOKEN: &str = "t0ken";
+
+/// The door under test.
+pub struct Console {
+    address: SocketAddr,
+    pub fake: Arc<Mutex<Asked>>,
+    stop: oneshot::Sender<()>,
+    running: tokio::task::JoinHandle<()>,
+}
+
+impl Console {
+    pub async fn start() -> Console {
+        let fake = Arc::new(Mutex::new(Asked::default()));
+        let account = Link::local(AccountsServer::new(Fake(fake.clone())), LinkOptions::default());
+        let operators = Link::local(OperatorsServer::new(Fake(fake.clone())), LinkOptions::default());
+        let parts = Parts { account, operators, metrics: Metrics::new(), token: format!("{TOKEN}\n"), sdk: facts() };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let service = Service::new(Options::default(), parts);
+        let running = tokio::spawn(async move {
+            let stop = async {
+                let _ = stopped.await;
+            };
+            service.run(listener, stop).await.unwrap();
+        });
+        Console { address, fake, stop, running }
+    }
+
+    pub async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.running.await.unwrap();
+    }
+
+    pub fn asked(&self) -> std::sync::MutexGuard<'_, Asked> {
+        self.fake.lock().unwrap()
+    }
+
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        self.send(&format!(
+            "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n\r\n"
+        ))
+        .await
+    }
+
+    pub async fn post(&self, path: &str, body: &str) -> (u16, String) {
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n");
+        self.send(&format!("{head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")).await
+    }
+
+    /// Sends bytes as they are and reads the answer to its end.
+    pub async fn send(&self, request: &str) -> (u16, String) {
+        let (head, body) = self.exchange(request).await;
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body)
+    }
+
+    /// The same, with the answer's head as it came.
+    pub async fn exchange(&self, request: &str) -> (String, String) {
+        let mut socket = TcpStream::connect(self.address).await.unwrap();
+        // A refusal may come before the last byte was sent.
+        let _ = socket.write_all(request.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ = socket.read_to_end(&mut answer).await;
+        let answer = String::from_utf8(answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer to {request}"));
+        let lower = head.to_ascii_lowercase();
+        assert!(!lower.contains("set-cookie") && !lower.contains("access-control"), "{head}");
+        (head.to_owned(), body.to_owned())
+    }
+}
+
+fn facts() -> SdkFacts {
+    SdkFacts {
+        api_host: "natter.test:8443".into(),
+        chat_host: "natter.test".into(),
+        websocket: "wss://natter.test:5291".into(),
+        api_url_plain: "http://natter.test:8080".into(),
+        chat_url_plain: "ws://natter.test:5290".into(),
+        ca_path: "/data/ca.pem".into(),
+    }
+}
+
+pub fn check_json(body: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(body.contains(part), "no {part} in {body}");
+    }
+}
+
+// === A fake of the account service ===
+
+/// What the fake was asked.
+#[derive(Default)]
+pub struct Asked {
+    pub calls: usize,
+    pub apps: Vec<App>,
+    pub sign_ups: Vec<SignUpRequest>,
+    pub checks: Vec<CheckOperatorRequest>,
+    pub fails: Option<Failure>,
+}
+
+#[derive(Clone)]
+struct Fake(Arc<Mutex<Asked>>);
+
+impl Fake {
+    fn asked(&self) -> Result<std::sync::MutexGuard<'_, Asked>, Status> {
+        let mut asked = self.0.lock().unwrap();
+        asked.calls += 1;
+        match asked.fails.take() {
+            Some(failure) => Err(failure.into()),
+            None => Ok(asked),
+        }
+    }
+}
+
+#[async_trait]
+impl Accounts for Fake {
+    async fn create_app(&self, request: Request<CreateAppRequest>) -> Reply<App> {
+        let CreateAppRequest { id, title, auth_key, auth_secret } = request.into_inner();
+        let app =
+            App { id, title, auth_key, auth_secret, pair_key: vec![1; 32], created_at: 1_700_000_000_000, signed_only: false };
+        self.asked()?.apps.push(app.clone());
+        Ok(Response::new(app))
+    }
+
+    async fn get_app(&self, request: Request<GetAppRequest>) -> Reply<App> {
+        let id = request.into_inner().id;
+        let app = self.asked()?.apps.iter().find(|app| app.id == id).cloned();
+        app.map(Response::new).ok_or_else(|| Failure::new(Code::NotFound, "App not found").into())
+    }
+
+    async fn list_apps(&self, _: Request<ListAppsRequest>) -> Reply<ListAppsReply> {
+        Ok(Response::new(ListAppsReply { apps: self.asked()?.apps.clone() }))
+    }
+
+    async fn sign_up(&self, request: Request<SignUpRequest>) -> Reply<User> {
+        let request = request.into_inner();
+        let user = User { id: request.id, app: request.app, ..request.user.clone().unwrap() };
+        if user.login.as_deref() == Some("taken") {
+            return Err(Failure::of_field(Code::Exists, "login", "has already been taken").into());
+        }
+        self.asked()?.sign_ups.push(request);
+        Ok(Response::new(user))
+    }
+
+    async fn get_users(&self, request: Request<GetUsersRequest>) -> Reply<GetUsersReply> {
+        let ids = request.into_inner().ids;
+        let asked = self.asked()?;
+        let found = asked.sign_ups.iter().filter(|request| ids.contains(&request.id));
+        let users = found.map(|request| User { id: request.id, ..request.user.clone().unwrap() }).collect();
+        Ok(Response::new(GetUsersReply { users }))
+    }
+
+    async fn open_session(&self, _: Request<OpenSessionRequest>) -> Reply<Session> {
+        unused()
+    }
+
+    async fn login(&self, _: Request<LoginRequest>) -> Reply<Session> {
+        unused()
+    }
+
+    async fn logout(&self, _: Request<TokenRequest>) -> Reply<Empty> {
+        unused()
+    }
+
+    async fn close_session(&self, _: Request<TokenRequest>) -> Reply<Empty> {
+        unused()
+    }
+
+    async fn resolve(&self, _: Request<TokenRequest>) -> Reply<Session> {
+        unused()
+    }
+
+    async fn authenticate(&self, _: Request<AuthenticateRequest>) -> Reply<AuthenticateReply> {
+        unused()
+    }
+
+    async fn touch(&self, _: Request<TokenRequest>) -> Reply<Empty> {
+        unused()
+    }
+
+    async fn update_user(&self, _: Request<UpdateUserRequest>) -> Reply<User> {
+        unused()
+    }
+
+    async fn delete_user(&self, _: Request<UserRequest>) -> Reply<Empty> {
+        unused()
+    }
+
+    async fn find_user(&self, _: Request<FindUserRequest>) -> Reply<User> {
+        unused()
+    }
+}
+
+/// Knows `admin` with the password `word`.
+#[async_trait]
+impl Operators for Fake {
+    async fn make_first_operator(&self, _: Request<MakeFirstOperatorRequest>) -> Reply<OperatorSecret> {
+        unused()
+    }
+
+    async fn renew_operator_password(&self, request: Request<RenewOperatorPasswordRequest>) -> Reply<OperatorSecret> {
+        drop(self.asked()?);
+        match request.into_inner().name {
+            name if name == "admin" => Ok(Response::new(OperatorSecret { name, password: "abcde-fghij".into() })),
+            _ => Err(Failure::new(Code::NotFound, "there is no operator of that name").into()),
+        }
+    }
+
+    async fn check_operator(&self, request: Request<CheckOperatorRequest>) -> Reply<Operator> {
+        let request = request.into_inner();
+        let (name, right) = (request.name.clone(), request.name == "admin" && request.password == "word");
+        self.asked()?.checks.push(request);
+        match right {
+            true => Ok(Response::new(Operator { name })),
+            false => Err(Failure::new(Code::Unauthenticated, "Invalid username or password").into()),
+        }
+    }
+}
+
+fn unused<T>() -> Reply<T> {
+    Err(Status::unimplemented("the console does not call this"))
+}

@@ -1,0 +1,91 @@
+//! `natter doctor`: what an operator would look at, one line each, with what to do. It asks this machine only, starts nothing
+//! and changes nothing, whether a server runs or not.
+//!
+//! `look.rs` finds the facts, `rules.rs` decides what they mean.
+
+mod facts;
+mod look;
+mod rules;
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::config::Config;
+
+/// How a check came out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    Ok,
+    /// It works, and may not for long.
+    Warn,
+    /// It does not work.
+    Fail,
+}
+
+impl Verdict {
+    fn word(self) -> &'static str {
+        match self {
+            Verdict::Ok => "ok",
+            Verdict::Warn => "warn",
+            Verdict::Fail => "fail",
+        }
+    }
+}
+
+/// One check.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// What was looked at, one word or two.
+    pub check: &'static str,
+    pub verdict: Verdict,
+    /// One sentence: what was found and, unless it is well, what to do.
+    pub text: String,
+}
+
+/// Every check, in the order in which a start meets them.
+#[derive(Debug, Default)]
+pub struct Report(Vec<Line>);
+
+impl Report {
+    /// The checks that failed.
+    pub fn failed(&self) -> usize {
+        self.0.iter().filter(|line| line.verdict == Verdict::Fail).count()
+    }
+
+    /// For programs: `{"failed": n, "checks": [{"check", "verdict", "text"}]}`.
+    pub fn to_json(&self) -> Value {
+        let shown = |line: &Line| json!({"check": line.check, "verdict": line.verdict.word(), "text": line.text});
+        json!({ "failed": self.failed(), "checks": self.0.iter().map(shown).collect::<Vec<_>>() })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Line { check, verdict, text } in &self.0 {
+            writeln!(f, "{:<4}  {check:<13} {text}", verdict.word())?;
+        }
+        Ok(())
+    }
+}
+
+/// Looks at everything. Settings that cannot be read are the only line: nothing else is known then.
+pub async fn examine(settings: Result<&Config, String>) -> Report {
+    let config = match settings {
+        Ok(config) => config,
+        Err(error) => return Report(vec![rules::settings(Some(&error))]),
+    };
+    let mut lines = vec![rules::settings(None), rules::directory(&look::directory(&config.data))];
+    lines.push(rules::secrets(&look::secrets(&config.data)));
+    lines.extend(look::free_bytes(&config.data).map(|free| rules::space(free, config.store.reserve_bytes)));
+    let now = look::now();
+    lines.extend(rules::certificate(&look::certificate(config), now));
+    lines.extend(look::open_files().map(rules::open_files));
+    let server = look::server(config).await;
+    lines.push(rules::server(server));
+    for (place, state) in look::ports(config, server) {
+        lines.push(rules::port(&place, &state));
+    }
+    lines.push(rules::admin(&look::admin(config, server).await));
+    Report(lines)
+}

@@ -1,0 +1,88 @@
+//! What is found, before anybody decides what it means.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::path::PathBuf;
+
+/// The data directory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Directory {
+    pub path: PathBuf,
+    pub state: DirectoryState,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DirectoryState {
+    /// The nearest folder above it takes files, or does not.
+    Absent { can_be_made: bool },
+    /// Something else lies there.
+    NoDirectory,
+    /// `mode`: the permission bits.
+    Present { writable: bool, mode: u32 },
+}
+
+/// A file that only its owner may read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Secret {
+    pub path: PathBuf,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+/// The certificate that clients are shown.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Certificate {
+    /// Nothing there: a first start makes it.
+    Absent,
+    /// Why a start could not use it.
+    Unusable(String),
+    Usable {
+        /// Unix seconds.
+        starts_at: i64,
+        ends_at: i64,
+        /// Names of this host that it does not carry.
+        missing: Vec<String>,
+        /// The next start makes one that does.
+        is_remade: bool,
+    },
+}
+
+/// Limits of open files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OpenFiles {
+    pub soft: u64,
+    /// What a start raises the soft one to.
+    pub hard: u64,
+}
+
+/// What answers on the health port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Server {
+    Stopped,
+    Running { is_ready: bool },
+}
+
+/// A listener.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Port {
+    /// Of a running server: somebody takes connections.
+    Served,
+    /// Of a running server: nobody does.
+    Silent,
+    /// Of a stopped one: it can be listened on.
+    Free,
+    /// Of a stopped one: somebody else listens.
+    Taken,
+    /// Of a stopped one: the system does not allow it, and why.
+    Refused(String),
+    /// Port 0: chosen at the start.
+    Chosen,
+}
+
+/// The admin API.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AdminApi {
+    /// No server runs.
+    NotAsked,
+    Opened,
+    Failed(String),
+}

@@ -1,0 +1,165 @@
+//! Finds the facts: files, limits, ports and answers of this machine. Nothing is made or changed; a port is bound for a moment
+//! and only where no server runs.
+
+use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{fs, io};
+
+use rustix::fs::Access;
+use rustls::client::verify_server_name;
+use rustls::server::ParsedCertificate;
+use rustls_pki_types::ServerName;
+
+use super::facts::{AdminApi, Certificate, Directory, DirectoryState, OpenFiles, Port, Secret, Server};
+use crate::admin::Admin;
+use crate::certificates::Certificates;
+use crate::config::Config;
+use crate::data::DataDir;
+use crate::doors::{Place, in_url, places, reachable};
+use crate::validity::validity;
+
+/// How long anything on this machine may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Unix seconds.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or_else(|before| -(before.duration().as_secs() as i64), |since| since.as_secs() as i64)
+}
+
+pub fn directory(path: &Path) -> Directory {
+    let state = match fs::metadata(path) {
+        Ok(found) if found.is_dir() => {
+            DirectoryState::Present { writable: is_writable(path), mode: found.permissions().mode() & 0o777 }
+        }
+        Ok(_) => DirectoryState::NoDirectory,
+        Err(_) => {
+            // A relative path ends in the empty one, which is where the command was called.
+            let above = path.ancestors().skip(1).map(|above| if above == Path::new("") { Path::new(".") } else { above });
+            let nearest = above.into_iter().find(|above| above.exists());
+            DirectoryState::Absent { can_be_made: nearest.is_some_and(|above| above.is_dir() && is_writable(above)) }
+        }
+    };
+    Directory { path: path.to_owned(), state }
+}
+
+fn is_writable(path: &Path) -> bool {
+    rustix::fs::access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
+/// The secrets that are there.
+pub fn secrets(data: &Path) -> Vec<Secret> {
+    let data = DataDir::at(data);
+    let tls = Certificates::at(&data.tls());
+    let paths = data.secrets().into_iter().chain(tls.secrets());
+    let there = paths.filter_map(|path| {
+        let mode = fs::metadata(&path).ok()?.permissions().mode() & 0o777;
+        Some(Secret { path, mode })
+    });
+    there.collect()
+}
+
+/// Bytes free on the volume of the data directory, or of the folder that it will be made in. None: it cannot be asked.
+pub fn free_bytes(data: &Path) -> Option<u64> {
+    let there = data.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    let volume = rustix::fs::statvfs(there).ok()?;
+    Some(volume.f_bavail.saturating_mul(volume.f_frsize))
+}
+
+pub fn certificate(config: &Config) -> Certificate {
+    let certificates = Certificates::at(&DataDir::at(&config.data).tls());
+    if !certificates.are_made() {
+        return Certificate::Absent;
+    }
+    usable(config, &certificates).unwrap_or_else(|why| Certificate::Unusable(format!("{why:#}")))
+}
+
+// As a start reads it: the chain, the key that belongs to it, the CA.
+fn usable(config: &Config, certificates: &Certificates) -> anyhow::Result<Certificate> {
+    certificates.server_config(&[])?;
+    certificates.ca_pem()?;
+    let chain = certificates.chain()?;
+    let first = chain.first().ok_or_else(|| anyhow::anyhow!("the chain is empty"))?;
+    let (starts_at, ends_at) = validity(first).ok_or_else(|| anyhow::anyhow!("the certificate has no dates"))?;
+    let parsed = ParsedCertificate::try_from(first)?;
+    let is_carried =
+        |name: &String| ServerName::try_from(name.as_str()).is_ok_and(|name| verify_server_name(&parsed, &name).is_ok());
+    let hosts = if config.hosts.is_empty() { std::slice::from_ref(&config.edge.host) } else { &config.hosts };
+    let missing: Vec<String> = hosts.iter().filter(|name| !is_carried(name)).cloned().collect();
+    let made_for = certificates.names();
+    let is_remade = missing.iter().all(|name| config.hosts.contains(name) && !made_for.contains(name));
+    Ok(Certificate::Usable { starts_at, ends_at, missing, is_remade })
+}
+
+/// Of this process, which was started as a server would be. None: the system does not say.
+pub fn open_files() -> Option<OpenFiles> {
+    let (soft, hard) = rlimit::getrlimit(rlimit::Resource::NOFILE).ok()?;
+    Some(OpenFiles { soft, hard })
+}
+
+/// Whether a Natter answers on the health port.
+pub async fn server(config: &Config) -> Server {
+    let root = format!("http://{}:{}", in_url(&config.health.address), config.health.port);
+    match (ask(&format!("{root}/livez")).await, ask(&format!("{root}/readyz")).await) {
+        (Some((200, alive)), ready) if alive == "alive\n" => {
+            Server::Running { is_ready: ready.is_some_and(|(status, _)| status == 200) }
+        }
+        _ => Server::Stopped,
+    }
+}
+
+async fn ask(url: &str) -> Option<(u16, String)> {
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().ok()?;
+    let answer = client.get(url).send().await.ok()?;
+    Some((answer.status().as_u16(), answer.text().await.ok()?))
+}
+
+/// Every listener: of a running server it is called, for a stopped one it is tried.
+pub fn ports(config: &Config, server: Server) -> Vec<(Place<'_>, Port)> {
+    let found = places(config).map(|place| {
+        let state = match (place.port, server) {
+            (0, _) => Port::Chosen,
+            (_, Server::Running { .. }) => called(&place),
+            (_, Server::Stopped) => tried(&place),
+        };
+        (place, state)
+    });
+    found.into()
+}
+
+fn called(place: &Place<'_>) -> Port {
+    let addresses = (reachable(place.address), place.port).to_socket_addrs();
+    let is_taken = |address| TcpStream::connect_timeout(&address, PATIENCE).is_ok();
+    if addresses.is_ok_and(|mut addresses| addresses.any(is_taken)) { Port::Served } else { Port::Silent }
+}
+
+fn tried(place: &Place<'_>) -> Port {
+    match TcpListener::bind((place.address, place.port)) {
+        Ok(_) => Port::Free,
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Port::Taken,
+        Err(error) => Port::Refused(words(&error)),
+    }
+}
+
+// Without the number that the system adds.
+fn words(error: &io::Error) -> String {
+    error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
+pub async fn admin(config: &Config, server: Server) -> AdminApi {
+    if server == Server::Stopped {
+        return AdminApi::NotAsked;
+    }
+    if !DataDir::at(&config.data).has_admin_token() {
+        return AdminApi::Failed("there is no token in the data directory".to_owned());
+    }
+    let asked = async { Admin::of(config)?.get("/apps").await };
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(_)) => AdminApi::Opened,
+        Ok(Err(error)) => AdminApi::Failed(error.to_string()),
+        Err(_) => AdminApi::Failed("it does not answer".to_owned()),
+    }
+}

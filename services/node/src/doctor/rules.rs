@@ -1,0 +1,174 @@
+//! What the facts mean for an operator: a verdict, and a sentence that says what to do. Pure.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use super::facts::{AdminApi, Certificate, Directory, DirectoryState, OpenFiles, Port, Secret, Server};
+use super::{Line, Verdict};
+use crate::doors::Place;
+
+const DAY_S: i64 = 24 * 60 * 60;
+/// Days before a certificate's end in which it is time to bring the next one.
+const EXPIRY_DAYS: i64 = 14;
+/// Bytes above the store's reserve that let it run for a while.
+const SPACE_BYTES: u64 = 1 << 30;
+/// Open files below which a server is full at once, and below which it is full before its memory is. A connection is a file.
+const FILES_MIN: u64 = 1_024;
+const FILES_ENOUGH: u64 = 16_384;
+
+pub fn settings(error: Option<&str>) -> Line {
+    match error {
+        None => ok("settings", "can be read"),
+        Some(error) => fail("settings", format!("{error}; `natter config --reference` shows every setting")),
+    }
+}
+
+pub fn directory(found: &Directory) -> Line {
+    let at = found.path.display();
+    let line = |verdict, text| Line { check: "data", verdict, text };
+    match found.state {
+        DirectoryState::Absent { can_be_made: true } => {
+            line(Verdict::Warn, format!("there is no {at}: a start makes a new installation there, or name yours with --data"))
+        }
+        DirectoryState::Absent { can_be_made: false } => {
+            line(Verdict::Fail, format!("there is no {at} and it cannot be made: name a folder that this user may write in"))
+        }
+        DirectoryState::NoDirectory => line(Verdict::Fail, format!("{at} is no directory: name another one with --data")),
+        DirectoryState::Present { writable: false, .. } => {
+            line(Verdict::Fail, format!("{at} cannot be written: run as its owner, or give it to this user (chown)"))
+        }
+        DirectoryState::Present { mode, .. } if mode & 0o022 != 0 => {
+            let verdict = if mode & 0o002 != 0 { Verdict::Fail } else { Verdict::Warn };
+            line(verdict, format!("others may write in {at} (mode {mode:o}): chmod 700 {at}"))
+        }
+        DirectoryState::Present { .. } => line(Verdict::Ok, format!("{at} is there and can be written")),
+    }
+}
+
+pub fn secrets(found: &[Secret]) -> Line {
+    let open: Vec<String> =
+        found.iter().filter(|secret| secret.mode & 0o077 != 0).map(|secret| secret.path.display().to_string()).collect();
+    match (open.as_slice(), found.len()) {
+        ([], 0) => ok("secrets", "none yet: the first start makes them"),
+        ([], count) => ok("secrets", format!("{count} files, readable by their owner only")),
+        (open, _) => fail("secrets", format!("others may read them: chmod 600 {}", open.join(" "))),
+    }
+}
+
+pub fn space(free: u64, reserve: u64) -> Line {
+    let mib = |bytes: u64| bytes >> 20;
+    let (free_mib, reserve_mib) = (mib(free), mib(reserve));
+    match free {
+        _ if free < reserve => fail(
+            "disk",
+            format!(
+                "{free_mib} MiB free, and below {reserve_mib} MiB every write is refused: make room, or lower store.reserve_bytes"
+            ),
+        ),
+        _ if free < reserve.saturating_add(SPACE_BYTES) => {
+            warn("disk", format!("{free_mib} MiB free, and below {reserve_mib} MiB every write is refused: make room soon"))
+        }
+        _ => ok("disk", format!("{free_mib} MiB free, {reserve_mib} MiB of them kept in reserve")),
+    }
+}
+
+/// Lines about the certificate itself, its names, its end, and the clock it is read by. `now` in Unix seconds.
+pub fn certificate(found: &Certificate, now: i64) -> Vec<Line> {
+    let (starts_at, ends_at, missing, is_remade) = match found {
+        Certificate::Absent => return vec![ok("certificate", "none yet: the first start makes a CA and a certificate")],
+        Certificate::Unusable(why) => {
+            let text = format!("{why}: bring a chain as tls/cert.pem and its key as tls/cert.key, or restore them");
+            return vec![fail("certificate", text)];
+        }
+        Certificate::Usable { starts_at, ends_at, missing, is_remade } => (*starts_at, *ends_at, missing, *is_remade),
+    };
+    let names = missing.join(", ");
+    let names = match (missing.is_empty(), is_remade) {
+        (true, _) => ok("names", "the certificate carries the names of this host"),
+        (false, true) => warn("names", format!("the certificate does not carry {names}: the next start makes one that does")),
+        (false, false) => {
+            fail("names", format!("the certificate does not carry {names}: start with --host, or bring one that does"))
+        }
+    };
+    vec![expiry(ends_at, now), names, clock(starts_at, now)]
+}
+
+fn expiry(ends_at: i64, now: i64) -> Line {
+    let days = (ends_at - now).div_euclid(DAY_S);
+    let next = "bring the next one, or remove tls/names and restart: a start then makes one";
+    match days {
+        _ if now > ends_at => fail("certificate", format!("it ended on {}: {next}", date(ends_at))),
+        0..EXPIRY_DAYS => warn("certificate", format!("it ends on {}, in {days} days: {next}", date(ends_at))),
+        _ => ok("certificate", format!("can be used until {}", date(ends_at))),
+    }
+}
+
+fn clock(starts_at: i64, now: i64) -> Line {
+    match now < starts_at {
+        true => fail(
+            "clock",
+            format!("it says {}, before the certificate begins on {}: set the clock (NTP)", date(now), date(starts_at)),
+        ),
+        false => ok("clock", format!("it says {}", date(now))),
+    }
+}
+
+pub fn open_files(limits: OpenFiles) -> Line {
+    let OpenFiles { soft, hard } = limits;
+    let what = "raise it where the server is started (ulimit -Hn, LimitNOFILE=)";
+    match hard {
+        0..FILES_MIN => fail("open files", format!("at most {hard}, and each connection is one: {what}")),
+        FILES_MIN..FILES_ENOUGH => warn("open files", format!("at most {hard}, and each connection is one: {what}")),
+        _ => ok("open files", format!("{soft} here, a start raises it to {hard}")),
+    }
+}
+
+pub fn server(found: Server) -> Line {
+    match found {
+        Server::Running { is_ready: true } => ok("server", "runs and is ready"),
+        Server::Running { is_ready: false } => warn("server", "runs and takes no traffic: it starts, or drains; look at its log"),
+        Server::Stopped => warn("server", "does not run on this data's ports: `natter` starts it"),
+    }
+}
+
+pub fn port(place: &Place, state: &Port) -> Line {
+    let Place { what, setting, address, port } = place;
+    let at = format!("{address}:{port} for {what}");
+    match state {
+        Port::Served => ok("port", format!("{at} is served")),
+        Port::Free => ok("port", format!("{at} is free")),
+        Port::Chosen => ok("port", format!("the port for {what} is chosen at the start")),
+        Port::Silent => fail("port", format!("{at} takes no connection, though the server runs: look at its log, restart it")),
+        Port::Taken => fail("port", format!("{at} is taken by another program: stop that, or set {setting}")),
+        Port::Refused(why) => fail("port", format!("{at} cannot be listened on ({why}): set {setting}, or allow it")),
+    }
+}
+
+pub fn admin(found: &AdminApi) -> Line {
+    match found {
+        AdminApi::NotAsked => ok("admin API", "not asked: no server runs"),
+        AdminApi::Opened => ok("admin API", "opens with the token of this data directory"),
+        AdminApi::Failed(why) => fail(
+            "admin API",
+            format!("{why}: check that --data names the directory of the server that runs, and console.port its port"),
+        ),
+    }
+}
+
+fn date(unix_s: i64) -> String {
+    let at = jiff::Timestamp::from_second(unix_s).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+fn ok(check: &'static str, text: impl Into<String>) -> Line {
+    Line { check, verdict: Verdict::Ok, text: text.into() }
+}
+
+fn warn(check: &'static str, text: impl Into<String>) -> Line {
+    Line { check, verdict: Verdict::Warn, text: text.into() }
+}
+
+fn fail(check: &'static str, text: impl Into<String>) -> Line {
+    Line { check, verdict: Verdict::Fail, text: text.into() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! The rules by values.
+
+use super::*;
+
+const NOW: i64 = 1_800_000_000;
+
+#[test]
+fn settings_are_read_or_not() {
+    check(&settings(None), Verdict::Ok, "settings", "read");
+    check(&settings(Some("unknown field `tls_prot`")), Verdict::Fail, "settings", "tls_prot");
+}
+
+#[test]
+fn the_data_directory_is_there_and_its_owners() {
+    for (state, verdict, word) in [
+        (DirectoryState::Present { writable: true, mode: 0o700 }, Verdict::Ok, "can be written"),
+        (DirectoryState::Present { writable: true, mode: 0o755 }, Verdict::Ok, "can be written"),
+        (DirectoryState::Present { writable: true, mode: 0o770 }, Verdict::Warn, "chmod 700 /data"),
+        (DirectoryState::Present { writable: true, mode: 0o702 }, Verdict::Fail, "chmod 700 /data"),
+        (DirectoryState::Present { writable: false, mode: 0o700 }, Verdict::Fail, "chown"),
+        (DirectoryState::NoDirectory, Verdict::Fail, "no directory"),
+        (DirectoryState::Absent { can_be_made: true }, Verdict::Warn, "--data"),
+        (DirectoryState::Absent { can_be_made: false }, Verdict::Fail, "cannot be made"),
+    ] {
+        check(&directory(&Directory { path: "/data".into(), state }), verdict, "data", word);
+    }
+}
+
+#[test]
+fn a_secret_that_others_may_read_is_named_with_the_remedy() {
+    let secret = |name: &str, mode| Secret { path: name.into(), mode };
+    check(&secrets(&[]), Verdict::Ok, "secrets", "first start");
+    check(&secrets(&[secret("a", 0o600), secret("b", 0o400)]), Verdict::Ok, "secrets", "2 files");
+    for mode in [0o640, 0o604, 0o620, 0o601, 0o777] {
+        check(&secrets(&[secret("a", 0o600), secret("b", mode)]), Verdict::Fail, "secrets", "chmod 600 b");
+    }
+    check(&secrets(&[secret("a", 0o644), secret("b", 0o644)]), Verdict::Fail, "secrets", "chmod 600 a b");
+}
+
+#[test]
+fn space_is_held_against_the_stores_reserve() {
+    let reserve = 64 << 20;
+    check(&space(reserve - 1, reserve), Verdict::Fail, "disk", "every write is refused");
+    check(&space(reserve, reserve), Verdict::Warn, "disk", "64 MiB free");
+    check(&space(reserve + SPACE_BYTES - 1, reserve), Verdict::Warn, "disk", "make room soon");
+    check(&space(reserve + SPACE_BYTES, reserve), Verdict::Ok, "disk", "1088 MiB free");
+    check(&space(u64::MAX - 1, u64::MAX), Verdict::Fail, "disk", "reserve_bytes");
+}
+
+#[test]
+fn a_certificate_is_looked_at_fourteen_days_before_its_end() {
+    for (left, verdict, word) in [
+        (14 * DAY_S, Verdict::Ok, "until 2027-01-29"),
+        (14 * DAY_S - 1, Verdict::Warn, "in 13 days"),
+        (1, Verdict::Warn, "in 0 days"),
+        (0, Verdict::Warn, "in 0 days"),
+        (-1, Verdict::Fail, "ended on 2027-01-15"),
+        (-400 * DAY_S, Verdict::Fail, "tls/names"),
+    ] {
+        check(&certificate(&usable(NOW - DAY_S, NOW + left, &[], false), NOW)[0], verdict, "certificate", word);
+    }
+    assert_eq!(certificate(&Certificate::Absent, NOW).len(), 1);
+    check(&certificate(&Certificate::Absent, NOW)[0], Verdict::Ok, "certificate", "first start");
+    let unusable = Certificate::Unusable("cannot read a key".into());
+    check(&certificate(&unusable, NOW)[0], Verdict::Fail, "certificate", "cannot read a key");
+}
+
+#[test]
+fn a_name_that_is_not_carried_is_made_at_a_start_or_has_to_be_brought() {
+    let line = |missing: &[&str], is_remade| certificate(&usable(0, 2 * NOW, missing, is_remade), NOW)[1].clone();
+    check(&line(&[], false), Verdict::Ok, "names", "carries");
+    check(&line(&["a.test", "b.test"], true), Verdict::Warn, "names", "a.test, b.test");
+    check(&line(&["a.test"], false), Verdict::Fail, "names", "bring one");
+}
+
+#[test]
+fn a_clock_before_the_certificate_begins_is_wrong() {
+    let line = |starts_at| certificate(&usable(starts_at, 2 * NOW, &[], false), NOW)[2].clone();
+    check(&line(NOW), Verdict::Ok, "clock", "2027-01-15");
+    check(&line(NOW + 1), Verdict::Fail, "clock", "NTP");
+}
+
+#[test]
+fn open_files_are_counted_by_what_a_start_can_raise_them_to() {
+    check(&open_files(OpenFiles { soft: 1_023, hard: 1_023 }), Verdict::Fail, "open files", "1023");
+    check(&open_files(OpenFiles { soft: 1_024, hard: 1_024 }), Verdict::Warn, "open files", "LimitNOFILE");
+    check(&open_files(OpenFiles { soft: 1_024, hard: 16_383 }), Verdict::Warn, "open files", "16383");
+    check(&open_files(OpenFiles { soft: 1_024, hard: 16_384 }), Verdict::Ok, "open files", "raises it to 16384");
+}
+
+#[test]
+fn a_port_is_served_by_a_running_server_and_free_for_a_stopped_one() {
+    let place = Place { what: "REST", setting: "api.tls_port", address: "0.0.0.0", port: 8443 };
+    for (state, verdict, word) in [
+        (Port::Served, Verdict::Ok, "0.0.0.0:8443"),
+        (Port::Free, Verdict::Ok, "REST"),
+        (Port::Chosen, Verdict::Ok, "chosen"),
+        (Port::Silent, Verdict::Fail, "restart"),
+        (Port::Taken, Verdict::Fail, "api.tls_port"),
+        (Port::Refused("permission denied".into()), Verdict::Fail, "permission denied"),
+    ] {
+        check(&port(&place, &state), verdict, "port", word);
+    }
+}
+
+#[test]
+fn a_server_is_ready_waits_or_does_not_run_and_its_admin_api_opens() {
+    check(&server(Server::Running { is_ready: true }), Verdict::Ok, "server", "ready");
+    check(&server(Server::Running { is_ready: false }), Verdict::Warn, "server", "drains");
+    check(&server(Server::Stopped), Verdict::Warn, "server", "does not run");
+    check(&admin(&AdminApi::NotAsked), Verdict::Ok, "admin API", "no server");
+    check(&admin(&AdminApi::Opened), Verdict::Ok, "admin API", "opens");
+    check(&admin(&AdminApi::Failed("refused".into())), Verdict::Fail, "admin API", "--data");
+}
+
+fn usable(starts_at: i64, ends_at: i64, missing: &[&str], is_remade: bool) -> Certificate {
+    let missing = missing.iter().map(|name| (*name).to_owned()).collect();
+    Certificate::Usable { starts_at, ends_at, missing, is_remade }
+}
+
+fn check(line: &Line, verdict: Verdict, check: &str, word: &str) {
+    assert_eq!((line.check, line.verdict), (check, verdict), "{}", line.text);
+    assert!(line.text.contains(word), "no {word:?} in {:?}", line.text);
+    assert!(!line.text.contains('\n'), "one line: {:?}", line.text);
+}
