@@ -1,5 +1,5 @@
-//! The gRPC door: decode, find the dialog's actor, ask, encode. No decisions. A handler can be dropped half way, so what
-//! changes something is done by an actor.
+//! The gRPC door: decode, ask whether the app may still send, find the dialog's actor, ask, encode. No decisions. A handler can
+//! be dropped half way, so what changes something is done by an actor.
 
 mod decode;
 
