@@ -2,6 +2,7 @@
 //! ([`proxy`]), stanza scenarios ([`play`]). What a scenario checks stands in the test crates beside this folder.
 
 pub mod client;
+pub mod limits;
 pub mod play;
 pub mod process;
 pub mod proxy;
