@@ -107,6 +107,93 @@ async fn ask_too_often() -> Result<()> {
     token_opens_the_chat(&natter, &cat.account, &cat.token).await
 }
 
+#[tokio::test]
+async fn an_app_over_its_messages_or_its_sessions_is_refused_and_another_app_is_not() {
+    use_up_an_app().await.unwrap();
+}
+
+async fn use_up_an_app() -> Result<()> {
+    let settings = ["dialog.app_rate=2", "presence.sessions_per_app_max=2", "api.user_rate=100000", "api.app_rate=100000"];
+    let natter = Natter::start(&settings).await?;
+    natter.shell(&["app", "create", "--id", "2"])?;
+    let (rest, other) = (Rest::of(&natter, 1)?, Rest::of(&natter, 2)?);
+    let (ann, bob, cat) = (rest.sign_up("ann").await?, rest.sign_up("bob").await?, rest.sign_up("cat").await?);
+    let (dan, eve) = (other.sign_up("dan").await?, other.sign_up("eve").await?);
+    let (dialog, apart) = (rest.dialog(&ann, &bob).await?, other.dialog(&dan, &eve).await?);
+    let tls = trusting(&natter.ca())?;
+    let mut sender = Client::connect(natter.ports.wss, &tls, &ann.account, true).await?;
+
+    // Over REST and over the chat door it is one rate.
+    let mut taken = post_until_refused(&rest, &ann.token, &dialog).await?;
+    let sent: Vec<String> = (0..30).map(numbered).collect();
+    for id in &sent {
+        sender.feed(natter_tests::client::message(&bob.account, id, id)).await?;
+    }
+    sender.feed(ASK.into()).await?;
+    sender.flush().await?;
+    let refused = refused_before_the_ack(&mut sender).await?;
+    ensure!(!refused.is_empty(), "thirty messages at once are over two a second");
+    taken.extend(sent.into_iter().filter(|id| !refused.contains(id)));
+    let message = json!({"chat_dialog_id": apart, "message": "apart"});
+    other.done(other.post("/chat/Message.json", &dan.token, &message)).await?;
+    ensure!(rest.bodies(&bob.token, &dialog).await? == taken, "what was refused is absent, what was taken is there");
+
+    let _second = Raw::signed_in(Over::WebSocket, natter.ports.ws, &bob.account).await?;
+    let mut third = Raw::connect(Over::WebSocket, natter.ports.ws).await?;
+    third.open().await?;
+    let error = third.sign_in(&cat.account).await.err().context("a third session of the app was made")?.to_string();
+    ensure!(error.contains("<resource-constraint"), "{error}");
+    Raw::signed_in(Over::WebSocket, natter.ports.ws, &dan.account).await?;
+    Ok(())
+}
+
+/// The bodies that were taken.
+async fn post_until_refused(rest: &Rest, token: &str, dialog: &str) -> Result<Vec<String>> {
+    for n in 0..1_000 {
+        let body = json!({"chat_dialog_id": dialog, "message": format!("rest {n}")});
+        let answer = rest.send(rest.post("/chat/Message.json", token, &body)).await?;
+        if answer.status != 201 {
+            ensure!((answer.status, answer.text.as_str()) == (429, TOO_MANY), "{} {}", answer.status, answer.text);
+            ensure!(answer.headers.contains_key("retry-after"));
+            return Ok((0..n).map(|n| format!("rest {n}")).collect());
+        }
+    }
+    bail!("a thousand messages in a row are over any rate")
+}
+
+/// The ids of the messages that came back as errors.
+async fn refused_before_the_ack(client: &mut Client) -> Result<Vec<String>> {
+    let mut refused = Vec::new();
+    loop {
+        let frame = client.next().await?.context("the stream ended")?;
+        if acknowledged(&frame).is_some() {
+            return Ok(refused);
+        }
+        if frame.contains("type=\"error\"") {
+            ensure!(frame.contains("code=\"406\"") && frame.contains("<policy-violation"), "{frame}");
+            refused.push(between(&frame, " id=\"", "\"").context("an error names its message")?.to_owned());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_answer_in_time_is_given_up_and_the_door_goes_on() {
+    wait_in_vain().await.unwrap();
+}
+
+async fn wait_in_vain() -> Result<()> {
+    let mut natter = Natter::start(&[]).await?;
+    // A hash takes minutes at that cost. The first start has made its users before.
+    natter.restart_with(&["link.deadline_ms=1000", "account.argon2.passes=20000"]).await?;
+    let rest = Rest::of(&natter, 1)?;
+    let token = rest.app_token().await?;
+    let user = json!({"user": {"login": "ann", "password": PASSWORD}});
+    let late = r#"{"errors":["No answer in time, it may have been done"]}"#;
+    rest.refused(rest.post("/users.json", &token, &user), 504, late).await?;
+    rest.done(rest.get("/session", &token)).await?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_burst_over_every_queue_is_slowed_or_refused_and_never_lost() {
     overflow_the_queues().await.unwrap();

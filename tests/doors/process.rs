@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use natter_tests::client::{Account, trusting};
 use natter_tests::process::Natter;
 use natter_tests::sdk::Sdk;
@@ -58,6 +58,25 @@ async fn fail_to_start() -> Result<()> {
     ] {
         let output = natter(folder.path(), &arguments, &[]).await?;
         verdict.of(case, says_in_one_line(&output, &words));
+    }
+    verdict.pronounce()
+}
+
+#[tokio::test]
+async fn every_limit_has_the_default_that_the_table_names() {
+    show_limits().await.unwrap();
+}
+
+async fn show_limits() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let output = Natterless { ports: false }.run(folder.path(), &["config"], &[]).await?;
+    let shown: toml::Table = String::from_utf8(output.stdout)?.parse()?;
+    let mut verdict = Verdict::default();
+    for row in natter_tests::limits::rows(include_str!("../README.md")) {
+        let (group, name) = row.setting.split_once('.').context("a setting is `group.name`")?;
+        let value = shown.get(group).and_then(|group| group.get(name)).map(ToString::to_string);
+        let outcome = if value.as_deref() == Some(row.default) { Ok(()) } else { Err(anyhow!("{value:?}")) };
+        verdict.of(&format!("{} = {}", row.setting, row.default), outcome);
     }
     verdict.pronounce()
 }

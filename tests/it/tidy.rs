@@ -164,6 +164,20 @@ fn cited_contract_sections_exist() {
 }
 
 #[test]
+fn each_limit_has_the_test_that_the_table_names() {
+    let sources: String = sources().iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let table = fs::read_to_string(root().join("tests/README.md")).unwrap();
+    let rows: Vec<_> = natter_tests::limits::rows(&table).collect();
+    assert!(rows.len() > 20, "only {} limits: is the table spelled otherwise?", rows.len());
+    for row in rows {
+        assert!(!row.tests.is_empty(), "{} has no test", row.setting);
+        for test in row.tests {
+            assert!(sources.contains(&format!("fn {test}(")), "{}: there is no test {test}", row.setting);
+        }
+    }
+}
+
+#[test]
 fn nothing_names_this_machine() {
     for file in sources() {
         let text = fs::read_to_string(&file).unwrap();

@@ -19,7 +19,7 @@ const BODY: &str = "How are you today? The weather in Verona is fine and the bal
 
 /// The most, then 1,000/s and 5,000/s.
 pub async fn run(report: &mut Report) -> Result<()> {
-    let natter = Natter::start(&[]).await?;
+    let natter = Natter::start(&["dialog.app_rate=1000000"]).await?;
     let tls = trusting(&natter.ca())?;
     let pairs = pairs(&natter)?;
     let most = at_rate(&natter, &tls, &pairs, None).await?;

@@ -3,6 +3,7 @@
 //! test crates beside this folder.
 
 pub mod client;
+pub mod limits;
 pub mod play;
 pub mod process;
 pub mod proxy;

@@ -67,6 +67,13 @@ impl Natter {
         self.wait_until_ready().await
     }
 
+    /// Kills the process and starts it again with further settings, which win over those it had.
+    pub async fn restart_with(&mut self, settings: &[&str]) -> Result<()> {
+        self.kill().await?;
+        self.settings.extend(settings.iter().map(|setting| (*setting).to_owned()));
+        self.restart().await
+    }
+
     /// SIGKILL, and waits until the process is gone.
     pub async fn kill(&mut self) -> Result<()> {
         let mut child = self.child.take().context("the process does not run")?;

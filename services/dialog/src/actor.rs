@@ -53,7 +53,10 @@ struct Sorted {
 
 impl Actor for DialogActor {
     type Message = DialogMessage;
-    const BATCH: usize = 256;
+
+    fn batch(&self) -> usize {
+        self.shared.options.batch()
+    }
 
     async fn handle(&mut self, mail: Vec<DialogMessage>) -> Result<(), Stop> {
         if let Err(failure) = self.load().await {

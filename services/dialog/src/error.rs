@@ -1,6 +1,6 @@
 //! What can go wrong, and with which code it crosses a link.
 
-use natter_proto::{Code, Failure, UserId};
+use natter_proto::{AppId, Code, Failure, UserId};
 
 use crate::dialog::Key;
 use crate::dialog::post::PostError;
@@ -23,6 +23,11 @@ pub fn other_kind(kind: i32) -> Failure {
 /// Nothing was done; it may be sent again.
 pub fn busy(key: Key) -> Failure {
     Failure::new(Code::Busy, format!("dialog {} is loading again", key.dialog))
+}
+
+/// The app sends too many messages. Nothing was done.
+pub fn over_rate(app: AppId, max: u32) -> Failure {
+    Failure::new(Code::TooMany, format!("app {app} sends more than {max} messages a second"))
 }
 
 /// A refused post as its sender hears it.

@@ -7,12 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::dialog::Limits;
 
+/// Most posts of one append, whatever the settings of any process that owned the dialog before: a dialog that is loaded takes
+/// so many of its newest messages for untold.
+pub(crate) const BATCH_MAX: usize = 256;
+
 /// Settings of `[dialog]`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// Requests that may wait in front of one dialog. One more is refused as busy.
     pub mailbox: usize,
+    /// Waiting requests of one dialog that are decided together, and posts that are appended together; 256 at most. There is
+    /// no timer: what came while the last append was written makes the next.
+    pub batch: usize,
     /// Seconds without a request after which a dialog leaves memory.
     pub idle_s: u64,
     /// Dialogs in memory at most. One more is refused as busy.
@@ -30,6 +37,8 @@ pub struct Options {
     pub tail_ids: usize,
     /// Newest messages outside history whose ids are kept in memory while the dialog is.
     pub unsaved_ids: usize,
+    /// Messages that all users of one app may send in a second, through this process. One more is refused.
+    pub app_rate: u32,
     /// Dialogs of one user.
     pub dialogs_of_user_max: usize,
     /// Seconds for which the newest number of a dialog that moved is published, once a second.
@@ -42,6 +51,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             mailbox: 1024,
+            batch: BATCH_MAX,
             idle_s: 60,
             actors_max: 100_000,
             answer_ms: 3000,
@@ -50,6 +60,7 @@ impl Default for Options {
             unsaved_bytes_max: 256 * 1024,
             tail_ids: 1000,
             unsaved_ids: 1000,
+            app_rate: 5000,
             dialogs_of_user_max: 5000,
             heads_active_s: 30,
             heads_max: 200_000,
@@ -72,6 +83,11 @@ impl Options {
     /// How long a caller waits for a dialog's answer.
     pub fn answer(&self) -> Duration {
         Duration::from_millis(self.answer_ms)
+    }
+
+    /// Waiting requests that are taken at once.
+    pub(crate) fn batch(&self) -> usize {
+        self.batch.clamp(1, BATCH_MAX)
     }
 
     pub(crate) fn registry(&self) -> RegistryOptions {

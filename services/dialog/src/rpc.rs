@@ -1,5 +1,5 @@
-//! The gRPC door: decode, find the dialog's actor, ask, encode. No decisions. A handler can be dropped half way, so what
-//! changes something is done by an actor.
+//! The gRPC door: decode, ask whether the app may still send, find the dialog's actor, ask, encode. No decisions. A handler can
+//! be dropped half way, so what changes something is done by an actor.
 
 mod decode;
 
@@ -47,6 +47,7 @@ impl Rpc {
 
     async fn post(&self, request: wire::PostRequest) -> Result<wire::PostReply, Failure> {
         let (app, dialog, post) = decode::post(request)?;
+        self.shared.admit(app)?;
         let key = self.key(app, &dialog, (post.sender, post.recipient)).await?;
         let posted = self.ask(key, |answer| DialogMessage::Post(Box::new(post), answer)).await?;
         Ok(encode_posted(key.dialog, posted))

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use natter_actor::{Chance, Clock};
+use natter_actor::{Chance, Clock, Rates};
 use natter_bus::Bus;
 use natter_proto::event::v1::Frame;
 use natter_proto::history::v1::history_client::HistoryClient;
@@ -12,12 +12,14 @@ use natter_proto::history::v1::{FindRequest, Found};
 use natter_proto::subject::Subject;
 use natter_proto::{AppId, Code, DialogId, Failure, MessageId};
 use natter_rpc::Link;
+use parking_lot::Mutex;
 use prost::Message as _;
 
 use crate::dialog::duplicates::Known;
 use crate::dialog::{Dialog, Key, Limits};
+use crate::error::over_rate;
 use crate::heads::Heads;
-use crate::metrics::Meters;
+use crate::metrics::{Meters, Outcome};
 use crate::options::Options;
 use crate::pairs::Pairs;
 use crate::service::Parts;
@@ -25,6 +27,8 @@ use crate::store::{self, DialogStore};
 
 /// Ids asked of history at once: as many of the largest rows fit one answer of a link (4 MiB).
 const FIND_CHUNK: usize = 50;
+/// Most apps that send within one second; a further one is refused like one over its rate.
+const APPS_MAX: usize = 10_000;
 
 pub(crate) struct Shared {
     pub options: Options,
@@ -34,6 +38,7 @@ pub(crate) struct Shared {
     pub clock: Clock,
     pub heads: Heads,
     pub meters: Meters,
+    rates: Mutex<Rates<AppId>>,
     history: HistoryClient<Link>,
     chance: Chance,
     bus: Bus,
@@ -49,12 +54,25 @@ impl Shared {
             clock: parts.clock,
             heads: Heads::new(options.heads_active_s as i64 * 1000, options.heads_max),
             meters: Meters::new(&parts.metrics),
+            rates: Mutex::new(Rates::new(options.app_rate, APPS_MAX)),
             history: HistoryClient::new(parts.history),
             chance: parts.chance,
             bus: parts.bus,
             told: Subject::Told.to_string(),
             options,
         }
+    }
+
+    /// Counts one message of an app, before anything is done for it. Marks and typing are not counted.
+    ///
+    /// # Errors
+    /// `TooMany`: the app is over its rate.
+    pub fn admit(&self, app: AppId) -> Result<(), Failure> {
+        if self.rates.lock().admit(app, self.clock.now_ms()) {
+            return Ok(());
+        }
+        self.meters.posted(Outcome::Refused);
+        Err(over_rate(app, self.options.app_rate))
     }
 
     /// A client of its own for one call.

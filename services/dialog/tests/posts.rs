@@ -261,20 +261,6 @@ async fn a_message_removed_before_it_is_told_again_stays_removed() {
     .await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_dialog_with_a_full_mailbox_is_busy() {
-    play(async {
-        let world = World { options: Options { mailbox: 4, ..Options::default() }, ..World::new() };
-        let door = world.start();
-        door.post(post(ANN, BOB, 0, "hi")).await.unwrap();
-        world.history.next(Fate::Lost);
-        let outcomes = join_all((1..20).map(|n| door.post(post(ANN, BOB, n, "hi")))).await;
-        let busy = outcomes.iter().filter(|outcome| outcome.as_ref().is_err_and(|refused| refused.code == Code::Busy));
-        assert!(busy.count() >= 14);
-    })
-    .await;
-}
-
 /// Two senders who send each message again until it is acked, over a log that fails by the seed in every way it can.
 #[tokio::test(start_paused = true)]
 async fn whatever_fails_each_message_is_there_once_in_its_senders_order_and_told() {

@@ -60,6 +60,9 @@ pub(crate) enum ClientMail {
     Broken,
 }
 
+/// Most mail taken in one turn.
+const BATCH: usize = 16;
+
 /// The state of one session's actor.
 pub(crate) struct SessionActor {
     edge: Arc<Edge>,
@@ -77,7 +80,10 @@ pub(crate) struct SessionActor {
 
 impl Actor for SessionActor {
     type Message = SessionMessage;
-    const BATCH: usize = 16;
+
+    fn batch(&self) -> usize {
+        BATCH
+    }
 
     async fn handle(&mut self, mail: Vec<SessionMessage>) -> Result<(), Stop> {
         for message in mail {

@@ -170,6 +170,20 @@ async fn who_takes_too_long_to_bind_is_let_go_and_pings_do_not_help() {
 }
 
 #[tokio::test]
+async fn who_is_silent_twice_as_long_as_allowed_is_let_go_and_who_answers_stays() {
+    let world = World::start(Options { idle_s: 1, ..Options::default() }).await;
+    let mut ann = Web::live(&world, 34).await;
+    // Only who reads answers a ping.
+    let deaf = Web::live(&world, 78).await;
+    let listening = tokio::spawn(async move { ann.expect("<body>").await });
+    world.announced(78, SessionState::Vanished).await;
+    deaf.drop_socket();
+    let mut bob = Web::live(&world, 78).await;
+    bob.send(&message(34, "b1", "still there?")).await;
+    assert!(listening.await.unwrap().contains("still there?"));
+}
+
+#[tokio::test]
 async fn an_address_has_so_many_connections_before_sign_in() {
     let world = World::start(Options { connections_per_address_max: 1, ..Options::default() }).await;
     let mut first = Tcp::connect(&world).await;

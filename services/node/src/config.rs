@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use natter_db::KvOptions;
+use natter_rpc::LinkOptions;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -22,7 +25,10 @@ pub struct Config {
     pub actor_threads: usize,
     pub telemetry: natter_telemetry::Options,
     pub health: crate::health::Options,
-    pub store: StoreOptions,
+    /// Between services.
+    pub link: LinkSettings,
+    /// The embedded store.
+    pub store: KvOptions,
     pub account: natter_account::Options,
     pub history: natter_history::Options,
     pub presence: natter_presence::Options,
@@ -40,6 +46,7 @@ impl Default for Config {
             actor_threads: 0,
             telemetry: Default::default(),
             health: Default::default(),
+            link: Default::default(),
             store: Default::default(),
             account: Default::default(),
             history: Default::default(),
@@ -52,19 +59,25 @@ impl Default for Config {
     }
 }
 
-/// The embedded store.
+/// The links between services.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct StoreOptions {
-    /// Bytes of read cache.
-    pub cache_bytes: u64,
-    /// Free bytes of the disk below which writes are refused.
-    pub reserve_bytes: u64,
+pub struct LinkSettings {
+    /// Milliseconds that one service waits for the answer of another. Over it the outcome is unknown. Less than
+    /// `dialog.answer_ms`.
+    pub deadline_ms: u64,
 }
 
-impl Default for StoreOptions {
-    fn default() -> StoreOptions {
-        StoreOptions { cache_bytes: 64 << 20, reserve_bytes: 64 << 20 }
+impl Default for LinkSettings {
+    fn default() -> LinkSettings {
+        LinkSettings { deadline_ms: 2_000 }
+    }
+}
+
+impl LinkSettings {
+    /// As the links take it.
+    pub fn options(&self) -> LinkOptions {
+        LinkOptions { deadline: Duration::from_millis(self.deadline_ms) }
     }
 }
 
@@ -218,6 +231,18 @@ mod tests {
         assert!(text.contains("actor_threads = 5  # flag"), "{text}");
         assert!(text.contains("data = \"/file\"  # file"), "{text}");
         assert!(text.contains("log = \"debug\"  # environment"), "{text}");
+    }
+
+    #[test]
+    fn the_deadlines_of_links_and_store_and_the_bounds_of_a_group_commit_are_settings() {
+        let config = load(None, [], &[]).unwrap().config;
+        assert_eq!(config.link.options().deadline, Duration::from_secs(2));
+        let flags =
+            [("link.deadline_ms", "50"), ("store.deadline_ms", "60"), ("store.group_count", "7"), ("store.group_bytes", "8")];
+        let flags = flags.map(|(path, value)| (path.to_owned(), value.to_owned()));
+        let config = load(None, [], &flags).unwrap().config;
+        assert_eq!(config.link.options().deadline, Duration::from_millis(50));
+        assert_eq!((config.store.deadline_ms, config.store.group_count, config.store.group_bytes), (60, 7, 8));
     }
 
     #[test]

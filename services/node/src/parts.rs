@@ -1,12 +1,9 @@
 //! What the roles of a process share, opened once from the settings: store, bus, executor, clock, metrics.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use natter_actor::{Chance, Clock, Executor};
 use natter_bus::Bus;
-use natter_db::{Kv, KvOptions};
-use natter_rpc::LinkOptions;
+use natter_db::Kv;
 use natter_telemetry::Metrics;
 
 use crate::config::Config;
@@ -28,13 +25,8 @@ impl Parts {
     /// Opens the embedded store under the data directory and starts the threads that run actors.
     pub fn open(config: &Config, data: &DataDir) -> Result<Parts> {
         let metrics = Metrics::new();
-        let options = KvOptions {
-            cache_bytes: config.store.cache_bytes,
-            reserve_bytes: config.store.reserve_bytes,
-            ..KvOptions::default()
-        };
         let path = data.store();
-        let db = Kv::open(&path, options).with_context(|| {
+        let db = Kv::open(&path, config.store.clone()).with_context(|| {
             format!("cannot open the store {} (does another natter run on this data directory?)", path.display())
         })?;
         db.register(&metrics);
@@ -55,9 +47,4 @@ impl Parts {
             verifier_key: data.verifier_key()?,
         })
     }
-}
-
-/// How links between services wait: 2 s, the store's deadline included.
-pub fn link_options() -> LinkOptions {
-    LinkOptions { deadline: Duration::from_secs(2) }
 }

@@ -5,7 +5,7 @@ use natter_console::SdkFacts;
 use natter_rpc::Link;
 
 use crate::config::Config;
-use crate::parts::{Parts, link_options};
+use crate::parts::Parts;
 
 /// Made and not yet running.
 pub struct Services {
@@ -33,12 +33,13 @@ pub struct Facts {
 impl Services {
     /// Makes all of them.
     pub fn new(config: &Config, parts: &Parts, facts: Facts) -> Result<Services> {
+        let link = config.link.options();
         let history = history(config, parts);
         let account = account(config, parts);
-        let account_link = Link::local(account.server(), link_options());
-        let operators_link = Link::local(account.operators_server(), link_options());
+        let account_link = Link::local(account.server(), link);
+        let operators_link = Link::local(account.operators_server(), link);
         let presence = presence(config, parts);
-        let presence_link = Link::local(presence.server(), link_options());
+        let presence_link = Link::local(presence.server(), link);
         let dialog = natter_dialog::Service::new(
             config.dialog.clone(),
             natter_dialog::Parts {
@@ -52,7 +53,7 @@ impl Services {
                 metrics: parts.metrics.clone(),
             },
         );
-        let dialog_link = Link::local(dialog.server(), link_options());
+        let dialog_link = Link::local(dialog.server(), link);
         let edge = natter_edge::Service::new(
             natter_edge::Options { host: facts.host.clone(), ..config.edge.clone() },
             natter_edge::Parts {
@@ -99,7 +100,7 @@ fn history(config: &Config, parts: &Parts) -> Link {
         config.history.clone(),
         natter_history::Parts { db: parts.db.clone(), clock: parts.clock.clone(), metrics: parts.metrics.clone() },
     );
-    Link::local(service.server(), link_options())
+    Link::local(service.server(), config.link.options())
 }
 
 fn account(config: &Config, parts: &Parts) -> natter_account::Service {

@@ -10,41 +10,75 @@ use crate::session::{SessionKey, UserKey};
 /// The sessions of all users, from their first announcement to their end.
 pub(crate) struct Directory {
     users: BTreeMap<UserKey, BTreeSet<SessionKey>>,
-    sessions_per_user_max: usize,
+    /// How many there are of each app that has one.
+    of_app: BTreeMap<AppId, usize>,
+    limits: Limits,
     sessions: usize,
 }
 
-/// The user has as many sessions as one may have.
+/// Most sessions at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub of_user: usize,
+    pub of_app: usize,
+}
+
+/// Whose limit the session would be over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct TooManySessions;
+pub(crate) enum TooManySessions {
+    OfUser,
+    OfApp,
+}
 
 impl Directory {
-    pub fn new(sessions_per_user_max: usize) -> Directory {
-        Directory { users: BTreeMap::new(), sessions_per_user_max, sessions: 0 }
+    pub fn new(limits: Limits) -> Directory {
+        Directory { users: BTreeMap::new(), of_app: BTreeMap::new(), limits, sessions: 0 }
     }
 
     /// Adds the session if it is not there, and gives how many its user has.
     pub fn add(&mut self, user: UserKey, session: SessionKey) -> Result<usize, TooManySessions> {
-        let sessions = self.users.entry(user).or_default();
-        if !sessions.contains(&session) {
-            if sessions.len() >= self.sessions_per_user_max {
-                return Err(TooManySessions);
-            }
-            sessions.insert(session);
+        if !self.has(user, &session) {
+            self.check_room(user)?;
+            *self.of_app.entry(user.app).or_default() += 1;
             self.sessions += 1;
         }
+        let sessions = self.users.entry(user).or_default();
+        sessions.insert(session);
         Ok(sessions.len())
+    }
+
+    fn check_room(&self, user: UserKey) -> Result<(), TooManySessions> {
+        if self.users.get(&user).map_or(0, BTreeSet::len) >= self.limits.of_user {
+            return Err(TooManySessions::OfUser);
+        }
+        match self.of_app.get(&user.app).copied().unwrap_or(0) >= self.limits.of_app {
+            true => Err(TooManySessions::OfApp),
+            false => Ok(()),
+        }
     }
 
     /// Removes the session, if it is there, and gives how many its user still has.
     pub fn remove(&mut self, user: UserKey, session: &SessionKey) -> usize {
         let Some(sessions) = self.users.get_mut(&user) else { return 0 };
-        self.sessions -= usize::from(sessions.remove(session));
+        let removed = sessions.remove(session);
         let left = sessions.len();
         if left == 0 {
             self.users.remove(&user);
         }
+        if removed {
+            self.forget_one_of(user.app);
+        }
         left
+    }
+
+    fn forget_one_of(&mut self, app: AppId) {
+        self.sessions -= 1;
+        if let Some(count) = self.of_app.get_mut(&app) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_app.remove(&app);
+            }
+        }
     }
 
     pub fn has(&self, user: UserKey, session: &SessionKey) -> bool {
@@ -90,7 +124,7 @@ mod tests {
 
     #[test]
     fn each_edge_is_told_once_for_all_its_users() {
-        let mut directory = Directory::new(20);
+        let mut directory = Directory::new(LIMITS);
         for (user, edge, n) in [(1, "a", 1), (1, "a", 2), (1, "b", 3), (2, "a", 4), (3, "b", 5), (4, "b", 6)] {
             directory.add(user_key(user), session(edge, n)).unwrap();
         }
@@ -105,10 +139,10 @@ mod tests {
 
     #[test]
     fn sessions_of_a_user_are_bounded_and_counted() {
-        let mut directory = Directory::new(2);
+        let mut directory = Directory::new(Limits { of_user: 2, ..LIMITS });
         assert_eq!(directory.add(user_key(1), session("a", 1)), Ok(1));
         assert_eq!(directory.add(user_key(1), session("a", 2)), Ok(2));
-        assert_eq!(directory.add(user_key(1), session("a", 3)), Err(TooManySessions));
+        assert_eq!(directory.add(user_key(1), session("a", 3)), Err(TooManySessions::OfUser));
         assert_eq!(directory.add(user_key(1), session("a", 2)), Ok(2), "announced again");
         assert_eq!(directory.add(user_key(2), session("a", 3)), Ok(1), "another user");
         assert_eq!(directory.remove(user_key(1), &session("a", 9)), 2);
@@ -118,6 +152,26 @@ mod tests {
         assert_eq!(directory.remove(user_key(2), &session("a", 3)), 0);
         assert!(!directory.is_reachable(user_key(2)));
     }
+
+    #[test]
+    fn sessions_of_an_app_are_bounded_and_apps_are_apart() {
+        let mut directory = Directory::new(Limits { of_app: 2, ..LIMITS });
+        assert_eq!(directory.add(user_key(1), session("a", 1)), Ok(1));
+        assert_eq!(directory.add(user_key(2), session("a", 2)), Ok(1));
+        assert_eq!(directory.add(user_key(3), session("a", 3)), Err(TooManySessions::OfApp));
+        assert!(!directory.is_reachable(user_key(3)), "a refusal leaves nothing behind");
+        assert_eq!(directory.add(user_key(1), session("a", 1)), Ok(1), "announced again");
+        assert_eq!(directory.add(UserKey::new(2, 3), session("a", 3)), Ok(1), "another app");
+        assert_eq!(directory.remove(user_key(1), &session("a", 9)), 1, "one that is not there frees nothing");
+        assert_eq!(directory.add(user_key(3), session("a", 3)), Err(TooManySessions::OfApp));
+        assert_eq!(directory.remove(user_key(2), &session("a", 2)), 0);
+        assert_eq!(directory.remove(user_key(2), &session("a", 2)), 0, "twice frees no more");
+        assert_eq!(directory.add(user_key(3), session("a", 3)), Ok(1));
+        assert_eq!(directory.add(user_key(3), session("a", 4)), Err(TooManySessions::OfApp));
+        assert_eq!(directory.len(), 3);
+    }
+
+    const LIMITS: Limits = Limits { of_user: 20, of_app: 100 };
 
     fn user_key(user: u64) -> UserKey {
         UserKey::new(1, user)

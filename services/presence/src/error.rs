@@ -8,9 +8,9 @@ pub(crate) enum Error {
     /// The request does not name what it must.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// The user has as many sessions as one may have.
-    #[error("too many sessions of one user, at most {max}")]
-    TooManySessions { max: usize },
+    /// The user, or the whole app, has as many sessions as it may have.
+    #[error("too many sessions of one {of}, at most {max}")]
+    TooManySessions { of: &'static str, max: usize },
     /// The store refused or failed.
     #[error("session records: {0}")]
     Store(#[from] natter_db::Error),

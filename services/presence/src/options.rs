@@ -2,12 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::directory::Limits;
+
 /// Sessions and debts.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// Most sessions of one user at a time. One more is refused.
     pub sessions_per_user_max: usize,
+    /// Most sessions of all users of one app at a time. One more is refused.
+    pub sessions_per_app_max: usize,
     /// Seconds that a dead session's client has to come back for what it missed.
     pub debt_ttl_s: u64,
     /// Most debts of one user at a time. One more drops the oldest: that client finds its messages in the history only.
@@ -16,6 +20,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { sessions_per_user_max: 20, debt_ttl_s: 120, debts_per_user_max: 20 }
+        Options { sessions_per_user_max: 20, sessions_per_app_max: 100_000, debt_ttl_s: 120, debts_per_user_max: 20 }
+    }
+}
+
+impl Options {
+    /// The bounds that the directory holds.
+    pub(crate) fn sessions(&self) -> Limits {
+        Limits { of_user: self.sessions_per_user_max, of_app: self.sessions_per_app_max }
     }
 }

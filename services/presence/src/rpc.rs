@@ -12,6 +12,7 @@ use natter_proto::presence::v1::{
 use natter_rpc::{Reply, Request, Response, async_trait};
 
 use crate::debts::{Debts, Stored};
+use crate::directory::TooManySessions;
 use crate::error::Error;
 use crate::service::Shared;
 use crate::session::{SessionKey, UserKey};
@@ -84,13 +85,19 @@ impl Shared {
         let debts = self.debts_if_ready().await;
         let (sessions, stored) = {
             let mut directory = self.directory.lock();
-            let max = self.options.sessions_per_user_max;
-            let sessions = directory.add(user, session.clone()).map_err(|_| Error::TooManySessions { max })?;
+            let sessions = directory.add(user, session.clone()).map_err(|over| self.refusal(over))?;
             self.meters.sessions.set(directory.len() as i64);
             (sessions, record.zip(debts).map(|(record, debts)| debts.keep(user, session, record)))
         };
         done(stored).await;
         Ok(sessions)
+    }
+
+    fn refusal(&self, over: TooManySessions) -> Error {
+        match over {
+            TooManySessions::OfUser => Error::TooManySessions { of: "user", max: self.options.sessions_per_user_max },
+            TooManySessions::OfApp => Error::TooManySessions { of: "app", max: self.options.sessions_per_app_max },
+        }
     }
 
     /// A session that ended with a goodbye.

@@ -53,7 +53,7 @@ impl Service {
         let ttl_ms = i64::try_from(options.debt_ttl_s.saturating_mul(1_000)).unwrap_or(i64::MAX);
         let limits = Limits { ttl_ms, debts_per_user_max: options.debts_per_user_max };
         let debts = debts::open(parts.db, parts.clock, limits, meters.clone());
-        let directory = Mutex::new(Directory::new(options.sessions_per_user_max));
+        let directory = Mutex::new(Directory::new(options.sessions()));
         let told = Mutex::new(Some(parts.bus.subscribe(&Subject::Told.to_string())));
         Service { shared: Arc::new(Shared { options, directory, debts, meters }), bus: parts.bus, told }
     }

@@ -96,6 +96,19 @@ async fn one_session_too_many_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_session_too_many_of_an_app_is_refused_like_one_of_a_user() {
+    let node = Node::with(Options { sessions_per_app_max: 2, ..Options::default() });
+    node.announce(ROMEO, session("a", 1), SessionState::Bound).await.unwrap();
+    node.announce(JULIET, session("b", 2), SessionState::Bound).await.unwrap();
+    check_refusal(node.announce(99, session("a", 3), SessionState::Bound).await, Code::TooMany);
+    assert!(node.reachable(&[99]).await.is_empty());
+    let other_app = AnnounceRequest { app: 2, user: 99, session: Some(session("a", 3)), ..Default::default() };
+    node.client.clone().announce(AnnounceRequest { state: SessionState::Bound.into(), ..other_app }).await.unwrap();
+    node.announce(ROMEO, session("a", 1), SessionState::Vanished).await.unwrap();
+    node.announce(99, session("a", 3), SessionState::Bound).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_names_nobody_is_invalid() {
     let node = Node::start(Kv::memory());
     check_refusal(node.announce(0, session("a", 1), SessionState::Bound).await, Code::Invalid);
@@ -228,10 +241,18 @@ impl Node {
         Node::at(kv, Clock::paused(1_800_000_000_000))
     }
 
+    fn with(options: Options) -> Node {
+        Node::made(Kv::memory(), Clock::paused(1_800_000_000_000), options)
+    }
+
     fn at(kv: Kv, clock: Clock) -> Node {
+        Node::made(kv, clock, Options::default())
+    }
+
+    fn made(kv: Kv, clock: Clock, options: Options) -> Node {
         let bus = Bus::local();
         let parts = Parts { db: kv.clone(), bus: bus.clone(), clock: clock.clone(), metrics: Metrics::new() };
-        let service = Service::new(Options::default(), parts);
+        let service = Service::new(options, parts);
         let client = PresenceClient::new(Link::local(service.server(), LinkOptions::default()));
         Node { kv, clock, bus, service: Some(service), client, running: None }
     }

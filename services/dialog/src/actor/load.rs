@@ -1,7 +1,6 @@
 //! How a dialog comes into memory, and into being.
 
 use futures::join;
-use natter_actor::Actor;
 use natter_proto::history::v1::LoadRequest;
 use natter_proto::{Code, Failure, UserId};
 
@@ -11,6 +10,7 @@ use crate::dialog::members::Members;
 use crate::dialog::order::Order;
 use crate::dialog::{Dialog, Facts, Kind};
 use crate::error::Trouble;
+use crate::options::BATCH_MAX;
 use crate::shared::{broken, of_read};
 use crate::store::Kept;
 
@@ -38,7 +38,7 @@ impl DialogActor {
         let mut rows = rows.map_err(|_| broken("the tail of the log"))?;
         rows.sort_by_key(|known| known.seq);
         // One append is in flight at a time: what stands before the last possible one was told by whoever made it.
-        let told = rows.len().saturating_sub(DialogActor::BATCH);
+        let told = rows.len().saturating_sub(BATCH_MAX);
         rows[..told].iter_mut().for_each(|known| known.told = true);
         let order = Order { head: head.seq, date_sent: head.date_sent, updated_at: head.updated_at };
         let dialog = Dialog::new(self.key, facts, members, &self.shared.limits).with_log(order, head.stamp, rows);

@@ -60,7 +60,10 @@ enum Count {
 
 impl<const BATCH: usize> Actor for Counter<BATCH> {
     type Message = Count;
-    const BATCH: usize = BATCH;
+
+    fn batch(&self) -> usize {
+        BATCH
+    }
 
     async fn handle(&mut self, mail: Vec<Count>) -> Result<(), Stop> {
         for message in mail {

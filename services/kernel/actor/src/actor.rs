@@ -11,8 +11,10 @@ pub trait Actor: Sized + 'static {
     /// One enum per actor: the match on it lists all that can happen.
     type Message: Send + 'static;
 
-    /// Most messages handed over at once: all that wait, at most this many.
-    const BATCH: usize = 1;
+    /// Most messages handed over at once: all that wait, at most this many. Asked once, when the actor starts.
+    fn batch(&self) -> usize {
+        1
+    }
 
     /// Takes the mail that waits, oldest first, never empty. Runs to its end before the next mail is taken and is dropped
     /// half way only when the process (in a simulation: the node) is killed.

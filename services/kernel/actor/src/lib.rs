@@ -10,6 +10,7 @@
 //! - `queue`: the bounded mail itself, and what is known of its actor's life.
 //! - `shell`: the actix actor that owns an [`Actor`] and hands it its mail in batches.
 //! - [`Executor`]: where all of it runs. [`Clock`] and [`Chance`]: the other two things a simulation replaces.
+//! - [`Rates`]: how often somebody may send at all, asked before there is mail.
 //!
 //! Invariants:
 //! - A batch runs to its end before the next is taken; nothing interleaves, nothing but a kill drops it half way.
@@ -27,6 +28,7 @@ mod clock;
 mod executor;
 mod mailbox;
 mod queue;
+mod rates;
 mod registry;
 mod shell;
 
@@ -35,5 +37,6 @@ pub use chance::Chance;
 pub use clock::Clock;
 pub use executor::Executor;
 pub use mailbox::{AskError, Mailbox, Refused, Reply, WeakMailbox};
+pub use rates::Rates;
 pub use registry::{Registry, RegistryOptions};
 pub use shell::start;

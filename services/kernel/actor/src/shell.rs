@@ -86,7 +86,8 @@ impl<A: Actor> actix::Actor for Shell<A> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.add_stream(Mail::new(self.queue.clone(), A::BATCH, self.idle));
+        let batch = self.life.as_ref().map_or(1, |life| life.actor.batch());
+        ctx.add_stream(Mail::new(self.queue.clone(), batch, self.idle));
     }
 }
 

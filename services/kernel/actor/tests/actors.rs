@@ -323,7 +323,10 @@ impl Scribe {
 
 impl Actor for Scribe {
     type Message = Say;
-    const BATCH: usize = 16;
+
+    fn batch(&self) -> usize {
+        16
+    }
 
     async fn handle(&mut self, mail: Vec<Say>) -> Result<(), Stop> {
         self.batches.push(mail.len());

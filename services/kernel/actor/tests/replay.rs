@@ -73,7 +73,10 @@ struct Walker {
 
 impl Actor for Walker {
     type Message = u64;
-    const BATCH: usize = 3;
+
+    fn batch(&self) -> usize {
+        3
+    }
 
     async fn handle(&mut self, mail: Vec<u64>) -> Result<(), Stop> {
         for step in mail {

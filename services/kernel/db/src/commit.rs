@@ -11,7 +11,8 @@ use crate::batch::Batch;
 use crate::error::Error;
 
 /// The outcome of a commit. The batch was enqueued when [`Kv::commit`](crate::Kv::commit) was called: it is written even
-/// if this is dropped or never polled.
+/// if this is dropped or never polled. It resolves only when the outcome is certain, however long that takes: a batch given up
+/// half way would be met by the next one. Who cannot wait so long drops it, as a link does at its deadline.
 pub struct Commit(State);
 
 enum State {

@@ -8,7 +8,6 @@ mod store;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -25,8 +24,6 @@ use crate::range::KeyRange;
 use committer::Committer;
 use store::Store;
 
-/// How long a read waits for a store that is being opened again.
-const REOPEN_WAIT: Duration = Duration::from_secs(2);
 /// Up to this many keys are read on the caller's thread.
 const INLINE_KEYS_MAX: usize = 16;
 
@@ -79,12 +76,14 @@ impl Disk {
         self.shared.queue.push(batch)
     }
 
+    /// The open store; while it is opened again, at most until a read's deadline.
     async fn store(&self) -> Result<Arc<Store>, Error> {
         if let Some(store) = &*self.shared.store.borrow() {
             return Ok(Arc::clone(store));
         }
         let mut opened = self.shared.store.subscribe();
-        let waited = tokio::time::timeout(REOPEN_WAIT, opened.wait_for(Option::is_some)).await;
+        let deadline = self.shared.options.deadline();
+        let waited = tokio::time::timeout(deadline, opened.wait_for(Option::is_some)).await;
         let store = waited.ok().and_then(|opened| opened.ok()?.clone());
         store.ok_or_else(|| Error::NotStored("the store is being opened again".into()))
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-/// Seeded misfortune for [`Kv::memory_with`](crate::Kv::memory_with). The default has none.
+/// Seeded misfortune for [`Kv::memory_with`](crate::Kv::memory_with), and the bounds that a store on disk has from its
+/// options. The default has no misfortune.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Faults {
     /// The same seed gives the same faults.
@@ -22,6 +23,12 @@ pub struct Faults {
     pub queue_count: usize,
     /// Most bytes of commits that wait.
     pub queue_bytes: usize,
+    /// Most commits written together.
+    pub group_count: usize,
+    /// Most bytes of commits written together.
+    pub group_bytes: usize,
+    /// Longest wait of a read.
+    pub deadline: Duration,
 }
 
 impl Default for Faults {
@@ -34,6 +41,9 @@ impl Default for Faults {
             unknown: 0.0,
             queue_count: 16_384,
             queue_bytes: 64 << 20,
+            group_count: 256,
+            group_bytes: 8 << 20,
+            deadline: Duration::from_secs(2),
         }
     }
 }
@@ -61,7 +71,7 @@ impl Dice {
         Dice { faults: Mutex::new(faults), state }
     }
 
-    /// Replaces everything but the seed and the queue's bounds.
+    /// Replaces everything but the seed, the bounds of queue and groups, and the deadline.
     pub fn set(&self, faults: Faults) {
         *self.faults.lock() = faults;
     }

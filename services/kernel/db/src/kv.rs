@@ -1,11 +1,15 @@
 //! The handle of the store: one door over the engines, and the one place where calls are measured.
 
+use std::future::poll_fn;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use natter_telemetry::Metrics;
+use tokio::time::timeout;
 
 use crate::batch::{Batch, Table};
 use crate::commit::Commit;
@@ -17,10 +21,12 @@ use crate::metrics::{Meters, Op};
 use crate::options::KvOptions;
 use crate::range::KeyRange;
 
-/// An ordered, durable key-value store. Clones share it; the last one closes it.
+/// An ordered, durable key-value store. Clones share it; the last one closes it. A read that is not answered at once is waited
+/// for within a tokio runtime, until the deadline of its options; a commit until its outcome is certain.
 #[derive(Clone)]
 pub struct Kv {
     engine: Engine,
+    deadline: Duration,
     meters: Arc<Meters>,
 }
 
@@ -40,7 +46,8 @@ impl Kv {
     /// tokio runtime.
     pub fn memory_with(faults: Faults) -> Kv {
         let meters = Arc::new(Meters::new());
-        Kv { engine: Engine::Memory(Arc::new(Memory::new(faults, Arc::clone(&meters)))), meters }
+        let deadline = faults.deadline;
+        Kv { engine: Engine::Memory(Arc::new(Memory::new(faults, Arc::clone(&meters)))), deadline, meters }
     }
 
     /// Opens the store in the directory `path`, which is made if need be. Replays the journal, so it blocks the thread, for
@@ -50,7 +57,8 @@ impl Kv {
     /// `NotStored` if another process has it open, or the directory cannot be used.
     pub fn open(path: &Path, options: KvOptions) -> Result<Kv, Error> {
         let meters = Arc::new(Meters::new());
-        Ok(Kv { engine: Engine::Disk(Arc::new(Disk::open(path, options, Arc::clone(&meters))?)), meters })
+        let deadline = options.deadline();
+        Ok(Kv { engine: Engine::Disk(Arc::new(Disk::open(path, options, Arc::clone(&meters))?)), deadline, meters })
     }
 
     /// Adds the metrics of this store, `natter_db_...`. Once per process.
@@ -61,14 +69,16 @@ impl Kv {
     /// The row at `key`. On disk it runs on the caller's thread: from memory as a rule, at worst a few blocks read.
     ///
     /// # Errors
-    /// `NotStored` while the store is closed or opened again, `Corrupt` if it cannot be read.
+    /// `NotStored` while the store is closed or opened again, or without an answer in time; `Corrupt` if it cannot be read.
     pub async fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, Error> {
         let since = Instant::now();
-        let found = match &self.engine {
-            Engine::Memory(memory) => memory.get(table, key).await,
-            Engine::Disk(disk) => disk.get(table, key).await,
+        let found = async {
+            match &self.engine {
+                Engine::Memory(memory) => memory.get(table, key).await,
+                Engine::Disk(disk) => disk.get(table, key).await,
+            }
         };
-        self.measured(Op::Get, since, found)
+        self.measured(Op::Get, since, self.in_time(found).await)
     }
 
     /// The rows at these keys, in their order, as they are at one moment.
@@ -77,11 +87,13 @@ impl Kv {
     /// As [`get`](Kv::get).
     pub async fn multi_get(&self, table: Table, keys: Vec<Vec<u8>>) -> Result<Vec<Option<Bytes>>, Error> {
         let since = Instant::now();
-        let found = match &self.engine {
-            Engine::Memory(memory) => memory.multi_get(table, &keys).await,
-            Engine::Disk(disk) => disk.multi_get(table, keys).await,
+        let found = async {
+            match &self.engine {
+                Engine::Memory(memory) => memory.multi_get(table, &keys).await,
+                Engine::Disk(disk) => disk.multi_get(table, keys).await,
+            }
         };
-        self.measured(Op::Get, since, found)
+        self.measured(Op::Get, since, self.in_time(found).await)
     }
 
     /// The rows of the range as they are at one moment, at most `limit`, ascending or descending as the range says.
@@ -90,11 +102,13 @@ impl Kv {
     /// As [`get`](Kv::get).
     pub async fn scan(&self, table: Table, range: KeyRange, limit: usize) -> Result<Vec<(Bytes, Bytes)>, Error> {
         let since = Instant::now();
-        let found = match &self.engine {
-            Engine::Memory(memory) => memory.scan(table, &range, limit).await,
-            Engine::Disk(disk) => disk.scan(table, range, limit).await,
+        let found = async {
+            match &self.engine {
+                Engine::Memory(memory) => memory.scan(table, &range, limit).await,
+                Engine::Disk(disk) => disk.scan(table, range, limit).await,
+            }
         };
-        self.measured(Op::Scan, since, found)
+        self.measured(Op::Scan, since, self.in_time(found).await)
     }
 
     /// Enqueues the batch at once: the order of calls is the order of commits. The future resolves when the batch is on
@@ -122,7 +136,7 @@ impl Kv {
     /// On a store on disk: kill the process instead.
     pub fn crash(&self) -> Kv {
         let Engine::Memory(memory) = &self.engine else { panic!("only a memory store can be crashed") };
-        Kv { engine: Engine::Memory(Arc::new(memory.crash())), meters: Arc::clone(&self.meters) }
+        Kv { engine: Engine::Memory(Arc::new(memory.crash())), deadline: self.deadline, meters: Arc::clone(&self.meters) }
     }
 
     /// Replaces the faults of a memory store from the next group on; seed and queue bounds stay.
@@ -132,6 +146,16 @@ impl Kv {
     pub fn set_faults(&self, faults: Faults) {
         let Engine::Memory(memory) = &self.engine else { panic!("only a memory store has faults") };
         memory.set_faults(faults);
+    }
+
+    async fn in_time<T>(&self, found: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let mut found = pin!(found);
+        // Most are ready at once; a timer is made for the others only.
+        if let Poll::Ready(found) = poll_fn(|cx| Poll::Ready(found.as_mut().poll(cx))).await {
+            return found;
+        }
+        let late = |_| Err(Error::NotStored(format!("no answer within {} ms", self.deadline.as_millis())));
+        timeout(self.deadline, found).await.unwrap_or_else(late)
     }
 
     fn measured<T>(&self, op: Op, since: Instant, outcome: Result<T, Error>) -> Result<T, Error> {

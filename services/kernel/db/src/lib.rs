@@ -8,7 +8,9 @@
 //! - A commit that was answered `Ok` is on disk (fdatasync), a relaxed one is with the operating system. Nothing is
 //!   answered before.
 //! - Readers see whole groups of committed batches only.
-//! - Waiting commits are bounded in count and bytes; over the bound there is [`Error::Full`], never growth.
+//! - Waiting commits are bounded in count and bytes; over the bound there is [`Error::Full`], never growth. So is what is
+//!   written together.
+//! - A read ends at its deadline, as failed. A commit ends when its outcome is certain.
 //!
 //! It knows no table, no key layout and no noun of the product.
 

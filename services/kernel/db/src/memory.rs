@@ -43,7 +43,12 @@ impl Memory {
     }
 
     fn with_rows(rows: Rows, faults: Faults, meters: Arc<Meters>) -> Memory {
-        let limits = Limits { count: faults.queue_count, bytes: faults.queue_bytes, group_count: 256 };
+        let limits = Limits {
+            count: faults.queue_count,
+            bytes: faults.queue_bytes,
+            group_count: faults.group_count.max(1),
+            group_bytes: faults.group_bytes,
+        };
         let queue = Queue::new(limits);
         Memory { rows: Mutex::new(rows), queue, writer: Mutex::default(), dice: Dice::new(faults), meters }
     }

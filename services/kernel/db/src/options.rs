@@ -1,5 +1,7 @@
 //! Settings of the store on disk.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::queue::Limits;
@@ -23,6 +25,11 @@ pub struct KvOptions {
     pub queue_bytes: usize,
     /// Most commits written together. There is no timer: what came while the last group was written makes the next.
     pub group_count: usize,
+    /// Most bytes of commits written together, so that a journal write stays short. One larger commit makes a group of its own.
+    pub group_bytes: usize,
+    /// Milliseconds that a read waits for the store. Over it the read has failed. A commit is waited for until its outcome is
+    /// certain; who asked for it through a link waits until the deadline of that link.
+    pub deadline_ms: u64,
 }
 
 impl Default for KvOptions {
@@ -35,12 +42,23 @@ impl Default for KvOptions {
             queue_count: 16_384,
             queue_bytes: 64 << 20,
             group_count: 256,
+            group_bytes: 8 << 20,
+            deadline_ms: 2_000,
         }
     }
 }
 
 impl KvOptions {
     pub(crate) fn limits(&self) -> Limits {
-        Limits { count: self.queue_count, bytes: self.queue_bytes, group_count: self.group_count.max(1) }
+        Limits {
+            count: self.queue_count,
+            bytes: self.queue_bytes,
+            group_count: self.group_count.max(1),
+            group_bytes: self.group_bytes,
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
     }
 }

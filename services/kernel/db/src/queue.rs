@@ -22,6 +22,8 @@ pub(crate) struct Limits {
     pub count: usize,
     pub bytes: usize,
     pub group_count: usize,
+    /// A single larger batch makes a group of its own.
+    pub group_bytes: usize,
 }
 
 #[derive(Default)]
@@ -30,9 +32,6 @@ struct State {
     bytes: usize,
     closed: bool,
 }
-
-/// Most bytes of one group, so that a journal write stays short; a single larger batch makes a group of its own.
-const GROUP_BYTES: usize = 8 << 20;
 
 impl Queue {
     pub fn new(limits: Limits) -> Queue {
@@ -76,12 +75,12 @@ impl Queue {
                 }
             }
         }
-        Some(state.take(self.limits.group_count))
+        Some(state.take(self.limits))
     }
 
     /// What waits, up to one group.
     pub fn take(&self) -> Vec<Waiting> {
-        self.state.lock().take(self.limits.group_count)
+        self.state.lock().take(self.limits)
     }
 
     /// Refuses what comes from here on; what waits can still be taken.
@@ -92,11 +91,11 @@ impl Queue {
 }
 
 impl State {
-    fn take(&mut self, count: usize) -> Vec<Waiting> {
+    fn take(&mut self, limits: Limits) -> Vec<Waiting> {
         let mut bytes = 0;
         let mut taken = Vec::new();
         while let Some(next) = self.waiting.front() {
-            if taken.len() >= count || (!taken.is_empty() && bytes + next.bytes > GROUP_BYTES) {
+            if taken.len() >= limits.group_count || (!taken.is_empty() && bytes + next.bytes > limits.group_bytes) {
                 break;
             }
             bytes += next.bytes;

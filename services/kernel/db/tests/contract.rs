@@ -40,6 +40,7 @@ suite! {
     what_was_committed_is_there_after_reopening
     a_full_queue_refuses_and_goes_on
     commits_that_wait_are_written_together
+    a_group_is_bounded_in_commits_and_in_bytes
     a_reader_never_sees_half_a_batch
     a_key_that_no_engine_takes_is_refused
 }
@@ -203,8 +204,25 @@ async fn a_full_queue_refuses_and_goes_on(store: Store) {
 async fn commits_that_wait_are_written_together(store: Store) {
     let commits: Vec<Commit> = (0..1_000).map(|n| put(&store.kv, &n.to_string(), "1")).collect();
     join_all(commits).await.into_iter().for_each(|outcome| outcome.unwrap());
-    let groups = groups_count(&store.kv);
+    let groups = groups(&store.kv);
     assert!((4..200).contains(&groups), "1000 commits in {groups} groups of at most 256");
+}
+
+async fn a_group_is_bounded_in_commits_and_in_bytes(store: Store) {
+    let (group_count, group_bytes) = (5, 5_000);
+    let store = store.with_groups(group_count, group_bytes);
+    let before = groups(&store.kv);
+    let small: Vec<Commit> = (0..100).map(|n| put(&store.kv, &n.to_string(), "1")).collect();
+    join_all(small).await.into_iter().for_each(|outcome| outcome.unwrap());
+    let small = groups(&store.kv) - before;
+    assert!(small >= 20, "100 commits in {small} groups of at most {group_count}");
+    // Two of these fit, and one that is larger than a group may be goes alone.
+    let large: Vec<Commit> = (0..20).map(|n| put(&store.kv, &n.to_string(), &"x".repeat(2_000))).collect();
+    let over = put(&store.kv, "over", &"x".repeat(6_000));
+    join_all(large.into_iter().chain([over])).await.into_iter().for_each(|outcome| outcome.unwrap());
+    let large = groups(&store.kv) - small - before;
+    assert!(large >= 11, "20 large commits and a larger one in {large} groups of at most {group_bytes} bytes");
+    assert_eq!(get(&store.kv, "over").await.unwrap().len(), 6_000);
 }
 
 async fn a_reader_never_sees_half_a_batch(store: Store) {
@@ -256,11 +274,18 @@ impl Store {
     }
 
     fn with_queue(self, queue_count: usize, queue_bytes: usize) -> Store {
-        let Some(place) = self.place else {
-            return Store { kv: Kv::memory_with(Faults { queue_count, queue_bytes, ..slow() }), place: None };
-        };
+        let faults = Faults { queue_count, queue_bytes, ..slow() };
+        self.again(faults, KvOptions { queue_count, queue_bytes, ..KvOptions::default() })
+    }
+
+    fn with_groups(self, group_count: usize, group_bytes: usize) -> Store {
+        let faults = Faults { group_count, group_bytes, ..slow() };
+        self.again(faults, KvOptions { group_count, group_bytes, ..KvOptions::default() })
+    }
+
+    fn again(self, faults: Faults, options: KvOptions) -> Store {
+        let Some(place) = self.place else { return Store { kv: Kv::memory_with(faults), place: None } };
         drop(self.kv);
-        let options = KvOptions { queue_count, queue_bytes, ..KvOptions::default() };
         Store { kv: Kv::open(place.path(), options).unwrap(), place: Some(place) }
     }
 
@@ -291,7 +316,7 @@ async fn check_scan(kv: &Kv, range: KeyRange, limit: usize, expected: &[&str]) {
     assert_eq!(values, expected.iter().map(|value| value.as_bytes()).collect::<Vec<_>>(), "{range:?}");
 }
 
-fn groups_count(kv: &Kv) -> u64 {
+fn groups(kv: &Kv) -> u64 {
     let metrics = Metrics::new();
     kv.register(&metrics);
     let text = metrics.encode();

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use natter_db::{Batch, Commit, Error, Faults, KeyRange, Kv, Table};
+use natter_db::{Batch, Commit, Error, Faults, KeyRange, Kv, KvOptions, Table};
 use tokio::time::Instant;
 
 const ROWS: Table = Table("rows");
@@ -76,6 +76,30 @@ async fn faults_can_be_switched_on_and_off() {
     kv.set_faults(Faults::default());
     assert_eq!(put(&kv, 2).await, Ok(()));
     assert_eq!(scan(&kv).await, [2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_without_an_answer_in_time_has_failed_and_a_commit_is_waited_for() {
+    let deadline = Duration::from_millis(100);
+    let kv = Kv::memory_with(Faults { deadline, delay_min: deadline * 3, delay_max: deadline * 3, ..Faults::default() });
+    let began = Instant::now();
+    let late = Error::NotStored("no answer within 100 ms".into());
+    assert_eq!(kv.get(ROWS, b"1").await, Err(late.clone()));
+    assert_eq!(kv.multi_get(ROWS, vec![b"1".to_vec()]).await, Err(late.clone()));
+    assert_eq!(kv.scan(ROWS, KeyRange::prefix(""), 9).await, Err(late));
+    assert_eq!(began.elapsed(), 3 * deadline);
+    assert_eq!(put(&kv, 1).await, Ok(()));
+    assert_eq!(began.elapsed(), 6 * deadline, "its outcome is certain");
+    kv.set_faults(Faults::default());
+    assert_eq!(scan(&kv).await, [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_slow_within_its_deadline_is_waited_for() {
+    let delay = Duration::from_millis(KvOptions::default().deadline_ms - 1);
+    let kv = Kv::memory_with(Faults { delay_min: delay, delay_max: delay, ..Faults::default() });
+    assert_eq!(put(&kv, 1).await, Ok(()));
+    assert_eq!(kv.get(ROWS, &1_u32.to_be_bytes()).await, Ok(Some("1".into())));
 }
 
 // === helpers ===
