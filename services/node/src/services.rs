@@ -47,6 +47,7 @@ impl Services {
                 bus: parts.bus.clone(),
                 history: history.clone(),
                 account: account_link.clone(),
+                presence: presence_link.clone(),
                 executor: parts.executor.clone(),
                 clock: parts.clock.clone(),
                 chance: parts.chance.clone(),
