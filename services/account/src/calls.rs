@@ -2,5 +2,6 @@
 
 mod apps;
 mod credentials;
+mod lists;
 mod sessions;
 mod users;

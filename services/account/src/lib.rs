@@ -2,7 +2,7 @@
 //!
 //! The doors (edge, api, console) come in over `natter.account.v1.Accounts`; nobody else reads these rows. The rules are pure
 //! files: [`mod@user`] and [`mod@name`], [`mod@password`], [`mod@token`], [`mod@signature`], [`mod@guesses`],
-//! [`mod@verifier`], [`mod@app`]. The calls in `calls/` read, ask the rules, write one batch and answer: a call that is
+//! [`mod@verifier`], [`mod@app`], [`mod@index`] (lists of users). The calls in `calls/` read, ask the rules, write one batch and answer: a call that is
 //! dropped half way has written all or nothing. There is no actor: what must be ordered is ordered by the store's conditions.
 //!
 //! Invariants:
@@ -11,6 +11,8 @@
 //! - The id of a user is given once, also across crashes and deletions.
 //! - Tokens are kept as hashes, passwords as Argon2id, verifiers under a key that is not in the store.
 //! - A kept expiry is never earlier than the announced one.
+//! - A new password ends every token of its user but the one it came with, in the same step.
+//! - The index of an app's users is memory, made from the rows when it is first asked, and moved in the same step as each change.
 //! - A wrong password is counted before it is answered; a dead token and a right password are not guesses.
 //!
 //! Not here: sessions of the chat door (presence), what a session may do (the doors).
@@ -21,6 +23,8 @@ mod calls;
 mod error;
 mod guesses;
 mod ids;
+mod index;
+mod indexes;
 mod metrics;
 mod name;
 mod options;

@@ -331,27 +331,81 @@ async fn what_a_sign_up_lacks_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_password_changes_against_the_old_one_and_the_token_stays() {
+async fn a_password_changes_against_the_old_one() {
     let mut door = Door::open().await;
     let ann = door.sign_up("ann", "secret").await;
-    let token = door.session(Some(by_login("ann", "secret"))).await.token;
-    let change = |old: Option<&str>| UpdateUserRequest {
-        app: 77,
-        id: ann.id,
-        password: Some("changed".into()),
-        old_password: old.map(str::to_owned),
-        ..UpdateUserRequest::default()
-    };
     for old in [None, Some("wrong")] {
-        let failure = answer(door.client.update_user(change(old)).await).unwrap_err();
+        let request = UpdateUserRequest { old_password: old.map(str::to_owned), ..new_password(ann.id, "") };
+        let failure = answer(door.client.update_user(request).await).unwrap_err();
         assert_eq!((failure.code, failure.field.as_str()), (Code::Invalid, "old_password"));
     }
-    answer(door.client.update_user(change(Some("secret"))).await).unwrap();
-    assert!(door.resolve(&token).await.is_ok());
+    answer(door.client.update_user(new_password(ann.id, "")).await).unwrap();
     assert!(door.authenticate(ann.id, b"changed").await.is_ok());
     check(door.authenticate(ann.id, b"secret").await, Code::Unauthenticated, "Invalid username or password");
     door.restart();
     check(door.authenticate(ann.id, b"secret").await, Code::Unauthenticated, "Invalid username or password");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_password_ends_every_token_of_the_user_but_the_callers() {
+    let mut door = Door::open().await;
+    let ann = door.sign_up("ann", "secret").await;
+    door.sign_up("ben", "secret").await;
+    let mine = door.session(Some(by_login("ann", "secret"))).await.token;
+    let others =
+        [door.session(Some(by_login("ann", "secret"))).await.token, door.session(Some(by_login("ann", "secret"))).await.token];
+    let (bens, of_app) = (door.session(Some(by_login("ben", "secret"))).await.token, door.session(None).await.token);
+    let set = Some(User { full_name: Some("Ann".into()), ..User::default() });
+    let renamed = UpdateUserRequest { app: 77, id: ann.id, set, token: mine.clone(), ..UpdateUserRequest::default() };
+    answer(door.client.update_user(renamed).await).unwrap();
+    assert!(door.resolve(&others[0]).await.is_ok(), "another change ends nothing");
+
+    answer(door.client.update_user(new_password(ann.id, &mine)).await).unwrap();
+    for restarted in [false, true] {
+        for token in &others {
+            check(door.resolve(token).await, Code::Unauthenticated, "Required session does not exist");
+            check(door.authenticate(ann.id, token.as_bytes()).await, Code::Unauthenticated, "Invalid username or password");
+        }
+        for token in [&mine, &bens, &of_app] {
+            assert!(door.resolve(token).await.is_ok(), "restarted: {restarted}");
+        }
+        tokio::time::advance(10 * MINUTE).await;
+        door.restart();
+    }
+    let again = UpdateUserRequest { old_password: Some("changed".into()), ..new_password(ann.id, &bens) };
+    answer(door.client.update_user(again).await).unwrap();
+    check(door.resolve(&mine).await, Code::Unauthenticated, "Required session does not exist");
+    assert!(door.resolve(&bens).await.is_ok(), "somebody else's token is not the caller's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_callers_token_works_all_the_while_its_password_changes() {
+    for seed in 0..30 {
+        let mut door = Door::open_on(Kv::memory_with(slow(seed))).await;
+        let ann = door.sign_up("ann", "secret").await;
+        let mine = door.session(Some(by_login("ann", "secret"))).await.token;
+        let late = door.session(None).await.token;
+        tokio::time::advance(10 * MINUTE).await;
+        let mut client = door.client.clone();
+        let requests = (0..20).map(|n| {
+            let (mut client, request) = (door.client.clone(), token(&mine));
+            async move {
+                tokio::time::sleep(Duration::from_millis(5 * n)).await;
+                answer(client.resolve(request).await)
+            }
+        });
+        // Proved with the old password while it changes: it may win or lose, but what it gets ends with the old password.
+        let login = LoginRequest { token: late.clone(), user: Some(by_login("ann", "secret")), address: String::new() };
+        let mut second = door.client.clone();
+        let (changed, resolved, _) = tokio::join!(
+            client.update_user(new_password(ann.id, &mine)),
+            futures::future::join_all(requests),
+            second.login(login)
+        );
+        answer(changed).unwrap();
+        assert!(resolved.iter().all(Result::is_ok), "seed {seed}: {resolved:?}");
+        assert!(door.resolve(&late).await.is_ok_and(|session| session.user == 0) || door.resolve(&late).await.is_err());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -410,6 +464,182 @@ async fn users_are_found_within_their_app_only() {
     assert_eq!(listed.iter().map(|app| app.id).collect::<Vec<_>>(), [other.id, 77]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_user_is_found_by_every_name() {
+    let mut door = Door::open().await;
+    let user = User {
+        phone: Some("+1 555 0100".into()),
+        facebook_id: Some("f1".into()),
+        twitter_id: Some("t1".into()),
+        external_user_id: Some(675),
+        external_id: Some("x1".into()),
+        ..named("ann").unwrap()
+    };
+    let ann = answer(door.client.sign_up(SignUpRequest { user: Some(user), ..sign_up_request("ann", "secret") }).await).unwrap();
+    for by in [
+        By::Login("ann".into()),
+        By::Email("ANN@example.test".into()),
+        By::Phone("15550100".into()),
+        By::FacebookId("f1".into()),
+        By::TwitterId("t1".into()),
+        By::ExternalUserId(675),
+        By::ExternalId("x1".into()),
+    ] {
+        assert_eq!(door.find(by.clone()).await.map(|user| user.id), Ok(ann.id), "{by:?}");
+    }
+    for by in [By::FacebookId("t1".into()), By::ExternalUserId(1), By::Phone("1".into())] {
+        check(door.find(by).await, Code::NotFound, "User not found");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_is_found_by_its_key() {
+    let mut door = Door::open().await;
+    let made = answer(door.client.create_app(CreateAppRequest::default()).await).unwrap();
+    for (key, id) in [("demoKey", 77), (made.auth_key.as_str(), made.id)] {
+        assert_eq!(answer(door.client.find_app(FindAppRequest { auth_key: key.into() }).await).unwrap().id, id);
+    }
+    for key in ["", "demoKe", "demoKey ", &"k".repeat(100_000)] {
+        check(answer(door.client.find_app(FindAppRequest { auth_key: key.into() }).await), Code::NotFound, "App not found");
+    }
+    let same = CreateAppRequest { auth_key: "demoKey".into(), ..CreateAppRequest::default() };
+    let refused = answer(door.client.create_app(same).await).unwrap_err();
+    assert_eq!(refused, Failure::of_field(Code::Exists, "auth_key", "has already been taken"));
+}
+
+// === Lists ===
+
+#[tokio::test(start_paused = true)]
+async fn a_list_follows_every_change_at_once() {
+    let mut door = Door::open().await;
+    let (ann, ben) = (door.sign_up("ann", "secret").await, door.sign_up("ben", "secret").await);
+    let by_name = || filter("full_name", UserOp::Eq, "Ann Lee");
+    assert_eq!(door.list(vec![]).await, (2, vec![ann.id, ben.id]), "the rows of before are read");
+    assert_eq!(door.list(vec![by_name()]).await, (0, vec![]));
+    for id in [ann.id, ben.id] {
+        let set = Some(User { full_name: Some("Ann Lee".into()), custom_data: Some("{}".into()), ..User::default() });
+        let update = UpdateUserRequest { app: 77, id, set, ..UpdateUserRequest::default() };
+        answer(door.client.update_user(update).await).unwrap();
+    }
+    assert_eq!(door.list(vec![by_name()]).await, (2, vec![ann.id, ben.id]));
+    answer(door.client.delete_user(UserRequest { app: 77, id: ann.id }).await).unwrap();
+    assert_eq!(door.list(vec![by_name()]).await, (1, vec![ben.id]));
+    let cat = door.sign_up("cat", "secret").await;
+    assert_eq!(door.list(vec![]).await, (2, vec![ben.id, cat.id]));
+    tokio::time::advance(MINUTE).await;
+    door.session(Some(by_login("ben", "secret"))).await;
+    let seen = UserFilter { numbers: vec![door.now()], ..filter("last_request_at", UserOp::Eq, "") };
+    assert_eq!(door.list(vec![seen.clone()]).await, (1, vec![ben.id]));
+    door.restart();
+    assert_eq!(door.list(vec![seen]).await, (1, vec![ben.id]), "it is made again from the rows");
+    let request = ListUsersRequest { app: 77, sort: "login".into(), descending: true, limit: 1, ..Default::default() };
+    let page = answer(door.client.list_users(request).await).unwrap();
+    assert_eq!((page.total, page.users[0].login.as_deref()), (2, Some("cat")));
+    let request = ListUsersRequest { app: 77, filters: vec![by_name()], limit: 1, ..Default::default() };
+    let page = answer(door.client.list_users(request).await).unwrap();
+    assert_eq!(page.users[0].custom_data.as_deref(), Some("{}"), "the whole row comes from the store");
+    let other = answer(door.client.list_users(ListUsersRequest { app: 78, limit: 9, ..Default::default() }).await).unwrap();
+    assert_eq!((other.total, other.users.len()), (0, 0), "another app's users");
+    let wrong = ListUsersRequest { app: 77, filters: vec![filter("password", UserOp::Eq, "x")], ..Default::default() };
+    let failure = answer(door.client.list_users(wrong).await).unwrap_err();
+    assert_eq!((failure.code, failure.field.as_str()), (Code::Invalid, "filter"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_made_while_users_come_and_change_miss_nobody() {
+    for seed in 0..20 {
+        let mut door = Door::open_on(Kv::memory_with(slow(seed))).await;
+        let mut ids = Vec::new();
+        for n in 0..6 {
+            ids.push(door.sign_up(&format!("user{n}"), "secret").await.id);
+        }
+        door.restart();
+        let lists = (0..4).map(|_| {
+            let mut client = door.client.clone();
+            async move { answer(client.list_users(ListUsersRequest { app: 77, limit: 99, ..Default::default() }).await) }
+        });
+        let changes = ids.iter().enumerate().map(|(n, id)| {
+            let (mut client, id) = (door.client.clone(), *id);
+            async move {
+                let set = Some(User { full_name: Some("new".into()), ..User::default() });
+                let update = UpdateUserRequest { app: 77, id, set, ..UpdateUserRequest::default() };
+                let gone = UserRequest { app: 77, id };
+                let updated = answer(client.update_user(update).await).map(|_| ());
+                let deleted = if n == 0 { answer(client.delete_user(gone).await).map(|_| ()) } else { Ok(()) };
+                updated.and(deleted)
+            }
+        });
+        let mut client = door.client.clone();
+        let (listed, changed, late) = tokio::join!(
+            futures::future::join_all(lists),
+            futures::future::join_all(changes),
+            client.sign_up(sign_up_request("late", "secret"))
+        );
+        assert!(listed.iter().all(Result::is_ok) && changed.iter().all(Result::is_ok), "seed {seed}: {listed:?} {changed:?}");
+        let mut expected = ids[1..].to_vec();
+        assert_eq!(door.list(vec![filter("full_name", UserOp::Eq, "new")]).await, (5, expected.clone()), "seed {seed}");
+        expected.push(answer(late).unwrap().id);
+        expected.sort_unstable();
+        assert_eq!(door.list(vec![]).await, (6, expected), "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_whose_caller_gave_up_is_listed_all_the_same() {
+    let mut door = Door::open_on(Kv::memory_with(Faults { delay_max: Duration::from_secs(10), ..slow(3) })).await;
+    let mut patient = door.patient();
+    answer(patient.sign_up(sign_up_request("ann", "secret")).await).unwrap();
+    answer(patient.list_users(ListUsersRequest { app: 77, limit: 9, ..Default::default() }).await).unwrap();
+    let impatient = tokio::time::timeout(Duration::from_millis(1), door.client.sign_up(sign_up_request("ben", "secret"))).await;
+    assert!(impatient.is_err(), "the caller gave up");
+    tokio::time::sleep(5 * MINUTE).await;
+    let page = answer(patient.list_users(ListUsersRequest { app: 77, limit: 9, ..Default::default() }).await).unwrap();
+    assert_eq!(page.total, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_with_too_many_users_is_refused_until_it_has_fewer() {
+    let mut door = Door::open_with(Options { index_users_max: 2, ..cheap() }).await;
+    let mut ids = Vec::new();
+    for login in ["ann", "ben", "cat"] {
+        ids.push(door.sign_up(login, "secret").await.id);
+    }
+    let all = || ListUsersRequest { app: 77, limit: 9, ..Default::default() };
+    let refusal = "this app has too many users to list or filter them, at most 2";
+    for _ in 0..2 {
+        check(answer(door.client.list_users(all()).await), Code::TooLarge, refusal);
+    }
+    answer(door.client.delete_user(UserRequest { app: 77, id: ids[0] }).await).unwrap();
+    assert_eq!(door.list(vec![]).await, (2, ids[1..].to_vec()));
+    let dan = door.sign_up("dan", "secret").await.id;
+    check(answer(door.client.list_users(all()).await), Code::TooLarge, refusal);
+    assert_eq!(door.find(By::Login("dan".into())).await.unwrap().id, dan, "one user is found all the same");
+    // As many deletions as make the index forget who was deleted: it is read again.
+    for id in [dan, ids[1], ids[2]] {
+        answer(door.client.delete_user(UserRequest { app: 77, id }).await).unwrap();
+        door.list(vec![]).await;
+    }
+    assert_eq!(door.list(vec![]).await, (0, vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn apps_asked_least_recently_make_room() {
+    let mut door = Door::open_with(Options { index_apps_max: 1, ..cheap() }).await;
+    let ann = door.sign_up("ann", "secret").await;
+    let loads = |door: &Door| -> String {
+        let text = door.metrics.encode();
+        text.lines().find_map(|line| line.strip_prefix("natter_account_index_loads_total ")).unwrap().to_owned()
+    };
+    for expected in ["1", "1"] {
+        assert_eq!(door.list(vec![]).await, (1, vec![ann.id]));
+        assert_eq!(loads(&door), expected, "once");
+    }
+    let request = ListUsersRequest { app: 78, limit: 9, ..Default::default() };
+    answer(door.client.list_users(request).await).unwrap();
+    assert_eq!(door.list(vec![]).await, (1, vec![ann.id]));
+    assert_eq!(loads(&door), "3");
+}
+
 // === The door under test ===
 
 struct Door {
@@ -427,8 +657,16 @@ impl Door {
 
     /// A service on `db` with the app of contract rest 2.3.
     async fn open_on(db: Kv) -> Door {
+        Door::open_as(db, cheap()).await
+    }
+
+    async fn open_with(options: Options) -> Door {
+        Door::open_as(Kv::memory(), options).await
+    }
+
+    async fn open_as(db: Kv, options: Options) -> Door {
         let clock = Clock::paused(START_MS);
-        let (client, service, metrics) = start(&db, &clock, [1; 32]);
+        let (client, service, metrics) = start(&db, &clock, options, [1; 32]);
         let mut door = Door { client, service, metrics, db, clock };
         let app = CreateAppRequest { id: 77, auth_key: "demoKey".into(), auth_secret: "demoSecret".into(), ..Default::default() };
         answer(door.client.create_app(app).await).unwrap();
@@ -440,7 +678,7 @@ impl Door {
     }
 
     fn restart_with_key(&mut self, verifier_key: [u8; 32]) {
-        (self.client, self.service, self.metrics) = start(&self.db, &self.clock, verifier_key);
+        (self.client, self.service, self.metrics) = start(&self.db, &self.clock, cheap(), verifier_key);
     }
 
     fn now(&self) -> i64 {
@@ -484,17 +722,34 @@ impl Door {
         answer(self.client.authenticate(request).await)
     }
 
+    /// A link that waits as long as it takes.
+    fn patient(&self) -> AccountsClient<Link> {
+        let options = LinkOptions { deadline: Duration::from_secs(3600), ..LinkOptions::default() };
+        AccountsClient::new(Link::local(self.service.server(), options))
+    }
+
+    /// Total and ids of the first page by id.
+    async fn list(&mut self, filters: Vec<UserFilter>) -> (u64, Vec<u64>) {
+        let request = ListUsersRequest { app: 77, filters, limit: 100, ..ListUsersRequest::default() };
+        let page = answer(self.client.list_users(request).await).unwrap();
+        (page.total, page.users.iter().map(|user| user.id).collect())
+    }
+
     async fn find(&mut self, by: By) -> Result<User, Failure> {
         answer(self.client.find_user(FindUserRequest { app: 77, by: Some(by) }).await)
     }
 }
 
-fn start(db: &Kv, clock: &Clock, verifier_key: [u8; 32]) -> (AccountsClient<Link>, Service, Metrics) {
-    let (options, metrics) = (Options { argon2: Argon2Options::cheap(), ..Options::default() }, Metrics::new());
+fn start(db: &Kv, clock: &Clock, options: Options, verifier_key: [u8; 32]) -> (AccountsClient<Link>, Service, Metrics) {
+    let metrics = Metrics::new();
     let parts = Parts { db: db.clone(), clock: clock.clone(), chance: Chance::system(), metrics: metrics.clone(), verifier_key };
     let service = Service::new(options, parts);
     let client = AccountsClient::new(Link::local(service.server(), LinkOptions::default()));
     (client, service, metrics)
+}
+
+fn cheap() -> Options {
+    Options { argon2: Argon2Options::cheap(), ..Options::default() }
 }
 
 fn slow(seed: u64) -> Faults {
@@ -503,6 +758,16 @@ fn slow(seed: u64) -> Faults {
 
 fn sign_up_request(login: &str, password: &str) -> SignUpRequest {
     SignUpRequest { app: 77, user: named(login), password: password.into(), ..SignUpRequest::default() }
+}
+
+/// Ann's password becomes `changed`, asked with a token.
+fn new_password(id: u64, token: &str) -> UpdateUserRequest {
+    let (password, old_password) = (Some("changed".into()), Some("secret".into()));
+    UpdateUserRequest { app: 77, id, password, old_password, token: token.into(), ..UpdateUserRequest::default() }
+}
+
+fn filter(field: &str, op: UserOp, text: &str) -> UserFilter {
+    UserFilter { field: field.into(), op: op.into(), texts: vec![text.into()], numbers: Vec::new() }
 }
 
 fn named(login: &str) -> Option<User> {

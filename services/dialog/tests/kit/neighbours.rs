@@ -36,6 +36,12 @@ impl accounts_server::Accounts for Accounts {
     async fn list_apps(&self, _: Request<account::ListAppsRequest>) -> Reply<account::ListAppsReply> {
         Err(refusal(Code::Internal))
     }
+    async fn find_app(&self, _: Request<account::FindAppRequest>) -> Reply<account::App> {
+        Err(refusal(Code::Internal))
+    }
+    async fn list_users(&self, _: Request<account::ListUsersRequest>) -> Reply<account::ListUsersReply> {
+        Err(refusal(Code::Internal))
+    }
     async fn open_session(&self, _: Request<account::OpenSessionRequest>) -> Reply<account::Session> {
         Err(refusal(Code::Internal))
     }
@@ -103,6 +109,9 @@ impl presence_server::Presence for Presence {
         Ok(Response::new(presence::ReachableReply { users }))
     }
 
+    async fn online(&self, _: Request<presence::OnlineRequest>) -> Reply<presence::OnlineReply> {
+        Err(refusal(Code::Internal))
+    }
     async fn announce(&self, _: Request<presence::AnnounceRequest>) -> Reply<presence::AnnounceReply> {
         Err(refusal(Code::Internal))
     }
