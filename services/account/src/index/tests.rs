@@ -156,7 +156,7 @@ fn numbers(field: &str, op: UserOp, numbers: &[i64]) -> UserFilter {
 #[derive(Clone, Debug)]
 enum Act {
     /// A user as it is from now on; none: deleted.
-    Write(u64, Option<User>),
+    Write(u64, Option<Box<User>>),
     Seen(u64, i64),
     List(ListUsersRequest),
 }
@@ -226,7 +226,7 @@ fn some_list() -> impl Strategy<Value = ListUsersRequest> {
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        4 => (1..9_u64, some_user()).prop_map(|(id, user)| Act::Write(id, Some(user))),
+        4 => (1..9_u64, some_user()).prop_map(|(id, user)| Act::Write(id, Some(Box::new(user)))),
         1 => (1..9_u64).prop_map(|id| Act::Write(id, None)),
         2 => (1..9_u64, 1..4_000_i64).prop_map(|(id, at)| Act::Seen(id, at)),
         4 => some_list().prop_map(Act::List),
@@ -310,7 +310,7 @@ proptest! {
                     }
                     let last_request_at = before.as_ref().map_or(0, |row| row.user.last_request_at);
                     let revision = before.as_ref().map_or(1, |row| row.revision + 1);
-                    let after = User { last_request_at, ..user.clone().unwrap_or_default() };
+                    let after = User { last_request_at, ..user.as_deref().cloned().unwrap_or_default() };
                     let after = UserRow { deleted: user.is_none(), ..row(*id, revision, after) };
                     index.put(&after);
                     // The state before it may be told once more, and late.

@@ -98,7 +98,7 @@ impl Door {
 
     /// A link that waits as long as it takes.
     pub fn patient(&self) -> AccountsClient<Link> {
-        let options = LinkOptions { deadline: Duration::from_secs(3600), ..LinkOptions::default() };
+        let options = LinkOptions { deadline: Duration::from_secs(3600) };
         AccountsClient::new(Link::local(self.service.server(), options))
     }
 

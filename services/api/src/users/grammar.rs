@@ -34,8 +34,16 @@ pub(super) fn filters(value: &Value) -> Result<Vec<UserFilter>, Wrong> {
     Ok(found)
 }
 
-/// The field and direction of `order`; true: descending.
-pub(super) fn order(text: &str) -> Result<(String, bool), Wrong> {
+/// What a list is sorted by.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Order {
+    /// Empty: by id.
+    pub field: String,
+    pub descending: bool,
+}
+
+/// The field and direction of `order`.
+pub(super) fn order(text: &str) -> Result<Order, Wrong> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let (direction, name) = match words[..] {
         [direction, name] | [direction, _, name] => (direction, name),
@@ -46,7 +54,7 @@ pub(super) fn order(text: &str) -> Result<(String, bool), Wrong> {
         "desc" => true,
         _ => return Err(Wrong::new("order", "is not <direction> <type> <field>")),
     };
-    Ok((field::to_sort_by("order", name)?, descending))
+    Ok(Order { field: field::to_sort_by("order", name)?, descending })
 }
 
 // A comma ends a condition only where another one begins: values hold commas too.
@@ -141,9 +149,11 @@ mod tests {
 
     #[test]
     fn an_order_names_a_direction_and_a_field() {
-        assert_eq!(order("desc string updated_at"), Ok(("updated_at".into(), true)));
-        assert_eq!(order("asc number id"), Ok(("id".into(), false)));
-        assert_eq!(order("DESC login"), Ok(("login".into(), true)));
+        for (text, field, descending) in
+            [("desc string updated_at", "updated_at", true), ("asc number id", "id", false), ("DESC login", "login", true)]
+        {
+            assert_eq!(order(text), Ok(Order { field: field.into(), descending }), "{text}");
+        }
         for text in ["", "updated_at", "down string id", "desc string custom_data", "asc string user_tags", "asc a b c"] {
             assert_eq!(order(text).unwrap_err().field, "order", "{text}");
         }

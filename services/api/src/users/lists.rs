@@ -5,6 +5,7 @@ use natter_proto::presence::v1::OnlineRequest;
 use serde_json::{Value, json};
 
 use super::field;
+use super::grammar::Order;
 use super::search::{self, Paging};
 use crate::answer::Answer;
 use crate::decode::Wrong;
@@ -30,7 +31,7 @@ pub(crate) async fn by_full_name(door: &Door, asked: &Asked, caller: &Caller) ->
     let name = asked.params.word_needed("full_name")?;
     let named = UserFilter { field: "full_name".to_owned(), op: UserOp::Contain.into(), texts: vec![name], numbers: Vec::new() };
     let paging = Paging::read(&asked.params)?;
-    page(door, paging, paging.request(caller.0.app, vec![named], None)).await
+    page(door, paging, paging.request(caller.0.app, vec![named], Order::default())).await
 }
 
 /// `GET /users/by_tags`: users with any of the tags.
@@ -41,7 +42,7 @@ pub(crate) async fn by_tags(door: &Door, asked: &Asked, caller: &Caller) -> Resu
     }
     let tagged = UserFilter { field: "user_tags".to_owned(), op: UserOp::In.into(), texts: tags, numbers: Vec::new() };
     let paging = Paging::read(&asked.params)?;
-    page(door, paging, paging.request(caller.0.app, vec![tagged], None)).await
+    page(door, paging, paging.request(caller.0.app, vec![tagged], Order::default())).await
 }
 
 /// `GET /users/v2`. It must say whom it looks for.

@@ -4,7 +4,8 @@
 use natter_proto::account::v1::{ListUsersRequest, UserFilter, UserOp};
 use serde_json::Value;
 
-use super::{field, grammar};
+use super::field;
+use super::grammar::{self, Order};
 use crate::decode::{Params, Wrong, is_absent};
 
 const PER_PAGE: u64 = 10;
@@ -31,9 +32,9 @@ impl Paging {
         })
     }
 
-    /// The list of this page. Without an order: by id.
-    pub(super) fn request(self, app: u64, filters: Vec<UserFilter>, order: Option<(String, bool)>) -> ListUsersRequest {
-        let (sort, descending) = order.unwrap_or_default();
+    /// The list of this page.
+    pub(super) fn request(self, app: u64, filters: Vec<UserFilter>, order: Order) -> ListUsersRequest {
+        let Order { field: sort, descending } = order;
         let skip = (self.page - 1).saturating_mul(self.per_page);
         ListUsersRequest { app, filters, sort, descending, skip, limit: self.per_page as u32 }
     }
@@ -41,12 +42,12 @@ impl Paging {
 
 /// Conditions and order of `GET /users`. A field given plainly, such as `external_user_id=67`, is a condition too; what is
 /// no field is not looked at.
-pub(super) fn v1(params: &Params) -> Result<(Vec<UserFilter>, Option<(String, bool)>), Wrong> {
+pub(super) fn v1(params: &Params) -> Result<(Vec<UserFilter>, Order), Wrong> {
     let mut filters = params.get("filter").map(grammar::filters).transpose()?.unwrap_or_default();
     for (key, value) in params.iter().filter(|(key, value)| field::named(key).is_some() && !is_absent(value)) {
         filters.push(field::condition(key, key, UserOp::Eq, value)?);
     }
-    let order = params.word("order").map(|order| grammar::order(&order)).transpose()?;
+    let order = params.word("order").map(|order| grammar::order(&order)).transpose()?.unwrap_or_default();
     Ok((filters, order))
 }
 
@@ -123,7 +124,7 @@ mod tests {
             ("page=9007199254740991&per_page=100", 9_007_199_254_740_991, 100, 900_719_925_474_099_000),
         ] {
             let paging = Paging::read(&params(query)).unwrap();
-            assert_eq!((paging, paging.request(1, vec![], None).skip), (Paging { page, per_page }, skip), "{query}");
+            assert_eq!((paging, paging.request(1, vec![], Order::default()).skip), (Paging { page, per_page }, skip), "{query}");
         }
         assert_eq!(Paging::read(&params("page=x")).unwrap_err().field, "page");
     }
@@ -131,7 +132,10 @@ mod tests {
     #[test]
     fn the_first_version_takes_filters_an_order_and_plain_fields() {
         let (filters, order) = v1(&params("filter[]=number%20id%20in%205%2C6&order=desc%20string%20updated_at&page=2")).unwrap();
-        assert_eq!((shown(&filters), order), (vec!["id In [] [5, 6]".to_owned()], Some(("updated_at".to_owned(), true))));
+        assert_eq!(
+            (shown(&filters), order),
+            (vec!["id In [] [5, 6]".to_owned()], Order { field: "updated_at".to_owned(), descending: true })
+        );
         let two = "filter[]=date%20created_at%20gt%202015-01-01&filter[]=string%20login%20eq%20a1";
         assert_eq!(shown(&v1(&params(two)).unwrap().0), ["created_at Gt [] [1420070400000]", "login Eq [\"a1\"] []"]);
         assert_eq!(shown(&v1(&params("external_user_id=67&color=red&login=null")).unwrap().0), ["external_user_id Eq [] [67]"]);
