@@ -1,7 +1,8 @@
 //! The indexes in memory, one per app: read from the rows when an app is first asked for a list, moved by each change, and
 //! bounded in users and in apps.
 //!
-//! The lock of an index is held while a list is answered: up to some ten milliseconds where all of 100,000 users are looked at.
+//! The lock of an index is held while a list is answered, at worst while each of its users is looked at: that is why the number
+//! of users has a bound.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
