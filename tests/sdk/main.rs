@@ -7,3 +7,4 @@ mod stage;
 mod chat;
 mod rest;
 mod returning;
+mod users;

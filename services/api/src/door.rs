@@ -12,6 +12,7 @@ use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::{Session, TokenRequest};
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::history::v1::history_client::HistoryClient;
+use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::{Code, Failure};
 use natter_rpc::Link;
 use serde_json::json;
@@ -46,6 +47,7 @@ pub(crate) struct Door {
     pub(crate) muc_domain: String,
     account: Link,
     dialog: Link,
+    presence: Link,
     history: Link,
     metrics: Metrics,
     ca_pem: Option<String>,
@@ -61,6 +63,8 @@ pub(crate) struct Asked {
     pub auth_key: Option<String>,
     /// Of the client, as text.
     pub address: String,
+    /// A `HEAD`: nothing may change by it (RFC 9110, 9.2.1).
+    pub head: bool,
 }
 
 /// The session of a resolved token. Its user is not 0 in calls that need one.
@@ -92,6 +96,7 @@ impl Door {
             muc_domain: parts.muc_domain,
             account: parts.account,
             dialog: parts.dialog,
+            presence: parts.presence,
             history: parts.history,
             metrics: Metrics::new(&parts.metrics),
             ca_pem: parts.ca_pem,
@@ -106,6 +111,10 @@ impl Door {
 
     pub(crate) fn dialogs(&self) -> DialogsClient<Link> {
         DialogsClient::new(self.dialog.clone())
+    }
+
+    pub(crate) fn presence(&self) -> PresenceClient<Link> {
+        PresenceClient::new(self.presence.clone())
     }
 
     pub(crate) fn history(&self) -> HistoryClient<Link> {
@@ -170,6 +179,7 @@ impl Door {
             token: token(request),
             auth_key: header_text(request, "cb-authkey").filter(|key| !key.is_empty()).map(str::to_owned),
             address: request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default(),
+            head: request.method() == Method::HEAD,
         };
         let path = Path::parse(request.uri().path())?;
         let (route, ids) = match find(request.method().as_str(), &path) {
@@ -216,7 +226,12 @@ impl Door {
             Call::Login => session::login(self, asked, caller, &mut seen.expires_at).await,
             Call::Logout => session::logout(self, caller).await,
             Call::UserGet => users::get(self, asked, caller).await,
-            Call::UserByLogin | Call::UserByEmail => users::find(self, asked, caller, call).await,
+            Call::UserFind(by) => users::find(self, asked, caller, by).await,
+            Call::UserList => users::list(self, asked, caller).await,
+            Call::UserListV2 => users::list_v2(self, asked, caller).await,
+            Call::UsersByName => users::by_full_name(self, asked, caller).await,
+            Call::UsersByTags => users::by_tags(self, asked, caller).await,
+            Call::UsersOnline => users::online(self, asked, caller).await,
             Call::UserUpdate => users::update(self, asked, caller).await,
             Call::UserDelete => users::delete(self, asked, caller).await,
             Call::DialogCreate => dialogs::create(self, asked, caller).await,

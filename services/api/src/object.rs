@@ -39,6 +39,15 @@ pub(crate) fn user(user: &User) -> Value {
     })
 }
 
+/// A user object of `GET /users/v2`, where tags are a list (contract rest 3.1).
+pub(crate) fn user_v2(given: &User) -> Value {
+    let mut shown = user(given);
+    if !given.tags.is_empty() {
+        shown["user_tags"] = json!(given.tags);
+    }
+    shown
+}
+
 /// A session object in its wrapper. `user_id` is 0, never null, for a session without a user: the QR flow of the SDK takes
 /// null for a signed-in user (contract rest 2.4).
 pub(crate) fn session(session: &Session) -> Value {

@@ -17,8 +17,13 @@ pub(crate) enum Call {
     UserUpdate,
     UserDelete,
     UserGet,
-    UserByLogin,
-    UserByEmail,
+    /// One user by a name.
+    UserFind(By),
+    UserList,
+    UserListV2,
+    UsersByName,
+    UsersByTags,
+    UsersOnline,
     DialogCreate,
     DialogList,
     DialogDelete,
@@ -29,6 +34,18 @@ pub(crate) enum Call {
     Unread,
     /// Known to the SDK, not offered; the text says what is.
     Absent(&'static str),
+}
+
+/// What one user is found by (contract rest 3.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum By {
+    Login,
+    Email,
+    Phone,
+    FacebookId,
+    TwitterId,
+    /// The segment of the path: a number of the app's own, or a text.
+    External,
 }
 
 /// Whose token a call needs.
@@ -47,7 +64,8 @@ impl Call {
         match self {
             Call::About | Call::CaPem | Call::SessionOpen | Call::UserSignUp | Call::Absent(_) => Needs::Nothing,
             Call::SessionGet | Call::SessionClose | Call::Login | Call::Logout => Needs::Session,
-            Call::UserGet | Call::UserByLogin | Call::UserByEmail => Needs::Session,
+            Call::UserGet | Call::UserFind(_) | Call::UserList | Call::UserListV2 => Needs::Session,
+            Call::UsersByName | Call::UsersByTags | Call::UsersOnline => Needs::Session,
             Call::UserUpdate | Call::UserDelete | Call::DialogCreate | Call::DialogList | Call::DialogDelete => Needs::User,
             Call::MessageList | Call::MessageCreate | Call::MessageUpdate | Call::MessageDelete | Call::Unread => Needs::User,
         }
@@ -67,7 +85,7 @@ const fn route(method: &'static str, pattern: &'static str, call: Call) -> Route
     Route { method, pattern, call }
 }
 
-const USERS: Call = Call::Absent("not offered; users are found by GET /users/{id}, GET /users/by_login and GET /users/by_email");
+const USERS: Call = Call::Absent("not offered; a user is deleted by DELETE /users/{id}");
 const DIALOGS: Call = Call::Absent("not offered; dialogs are created, listed and deleted under /chat/Dialog");
 const MESSAGES: Call = Call::Absent("not offered; messages are created, listed, updated and deleted under /chat/Message");
 const OTHERS: Call = Call::Absent("not offered");
@@ -84,20 +102,20 @@ const ROUTES: &[Route] = &[
     route("POST", "login", Call::Login),
     route("DELETE", "login", Call::Logout),
     route("POST", "users", Call::UserSignUp),
-    route("GET", "users", USERS),
+    route("GET", "users", Call::UserList),
     route("PUT", "users", Call::UserUpdate),
     route("DELETE", "users", Call::UserDelete),
-    route("GET", "users/by_login", Call::UserByLogin),
-    route("GET", "users/by_email", Call::UserByEmail),
-    route("GET", "users/by_full_name", USERS),
-    route("GET", "users/by_facebook_id", USERS),
-    route("GET", "users/by_twitter_id", USERS),
-    route("GET", "users/by_phone", USERS),
-    route("GET", "users/phone", USERS),
-    route("GET", "users/by_tags", USERS),
-    route("GET", "users/v2", USERS),
-    route("GET", "users/online", USERS),
-    route("GET", "users/external/{}", USERS),
+    route("GET", "users/by_login", Call::UserFind(By::Login)),
+    route("GET", "users/by_email", Call::UserFind(By::Email)),
+    route("GET", "users/by_full_name", Call::UsersByName),
+    route("GET", "users/by_facebook_id", Call::UserFind(By::FacebookId)),
+    route("GET", "users/by_twitter_id", Call::UserFind(By::TwitterId)),
+    route("GET", "users/by_phone", Call::UserFind(By::Phone)),
+    route("GET", "users/phone", Call::UserFind(By::Phone)),
+    route("GET", "users/by_tags", Call::UsersByTags),
+    route("GET", "users/v2", Call::UserListV2),
+    route("GET", "users/online", Call::UsersOnline),
+    route("GET", "users/external/{}", Call::UserFind(By::External)),
     route("DELETE", "users/external/{}", USERS),
     route("GET", "users/password/reset", OTHERS),
     route("POST", "users/password/reset", OTHERS),
@@ -199,7 +217,9 @@ mod tests {
             ("POST", "/session.json", Call::SessionOpen, ""),
             ("GET", "/", Call::About, ""),
             ("GET", "//users/56", Call::UserGet, "56"),
-            ("GET", "/users/by_login.json", Call::UserByLogin, ""),
+            ("GET", "/users/by_login.json", Call::UserFind(By::Login), ""),
+            ("GET", "/users/external/675.json", Call::UserFind(By::External), "675"),
+            ("GET", "/users.json", Call::UserList, ""),
             ("PUT", "/users.json", Call::UserUpdate, ""),
             ("DELETE", "/chat/dialog/a,b.json", Call::DialogDelete, "a,b"),
             ("GET", "/chat/Message/unread.json", Call::Unread, ""),

@@ -110,7 +110,7 @@ async fn a_public_dialog_is_read_and_written_by_everybody_and_heard_by_who_enter
         assert_eq!(code(door.dialogs.clone().create(unnamed).await), Code::Invalid);
         let public = create(&door, DialogKind::Public, &[BOB]).await.unwrap();
         assert_eq!((public.members, public.count), (vec![], 1), "given ids are ignored");
-        assert_eq!(list(&door, CAT).await, [public.id.clone()]);
+        assert_eq!(list(&door, CAT).await, std::slice::from_ref(&public.id));
         door.post(say(&public.id, CAT, 1, "hi")).await.unwrap();
         assert_eq!(door.told().await[0].to, [ANN, CAT], "its owner, and whoever wrote");
         assert_eq!(enter(&door, &public.id, BOB).await.unwrap(), [0; 0]);

@@ -21,7 +21,8 @@ const LIMIT_DEFAULT: u64 = 100;
 const LIMIT_MAX: u64 = 1_000;
 
 /// A page of a dialog's messages, ascending unless asked otherwise. Unless `mark_as_read=0`, those returned are read, durably,
-/// before they are returned: a client that shows them after a crash of ours must not find them unread.
+/// before they are returned: a client that shows them after a crash of ours must not find them unread. A `HEAD` returns none
+/// and marks none.
 pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<Answer, Refusal> {
     let params = &asked.params;
     let dialog = dialog_of(params)?.ok_or_else(|| Wrong::new("chat_dialog_id", "is required"))?;
@@ -44,7 +45,7 @@ pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<
         return Ok(Answer::json(json!({"items": {"count": count}})));
     }
     let rows = rows(door, request).await?;
-    if params.get("mark_as_read").and_then(decode::flag).unwrap_or(true) {
+    if !asked.head && params.get("mark_as_read").and_then(decode::flag).unwrap_or(true) {
         mark_read(door, caller, dialog, &rows).await?;
     }
     let states = states(door, app, dialog, members, &rows).await?;

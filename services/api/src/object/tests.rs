@@ -23,6 +23,12 @@ fn a_user_shows_every_field_and_no_password() {
 }
 
 #[test]
+fn tags_are_a_list_in_the_second_version() {
+    assert_eq!(user_v2(&dana())["user_tags"], json!(["vip", "staff"]));
+    assert_eq!(user_v2(&User { tags: vec![], ..dana() })["user_tags"], Value::Null);
+}
+
+#[test]
 fn a_session_without_user_has_the_user_id_zero() {
     let mut given = Session {
         id: 9,

@@ -131,6 +131,11 @@ async fn a_listed_page_is_read_before_it_is_answered() {
         assert!(door.world.marks.lock().is_empty(), "{suffix}");
     }
     door.get(&format!("{path}&count=1"), ANN).await.is(200, r#"{"items":{"count":3}}"#);
+    for suffix in ["", "&mark_as_read=1"] {
+        let answer = door.ask("HEAD", &format!("{path}{suffix}"), &[ANN], "").await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+        assert!(door.world.marks.lock().is_empty(), "a HEAD changes nothing");
+    }
     door.close().await;
 }
 

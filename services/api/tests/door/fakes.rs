@@ -12,6 +12,8 @@ use natter_proto::dialog::v1::{self as dialog, Dialog, DialogKind};
 use natter_proto::event::v1::Message;
 use natter_proto::history::v1::history_server::{History, HistoryServer};
 use natter_proto::history::v1::{self as history, DialogHead, MemberState, UnreadRow};
+use natter_proto::presence::v1 as presence;
+use natter_proto::presence::v1::presence_server::{Presence, PresenceServer};
 use natter_proto::{Code, DialogId, Failure, UserId};
 use natter_rpc::{Reply, Request, Response, async_trait};
 use parking_lot::Mutex;
@@ -31,6 +33,7 @@ pub struct World {
     pub logins: Mutex<Vec<account::LoginRequest>>,
     pub sign_ups: Mutex<Vec<account::SignUpRequest>>,
     pub updates: Mutex<Vec<account::UpdateUserRequest>>,
+    pub lists: Mutex<Vec<account::ListUsersRequest>>,
     pub posts: Mutex<Vec<dialog::PostRequest>>,
     pub marks: Mutex<Vec<dialog::MarkRequest>>,
     pub edits: Mutex<Vec<dialog::UpdateMessageRequest>>,
@@ -55,6 +58,10 @@ impl World {
 
     pub fn dialogs(self: &Arc<World>) -> DialogsServer<Fake> {
         DialogsServer::new(Fake(self.clone()))
+    }
+
+    pub fn presence(self: &Arc<World>) -> PresenceServer<Fake> {
+        PresenceServer::new(Fake(self.clone()))
     }
 
     pub fn history(self: &Arc<World>) -> HistoryServer<Fake> {
@@ -236,9 +243,22 @@ impl Accounts for Fake {
         ok(account::GetUsersReply { users })
     }
 
-    async fn list_apps(&self, _: Request<account::ListAppsRequest>) -> Reply<account::ListAppsReply> {
-        let app = |id, key: &str| account::App { id, auth_key: key.to_owned(), ..account::App::default() };
-        ok(account::ListAppsReply { apps: vec![app(5, "otherKey"), app(APP_ID, "demoKey")] })
+    async fn find_app(&self, request: Request<account::FindAppRequest>) -> Reply<account::App> {
+        match request.into_inner().auth_key.as_str() {
+            "demoKey" => ok(account::App { id: APP_ID, ..account::App::default() }),
+            "busyKey" => fails(Code::Busy),
+            _ => fails(Code::NotFound),
+        }
+    }
+
+    /// Ann and Bob are on every page, of seven.
+    async fn list_users(&self, request: Request<account::ListUsersRequest>) -> Reply<account::ListUsersReply> {
+        self.0.lists.lock().push(request.into_inner());
+        if let Some(failure) = self.0.account_fails.lock().take() {
+            return Err(failure.into());
+        }
+        let tagged = User { tags: vec!["vip".to_owned(), "staff".to_owned()], ..user(BOB_ID).unwrap() };
+        ok(account::ListUsersReply { users: vec![user(ANN_ID).unwrap(), tagged], total: 7 })
     }
 
     async fn find_user(&self, request: Request<account::FindUserRequest>) -> Reply<User> {
@@ -246,12 +266,18 @@ impl Accounts for Fake {
         match request.into_inner().by {
             Some(By::Login(login)) if login == "ann" => ok(user(ANN_ID).unwrap()),
             Some(By::Email(email)) if email == "bob@example.test" => ok(user(BOB_ID).unwrap()),
+            Some(By::Phone(phone)) if phone == "+1555" => ok(user(BOB_ID).unwrap()),
+            Some(By::FacebookId(id)) if id == "f1" => ok(user(BOB_ID).unwrap()),
+            Some(By::TwitterId(id)) if id == "t1" => ok(user(BOB_ID).unwrap()),
+            Some(By::ExternalUserId(675)) => ok(user(BOB_ID).unwrap()),
+            Some(By::ExternalId(id)) if id == "x1" => ok(user(BOB_ID).unwrap()),
             _ => fails(Code::NotFound),
         }
     }
 
     never! {
         create_app: account::CreateAppRequest => account::App,
+        list_apps: account::ListAppsRequest => account::ListAppsReply,
         get_app: account::GetAppRequest => account::App,
         authenticate: account::AuthenticateRequest => account::AuthenticateReply,
         touch: account::TokenRequest => account::Empty,
@@ -399,5 +425,24 @@ impl History for Fake {
         kept: history::KeptRequest => history::KeptReply,
         changes: history::ChangesRequest => history::ChangesReply,
         drop: history::DropRequest => history::DropReply,
+    }
+}
+
+#[async_trait]
+impl Presence for Fake {
+    /// Ann and Bob are online, and somebody who was deleted meanwhile.
+    async fn online(&self, request: Request<presence::OnlineRequest>) -> Reply<presence::OnlineReply> {
+        let presence::OnlineRequest { app, skip, limit } = request.into_inner();
+        assert_eq!(app, APP_ID);
+        let users = [5, ANN_ID, BOB_ID].into_iter().skip(skip as usize).take(limit as usize).collect();
+        ok(presence::OnlineReply { users, total: 3 })
+    }
+
+    never! {
+        announce: presence::AnnounceRequest => presence::AnnounceReply,
+        reachable: presence::ReachableRequest => presence::ReachableReply,
+        record: presence::SessionRecord => presence::RecordReply,
+        take_debt: presence::TakeDebtRequest => presence::TakeDebtReply,
+        settle_debt: presence::SettleDebtRequest => presence::SettleDebtReply,
     }
 }

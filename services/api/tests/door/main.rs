@@ -4,5 +4,6 @@ mod chat;
 mod client;
 mod fakes;
 mod http;
+mod lists;
 mod people;
 mod tls;

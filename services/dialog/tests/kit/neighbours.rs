@@ -31,6 +31,12 @@ impl accounts_server::Accounts for Accounts {
     async fn list_apps(&self, _: Request<account::ListAppsRequest>) -> Reply<account::ListAppsReply> {
         Err(refusal(Code::Internal))
     }
+    async fn find_app(&self, _: Request<account::FindAppRequest>) -> Reply<account::App> {
+        Err(refusal(Code::Internal))
+    }
+    async fn list_users(&self, _: Request<account::ListUsersRequest>) -> Reply<account::ListUsersReply> {
+        Err(refusal(Code::Internal))
+    }
     async fn open_session(&self, _: Request<account::OpenSessionRequest>) -> Reply<account::Session> {
         Err(refusal(Code::Internal))
     }

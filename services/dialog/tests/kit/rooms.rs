@@ -45,6 +45,9 @@ impl presence_server::Presence for Presence {
         Ok(Response::new(wire::EvictReply { left: self.room(&request.dialog) }))
     }
 
+    async fn online(&self, _: Request<wire::OnlineRequest>) -> Reply<wire::OnlineReply> {
+        Err(refusal(Code::Internal))
+    }
     async fn reachable(&self, _: Request<wire::ReachableRequest>) -> Reply<wire::ReachableReply> {
         Err(refusal(Code::Internal))
     }

@@ -18,8 +18,8 @@ use natter_proto::history::v1::history_server::{History, HistoryServer};
 use natter_proto::history::v1::{self as history, DropReply, DropRequest, GapReply, GapRequest, GapRow, KeptReply, KeptRequest};
 use natter_proto::presence::v1::presence_server::{Presence, PresenceServer};
 use natter_proto::presence::v1::{
-    AnnounceReply, AnnounceRequest, ReachableReply, ReachableRequest, RecordReply, SessionRecord, SessionState, SettleDebtReply,
-    SettleDebtRequest, TakeDebtReply, TakeDebtRequest,
+    self as presence, AnnounceReply, AnnounceRequest, ReachableReply, ReachableRequest, RecordReply, SessionRecord, SessionState,
+    SettleDebtReply, SettleDebtRequest, TakeDebtReply, TakeDebtRequest,
 };
 use natter_proto::subject::Subject;
 use natter_proto::{Code, DialogId, Failure, UserId};
@@ -244,6 +244,7 @@ fake! { Accounts, account, {
     create_app: CreateAppRequest => App,
     get_app: GetAppRequest => App,
     list_apps: ListAppsRequest => ListAppsReply,
+    find_app: FindAppRequest => App,
     open_session: OpenSessionRequest => Session,
     login: LoginRequest => Session,
     logout: TokenRequest => Empty,
@@ -254,6 +255,7 @@ fake! { Accounts, account, {
     delete_user: UserRequest => Empty,
     get_users: GetUsersRequest => GetUsersReply,
     find_user: FindUserRequest => User,
+    list_users: ListUsersRequest => ListUsersReply,
 }
 
 fake! { Dialogs, dialogs, {
@@ -363,6 +365,10 @@ impl Presence for Fakes {
 
     async fn reachable(&self, request: Request<ReachableRequest>) -> Reply<ReachableReply> {
         Ok(Response::new(ReachableReply { users: request.into_inner().users }))
+    }
+
+    async fn online(&self, _: Request<presence::OnlineRequest>) -> Reply<presence::OnlineReply> {
+        Err(Status::unimplemented("not in this fake"))
     }
 
     async fn record(&self, _: Request<SessionRecord>) -> Reply<RecordReply> {
