@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use natter_actor::{Actor, Mailbox, Reply, Stop, WeakMailbox};
 use natter_proto::DialogId;
-use natter_proto::event::v1::Frame;
 use natter_proto::presence::v1::SessionState;
 use natter_xmpp::{Element, Framing, StreamFault};
 use tokio::runtime::Handle;
@@ -18,6 +17,7 @@ use crate::calls::Caller;
 use crate::line::{Line, Piece};
 use crate::service::Edge;
 use crate::session::{Action, Answer, Call, Farewell, Head, Job, Moment, Session};
+use crate::shared::SharedFrame;
 use crate::table::{Resumable, Seat};
 
 /// All that can happen to a session.
@@ -25,7 +25,7 @@ pub(crate) enum SessionMessage {
     /// From the connection of this generation.
     Client(u32, ClientMail),
     /// For the session's user.
-    Frame(Arc<Frame>),
+    Frame(Arc<SharedFrame>),
     /// The newest numbers of a dialog of its user, which no frame brought.
     Head(DialogId, Head),
     Answer(Answer),

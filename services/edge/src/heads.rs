@@ -72,6 +72,13 @@ impl Heads {
         Some((lost, told.users.iter().copied().collect()))
     }
 
+    /// The user is no member any more: nothing of the dialog is missing to him.
+    pub(crate) fn removed(&mut self, dialog: (AppId, DialogId), user: u64) {
+        if let Some(told) = self.dialogs.get_mut(&dialog) {
+            told.users.remove(&user);
+        }
+    }
+
     fn watch(&mut self, dialog: (AppId, DialogId)) -> Option<&mut Told> {
         let full = self.dialogs.len() >= self.max && !self.dialogs.contains_key(&dialog);
         (!full).then(|| self.dialogs.entry(dialog).or_default())
@@ -118,6 +125,16 @@ mod tests {
         assert_eq!(heads.published(0, D, head(1, 0), || vec![78]), None);
         assert_eq!(heads.published(0, D, head(1, 0), || vec![78]), Some((head(1, 0), vec![78])));
         assert_eq!(heads.published(0, D, head(1, 0), || vec![78]), None, "once");
+    }
+
+    #[test]
+    fn nothing_is_missing_to_who_was_removed() {
+        let mut heads = Heads::new(10);
+        heads.told(0, D, 1, 0, &[34, 78]);
+        heads.removed(D, 34);
+        heads.removed((AppId(906), D.1), 78);
+        heads.published(0, D, head(3, 0), Vec::new);
+        assert_eq!(heads.published(0, D, head(3, 0), Vec::new), Some((head(3, 0), vec![78])));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use natter_actor::{Clock, Mailbox, Refused};
 use natter_bus::Subscription;
 use natter_proto::event::v1::frame::Told;
-use natter_proto::event::v1::{EdgeFrame, Frame, Head as PublishedHead, Heads as Published};
+use natter_proto::event::v1::{EdgeFrame, Frame, Head as PublishedHead, Heads as Published, OccupantState};
 use natter_proto::{AppId, DialogId, UserId};
 use parking_lot::Mutex;
 use prost::Message;
@@ -17,6 +17,7 @@ use crate::actor::SessionMessage;
 use crate::heads::Heads;
 use crate::metrics::Metrics;
 use crate::session::Head;
+use crate::shared::SharedFrame;
 use crate::table::Table;
 
 /// How long a session's full mailbox may hold all others up. Its actor never waits for anything, so it is a matter of turns.
@@ -45,7 +46,10 @@ impl Inbox {
                 continue;
             };
             self.metrics.frames.inc();
-            let (app, frame) = (AppId(frame.app), Arc::new(frame));
+            let (app, frame) = (AppId(frame.app), Arc::new(SharedFrame::new(frame)));
+            if let Some((dialog, user)) = removal(&frame) {
+                self.heads.lock().removed((app, dialog), user);
+            }
             let mut all_told = true;
             for user in &users {
                 for session in self.table.sessions_of((app, UserId(*user))) {
@@ -93,6 +97,13 @@ impl Inbox {
         }
         taken
     }
+}
+
+/// Who was removed from which dialog.
+fn removal(frame: &Frame) -> Option<(DialogId, u64)> {
+    let Some(Told::Occupant(occupant)) = &frame.told else { return None };
+    let dialog = DialogId::try_from(frame.dialog.as_slice()).ok()?;
+    (occupant.state() == OccupantState::Removed).then_some((dialog, occupant.user))
 }
 
 /// The numbers that a frame moves: of its row, 0 without one, and the newest stamp.

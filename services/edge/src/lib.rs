@@ -5,7 +5,7 @@
 //! a proto whose body and unknown children travel as they are.
 //!
 //! On the way in: `listener.rs` accepts, `connection.rs` negotiates by the rules of `negotiation.rs`, `transport.rs` with `tcp.rs`
-//! and `ws.rs` frames; `session.rs` decides about each stanza and `calls.rs` asks the dialog. On the way out: `inbox.rs` takes
+//! and `ws.rs` frames; `session.rs` decides about each stanza and `calls.rs` asks the dialog, also about rooms (`session/rooms.rs`). On the way out: `inbox.rs` takes
 //! frames off the bus, and the heads that show which were lost (`heads.rs`), the session's rules compare numbers (`session/places.rs`) and `stanza/write.rs` spells.
 //!
 //! Invariants:
@@ -13,7 +13,8 @@
 //! - `from` is written by the edge, whatever the client wrote.
 //! - A session sees each number of a dialog once and in order; what it did not prove to have is owed to its successor.
 //! - A client that does not read costs at most the line's bound; then it is cut off.
-//! - Rooms, contacts and privacy lists have no sessions here yet: they answer as contract xmpp says for unknown ones.
+//! - What a group says is spelled once per framing, however many sessions of this edge hear it (`shared.rs`).
+//! - Contacts and privacy lists are not here yet: they answer as contract xmpp says for unknown ones.
 
 mod acks;
 mod actor;
@@ -32,6 +33,7 @@ mod proof;
 mod pump;
 mod service;
 mod session;
+mod shared;
 mod stanza;
 mod stanza_error;
 mod table;

@@ -36,6 +36,10 @@ pub struct Options {
     pub held_frames_max: usize,
     /// Posts of one session on their way at the same time; its socket is not read while more wait.
     pub posts_max: usize,
+    /// Rooms that one session is in. One more join is refused.
+    pub rooms_max: usize,
+    /// Users that the answer to a join, or to who is in a room, lists. The others are left out.
+    pub occupants_max: usize,
     /// Mail of one session's actor.
     pub mailbox: usize,
     /// Connections of one address that have not signed in.
@@ -74,6 +78,8 @@ impl Default for Options {
             unproved_max: 256,
             held_frames_max: 256,
             posts_max: 32,
+            rooms_max: 500,
+            occupants_max: 500,
             mailbox: 64,
             connections_per_address_max: 200,
             negotiation_s: 30,

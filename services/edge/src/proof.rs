@@ -22,8 +22,8 @@ pub(crate) enum Means {
 /// Something written to the session that matters later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Told {
-    /// A row of a dialog; `own`: the session's user is its sender.
-    Row { dialog: DialogId, seq: u64, own: bool },
+    /// A row of a dialog; `delivers`: its proof says that the user has received it.
+    Row { dialog: DialogId, seq: u64, delivers: bool },
     /// A change of rows of a dialog.
     Change { dialog: DialogId, stamp: u64 },
     /// A kept message outside the log.

@@ -16,12 +16,14 @@ mod iq;
 mod life;
 mod messages;
 mod names;
+mod outcomes;
 mod places;
 mod posts;
 mod presence;
 mod resume;
 mod returning;
 mod rooms;
+mod telling;
 mod tidings;
 
 use std::collections::VecDeque;
@@ -34,6 +36,7 @@ use natter_xmpp::{Element, Framing, Kind, Stanza, StreamFault, ns};
 pub(crate) use action::{Action, Answer, Call, Changes, Ending, Farewell, Queue, Returned, Stretch};
 pub(crate) use holes::Head;
 pub(crate) use posts::Job;
+pub(crate) use rooms::Ask;
 
 use crate::acks::{Acks, Counting};
 use crate::options::Options;
@@ -44,6 +47,7 @@ use names::Names;
 use places::Places;
 use posts::Posts;
 use resume::Resume;
+use rooms::Rooms;
 use tidings::Tidings;
 
 /// Who a session belongs to and what its client is, fixed at the bind.
@@ -126,6 +130,7 @@ pub(crate) struct Session {
     backlog: Backlog,
     places: Places,
     names: Names,
+    rooms: Rooms,
     tidings: Tidings,
     /// Place of the last kept message that was told.
     kept_upto: u64,
@@ -166,6 +171,7 @@ impl Session {
             backlog: Backlog::new(options.held_frames_max),
             places: Places::new(now),
             names: Names::default(),
+            rooms: Rooms::default(),
             tidings: Tidings::default(),
             kept_upto: 0,
             reachable: true,
@@ -281,6 +287,7 @@ impl Session {
         while let Some((number, job)) = self.posts.start(at.now) {
             self.out.push_back(Action::Call(Call::Job { number, job }));
         }
+        self.ask_rooms();
         self.pause_if_needed();
         self.leave_if_wanted(at.now);
         self.flow(at.now);
@@ -298,7 +305,7 @@ impl Session {
     /// The socket is not read while posts or acks pile up: the bound on what one stream has in here.
     fn pause_if_needed(&mut self) {
         const ENTRIES_MAX: usize = 1_024;
-        let pause = self.posts.waiting() > 0 || self.acks.waiting() > ENTRIES_MAX;
+        let pause = self.posts.waiting() > 0 || self.acks.waiting() > ENTRIES_MAX || self.rooms.is_busy();
         if pause != self.paused {
             self.paused = pause;
             self.out.push_back(Action::Pause(pause));

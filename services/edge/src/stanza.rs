@@ -1,19 +1,23 @@
 //! Between the XML of clients and the messages of the other services: what kind of message it is, and which children no client
-//! may send. Reading is in `read.rs`, writing in `write.rs`.
+//! may send. Reading is in `read.rs`; writing in `write.rs`, of changes in `change.rs`, of rooms in `room.rs`.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod change;
 mod read;
+mod room;
 mod write;
 
-pub(crate) use read::content;
-pub(crate) use write::{Envelope, Sender, Spelling, carbon, change, headline, marker, message, typing};
+pub(crate) use change::{change, group_change, group_reaction, reaction};
+pub(crate) use read::{content, headline_children, relayed};
+pub(crate) use room::{Seen, Spelled, items, occupant, own_presence, removed};
+pub(crate) use write::{Envelope, Sender, Spelling, carbon, group_message, group_typing, headline, marker, message, typing};
 
 use natter_proto::DialogId;
 use natter_proto::event::v1::MarkKind;
 use natter_xmpp::{Element, ns};
 
-/// What a `<message/>` of type `chat` or `normal` is for.
+/// What a `<message/>` of type `chat`, `groupchat` or `normal` is for.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Purpose {
     /// Something to keep or hand on; `counted`: it has a body or an attachment (contract xmpp 5, third row).
@@ -22,8 +26,10 @@ pub(crate) enum Purpose {
     Marker { kind: MarkKind, id: String, dialog: Option<DialogId> },
     /// `<composing/>` or `<paused/>` (contract xmpp 3.5).
     Typing { composing: bool },
-    /// An edit or a removal (contract xmpp 3.6).
-    Change,
+    /// An edit (contract xmpp 3.6) of the message with this `id`, as its client wrote it.
+    Edit { id: String, last: bool },
+    /// A removal of the message with this `id`, as its client wrote it.
+    Removal { id: String },
     /// Nothing that concerns another: further chat states, an empty message.
     Nothing,
 }
@@ -32,9 +38,12 @@ pub(crate) enum Purpose {
 pub(crate) fn purpose(element: &Element) -> Purpose {
     let extra = element.child("extraParams", ns::CLIENT);
     let has_attachment = extra.is_some_and(|extra| extra.child("attachment", ns::CLIENT).is_some());
-    let is_change = |child: &Element| child.is("replace", ns::CORRECT) || child.is("remove", ns::DELETE);
-    if element.elements().any(is_change) {
-        return Purpose::Change;
+    let id = |child: &Element| child.attr("id").unwrap_or_default().to_owned();
+    if let Some(replace) = element.child("replace", ns::CORRECT) {
+        return Purpose::Edit { id: id(replace), last: matches!(replace.attr("last"), Some("true" | "1")) };
+    }
+    if let Some(remove) = element.child("remove", ns::DELETE) {
+        return Purpose::Removal { id: id(remove) };
     }
     if element.child("body", ns::CLIENT).is_some() || has_attachment {
         return Purpose::Content { counted: true };
@@ -56,6 +65,13 @@ fn marker_of(kind: MarkKind, marker: &Element, extra: Option<&Element>) -> Purpo
     // Empty, `null` and `undefined` stand for a dialog the SDK does not know.
     let dialog = extra.and_then(|extra| extra.child_text("dialog_id", ns::CLIENT)).and_then(|id| id.parse().ok());
     Purpose::Marker { kind, id: marker.attr("id").unwrap_or_default().to_owned(), dialog }
+}
+
+/// A message of the video calling module (contract xmpp 11): relayed or not, it is never kept for later.
+pub(crate) fn is_call(element: &Element) -> bool {
+    let extra = element.child("extraParams", ns::CLIENT);
+    let module = extra.and_then(|extra| extra.child_text("moduleIdentifier", ns::CLIENT));
+    module.is_some_and(|module| module.trim() == "WebRTCVideoChat")
 }
 
 /// Children that only a server may write, or that would make one stanza look like another (attacks A23 to A26): carbons,

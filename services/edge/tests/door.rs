@@ -4,6 +4,10 @@
 
 #[path = "door/client.rs"]
 mod client;
+#[path = "door/fakes.rs"]
+mod fakes;
+#[path = "door/groups.rs"]
+mod groups;
 #[path = "door/world.rs"]
 mod world;
 
@@ -120,8 +124,8 @@ async fn a_lost_last_frame_is_noticed_by_the_head_of_its_dialog() {
     ann.send(&message(78, "a1", "told")).await;
     bob.expect("told</body>").await;
     world.store_untold(78, 34, "lost");
-    world.publish_head(34, 78);
-    world.publish_head(34, 78);
+    world.publish_head(dialog(34, 78));
+    world.publish_head(dialog(34, 78));
     bob.expect("lost</body>").await;
 }
 

@@ -11,6 +11,12 @@ pub(crate) enum Error {
     /// The user, or the whole app, has as many sessions as it may have.
     #[error("too many sessions of one {of}, at most {max}")]
     TooManySessions { of: &'static str, max: usize },
+    /// The session is in as many rooms as it may be in.
+    #[error("too many rooms of one session, at most {max}")]
+    TooManyRooms { max: usize },
+    /// Frames do not reach the session, so its end would not be heard of.
+    #[error("the session is not announced")]
+    NotAnnounced,
     /// The store refused or failed.
     #[error("session records: {0}")]
     Store(#[from] natter_db::Error),
@@ -20,7 +26,8 @@ impl From<Error> for Status {
     fn from(error: Error) -> Status {
         let code = match &error {
             Error::Missing(_) => Code::Invalid,
-            Error::TooManySessions { .. } => Code::TooMany,
+            Error::TooManySessions { .. } | Error::TooManyRooms { .. } => Code::TooMany,
+            Error::NotAnnounced => Code::Conflict,
             Error::Store(error) => error.code(),
         };
         Failure::new(code, error.to_string()).into()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use natter_bus::{Bus, Subscription};
+use natter_bus::Subscription;
 use natter_proto::AppId;
 use natter_proto::subject::Subject;
 use prost::Message;
@@ -20,7 +20,6 @@ const SUBJECTS_MAX: usize = 1_024;
 /// Passes frames on.
 pub(crate) struct Fanout {
     shared: Arc<Shared>,
-    bus: Bus,
     subjects: BTreeMap<String, String>,
 }
 
@@ -38,8 +37,8 @@ struct Address {
 }
 
 impl Fanout {
-    pub fn new(shared: Arc<Shared>, bus: Bus) -> Fanout {
-        Fanout { shared, bus, subjects: BTreeMap::new() }
+    pub fn new(shared: Arc<Shared>) -> Fanout {
+        Fanout { shared, subjects: BTreeMap::new() }
     }
 
     /// Passes on what comes, until the bus ends. May be dropped while it waits.
@@ -63,7 +62,7 @@ impl Fanout {
         meters.edge_frames.inc_by(edges.len() as u64);
         for (edge, users) in edges {
             let payload = edge_frame(frame, &users);
-            self.bus.publish(subject(&mut self.subjects, edge), payload);
+            self.shared.bus.publish(subject(&mut self.subjects, edge), payload);
         }
     }
 }

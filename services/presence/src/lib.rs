@@ -4,8 +4,9 @@
 //! and passes one frame to each. It keeps what sessions have proved to have; a session that dies without a goodbye leaves
 //! that as a debt, which the returning client takes once (design: edges, return, storms).
 //!
-//! The parts: [`Service`] (what starts), `rpc` (the gRPC door), `directory` (rules: sessions by user), `fanout` (frames to
-//! edges), `debt` (rules: what is owed), `debts` (the port that keeps it, with its engine).
+//! The parts: [`Service`] (what starts), `rpc` (the gRPC door), `directory` (rules: sessions by user), `rooms` (rules: who is in
+//! the room of a dialog), `occupancy` (the two in one step, and who is told), `fanout` (frames to edges), `debt` (rules: what is
+//! owed), `debts` (the port that keeps it, with its engine).
 //!
 //! Invariants:
 //! - When an announcement is answered, every frame told afterwards reaches the session (or no longer does).
@@ -13,6 +14,7 @@
 //!   its client said goodbye.
 //! - The directory is memory: after a restart the edges announce again. Records are kept; each one found at a start is a
 //!   debt, because every session of the time before has died.
+//! - A session is in a room only while it is announced; one that died stays there for the grace of `room_grace_s`.
 //! - Records are relaxed commits: they survive the process, not the machine.
 //!
 //! It reads no message: a frame passes as the bytes it came in. It does not know what a debt contains for the client; the
@@ -24,7 +26,9 @@ mod directory;
 mod error;
 mod fanout;
 mod metrics;
+mod occupancy;
 mod options;
+mod rooms;
 mod rpc;
 mod service;
 mod session;

@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 #[derive(Clone, Default)]
 pub(crate) struct Meters {
     pub sessions: Gauge,
+    pub rooms: Gauge,
     pub told: Counter,
     pub untold: Counter,
     pub edge_frames: Counter,
@@ -22,6 +23,7 @@ impl Meters {
         metrics.register(|all| {
             let ours = all.sub_registry_with_prefix("natter_presence");
             ours.register("sessions", "Sessions announced and not ended", meters.sessions.clone());
+            ours.register("rooms", "Rooms of dialogs with somebody in them", meters.rooms.clone());
             ours.register("told", "Frames taken from the owners of dialogs", meters.told.clone());
             ours.register("untold", "Frames of which no user had a session", meters.untold.clone());
             ours.register("edge_frames", "Frames passed to an edge", meters.edge_frames.clone());

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Limits;
+use crate::rooms;
 
 /// Sessions and debts.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -16,11 +17,25 @@ pub struct Options {
     pub debt_ttl_s: u64,
     /// Most debts of one user at a time. One more drops the oldest: that client finds its messages in the history only.
     pub debts_per_user_max: usize,
+    /// Most rooms that one session is in at a time. One more is refused.
+    pub rooms_per_session_max: usize,
+    /// Most users of a room that are told who enters and leaves. In a larger room nobody is told.
+    pub room_told_max: usize,
+    /// Seconds that a session which died stays in its rooms: a client that is back by then was never away for the others.
+    pub room_grace_s: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { sessions_per_user_max: 20, sessions_per_app_max: 100_000, debt_ttl_s: 120, debts_per_user_max: 20 }
+        Options {
+            sessions_per_user_max: 20,
+            sessions_per_app_max: 100_000,
+            debt_ttl_s: 120,
+            debts_per_user_max: 20,
+            rooms_per_session_max: 500,
+            room_told_max: 500,
+            room_grace_s: 20,
+        }
     }
 }
 
@@ -28,5 +43,10 @@ impl Options {
     /// The bounds that the directory holds.
     pub(crate) fn sessions(&self) -> Limits {
         Limits { of_user: self.sessions_per_user_max, of_app: self.sessions_per_app_max }
+    }
+
+    /// The bounds that the rooms hold.
+    pub(crate) fn rooms(&self) -> rooms::Limits {
+        rooms::Limits { of_session: self.rooms_per_session_max, told: self.room_told_max }
     }
 }

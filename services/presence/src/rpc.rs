@@ -3,18 +3,20 @@
 
 use std::sync::Arc;
 
-use natter_proto::AppId;
 use natter_proto::event::v1::SessionRef;
 use natter_proto::presence::v1::presence_server::Presence;
 use natter_proto::presence::v1::{
-    AnnounceReply, AnnounceRequest, OnlineReply, OnlineRequest, ReachableReply, ReachableRequest, RecordReply, SessionRecord,
-    SessionState, SettleDebtReply, SettleDebtRequest, TakeDebtReply, TakeDebtRequest,
+    AnnounceReply, AnnounceRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest, ExitRoomReply, ExitRoomRequest,
+    OnlineReply, OnlineRequest, ReachableReply, ReachableRequest, RecordReply, RoomReply, RoomRequest, SessionRecord, SessionState,
+    SettleDebtReply, SettleDebtRequest, TakeDebtReply, TakeDebtRequest,
 };
+use natter_proto::{AppId, DialogId};
 use natter_rpc::{Reply, Request, Response, async_trait};
 
 use crate::debts::{Debts, Stored};
 use crate::directory::TooManySessions;
 use crate::error::Error;
+use crate::rooms::RoomKey;
 use crate::service::Shared;
 use crate::session::{SessionKey, UserKey};
 
@@ -88,6 +90,34 @@ impl Presence for Rpc {
         self.0.debts.settle(user, &session, request.settled).await.map_err(Error::from)?;
         Ok(Response::new(SettleDebtReply {}))
     }
+
+    async fn enter(&self, request: Request<EnterRoomRequest>) -> Reply<EnterRoomReply> {
+        let EnterRoomRequest { app, dialog, user, session } = request.into_inner();
+        let user = user_of(app, user)?;
+        let (session, _) = session_of(session)?;
+        let others = self.0.enter(room_of(app, &dialog)?, user, session)?;
+        Ok(Response::new(EnterRoomReply { others }))
+    }
+
+    async fn exit(&self, request: Request<ExitRoomRequest>) -> Reply<ExitRoomReply> {
+        let ExitRoomRequest { app, dialog, user, session } = request.into_inner();
+        let user = user_of(app, user)?;
+        let (session, _) = session_of(session)?;
+        self.0.exit(room_of(app, &dialog)?, user, &session);
+        Ok(Response::new(ExitRoomReply {}))
+    }
+
+    async fn occupants(&self, request: Request<RoomRequest>) -> Reply<RoomReply> {
+        let RoomRequest { app, dialog } = request.into_inner();
+        let users = self.0.rooms.lock().users(room_of(app, &dialog)?);
+        Ok(Response::new(RoomReply { users }))
+    }
+
+    async fn evict(&self, request: Request<EvictRequest>) -> Reply<EvictReply> {
+        let EvictRequest { app, dialog, users } = request.into_inner();
+        let left = self.0.evict(room_of(app, &dialog)?, &users);
+        Ok(Response::new(EvictReply { left }))
+    }
 }
 
 impl Shared {
@@ -118,6 +148,7 @@ impl Shared {
             let mut directory = self.directory.lock();
             let sessions = directory.remove(user, &session);
             self.meters.sessions.set(directory.len() as i64);
+            self.leave_rooms(user.user, &session);
             (sessions, debts.map(|debts| debts.close(user, &session)))
         };
         done(stored).await;
@@ -131,6 +162,7 @@ impl Shared {
             let mut directory = self.directory.lock();
             let sessions = directory.remove(user, &session);
             self.meters.sessions.set(directory.len() as i64);
+            self.leave_rooms_later(user, session.clone());
             if let Some((record, debts)) = record.zip(debts) {
                 // Enqueued before the debt, which replaces it.
                 drop(debts.keep(user, session.clone(), record));
@@ -180,6 +212,14 @@ fn user_of(app: u64, user: u64) -> Result<UserKey, Error> {
 fn session_of(session: Option<SessionRef>) -> Result<(SessionKey, SessionRef), Error> {
     let session = session.filter(|session| !session.edge.is_empty()).ok_or(Error::Missing("session"))?;
     Ok((SessionKey::of(&session), session))
+}
+
+fn room_of(app: u64, dialog: &[u8]) -> Result<RoomKey, Error> {
+    let dialog = DialogId::try_from(dialog).map_err(|_| Error::Missing("dialog"))?;
+    match app {
+        0 => Err(Error::Missing("app")),
+        app => Ok(RoomKey { app: AppId(app), dialog }),
+    }
 }
 
 /// A record is about the session that it comes with.

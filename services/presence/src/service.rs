@@ -1,4 +1,5 @@
-//! What starts: the door is there at once, the fan-out and the removal of expired debts run until they are stopped.
+//! What starts: the door is there at once; the fan-out and the removal of expired debts and of dead
+//! sessions in rooms run until they are stopped.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,10 +19,13 @@ use crate::directory::Directory;
 use crate::fanout::Fanout;
 use crate::metrics::Meters;
 use crate::options::Options;
+use crate::rooms::Rooms;
 use crate::rpc::Rpc;
 
 /// How often debts are looked through for expired ones. Taking one looks at the time itself.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+/// How often rooms are looked through for sessions that died.
+const CLEAR_EVERY: Duration = Duration::from_secs(1);
 
 /// What the service is made of.
 pub struct Parts {
@@ -34,7 +38,6 @@ pub struct Parts {
 /// Presence. [`server`](Service::server) answers from the start; frames pass while [`run`](Service::run) does.
 pub struct Service {
     shared: Arc<Shared>,
-    bus: Bus,
     told: Mutex<Option<Subscription>>,
 }
 
@@ -42,6 +45,10 @@ pub struct Service {
 pub(crate) struct Shared {
     pub options: Options,
     pub directory: Mutex<Directory>,
+    /// Locked while the directory is: a session that is not there enters nothing.
+    pub rooms: Mutex<Rooms>,
+    pub bus: Bus,
+    pub clock: Clock,
     pub debts: Arc<dyn Debts>,
     pub meters: Meters,
 }
@@ -52,10 +59,12 @@ impl Service {
         let meters = Meters::new(&parts.metrics);
         let ttl_ms = i64::try_from(options.debt_ttl_s.saturating_mul(1_000)).unwrap_or(i64::MAX);
         let limits = Limits { ttl_ms, debts_per_user_max: options.debts_per_user_max };
-        let debts = debts::open(parts.db, parts.clock, limits, meters.clone());
+        let debts = debts::open(parts.db, parts.clock.clone(), limits, meters.clone());
+        let rooms = Mutex::new(Rooms::new(options.rooms()));
         let directory = Mutex::new(Directory::new(options.sessions()));
         let told = Mutex::new(Some(parts.bus.subscribe(&Subject::Told.to_string())));
-        Service { shared: Arc::new(Shared { options, directory, debts, meters }), bus: parts.bus, told }
+        let shared = Shared { options, directory, rooms, bus: parts.bus, clock: parts.clock, debts, meters };
+        Service { shared: Arc::new(shared), told }
     }
 
     /// The gRPC door. All of them open onto the same service.
@@ -63,21 +72,30 @@ impl Service {
         PresenceServer::new(Rpc::new(Arc::clone(&self.shared)))
     }
 
-    /// Passes frames on and removes expired debts until `stop`. Runs once; called again it waits for `stop` only.
+    /// Passes frames on, removes expired debts and clears rooms until `stop`. Runs once; called again it waits for `stop` only.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let told = self.told.lock().take();
         let fanout = async {
             match told {
-                Some(told) => Fanout::new(Arc::clone(&self.shared), self.bus.clone()).run(told).await,
+                Some(told) => Fanout::new(Arc::clone(&self.shared)).run(told).await,
                 None => std::future::pending().await,
             }
         };
-        // Both loops are dropped while they wait: a frame is passed on, and a change enqueued, between two waits.
+        // The loops are dropped while they wait: a frame is passed on, and a change enqueued, between two waits.
         tokio::select! {
             biased;
             () = stop => {}
             () = fanout => tracing::error!("the bus ended, frames are no longer passed on"),
             () = self.expire() => {}
+            () = self.clear_rooms() => {}
+        }
+    }
+
+    /// Sessions that died leave their rooms when nobody came back for them.
+    async fn clear_rooms(&self) {
+        loop {
+            tokio::time::sleep(CLEAR_EVERY).await;
+            self.shared.clear_rooms();
         }
     }
 

@@ -8,12 +8,12 @@ use natter_actor::Clock;
 use natter_bus::{Bus, Subscription};
 use natter_db::{Faults, Kv};
 use natter_presence::{Options, Parts, Service};
-use natter_proto::event::v1::{EdgeFrame, Frame, Message, SessionRef, frame::Told};
+use natter_proto::event::v1::{EdgeFrame, Frame, Message, Occupant, OccupantState, SessionRef, frame::Told};
 use natter_proto::history::v1::From as Proof;
 use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::presence::v1::{
-    AnnounceRequest, Fingerprint, OnlineRequest, ReachableRequest, SessionRecord, SessionState, SettleDebtRequest,
-    TakeDebtRequest,
+    AnnounceRequest, EnterRoomRequest, EvictRequest, ExitRoomRequest, Fingerprint, OnlineRequest, ReachableRequest, RoomRequest,
+    SessionRecord, SessionState, SettleDebtRequest, TakeDebtRequest,
 };
 use natter_proto::subject::Subject;
 use natter_proto::{Code, Failure};
@@ -239,6 +239,92 @@ async fn a_store_that_refuses_keeps_nobody_out() {
     assert_eq!(node.take(2, "phone").await.unwrap().proofs[0].seq, 6);
 }
 
+// === rooms ===
+
+#[tokio::test(start_paused = true)]
+async fn who_enters_and_leaves_a_room_is_told_to_the_others_in_it() {
+    let node = Node::start(Kv::memory());
+    let (mut at_a, mut at_b) = (node.edge("a"), node.edge("b"));
+    for (user, session) in [(ROMEO, session("a", 1)), (ROMEO, session("a", 2)), (JULIET, session("b", 3))] {
+        node.announce(user, session, SessionState::Available).await.unwrap();
+    }
+    assert_eq!(node.enter(ROMEO, session("a", 1)).await.unwrap(), [0_u64; 0]);
+    assert_eq!(node.enter(JULIET, session("b", 3)).await.unwrap(), [ROMEO]);
+    assert_eq!(heard(&mut at_a).await, [(occupant(JULIET, OccupantState::Entered, &[ROMEO]), vec![ROMEO])]);
+    node.enter(ROMEO, session("a", 2)).await.unwrap();
+    assert_eq!(node.occupants().await, [ROMEO, JULIET]);
+
+    node.exit(ROMEO, session("a", 1)).await;
+    assert_eq!(heard(&mut at_b).await, [], "he was there before, and still is");
+    node.exit(ROMEO, session("a", 2)).await;
+    assert_eq!(heard(&mut at_b).await, [(occupant(ROMEO, OccupantState::Left, &[JULIET]), vec![JULIET])]);
+    assert_eq!(node.occupants().await, [JULIET]);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_ends_leaves_its_rooms_at_once_or_after_its_grace() {
+    let node = Node::start(Kv::memory());
+    let mut at_b = node.edge("b");
+    node.announce(JULIET, session("b", 9), SessionState::Available).await.unwrap();
+    node.enter(JULIET, session("b", 9)).await.unwrap();
+    let left = || [(occupant(ROMEO, OccupantState::Left, &[JULIET]), vec![JULIET])];
+    let enters = async |n| {
+        node.announce(ROMEO, session("a", n), SessionState::Bound).await.unwrap();
+        node.enter(ROMEO, session("a", n)).await.unwrap();
+    };
+    enters(1).await;
+    heard(&mut at_b).await;
+    node.announce(ROMEO, session("a", 1), SessionState::Closed).await.unwrap();
+    assert_eq!(heard(&mut at_b).await, left());
+
+    enters(2).await;
+    heard(&mut at_b).await;
+    node.announce(ROMEO, session("a", 2), SessionState::Vanished).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    enters(3).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(heard(&mut at_b).await, [], "back before the grace was over");
+    node.announce(ROMEO, session("a", 3), SessionState::Vanished).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(19)).await;
+    assert_eq!(node.occupants().await, [ROMEO, JULIET]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(heard(&mut at_b).await, left());
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_evicted_is_out_and_nobody_is_told_by_presence() {
+    let node = Node::start(Kv::memory());
+    let (mut at_a, mut at_b) = (node.edge("a"), node.edge("b"));
+    for (user, session) in [(ROMEO, session("a", 1)), (JULIET, session("b", 2))] {
+        node.announce(user, session.clone(), SessionState::Available).await.unwrap();
+        node.enter(user, session).await.unwrap();
+    }
+    heard(&mut at_a).await;
+    let request = EvictRequest { app: 1, dialog: vec![0xdd; 12], users: vec![ROMEO, 99] };
+    assert_eq!(node.client.clone().evict(request).await.unwrap().into_inner().left, [JULIET]);
+    assert_eq!(node.occupants().await, [JULIET]);
+    assert_eq!((heard(&mut at_a).await, heard(&mut at_b).await), (vec![], vec![]));
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_an_announced_session_enters_and_not_too_many_rooms() {
+    let node = Node::with(Options { rooms_per_session_max: 1, ..Options::default() });
+    check_refusal(node.enter(ROMEO, session("a", 1)).await, Code::Conflict);
+    node.announce(ROMEO, session("a", 1), SessionState::Bound).await.unwrap();
+    node.enter(ROMEO, session("a", 1)).await.unwrap();
+    let enter = |dialog: Vec<u8>| {
+        let request = EnterRoomRequest { app: 1, dialog, user: ROMEO, session: Some(session("a", 1)) };
+        let mut client = node.client.clone();
+        async move { client.enter(request).await }
+    };
+    check_refusal(enter(vec![0xee; 12]).await, Code::TooMany);
+    check_refusal(enter(vec![0xee; 11]).await, Code::Invalid);
+    assert_eq!(node.occupants().await, [ROMEO]);
+}
+
 // === helpers ===
 
 /// A presence service, its door and its bus.
@@ -337,6 +423,21 @@ impl Node {
         self.client.clone().reachable(request).await.unwrap().into_inner().users
     }
 
+    async fn enter(&self, user: u64, session: SessionRef) -> Result<Vec<u64>, Status> {
+        let request = EnterRoomRequest { app: 1, dialog: vec![0xdd; 12], user, session: Some(session) };
+        Ok(self.client.clone().enter(request).await?.into_inner().others)
+    }
+
+    async fn exit(&self, user: u64, session: SessionRef) {
+        let request = ExitRoomRequest { app: 1, dialog: vec![0xdd; 12], user, session: Some(session) };
+        self.client.clone().exit(request).await.unwrap();
+    }
+
+    async fn occupants(&self) -> Vec<u64> {
+        let request = RoomRequest { app: 1, dialog: vec![0xdd; 12] };
+        self.client.clone().occupants(request).await.unwrap().into_inner().users
+    }
+
     async fn record(&self, n: u64, proved: u64) -> Result<(), Status> {
         self.client.clone().record(record(n, proved)).await.map(|_| ())
     }
@@ -383,6 +484,11 @@ fn client(agent: &str) -> Fingerprint {
 fn frame(to: &[u64], except: &[u64]) -> Frame {
     let message = Message { seq: 42, body: Some("o".into()), ..Message::default() };
     Frame { app: 1, to: to.to_vec(), except: except.to_vec(), told: Some(Told::Message(message)), ..Frame::default() }
+}
+
+fn occupant(user: u64, state: OccupantState, to: &[u64]) -> Frame {
+    let told = Some(Told::Occupant(Occupant { user, state: state.into(), actor: 0 }));
+    Frame { app: 1, dialog: vec![0xdd; 12], to: to.to_vec(), group: true, told, ..Frame::default() }
 }
 
 /// What an edge has heard when all is quiet.

@@ -8,7 +8,7 @@ use natter_proto::presence::v1::{SessionRecord, SessionState};
 use natter_proto::{DialogId, Failure};
 use natter_xmpp::StreamFault;
 
-use super::Job;
+use super::{Ask, Job};
 
 /// One thing to do, in order.
 #[derive(PartialEq, Debug)]
@@ -62,6 +62,8 @@ pub(crate) enum Ending {
 pub(crate) enum Call {
     /// To the dialog. Answered by [`Answer::Job`] with the same number.
     Job { number: u64, job: Job },
+    /// To the room of a dialog. Answered by [`Answer::Room`] with the same number.
+    Room { number: u64, dialog: DialogId, ask: Ask },
     /// Announces the session as available, then gathers what it missed. Answered by [`Answer::Returned`].
     Return(SessionRecord),
     /// Announces the session as one that frames do not reach; `owed`: it has not proved what it got, and may be owed it.
@@ -90,6 +92,8 @@ pub(crate) enum Call {
 pub(crate) enum Answer {
     /// The number the message got, 0 for none.
     Job { number: u64, answer: Result<u64, Failure> },
+    /// Users in the room, ascending: besides the one who entered, or all.
+    Room { number: u64, answer: Result<Vec<u64>, Failure> },
     /// A failure: no frames reach the session, or what it missed could not be read.
     Returned(Result<Box<Returned>, Failure>),
     /// Nothing if history did not answer: what is missing is not known then.

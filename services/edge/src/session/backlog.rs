@@ -10,6 +10,8 @@ use natter_proto::DialogId;
 use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Change, Frame, Message};
 
+use crate::shared::SharedFrame;
+
 /// One entry of a returning session's list.
 #[derive(Debug)]
 pub(crate) enum Item {
@@ -31,7 +33,7 @@ pub(crate) enum Item {
 #[derive(Debug)]
 pub(crate) struct Backlog {
     pub list: VecDeque<Item>,
-    frames: VecDeque<Arc<Frame>>,
+    frames: VecDeque<Arc<SharedFrame>>,
     frames_max: usize,
     /// What is missing of rows, by dialog.
     behind: BTreeMap<DialogId, Behind>,
@@ -66,7 +68,7 @@ impl Backlog {
     }
 
     /// Holds a frame; false if there is no room for it.
-    pub(crate) fn hold(&mut self, frame: Arc<Frame>) -> bool {
+    pub(crate) fn hold(&mut self, frame: Arc<SharedFrame>) -> bool {
         let fits = self.frames.len() < self.frames_max;
         if fits {
             self.frames.push_back(frame);
@@ -76,14 +78,17 @@ impl Backlog {
 
     /// Remembers what a frame brought that did not fit. Without a number there is nothing to fetch it by: false.
     pub(crate) fn miss(&mut self, frame: &Frame) -> bool {
-        let Ok(dialog) = DialogId::try_from(frame.dialog.as_slice()) else { return false };
+        let dialog = DialogId::try_from(frame.dialog.as_slice());
         match (&frame.told, numbered(frame)) {
             (_, Some((dialog, message))) => {
                 let behind = Behind { above: Some(message.seq - 1), upto: message.seq };
                 self.behind.entry(dialog).or_insert(behind);
             }
-            (Some(Told::Change(change)), _) => self.miss_changes(dialog, change.stamp),
-            (Some(Told::Message(_)), None) if frame.kept > 0 => self.unkept = self.unkept.max(frame.kept),
+            (Some(Told::Change(change)), _) => match dialog {
+                Ok(dialog) => self.miss_changes(dialog, change.stamp),
+                Err(_) => return false,
+            },
+            (Some(Told::Message(_) | Told::Headline(_)), None) if frame.kept > 0 => self.unkept = self.unkept.max(frame.kept),
             _ => return false,
         }
         true
@@ -101,11 +106,11 @@ impl Backlog {
     }
 
     /// Puts a frame back that was taken too early.
-    pub(crate) fn hold_first(&mut self, frame: Arc<Frame>) {
+    pub(crate) fn hold_first(&mut self, frame: Arc<SharedFrame>) {
         self.frames.push_front(frame);
     }
 
-    pub(crate) fn next_frame(&mut self) -> Option<Arc<Frame>> {
+    pub(crate) fn next_frame(&mut self) -> Option<Arc<SharedFrame>> {
         self.frames.pop_front()
     }
 
@@ -131,7 +136,7 @@ impl Backlog {
 
     /// Frames that wait.
     pub(crate) fn frames(&self) -> impl Iterator<Item = &Frame> {
-        self.frames.iter().map(|frame| &**frame)
+        self.frames.iter().map(|frame| &***frame)
     }
 }
 

@@ -4,7 +4,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use natter_proto::DialogId;
-use natter_proto::event::v1::Change;
+use natter_proto::event::v1::{Change, Message};
 use natter_proto::history::v1::KeptRow;
 use natter_xmpp::StreamFault;
 
@@ -95,7 +95,9 @@ impl Session {
             None => self.places.skipped(now, dialog, upto - 1),
         }
         let mut items: Vec<Item> = Vec::with_capacity(rows.len() + changes.len());
-        items.extend(rows.into_iter().map(|row| Item::Row { dialog, row: Box::new(row), delayed: None }));
+        // A row of a group that comes late says so (contract xmpp 4.3).
+        let delayed = |row: &Message| (row.recipient == 0).then_some(row.created_at);
+        items.extend(rows.into_iter().map(|row| Item::Row { dialog, delayed: delayed(&row), row: Box::new(row) }));
         for change in changes {
             items.push(Item::Change { dialog, stamp: change.stamp, change: Some(Box::new(change)) });
         }

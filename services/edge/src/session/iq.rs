@@ -25,8 +25,8 @@ impl Session {
         match address::read(stanza.to(), self.me.app) {
             Address::Server => self.request(&stanza, payload),
             Address::User(user) if user == self.me.user => self.request(&stanza, payload),
-            Address::Room(_) if stanza.stanza_type() == "get" && payload.is("query", ns::DISCO_ITEMS) => {
-                self.room_items(request);
+            Address::Room(dialog) if stanza.stanza_type() == "get" && payload.is("query", ns::DISCO_ITEMS) => {
+                self.room_items(request, dialog);
             }
             Address::User(_) if payload.is("query", ns::LAST) => {
                 self.refuse_iq(&stanza, Condition::ItemNotFound, "Not found.");

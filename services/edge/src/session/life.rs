@@ -50,6 +50,7 @@ impl Session {
         }
         match answer {
             Answer::Job { number, answer } => self.job_answered(at.now, number, answer),
+            Answer::Room { number, answer } => self.room_answered(at.now, number, answer),
             Answer::Returned(Ok(returned)) => self.returned(at.now, *returned),
             Answer::Returned(Err(failure)) => self.unreachable(at.now, &failure),
             Answer::Filled { dialog, stretch } => self.filled(at.now, dialog, stretch),
@@ -104,6 +105,7 @@ impl Session {
 
     pub(super) fn withdraw(&mut self, owed: Option<SessionRecord>) {
         self.reachable = false;
+        self.rooms.leave_all();
         self.out.push_back(Action::Call(Call::Withdraw { owed }));
     }
 

@@ -1,18 +1,30 @@
-//! Messages of the client: what is posted, marked, signalled or refused, and what becomes of it.
+//! Messages of the client, to a user or to a group: what is posted, changed, marked, signalled or refused. What becomes of it is
+//! in `outcomes.rs`.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use natter_proto::dialog::v1::{MarkRequest, PostRequest, SignalRequest};
-use natter_proto::event::v1::{MarkKind, Typing};
-use natter_proto::{Code, DialogId, Failure, MessageId, UserId};
-use natter_xmpp::{Condition, Element, Stanza, StanzaError, StreamFault, ns};
+use natter_proto::dialog::v1::{
+    HeadlineRequest, MarkRequest, PostRequest, RemoveMessagesRequest, SignalRequest, UpdateMessageRequest,
+};
+use natter_proto::event::v1::{Headline, MarkKind, Typing};
+use natter_proto::{DialogId, MessageId, UserId};
+use natter_xmpp::{Condition, Element, ns};
 
-use super::posts::{Job, Outcome, Task};
-use super::{Ending, Session};
-use crate::acks::{Counting, Place};
+use super::Session;
+use super::posts::{Job, Task};
+use crate::acks::Place;
 use crate::address::{self, Address};
 use crate::stanza::{self, Purpose};
-use crate::stanza_error;
+
+/// Whom a message is for.
+#[derive(Clone, Copy)]
+enum Peer {
+    User(UserId),
+    Group(DialogId),
+}
+
+/// A name this long is unique in the world.
+const UNIQUE_FROM: usize = 16;
 
 impl Session {
     /// A `<message/>` of the client.
@@ -24,32 +36,39 @@ impl Session {
         let to = address::read(element.attr("to"), self.me.app);
         match (message_type, to) {
             ("error", _) => self.acks.done(place),
+            ("headline", Address::User(to)) if !stanza::is_call(&element) => self.post_headline(place, &element, to),
             ("headline", _) => self.refuse(place, &element, Condition::ServiceUnavailable, "Service not available."),
-            ("groupchat", _) => self.room_message(place, &element, &purpose),
-            (_, Address::User(to)) => self.private_message(place, element, purpose, to),
-            (_, Address::Server) => self.acks.done(place),
+            ("groupchat", Address::Room(dialog)) => self.send(place, element, purpose, Peer::Group(dialog)),
+            (other, Address::User(to)) if other != "groupchat" => self.send(place, element, purpose, Peer::User(to)),
+            (other, Address::Server) if other != "groupchat" => self.acks.done(place),
             // An error would fire with the id of a marker (contract xmpp 7.3).
-            _ if !matches!(purpose, Purpose::Content { .. } | Purpose::Change) => self.acks.done(place),
+            _ if matches!(purpose, Purpose::Marker { .. } | Purpose::Typing { .. } | Purpose::Nothing) => {
+                self.acks.done(place);
+            }
             _ => self.refuse(place, &element, Condition::ItemNotFound, "Not found."),
         }
     }
 
-    fn private_message(&mut self, place: Place, element: Element, purpose: Purpose, to: UserId) {
-        match purpose {
-            Purpose::Content { .. } => self.post(place, element, to),
-            Purpose::Marker { kind, id, dialog } => self.mark(place, &element, to, kind, id, dialog),
-            Purpose::Typing { composing } => self.signal(place, &element, to, composing),
-            Purpose::Change => self.refuse(place, &element, Condition::FeatureNotImplemented, "Not implemented."),
-            Purpose::Nothing => self.acks.done(place),
+    fn send(&mut self, place: Place, element: Element, purpose: Purpose, to: Peer) {
+        match (purpose, to) {
+            (Purpose::Content { .. } | Purpose::Edit { .. }, _) if self.is_too_large(&element) => {
+                self.refuse(place, &element, Condition::PolicyViolation, "The message is too large.");
+            }
+            (Purpose::Content { .. }, to) => self.post(place, element, to),
+            (Purpose::Edit { id, last }, to) => self.edit(place, &element, to, &id, last),
+            (Purpose::Removal { id }, _) => self.remove(place, &element, &id),
+            (Purpose::Typing { composing }, to) => self.signal(place, &element, to, composing),
+            (Purpose::Marker { kind, id, dialog }, Peer::User(to)) => self.mark(place, &element, to, kind, id, dialog),
+            // Statuses go to the author, never to the group (contract xmpp 3.4).
+            (Purpose::Marker { .. }, Peer::Group(_)) | (Purpose::Nothing, _) => self.acks.done(place),
         }
     }
 
-    fn post(&mut self, place: Place, element: Element, to: UserId) {
-        let too_large = element.child("body", ns::CLIENT).is_some_and(|body| body.text().len() > self.options.body_bytes);
-        if too_large {
-            self.refuse(place, &element, Condition::PolicyViolation, "The message is too large.");
-            return;
-        }
+    fn is_too_large(&self, element: &Element) -> bool {
+        element.child("body", ns::CLIENT).is_some_and(|body| body.text().len() > self.options.body_bytes)
+    }
+
+    fn post(&mut self, place: Place, element: Element, to: Peer) {
         let stanza_id = element.attr("id").map(str::to_owned);
         let written_to = element.attr("to").map(str::to_owned);
         let content = stanza::content(element);
@@ -59,11 +78,11 @@ impl Session {
         }
         message.id = content.id.unwrap_or_else(|| self.made_id(place, stanza_id.as_deref())).to_vec();
         message.sender = self.me.user.0;
-        message.recipient = to.0;
+        message.recipient = to.recipient();
         let request = PostRequest {
             app: self.me.app.0,
-            dialog: self.pair(to).to_vec(),
-            recipient: to.0,
+            dialog: self.dialog_with(to).to_vec(),
+            recipient: to.recipient(),
             message: Some(message),
             store: content.save,
             deliver: true,
@@ -98,82 +117,109 @@ impl Session {
         self.posts.push(Task::new(place, None, None, Job::Mark(Box::new(request))));
     }
 
-    fn signal(&mut self, place: Place, element: &Element, to: UserId, composing: bool) {
+    /// A message is named by its id; one of a standard client by the name that this session was told or gave it.
+    fn message_named(&self, name: &str) -> Option<MessageId> {
+        if let Ok(id) = name.parse() {
+            return Some(id);
+        }
+        let own = || (name.len() >= UNIQUE_FROM).then(|| MessageId::of_name(self.me.user, name));
+        self.names.find(name).map(|(_, id)| id).or_else(own)
+    }
+
+    /// Told with its keys as the client wrote them (contract xmpp 3.6).
+    fn edit(&mut self, place: Place, element: &Element, to: Peer, named: &str, last: bool) {
+        let Some(id) = self.message_named(named) else {
+            return self.refuse(place, element, Condition::ItemNotFound, "Not found.");
+        };
+        let dialog = self.dialog_with(to);
+        let request = UpdateMessageRequest {
+            app: self.me.app.0,
+            user: self.me.user.0,
+            dialog: dialog.to_vec(),
+            id: id.to_vec(),
+            body: element.child_text("body", ns::CLIENT).unwrap_or_default(),
+            told: true,
+            origin: Some(self.me.session.clone()),
+            stanza_id: self.stanza_id(place, element),
+            relay: stanza::relayed(element, dialog),
+            last,
+        };
+        self.ask_dialog(place, element, Job::Update(Box::new(request)));
+    }
+
+    fn remove(&mut self, place: Place, element: &Element, named: &str) {
+        let Some(id) = self.message_named(named) else {
+            return self.refuse(place, element, Condition::ItemNotFound, "Not found.");
+        };
+        let request = RemoveMessagesRequest {
+            app: self.me.app.0,
+            user: self.me.user.0,
+            ids: vec![id.to_vec()],
+            force: true,
+            origin: Some(self.me.session.clone()),
+            stanza_id: self.stanza_id(place, element),
+        };
+        self.ask_dialog(place, element, Job::Remove(Box::new(request)));
+    }
+
+    /// A system message to a user (contract xmpp 3.10).
+    fn post_headline(&mut self, place: Place, element: &Element, to: UserId) {
+        let children = stanza::headline_children(element);
+        if children.len() > self.options.body_bytes {
+            return self.refuse(place, element, Condition::PolicyViolation, "The message is too large.");
+        }
+        let headline = Headline {
+            user: self.me.user.0,
+            resource: self.me.session.resource.clone(),
+            stanza_id: self.stanza_id(place, element),
+            children,
+        };
+        let request = HeadlineRequest {
+            app: self.me.app.0,
+            recipient: to.0,
+            headline: Some(headline),
+            origin: Some(self.me.session.clone()),
+        };
+        self.ask_dialog(place, element, Job::Headline(Box::new(request)));
+    }
+
+    /// For a stanza whose client hears of a refusal.
+    fn ask_dialog(&mut self, place: Place, element: &Element, job: Job) {
+        let (id, to) = (element.attr("id").map(str::to_owned), element.attr("to").map(str::to_owned));
+        self.posts.push(Task::new(place, id, to, job));
+    }
+
+    /// The id a stanza is relayed under.
+    fn stanza_id(&self, place: Place, element: &Element) -> String {
+        match element.attr("id").filter(|id| !id.is_empty()) {
+            Some(id) => id.to_owned(),
+            None => self.made_id(place, None).to_string(),
+        }
+    }
+
+    fn signal(&mut self, place: Place, element: &Element, to: Peer, composing: bool) {
         let typing = Typing {
             user: self.me.user.0,
             resource: self.me.session.resource.clone(),
             composing,
-            recipient: to.0,
+            recipient: to.recipient(),
             stanza: element.child("extraParams", ns::CLIENT).map_or_else(String::new, |extra| extra.to_xml("")),
         };
         let request = SignalRequest {
             app: self.me.app.0,
-            dialog: self.pair(to).to_vec(),
+            dialog: self.dialog_with(to).to_vec(),
             user: self.me.user.0,
-            recipient: to.0,
+            recipient: to.recipient(),
             origin: Some(self.me.session.clone()),
             typing: Some(typing),
         };
         self.posts.push(Task::new(place, None, None, Job::Signal(Box::new(request))));
     }
 
-    // === what becomes of it ===
-
-    pub(super) fn job_answered(&mut self, now: i64, number: u64, answer: Result<u64, Failure>) {
-        for outcome in self.posts.answered(now, number, answer) {
-            match outcome {
-                Outcome::Done(task, seq) => self.job_done(&task, seq),
-                Outcome::Refused(task, failure) => self.job_refused(&task, &failure),
-                Outcome::Lost(task, failure) => self.job_lost(now, &task, &failure),
-            }
-        }
-    }
-
-    fn job_done(&mut self, task: &Task, seq: u64) {
-        if let Job::Post(request) = &task.job
-            && seq > 0
-            && let Ok(dialog) = DialogId::try_from(request.dialog.as_slice())
-        {
-            self.places.posted(dialog, seq);
-        }
-        self.acks.done(task.place);
-    }
-
-    /// A refused message counts as handled: its error tells the app (contract xmpp 5). A refused status is dropped in silence.
-    fn job_refused(&mut self, task: &Task, failure: &Failure) {
-        if matches!(task.job, Job::Post(_)) {
-            self.write_error(task.stanza_id.as_deref(), task.to.as_deref(), &stanza_error::of(failure));
-        }
-        self.acks.done(task.place);
-    }
-
-    /// An ack would be a lie. Who counts acks learns it from the end of the stream, unless an error is certain to be true.
-    fn job_lost(&mut self, now: i64, task: &Task, failure: &Failure) {
-        let counts_content = self.acks.enabled() && self.counting() == Counting::Content;
-        let certain = failure.code == Code::NotStored && !counts_content;
-        if certain || !(self.acks.enabled() || matches!(task.job, Job::Post(_))) {
-            self.job_refused(task, failure);
-        } else {
-            self.end(now, Some(StreamFault::InternalError), Ending::Vanished);
-        }
-    }
-
-    /// Refuses a task that was never submitted.
-    pub(super) fn refuse_busy(&mut self, task: &Task) {
-        self.job_refused(task, &Failure::new(Code::Busy, "too slow"));
-    }
-
-    /// Refuses a stanza with an error; it counts as handled.
-    pub(super) fn refuse(&mut self, place: Place, element: &Element, condition: Condition, text: &str) {
-        self.write_error(element.attr("id"), element.attr("to"), &StanzaError::new(condition, text));
-        self.acks.done(place);
-    }
-
-    fn write_error(&mut self, id: Option<&str>, to: Option<&str>, error: &StanzaError) {
-        let refused = Element::new("message", ns::CLIENT).with_attr_opt("id", id).with_attr_opt("to", to);
-        if let Some(stanza) = Stanza::of(&refused) {
-            let answer = error.answer(&stanza, Some(&self.me.address));
-            self.write_element(&answer);
+    fn dialog_with(&mut self, peer: Peer) -> DialogId {
+        match peer {
+            Peer::User(user) => self.pair(user),
+            Peer::Group(dialog) => dialog,
         }
     }
 
@@ -192,7 +238,6 @@ impl Session {
     /// An id for a message that came without a usable one. A name long enough to be unique in the world gives the same id on
     /// every stream; otherwise sent again at the same place of a resumed stream it is the same.
     fn made_id(&self, place: Place, name: Option<&str>) -> MessageId {
-        const UNIQUE_FROM: usize = 16;
         if let Some(name) = name.filter(|name| name.len() >= UNIQUE_FROM) {
             return MessageId::of_name(self.me.user, name);
         }
@@ -200,5 +245,15 @@ impl Session {
         id[..8].copy_from_slice(&self.seed[..8]);
         id[8..].copy_from_slice(&(place as u32).to_be_bytes());
         MessageId(id)
+    }
+}
+
+impl Peer {
+    /// The user, 0 for a group.
+    fn recipient(self) -> u64 {
+        match self {
+            Peer::User(user) => user.0,
+            Peer::Group(_) => 0,
+        }
     }
 }

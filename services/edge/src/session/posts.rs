@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use natter_proto::dialog::v1::{MarkRequest, PostRequest, SignalRequest};
+use natter_proto::dialog::v1::{
+    HeadlineRequest, MarkRequest, PostRequest, RemoveMessagesRequest, SignalRequest, UpdateMessageRequest,
+};
 use natter_proto::event::v1::Message;
 use natter_proto::{Code, Failure};
 
@@ -17,6 +19,17 @@ pub(crate) enum Job {
     Post(Box<PostRequest>),
     Mark(Box<MarkRequest>),
     Signal(Box<SignalRequest>),
+    Update(Box<UpdateMessageRequest>),
+    /// Of one message.
+    Remove(Box<RemoveMessagesRequest>),
+    Headline(Box<HeadlineRequest>),
+}
+
+impl Job {
+    /// Its client hears of a refusal. Statuses and chat states are refused in silence (contract xmpp 7.3).
+    pub(crate) fn is_answered(&self) -> bool {
+        !matches!(self, Job::Mark(_) | Job::Signal(_))
+    }
 }
 
 /// A job and the stanza it came from.
@@ -82,6 +95,9 @@ impl Task {
             Job::Post(request) => &request.dialog,
             Job::Mark(request) => &request.dialog,
             Job::Signal(request) => &request.dialog,
+            Job::Update(request) => &request.dialog,
+            // Of no dialog that is known here: nothing overtakes them.
+            Job::Remove(_) | Job::Headline(_) => &[],
         }
     }
 }
@@ -152,7 +168,7 @@ impl Posts {
         let mut tasks = self.flying.values().chain(failed).chain(&self.waiting);
         tasks.any(|task| match &task.job {
             Job::Post(request) => request.message.as_ref().is_some_and(|posted| posted.id == row.id || posted.id == row.alias),
-            Job::Mark(_) | Job::Signal(_) => false,
+            _ => false,
         })
     }
 
@@ -191,7 +207,7 @@ impl Posts {
     }
 }
 
-/// Busy: nothing was done. Unknown: a message carries its id, so the same one again is the same message.
+/// Busy: nothing was done. Unknown: a message carries its id, so the same one again is the same message; so does an edit.
 fn is_repeatable(code: Code) -> bool {
     matches!(code, Code::Busy | Code::Unknown | Code::Conflict)
 }

@@ -12,7 +12,7 @@ impl Session {
     pub(super) fn presence(&mut self, now: i64, element: &Element) {
         let stanza = Stanza { kind: Kind::Presence, element };
         match (stanza.to(), address::read(stanza.to(), self.me.app)) {
-            (_, Address::Room(_)) => self.room_presence(&stanza),
+            (_, Address::Room(dialog)) => self.room_presence(&stanza, dialog),
             (None, _) => self.own_presence(now, &stanza),
             // To a contact, to the server, to nobody: nothing is answered (RFC 6121, 4).
             _ => {}

@@ -71,8 +71,7 @@ impl Live {
         let row = gap.row?;
         let dialog = DialogId::try_from(gap.dialog.as_slice()).ok()?;
         let is_live = row.created_at >= self.from || self.rows.get(&dialog).is_some_and(|first| row.seq >= *first);
-        // Messages of rooms have no sessions on the wire yet.
-        if row.recipient == 0 || is_live {
+        if is_live {
             return None;
         }
         Some((row.date_sent, Item::Row { dialog, delayed: Some(row.created_at), row: Box::new(row) }))

@@ -1,61 +1,229 @@
-//! What rooms answer while dialogs of more than two have no sessions on the wire: the errors and empty results of
-//! contract xmpp 4 that every build understands.
+//! Rooms as a session sees them (contract xmpp 4): it joins and leaves, asks who is there, and hears of others in the rooms that
+//! it is in. Messages do not need it: membership of the dialog is the right to send and the reason to receive.
+//!
+//! Requests run beside the session, a few at a time and of one room one after another; answers are written whole.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use natter_xmpp::{Condition, Element, Stanza, StanzaError, ns, result};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
-use super::Session;
-use crate::acks::Place;
-use crate::stanza::Purpose;
+use natter_proto::event::v1::{Occupant, OccupantState};
+use natter_proto::{Code, DialogId, Failure};
+use natter_xmpp::{Condition, Element, Kind, Node, Stanza, StanzaError, ns, result};
 
-impl Session {
-    /// A message of type `groupchat`: no room is known (contract xmpp 4.3). Chat states are dropped in silence.
-    pub(super) fn room_message(&mut self, place: Place, element: &Element, purpose: &Purpose) {
-        match purpose {
-            Purpose::Content { .. } | Purpose::Change => {
-                self.refuse(place, element, Condition::ItemNotFound, "Room not found");
-            }
-            _ => self.acks.done(place),
-        }
+use super::{Action, Call, Session, Stage};
+use crate::proof::Told;
+use crate::shared::SharedFrame;
+use crate::stanza::{self, Seen};
+use crate::stanza_error;
+
+/// Requests of one session on their way at the same time. An answer may be long, and nothing of it can be held back.
+const FLYING_MAX: usize = 2;
+/// Requests that wait before the client is not read any more.
+const WAITING_MAX: usize = 16;
+/// Frames held while a join is on its way.
+const NEWS_MAX: usize = 64;
+
+/// What is asked of a room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ask {
+    /// Answered by the other users there.
+    Enter,
+    Exit,
+    /// Answered by the users there.
+    Occupants,
+}
+
+/// The rooms of one session.
+#[derive(Debug, Default)]
+pub(crate) struct Rooms {
+    inside: BTreeSet<DialogId>,
+    waiting: VecDeque<Request>,
+    flying: BTreeMap<u64, Request>,
+    next: u64,
+}
+
+/// A request of the client.
+#[derive(Debug)]
+struct Request {
+    dialog: DialogId,
+    ask: Ask,
+    /// The stanza without its children.
+    stanza: Element,
+    /// What happened in the room meanwhile.
+    news: Vec<Arc<SharedFrame>>,
+}
+
+impl Rooms {
+    fn push(&mut self, dialog: DialogId, ask: Ask, stanza: &Element) {
+        let stanza = bare(stanza);
+        self.waiting.push_back(Request { dialog, ask, stanza, news: Vec::new() });
     }
 
-    /// A join (contract xmpp 4.1) is refused, a leave (4.4) is confirmed: `from` is what the client wrote.
-    pub(super) fn room_presence(&mut self, stanza: &Stanza<'_>) {
+    /// The next request that may start.
+    fn start(&mut self) -> Option<(u64, DialogId, Ask)> {
+        if self.flying.len() >= FLYING_MAX {
+            return None;
+        }
+        let is_free = |request: &Request| self.flying.values().all(|flying| flying.dialog != request.dialog);
+        let at = self.waiting.iter().position(is_free)?;
+        let request = self.waiting.remove(at)?;
+        let number = self.next;
+        self.next += 1;
+        let (dialog, ask) = (request.dialog, request.ask);
+        self.flying.insert(number, request);
+        Some((number, dialog, ask))
+    }
+
+    /// The session is in as many rooms as it may be in, or is about to be.
+    fn is_full_for(&self, dialog: DialogId, max: usize) -> bool {
+        let joins = self.flying.values().chain(&self.waiting).filter(|request| request.ask == Ask::Enter);
+        !self.inside.contains(&dialog) && self.inside.len() + joins.count() >= max
+    }
+
+    /// Too much waits: the client is not read.
+    pub(super) fn is_busy(&self) -> bool {
+        self.waiting.len() > WAITING_MAX
+    }
+
+    /// Frames do not reach the session any more: it is in no room.
+    pub(super) fn leave_all(&mut self) {
+        self.inside.clear();
+    }
+}
+
+/// What an answer needs of the stanza.
+fn bare(stanza: &Element) -> Element {
+    let mut bare = Element::new(stanza.name.as_str(), stanza.ns.as_str());
+    for name in ["id", "to", "type"] {
+        if let Some(value) = stanza.attr(name) {
+            bare.set(name, value);
+        }
+    }
+    bare
+}
+
+impl Session {
+    // === requests ===
+
+    /// A join (contract xmpp 4.1) or a leave (4.4).
+    pub(super) fn room_presence(&mut self, stanza: &Stanza<'_>, dialog: DialogId) {
         match stanza.stanza_type() {
-            "available" => {
-                let mut answer =
-                    StanzaError::new(Condition::ItemNotFound, "Room not found").answer(stanza, Some(&self.me.address));
-                // Without it the refusal is not noticed, whether the client sent one or not.
-                if answer.child("x", ns::MUC).is_none() {
-                    answer.children.insert(0, natter_xmpp::Node::Element(Element::new("x", ns::MUC)));
-                }
-                self.write_element(&answer);
+            "available" if self.rooms.is_full_for(dialog, self.options.rooms_max) => {
+                self.refuse_join(stanza.element, &StanzaError::new(Condition::PolicyViolation, "Too many rooms."));
             }
-            "unavailable" => {
-                let answer = left(stanza, &self.me.address);
-                self.write_element(&answer);
-            }
+            "available" => self.rooms.push(dialog, Ask::Enter, stanza.element),
+            "unavailable" => self.rooms.push(dialog, Ask::Exit, stanza.element),
             _ => {}
         }
     }
 
-    /// Who is in a room (contract xmpp 4.6): an unknown one has nobody in it, and an error would never be heard of.
-    pub(super) fn room_items(&mut self, request: &Element) {
-        let answer = result(request, Some(&self.me.address), Some(Element::new("query", ns::DISCO_ITEMS)));
+    /// Who is in a room (contract xmpp 4.6).
+    pub(super) fn room_items(&mut self, request: &Element, dialog: DialogId) {
+        self.rooms.push(dialog, Ask::Occupants, request);
+    }
+
+    /// Starts what may start: nothing while an announcement of this session is on its way, which a join must not overtake.
+    pub(super) fn ask_rooms(&mut self) {
+        while self.stage != Stage::Returning && !self.rooms.waiting.is_empty() {
+            if self.room == 0 {
+                self.out.push_back(Action::WhenRoom);
+                return;
+            }
+            let Some((number, dialog, ask)) = self.rooms.start() else { return };
+            self.out.push_back(Action::Call(Call::Room { number, dialog, ask }));
+        }
+    }
+
+    // === answers ===
+
+    pub(super) fn room_answered(&mut self, now: i64, number: u64, answer: Result<Vec<u64>, Failure>) {
+        let Some(request) = self.rooms.flying.remove(&number) else { return };
+        match (request.ask, answer) {
+            (Ask::Enter, Ok(others)) => self.entered(now, request, &others),
+            (Ask::Enter, Err(failure)) => self.refuse_join(&request.stanza, &refusal(&failure)),
+            // Whatever became of it: who leaves is answered (contract xmpp 4.4).
+            (Ask::Exit, _) => {
+                self.rooms.inside.remove(&request.dialog);
+                let from = request.stanza.attr("to").unwrap_or_default().to_owned();
+                let answer = stanza::own_presence(from, &self.me.address, request.stanza.attr("id"), Seen::Gone);
+                self.write_element(&answer);
+            }
+            // An unknown room has nobody in it: builds never hear of an error (contract xmpp 4.6).
+            (Ask::Occupants, users) => self.list(&request, &users.unwrap_or_default()),
+        }
+    }
+
+    /// Others first, then the session itself; what happened meanwhile comes behind.
+    fn entered(&mut self, now: i64, request: Request, others: &[u64]) {
+        let Request { dialog, stanza, news, .. } = request;
+        if self.reachable {
+            self.rooms.inside.insert(dialog);
+        }
+        let spelling = Self::spelling(&self.me, &self.options);
+        let others = others.iter().filter(|user| **user != self.me.user.0).take(self.options.occupants_max);
+        let there = |user: &u64| stanza::occupant(spelling, dialog, *user, Seen::There).addressed_to(&self.me.address);
+        let presences: Vec<String> = others.map(there).collect();
+        presences.into_iter().for_each(|text| self.write(text));
+        // The nick is the user's number, whatever the client chose.
+        let to = stanza.attr("to").unwrap_or_default();
+        let from = format!("{}/{}", to.split_once('/').map_or(to, |(room, _)| room), self.me.user);
+        let answer = stanza::own_presence(from, &self.me.address, stanza.attr("id"), Seen::There);
         self.write_element(&answer);
+        news.into_iter().for_each(|frame| self.deliver(now, frame));
+    }
+
+    fn list(&mut self, request: &Request, users: &[u64]) {
+        let users = &users[..users.len().min(self.options.occupants_max)];
+        let items = stanza::items(Self::spelling(&self.me, &self.options), request.dialog, users);
+        let answer = result(&request.stanza, Some(&self.me.address), Some(items));
+        self.write_element(&answer);
+    }
+
+    fn refuse_join(&mut self, element: &Element, error: &StanzaError) {
+        let mut answer = error.answer(&Stanza { kind: Kind::Presence, element }, Some(&self.me.address));
+        // Without it the refusal is not noticed, whether the client sent one or not.
+        if answer.child("x", ns::MUC).is_none() {
+            answer.children.insert(0, Node::Element(Element::new("x", ns::MUC)));
+        }
+        self.write_element(&answer);
+    }
+
+    // === what happens in a room ===
+
+    /// Somebody entered or left a room, or was removed from its dialog. About the user himself only a removal is told.
+    pub(super) fn occupant(&mut self, now: i64, dialog: DialogId, occupant: &Occupant, frame: &Arc<SharedFrame>) {
+        if !self.rooms.inside.contains(&dialog) {
+            let mut flying = self.rooms.flying.values_mut();
+            let joins = flying.find(|request| request.dialog == dialog && request.ask == Ask::Enter);
+            if let Some(request) = joins.filter(|request| request.news.len() < NEWS_MAX) {
+                request.news.push(frame.clone());
+            }
+            return;
+        }
+        let is_me = occupant.user == self.me.user.0;
+        let text = match (is_me, occupant.state()) {
+            (true, OccupantState::Removed) => {
+                self.rooms.inside.remove(&dialog);
+                let spelling = Self::spelling(&self.me, &self.options);
+                stanza::removed(spelling, dialog, occupant.user, occupant.actor, &self.me.address)
+            }
+            (true, _) | (_, OccupantState::Unspecified) => return,
+            (false, state) => {
+                let seen = if state == OccupantState::Entered { Seen::There } else { Seen::Gone };
+                self.spell_once(frame, |spelling| stanza::occupant(spelling, dialog, occupant.user, seen))
+            }
+        };
+        self.tell(now, text, Told::Unstored);
     }
 }
 
-/// The answer to a leave, with the child under the wrong name that 4.x to 6.x look for.
-fn left(stanza: &Stanza<'_>, to: &str) -> Element {
-    let item = Element::new("item", ns::MUC_USER).with_attr("affiliation", "member").with_attr("role", "none");
-    let status = Element::new("status", ns::MUC_USER).with_attr("code", "110");
-    let shim = Element::new("xmlns", ns::MUC_USER).with_child(Element::new("code", ns::MUC_USER).with_text("110"));
-    Element::new("presence", ns::CLIENT)
-        .with_attr_opt("from", stanza.to())
-        .with_attr("to", to)
-        .with_attr("type", "unavailable")
-        .with_attr_opt("id", stanza.id())
-        .with_child(Element::new("x", ns::MUC_USER).with_child(item).with_child(status).with_child(shim))
+/// Why a join is refused.
+fn refusal(failure: &Failure) -> StanzaError {
+    match failure.code {
+        Code::Forbidden => StanzaError::new(Condition::RegistrationRequired, "Membership is required to enter this room"),
+        Code::NotFound => StanzaError::new(Condition::ItemNotFound, "Room not found"),
+        _ => stanza_error::of(failure),
+    }
 }

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod changes;
+mod groups;
+mod headlines;
 mod holes;
 mod incoming;
 mod iq;
@@ -9,3 +12,4 @@ mod kit;
 mod life;
 mod outgoing;
 mod returning;
+mod rooms;

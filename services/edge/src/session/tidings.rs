@@ -81,10 +81,10 @@ impl Session {
 
     fn received(&mut self, told: Told) {
         match told {
-            Told::Row { dialog, seq, own: false } => self.tidings.received(dialog, Range { from: seq, upto: seq }),
+            Told::Row { dialog, seq, delivers: true } => self.tidings.received(dialog, Range { from: seq, upto: seq }),
             Told::Kept { place } => self.tidings.drop_upto = self.tidings.drop_upto.max(Some(place)),
             Told::ListEnd if std::mem::take(&mut self.tidings.owes) => self.out.push_back(Action::Call(Call::Settle)),
-            Told::Row { own: true, .. } | Told::Change { .. } | Told::ListEnd | Told::Unstored => {}
+            Told::Row { delivers: false, .. } | Told::Change { .. } | Told::ListEnd | Told::Unstored => {}
         }
     }
 

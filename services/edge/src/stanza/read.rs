@@ -57,6 +57,30 @@ pub(crate) fn content(element: Element) -> Content {
     content
 }
 
+/// The `extraParams` of an edit as they are relayed: the client's own, and the dialog if it named none.
+pub(crate) fn relayed(element: &Element, dialog: DialogId) -> String {
+    let mut extra = match element.child("extraParams", ns::CLIENT) {
+        Some(extra) => extra.clone(),
+        None => Element::new("extraParams", ns::CLIENT),
+    };
+    let is_dialog = |child: &Element| child.is("dialog_id", ns::CLIENT);
+    extra.remove_children(|child| is_dialog(child) && child.text().parse::<DialogId>().is_err());
+    if !extra.elements().any(is_dialog) {
+        extra.push(Element::new("dialog_id", ns::CLIENT).with_text(dialog.to_string()));
+    }
+    extra.to_xml("")
+}
+
+/// The children of a system message as they are relayed. Builds up to 3.35 throw without `extraParams` (contract xmpp 3.10).
+pub(crate) fn headline_children(element: &Element) -> String {
+    let mut children: String = element.elements().filter(|child| !is_forbidden(child)).map(|child| child.to_xml("")).collect();
+    if element.child("extraParams", ns::CLIENT).is_none() {
+        let module = Element::new("moduleIdentifier", ns::CLIENT).with_text("SystemNotifications");
+        children.push_str(&Element::new("extraParams", ns::CLIENT).with_child(module).to_xml(""));
+    }
+    children
+}
+
 fn extra_params(extra: Element, content: &mut Content) {
     for node in extra.children {
         let Node::Element(child) = node else { continue };

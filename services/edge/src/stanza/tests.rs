@@ -74,7 +74,11 @@ fn each_purpose_is_recognised() {
         Purpose::Typing { composing: true }
     );
     assert_eq!(purpose(&parse("<active xmlns=\"http://jabber.org/protocol/chatstates\"/>")), Purpose::Nothing);
-    assert_eq!(purpose(&parse("<body>x</body><replace xmlns=\"urn:xmpp:message-correct:0\" id=\"1\"/>")), Purpose::Change);
+    let edit = |last| Purpose::Edit { id: "1".to_owned(), last };
+    assert_eq!(purpose(&parse("<body>x</body><replace xmlns=\"urn:xmpp:message-correct:0\" id=\"1\"/>")), edit(false));
+    assert_eq!(purpose(&parse("<replace last=\"true\" xmlns=\"urn:xmpp:message-correct:0\" id=\"1\"/>")), edit(true));
+    let removal = Purpose::Removal { id: "1".to_owned() };
+    assert_eq!(purpose(&parse("<remove xmlns=\"urn:xmpp:message-delete:0\" id=\"1\"/>")), removal);
     assert_eq!(
         purpose(&parse(&format!(
             "<displayed xmlns=\"urn:xmpp:chat-markers:0\" id=\"{ID}\"/><extraParams><dialog_id>undefined</dialog_id></extraParams>"

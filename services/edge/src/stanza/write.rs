@@ -5,11 +5,12 @@
 
 use std::fmt::Write;
 
-use natter_proto::event::v1::change::What;
 use natter_proto::event::v1::extension::Value;
-use natter_proto::event::v1::{Attribute, Change, Extension, Headline, MarkKind, Marker, Message, Typing};
+use natter_proto::event::v1::{Attribute, Extension, Headline, MarkKind, Marker, Message, Typing};
 use natter_proto::{AppId, DialogId};
 use natter_xmpp::{Framing, escape_attribute, escape_text, is_name, ns};
+
+use super::room::{Spelled, room};
 
 /// What all stanzas of a session have in common.
 #[derive(Clone, Copy)]
@@ -17,6 +18,15 @@ pub(crate) struct Spelling<'a> {
     pub app: AppId,
     pub host: &'a str,
     pub framing: Framing,
+}
+
+/// Between whom a stanza goes.
+#[derive(Clone, Copy)]
+pub(super) enum Route<'a> {
+    /// From a user to the bare address of another.
+    Private { from: Sender<'a>, to: u64 },
+    /// From a user in the room of a dialog to one session; which one is left open.
+    Group { dialog: DialogId, user: u64 },
 }
 
 /// Who a stanza is from: a user, and the resource if it is known.
@@ -39,8 +49,17 @@ pub(crate) struct Envelope<'a> {
 pub(crate) fn message(spelling: Spelling<'_>, envelope: Envelope<'_>, message: &Message) -> String {
     let mut out = String::with_capacity(room_for(message));
     open_message(&mut out, spelling.framing == Framing::WebSocket);
-    inner(&mut out, spelling, envelope, message);
+    inner(&mut out, spelling, private(envelope, message), envelope, message);
     out
+}
+
+/// A message of a group (contract xmpp 4.3), as its room says it.
+pub(crate) fn group_message(spelling: Spelling<'_>, envelope: Envelope<'_>, message: &Message) -> Spelled {
+    let mut out = String::with_capacity(room_for(message));
+    open_message(&mut out, spelling.framing == Framing::WebSocket);
+    let route = Route::Group { dialog: envelope.dialog, user: message.sender };
+    let gap = inner(&mut out, spelling, route, envelope, message);
+    Spelled::new(out, gap)
 }
 
 /// The `sent` copy of a private message for another session of its sender (contract xmpp 3.8).
@@ -50,7 +69,7 @@ pub(crate) fn carbon(spelling: Spelling<'_>, to: &str, envelope: Envelope<'_>, m
     // The stamp says when the copy was due, so it belongs to the outer stanza (XEP-0203, 4).
     let inner_envelope = Envelope { delayed: None, ..envelope };
     open_message(&mut out, true);
-    inner(&mut out, spelling, inner_envelope, message);
+    inner(&mut out, spelling, private(envelope, message), inner_envelope, message);
     out.push_str("</forwarded></sent>");
     delay(&mut out, spelling, envelope.delayed);
     out.push_str("</message>");
@@ -65,7 +84,7 @@ pub(crate) fn marker(spelling: Spelling<'_>, marker: &Marker, dialog: Option<Dia
     }
     open_message(&mut out, copy_for.is_some() || spelling.framing == Framing::WebSocket);
     let from = Sender { user: marker.user, resource: &marker.resource };
-    addresses(&mut out, spelling, "chat", from, marker.author);
+    addresses(&mut out, spelling, "chat", Route::Private { from, to: marker.author });
     attribute(&mut out, "id", &marker.stanza_id);
     let name = if marker.kind() == MarkKind::Read { "displayed" } else { "received" };
     let _ = write!(out, "><{name} xmlns=\"{}\" id=\"", ns::CHAT_MARKERS);
@@ -86,41 +105,25 @@ pub(crate) fn marker(spelling: Spelling<'_>, marker: &Marker, dialog: Option<Dia
 
 /// A chat state for the recipient (contract xmpp 3.5).
 pub(crate) fn typing(spelling: Spelling<'_>, typing: &Typing) -> String {
+    let from = Sender { user: typing.user, resource: &typing.resource };
+    chat_state(spelling, Route::Private { from, to: typing.recipient }, typing).0
+}
+
+/// A chat state in a group.
+pub(crate) fn group_typing(spelling: Spelling<'_>, dialog: DialogId, typing: &Typing) -> Spelled {
+    let (out, gap) = chat_state(spelling, Route::Group { dialog, user: typing.user }, typing);
+    Spelled::new(out, gap)
+}
+
+fn chat_state(spelling: Spelling<'_>, route: Route<'_>, typing: &Typing) -> (String, usize) {
     let mut out = String::with_capacity(256);
     open_message(&mut out, spelling.framing == Framing::WebSocket);
-    let from = Sender { user: typing.user, resource: &typing.resource };
-    addresses(&mut out, spelling, "chat", from, typing.recipient);
+    let gap = addresses(&mut out, spelling, route.message_type(), route);
     let name = if typing.composing { "composing" } else { "paused" };
     let _ = write!(out, "><{name} xmlns=\"{}\"/>", ns::CHAT_STATES);
     out.push_str(&typing.stanza);
     out.push_str("</message>");
-    out
-}
-
-/// An edit or a removal for all, as if the one who made it had sent it (contract xmpp 3.6); with `copy_for` as a `sent` copy.
-pub(crate) fn change(spelling: Spelling<'_>, change: &Change, dialog: DialogId, to: u64, copy_for: Option<&str>) -> String {
-    let mut out = String::with_capacity(512);
-    if let Some(to) = copy_for {
-        open_carbon(&mut out, spelling, to, change.user);
-    }
-    open_message(&mut out, copy_for.is_some() || spelling.framing == Framing::WebSocket);
-    addresses(&mut out, spelling, "chat", Sender { user: change.user, resource: "" }, to);
-    out.push('>');
-    match &change.what {
-        Some(What::Edited(edited)) => {
-            leaf(&mut out, "body", edited.body.as_deref().unwrap_or_default());
-            let _ = write!(out, "<replace xmlns=\"{}\" id=\"", ns::CORRECT);
-        }
-        _ => {
-            let _ = write!(out, "<remove xmlns=\"{}\" id=\"", ns::DELETE);
-        }
-    }
-    hex(&mut out, &change.message_id);
-    let _ = write!(out, "\"/><extraParams xmlns=\"jabber:client\"><dialog_id>{dialog}</dialog_id></extraParams></message>");
-    if copy_for.is_some() {
-        out.push_str("</forwarded></sent></message>");
-    }
-    out
+    (out, gap)
 }
 
 /// A system message (contract xmpp 3.10). Its children hold `extraParams`: whoever makes the frame sees to it.
@@ -128,7 +131,7 @@ pub(crate) fn headline(spelling: Spelling<'_>, headline: &Headline, to: u64, del
     let mut out = String::with_capacity(256 + headline.children.len());
     open_message(&mut out, spelling.framing == Framing::WebSocket);
     let from = Sender { user: headline.user, resource: &headline.resource };
-    addresses(&mut out, spelling, "headline", from, to);
+    addresses(&mut out, spelling, "headline", Route::Private { from, to });
     attribute(&mut out, "id", &headline.stanza_id);
     out.push('>');
     out.push_str(&headline.children);
@@ -137,16 +140,29 @@ pub(crate) fn headline(spelling: Spelling<'_>, headline: &Headline, to: u64, del
     out
 }
 
-fn open_message(out: &mut String, with_namespace: bool) {
+fn private<'a>(envelope: Envelope<'a>, message: &Message) -> Route<'a> {
+    Route::Private { from: envelope.from, to: message.recipient }
+}
+
+impl Route<'_> {
+    pub(super) fn message_type(self) -> &'static str {
+        match self {
+            Route::Private { .. } => "chat",
+            Route::Group { .. } => "groupchat",
+        }
+    }
+}
+
+pub(super) fn open_message(out: &mut String, with_namespace: bool) {
     out.push_str("<message");
     if with_namespace {
         out.push_str(" xmlns=\"jabber:client\"");
     }
 }
 
-/// Everything of a message behind `<message`, its end tag included.
-fn inner(out: &mut String, spelling: Spelling<'_>, envelope: Envelope<'_>, message: &Message) {
-    addresses(out, spelling, "chat", envelope.from, message.recipient);
+/// Everything of a message behind `<message`, its end tag included. Gives where a group's receiver belongs.
+fn inner(out: &mut String, spelling: Spelling<'_>, route: Route<'_>, envelope: Envelope<'_>, message: &Message) -> usize {
+    let gap = addresses(out, spelling, route.message_type(), route);
     if message.stanza_id.is_empty() {
         out.push_str(" id=\"");
         hex(out, &message.id);
@@ -168,21 +184,33 @@ fn inner(out: &mut String, spelling: Spelling<'_>, envelope: Envelope<'_>, messa
     out.push_str(&message.relay);
     delay(out, spelling, envelope.delayed);
     out.push_str("</message>");
+    gap
 }
 
-fn addresses(out: &mut String, spelling: Spelling<'_>, type_: &str, from: Sender<'_>, to: u64) {
+/// Type, `from` and `to`. Gives where a group's receiver belongs.
+pub(super) fn addresses(out: &mut String, spelling: Spelling<'_>, type_: &str, route: Route<'_>) -> usize {
     let _ = write!(out, " type=\"{type_}\" from=\"");
-    address(out, spelling, from.user);
-    if !from.resource.is_empty() {
-        out.push('/');
-        escape_attribute(out, from.resource);
-    }
-    out.push_str("\" to=\"");
-    address(out, spelling, to);
+    let gap = match route {
+        Route::Private { from, to } => {
+            address(out, spelling, from.user);
+            if !from.resource.is_empty() {
+                out.push('/');
+                escape_attribute(out, from.resource);
+            }
+            out.push_str("\" to=\"");
+            address(out, spelling, to);
+            out.len()
+        }
+        Route::Group { dialog, user } => {
+            let _ = write!(out, "{}/{user}\" to=\"", room(spelling, dialog));
+            out.len()
+        }
+    };
     out.push('"');
+    gap
 }
 
-fn address(out: &mut String, spelling: Spelling<'_>, user: u64) {
+pub(super) fn address(out: &mut String, spelling: Spelling<'_>, user: u64) {
     let _ = write!(out, "{user}-{}@{}", spelling.app, spelling.host);
 }
 
@@ -241,7 +269,7 @@ fn attributes(out: &mut String, attributes: &[Attribute]) {
     }
 }
 
-fn attribute(out: &mut String, name: &str, value: &str) {
+pub(super) fn attribute(out: &mut String, name: &str, value: &str) {
     out.push(' ');
     out.push_str(name);
     out.push_str("=\"");
@@ -249,7 +277,7 @@ fn attribute(out: &mut String, name: &str, value: &str) {
     out.push('"');
 }
 
-fn leaf(out: &mut String, name: &str, text: &str) {
+pub(super) fn leaf(out: &mut String, name: &str, text: &str) {
     out.push('<');
     out.push_str(name);
     out.push('>');
@@ -263,12 +291,12 @@ fn close(out: &mut String, name: &str) {
     out.push('>');
 }
 
-fn delay(out: &mut String, spelling: Spelling<'_>, delayed: Option<i64>) {
+pub(super) fn delay(out: &mut String, spelling: Spelling<'_>, delayed: Option<i64>) {
     let Some(stamp) = delayed.and_then(|at| jiff::Timestamp::from_second(at.div_euclid(1_000)).ok()) else { return };
     let _ = write!(out, "<delay xmlns=\"{}\" from=\"{}\" stamp=\"{stamp}\"/>", ns::DELAY, spelling.host);
 }
 
-fn open_carbon(out: &mut String, spelling: Spelling<'_>, to: &str, user: u64) {
+pub(super) fn open_carbon(out: &mut String, spelling: Spelling<'_>, to: &str, user: u64) {
     open_message(out, spelling.framing == Framing::WebSocket);
     out.push_str(" type=\"chat\" from=\"");
     address(out, spelling, user);
@@ -277,7 +305,7 @@ fn open_carbon(out: &mut String, spelling: Spelling<'_>, to: &str, user: u64) {
     let _ = write!(out, "><sent xmlns=\"{}\"><forwarded xmlns=\"{}\">", ns::CARBONS, ns::FORWARD);
 }
 
-fn hex(out: &mut String, bytes: &[u8]) {
+pub(super) fn hex(out: &mut String, bytes: &[u8]) {
     for byte in bytes {
         let _ = write!(out, "{byte:02x}");
     }

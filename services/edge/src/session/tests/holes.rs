@@ -7,7 +7,7 @@ fn a_repeat_is_dropped_and_a_hole_is_filled_in_order() {
     let mut client = Client::live();
     assert_eq!(bodies(&client.frame(row(1, 78, "1"))), ["1"]);
     assert_eq!(client.frame(row(1, 78, "1")), [""; 0]);
-    client.session.frame(client.at(), Arc::new(row(4, 78, "4")));
+    client.session.frame(client.at(), shared(row(4, 78, "4")));
     let fill = Action::Call(Call::Fill { dialog: dialog(), above: Some(1), since: SINCE });
     assert!(client.actions().contains(&fill));
     assert_eq!(client.frame(row(5, 78, "5")), [""; 0], "order holds");
@@ -138,7 +138,7 @@ fn a_lost_first_frame_of_a_dialog_is_noticed_by_the_next_one_or_by_its_head() {
     assert_eq!(bodies(&client.frame(second(SINCE - 1))), ["8"]);
 
     let mut client = Client::live();
-    client.session.frame(client.at(), Arc::new(second(SINCE)));
+    client.session.frame(client.at(), shared(second(SINCE)));
     assert_eq!(client.actions(), [fill()]);
     let stretch = Stretch { rows: vec![message(7, 78, "7"), message(8, 78, "8")], ..Stretch::default() };
     client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(stretch) });
@@ -160,7 +160,7 @@ fn changes_come_once_and_missing_ones_are_fetched_in_order() {
     client.frame(Frame { stamp: 4, ..row(1, 78, "1") });
     assert_eq!(client.frame(removal(4)), [""; 0], "from before the session");
     assert_eq!(client.frame(removal(5)).len(), 1);
-    client.session.frame(client.at(), Arc::new(removal(8)));
+    client.session.frame(client.at(), shared(removal(8)));
     assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: dialog(), above: 5 })));
     assert_eq!(client.frame(row(2, 78, "2")), [""; 0], "order holds");
     let silent = Change { silent: true, ..change_of(removal(7)) };
@@ -182,7 +182,7 @@ fn a_lost_last_change_is_noticed_by_the_head_and_by_the_next_message() {
     client.actions();
     client.session.head(client.at(), dialog(), Head { seq: 1, stamp: 5, at: SINCE });
     assert_eq!(client.actions(), []);
-    client.session.frame(client.at(), Arc::new(Frame { stamp: 6, ..row(2, 78, "2") }));
+    client.session.frame(client.at(), shared(Frame { stamp: 6, ..row(2, 78, "2") }));
     assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: dialog(), above: 5 })));
     client.session.answer(client.at(), Answer::Changed { dialog: dialog(), changes: None });
     assert_eq!(client.farewell(), (Some(StreamFault::InternalError), SessionState::Vanished));
@@ -193,7 +193,7 @@ fn a_kept_message_is_told_once_and_a_missing_one_is_fetched_in_order() {
     let mut client = Client::live();
     assert_eq!(bodies(&client.frame(kept(1, "one"))), ["one"]);
     assert_eq!(client.frame(kept(1, "one")), [""; 0]);
-    client.session.frame(client.at(), Arc::new(kept(4, "four")));
+    client.session.frame(client.at(), shared(kept(4, "four")));
     assert!(client.actions().contains(&Action::Call(Call::Kept { above: 1 })));
     // 3 was kept for nobody: its write failed.
     let read = Queue { rows: vec![kept_row(2, "two")], more: false, upto: 4 };

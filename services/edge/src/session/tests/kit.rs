@@ -9,6 +9,8 @@ pub(super) use natter_proto::presence::v1::{SessionRecord, SessionState};
 pub(super) use natter_proto::{Code, Failure, MessageId};
 use natter_xmpp::{Limits, StreamEvent, StreamReader};
 
+pub(super) use crate::shared::SharedFrame;
+
 pub(super) use super::super::*;
 
 pub(super) const BODY: &str = "<message type=\"chat\" id=\"66f1000000000000000000a1\" to=\"78-905@h\"><body>x</body>\
@@ -112,7 +114,7 @@ impl Client {
     }
 
     pub fn frame(&mut self, frame: Frame) -> Vec<String> {
-        self.session.frame(self.at(), Arc::new(frame));
+        self.session.frame(self.at(), shared(frame));
         self.written().into_iter().filter(|text| text.starts_with("<message")).collect()
     }
 
@@ -148,6 +150,10 @@ impl Client {
             other => panic!("not over: {other:?}"),
         }
     }
+}
+
+pub(super) fn shared(frame: Frame) -> Arc<SharedFrame> {
+    Arc::new(SharedFrame::new(frame))
 }
 
 pub(super) fn identity() -> Identity {
@@ -237,4 +243,24 @@ pub(super) fn change_of(frame: Frame) -> Change {
         Some(FrameTold::Change(change)) => change,
         told => panic!("no change: {told:?}"),
     }
+}
+
+/// The group that the user and 78 are in.
+pub(super) const GROUP: &str = "a6f0a1b2c3d4e5f607182930";
+/// Its room.
+pub(super) const ROOM: &str = "905_a6f0a1b2c3d4e5f607182930@muc.h";
+
+pub(super) fn group() -> DialogId {
+    GROUP.parse().unwrap()
+}
+
+/// A frame of the group about something of user 78, from a session elsewhere.
+pub(super) fn of_group(told: FrameTold) -> Frame {
+    let of_pair = row(0, 78, "");
+    Frame { dialog: group().to_vec(), group: true, told: Some(told), ..of_pair }
+}
+
+/// A row of the group.
+pub(super) fn said(seq: u64, sender: u64, body: &str) -> Message {
+    Message { recipient: 0, ..message(seq, sender, body) }
 }

@@ -50,9 +50,9 @@ fn a_status_is_written_for_its_author_and_displayed_copied_to_its_reader() {
 fn a_pong_proves_and_is_reported_once_a_second() {
     let mut client = Client::live();
     client.wait(10_000);
-    client.session.frame(client.at(), Arc::new(row(1, 78, "1")));
+    client.session.frame(client.at(), shared(row(1, 78, "1")));
     assert!(client.actions().contains(&Action::Ping(1)));
-    client.session.frame(client.at(), Arc::new(row(2, 78, "2")));
+    client.session.frame(client.at(), shared(row(2, 78, "2")));
     client.actions();
     assert_eq!(client.pongs(1), [""; 0], "not twice in a second");
     client.now += 1_000;
@@ -70,7 +70,7 @@ fn who_proves_nothing_in_time_is_cut_off_and_owed() {
         let written = client.frame(row(seq, 78, "x"));
         assert_eq!(written.len(), usize::from(seq <= 2), "the window closes");
     }
-    client.session.frame(client.at(), Arc::new(row(5, 78, "x")));
+    client.session.frame(client.at(), shared(row(5, 78, "x")));
     let actions = client.actions();
     let Some(Action::End(farewell)) = actions.last() else { panic!("{actions:?}") };
     assert!(farewell.cut && farewell.state == SessionState::Vanished);

@@ -1,0 +1,67 @@
+//! What is asked of dialogs on behalf of a client: posts, statuses, edits, removals, headlines, and rooms.
+
+use natter_proto::dialog::v1::{EnterRequest, ExitRequest, OccupantsRequest, RemoveMessagesReply};
+use natter_proto::{Code, DialogId, Failure};
+
+use super::{Caller, Links};
+use crate::session::{Ask, Job};
+
+impl Links {
+    /// Gives the number the message got, 0 for none.
+    pub(super) async fn job(&self, job: Job) -> Result<u64, Failure> {
+        let mut dialogs = self.dialogs.clone();
+        match job {
+            Job::Post(request) => dialogs.post(*request).await.map(|reply| reply.into_inner().seq),
+            Job::Mark(request) => dialogs.mark(*request).await.map(|_| 0),
+            Job::Signal(request) => dialogs.signal(*request).await.map(|_| 0),
+            Job::Update(request) => dialogs.update(*request).await.map(|_| 0),
+            Job::Headline(request) => dialogs.headline(*request).await.map(|_| 0),
+            Job::Remove(request) => {
+                return removed(dialogs.remove(*request).await?.into_inner());
+            }
+        }
+        .map_err(Failure::from)
+    }
+
+    /// Users in the room: besides the one who entered, or all.
+    pub(super) async fn room(&self, caller: &Caller, dialog: DialogId, ask: Ask) -> Result<Vec<u64>, Failure> {
+        let (app, user, dialog) = (caller.app, caller.user, dialog.to_vec());
+        let session = Some(caller.session.clone());
+        match ask {
+            Ask::Enter => {
+                let request = EnterRequest { app, dialog, user, session };
+                let ask = || {
+                    let (mut dialogs, request) = (self.dialogs.clone(), request.clone());
+                    async move { dialogs.enter(request).await }
+                };
+                Ok(self.insist("enter", ask).await?.others)
+            }
+            Ask::Exit => {
+                let request = ExitRequest { app, dialog, user, session };
+                let ask = || {
+                    let (mut dialogs, request) = (self.dialogs.clone(), request.clone());
+                    async move { dialogs.exit(request).await }
+                };
+                self.insist("exit", ask).await?;
+                Ok(Vec::new())
+            }
+            Ask::Occupants => {
+                let request = OccupantsRequest { app, dialog, user };
+                let ask = || {
+                    let (mut dialogs, request) = (self.dialogs.clone(), request.clone());
+                    async move { dialogs.occupants(request).await }
+                };
+                Ok(self.insist("occupants", ask).await?.users)
+            }
+        }
+    }
+}
+
+/// The outcome for the one message that was to be removed.
+fn removed(reply: RemoveMessagesReply) -> Result<u64, Failure> {
+    match reply {
+        RemoveMessagesReply { removed, .. } if !removed.is_empty() => Ok(0),
+        RemoveMessagesReply { forbidden, .. } if !forbidden.is_empty() => Err(Failure::new(Code::Forbidden, "not the author")),
+        RemoveMessagesReply { .. } => Err(Failure::new(Code::NotFound, "no such message")),
+    }
+}

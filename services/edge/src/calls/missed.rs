@@ -1,0 +1,172 @@
+//! What a session missed: the list of a returning one (design.md 9), and the holes of a live one (design.md 6).
+
+use std::collections::BTreeMap;
+
+use natter_proto::dialog::v1::{Dialog, DialogKind, GetRequest, ListRequest};
+use natter_proto::history::v1::{ChangesReply, ChangesRequest, From, GapReply, GapRequest, KeptReply, KeptRequest};
+use natter_proto::presence::v1::{Fingerprint, SessionRecord, SessionState, TakeDebtRequest};
+use natter_proto::{Code, DialogId, Failure};
+
+use super::{Caller, Links, is_passing};
+use crate::session::{Changes, Queue, Returned, Stretch};
+
+/// Rows a returning session gets of one dialog, and of all (design.md 9).
+const LIST_PER_DIALOG: u32 = 100;
+const LIST_IN_ALL: u32 = 500;
+
+/// The ids of a user's dialogs.
+struct Dialogs {
+    private: Vec<Vec<u8>>,
+    groups: Vec<Vec<u8>>,
+}
+
+impl Links {
+    /// Fails as a whole: with a part of it the session would go on without the rest, and the debt would be forgotten.
+    pub(super) async fn gather(&self, caller: &Caller, record: SessionRecord) -> Result<Box<Returned>, Failure> {
+        let client = record.client.clone();
+        self.announce(caller, SessionState::Available, Some(record)).await?;
+        let debt = self.debt(caller, client).await?;
+        let dialogs = self.dialogs(caller).await?;
+        let GapReply { rows, changes, .. } = self.gap(caller, debt.as_ref(), dialogs).await?;
+        let kept = self.kept(caller, 0).await?;
+        Ok(Box::new(Returned { debt, rows, changes, kept }))
+    }
+
+    /// Asked again it is the same debt.
+    async fn debt(&self, caller: &Caller, client: Option<Fingerprint>) -> Result<Option<SessionRecord>, Failure> {
+        let request = TakeDebtRequest { app: caller.app, user: caller.user, session: Some(caller.session.clone()), client };
+        let ask = || {
+            let (mut presence, request) = (self.presence.clone(), request.clone());
+            async move { presence.take_debt(request).await }
+        };
+        Ok(self.insist("take_debt", ask).await?.debt)
+    }
+
+    /// The dialogs of the user.
+    async fn dialogs(&self, caller: &Caller) -> Result<Dialogs, Failure> {
+        let request = ListRequest { app: caller.app, user: caller.user, with_hidden: true, brief: true };
+        let ask = || {
+            let mut dialogs = self.dialogs.clone();
+            async move { dialogs.list(request).await }
+        };
+        let listed = self.insist("list", ask).await?.entries.into_iter().filter_map(|entry| entry.dialog);
+        let (private, groups) = listed.partition::<Vec<_>, _>(|dialog| dialog.kind() == DialogKind::Private);
+        let id = |dialog: Dialog| dialog.id;
+        Ok(Dialogs { private: private.into_iter().map(id).collect(), groups: groups.into_iter().map(id).collect() })
+    }
+
+    /// Above the debt's proofs; of other dialogs what was stored since; of private ones also what nobody has received. Of a
+    /// dialog that the user is in no more nothing is owed to him.
+    async fn gap(&self, caller: &Caller, debt: Option<&SessionRecord>, dialogs: Dialogs) -> Result<GapReply, Failure> {
+        let Dialogs { private, groups } = dialogs;
+        let (mut from, mut others) = (Vec::new(), Vec::new());
+        if let Some(debt) = debt {
+            let proofs: BTreeMap<&[u8], &From> = debt.proofs.iter().map(|proof| (proof.dialog.as_slice(), proof)).collect();
+            for dialog in private.iter().chain(&groups) {
+                match proofs.get(dialog.as_slice()) {
+                    Some(proof) => from.push((*proof).clone()),
+                    None => others.push(dialog.clone()),
+                }
+            }
+        }
+        let request = GapRequest {
+            app: caller.app,
+            user: caller.user,
+            from,
+            undelivered: private,
+            since: debt.map_or(0, |debt| debt.since),
+            others,
+            per_dialog: LIST_PER_DIALOG,
+            in_all: LIST_IN_ALL,
+            oldest: false,
+        };
+        self.rows(request).await
+    }
+
+    /// The beginning of what lies above a number, or of what was stored since.
+    pub(super) async fn fill(
+        &self,
+        caller: &Caller,
+        dialog: DialogId,
+        above: Option<u64>,
+        since: i64,
+    ) -> Result<Stretch, Failure> {
+        self.metrics.holes.inc();
+        if self.is_barred(caller, dialog).await? {
+            return Ok(Stretch::default());
+        }
+        let id = dialog.to_vec();
+        let (from, others) = match above {
+            Some(seq) => (vec![From { dialog: id, seq, stamp: None }], Vec::new()),
+            None => (Vec::new(), vec![id]),
+        };
+        let request = GapRequest {
+            app: caller.app,
+            user: caller.user,
+            from,
+            others,
+            since,
+            per_dialog: LIST_PER_DIALOG,
+            in_all: LIST_PER_DIALOG,
+            oldest: true,
+            ..GapRequest::default()
+        };
+        let GapReply { rows, more, changes } = self.rows(request).await?;
+        Ok(Stretch {
+            rows: rows.into_iter().filter_map(|gap| gap.row).collect(),
+            more,
+            changes: changes.into_iter().filter_map(|gap| gap.change).collect(),
+        })
+    }
+
+    /// Whether the user may not see the dialog: he was removed from it, and its head or a late frame says that it goes on.
+    async fn is_barred(&self, caller: &Caller, dialog: DialogId) -> Result<bool, Failure> {
+        let request = GetRequest { app: caller.app, dialog: dialog.to_vec(), user: caller.user, preview: false };
+        let ask = || {
+            let (mut dialogs, request) = (self.dialogs.clone(), request.clone());
+            async move { dialogs.get(request).await }
+        };
+        match self.insist("get", ask).await {
+            Err(failure) if is_passing(failure.code) => Err(failure),
+            answer => Ok(answer.is_err_and(|failure| failure.code == Code::Forbidden)),
+        }
+    }
+
+    /// The beginning of the changes above a stamp.
+    pub(super) async fn changes(&self, caller: &Caller, dialog: DialogId, above: u64) -> Result<Changes, Failure> {
+        self.metrics.holes.inc();
+        if self.is_barred(caller, dialog).await? {
+            return Ok(Changes::default());
+        }
+        let (app, user, dialog) = (caller.app, caller.user, dialog.to_vec());
+        let request = ChangesRequest { app, dialog, above, limit: LIST_PER_DIALOG, user };
+        let ask = || {
+            let (mut history, request) = (self.history.clone(), request.clone());
+            async move { history.changes(request).await }
+        };
+        let ChangesReply { changes, more } = self.insist("changes", ask).await?;
+        Ok(Changes { changes, more })
+    }
+
+    /// The beginning of what is kept above a place.
+    pub(super) async fn kept(&self, caller: &Caller, above: u64) -> Result<Queue, Failure> {
+        let request = KeptRequest { app: caller.app, user: caller.user, above };
+        let ask = || {
+            let mut history = self.history.clone();
+            async move { history.kept(request).await }
+        };
+        let KeptReply { rows, more, upto } = self.insist("kept", ask).await?;
+        Ok(Queue { rows, more, upto })
+    }
+
+    async fn rows(&self, request: GapRequest) -> Result<GapReply, Failure> {
+        if request.from.is_empty() && request.undelivered.is_empty() && request.others.is_empty() {
+            return Ok(GapReply::default());
+        }
+        let ask = || {
+            let (mut history, request) = (self.history.clone(), request.clone());
+            async move { history.gap(request).await }
+        };
+        self.insist("gap", ask).await
+    }
+}

@@ -1,0 +1,90 @@
+//! Sessions in rooms: each change in one step with the directory, then the others in the room are told by a frame, on the way
+//! that all frames take.
+
+use natter_proto::UserId;
+use natter_proto::event::v1::frame::Told;
+use natter_proto::event::v1::{Frame, Occupant, OccupantState};
+use natter_proto::subject::Subject;
+use prost::Message;
+
+use crate::error::Error;
+use crate::rooms::{Entered, Left, RoomKey};
+use crate::service::Shared;
+use crate::session::{SessionKey, UserKey};
+
+impl Shared {
+    /// A session enters a room; gives the other users there.
+    pub fn enter(&self, room: RoomKey, user: UserKey, session: SessionKey) -> Result<Vec<u64>, Error> {
+        let directory = self.directory.lock();
+        if !directory.has(user, &session) {
+            return Err(Error::NotAnnounced);
+        }
+        let mut rooms = self.rooms.lock();
+        let max = self.options.rooms_per_session_max;
+        let Entered { others, tell } = rooms.enter(room, user, session).map_err(|_| Error::TooManyRooms { max })?;
+        self.meters.rooms.set(rooms.len() as i64);
+        // Under the locks: what is told of a room is told in the order it happened.
+        self.tell(room, user.user, OccupantState::Entered, tell);
+        Ok(others)
+    }
+
+    pub fn exit(&self, room: RoomKey, user: UserKey, session: &SessionKey) {
+        let mut rooms = self.rooms.lock();
+        let left = rooms.exit(room, user.user, session);
+        self.meters.rooms.set(rooms.len() as i64);
+        self.tell_left(left);
+    }
+
+    /// Takes users out of a room; gives those who are still there.
+    pub fn evict(&self, room: RoomKey, users: &[u64]) -> Vec<u64> {
+        let mut rooms = self.rooms.lock();
+        let left = rooms.evict(room, users);
+        self.meters.rooms.set(rooms.len() as i64);
+        left
+    }
+
+    /// A session ended with a goodbye.
+    pub fn leave_rooms(&self, user: UserId, session: &SessionKey) {
+        let mut rooms = self.rooms.lock();
+        let left = rooms.end(user, session);
+        self.meters.rooms.set(rooms.len() as i64);
+        self.tell_left(left);
+    }
+
+    /// A session died.
+    pub fn leave_rooms_later(&self, user: UserKey, session: SessionKey) {
+        let grace_ms = i64::try_from(self.options.room_grace_s.saturating_mul(1_000)).unwrap_or(i64::MAX / 4);
+        self.rooms.lock().vanish(self.clock.now_ms() + grace_ms, user, session);
+    }
+
+    /// Sessions that died long enough ago leave their rooms.
+    pub fn clear_rooms(&self) {
+        let mut rooms = self.rooms.lock();
+        let left = rooms.expire(self.clock.now_ms());
+        self.meters.rooms.set(rooms.len() as i64);
+        self.tell_left(left);
+    }
+
+    fn tell_left(&self, left: impl IntoIterator<Item = Left>) {
+        for Left { room, user, tell } in left {
+            self.tell(room, user, OccupantState::Left, tell);
+        }
+    }
+
+    fn tell(&self, room: RoomKey, user: UserId, state: OccupantState, to: Vec<u64>) {
+        if to.is_empty() {
+            return;
+        }
+        let occupant = Occupant { user: user.0, state: state.into(), actor: 0 };
+        let frame = Frame {
+            app: room.app.0,
+            dialog: room.dialog.to_vec(),
+            to,
+            traceparent: natter_telemetry::traceparent(),
+            group: true,
+            told: Some(Told::Occupant(occupant)),
+            ..Frame::default()
+        };
+        self.bus.publish(&Subject::Told.to_string(), frame.encode_to_vec().into());
+    }
+}
