@@ -291,7 +291,7 @@ impl history_server::History for History {
             let all = ours.map(|(_, _, user, reaction)| wire::Reaction { reaction: reaction.clone(), users: vec![*user] });
             wire::Reactions { seq: *seq, all: all.collect() }
         };
-        Ok(Response::new(wire::ReactionsReply { reactions: request.seqs.iter().map(of_row).collect() }))
+        Ok(Response::new(wire::ReactionsReply { reactions: request.seqs.iter().map(of_row).collect(), more: false }))
     }
 
     async fn page(&self, _: Request<wire::PageRequest>) -> Reply<wire::PageReply> {
