@@ -202,7 +202,7 @@ async fn calls_of_other_issues_say_what_is_offered() {
         assert_eq!(answer.status, 404);
         assert!(answer.body.contains("/users/by_login"), "{}", answer.body);
     }
-    assert_eq!(door.post("/chat/Message/system", ANN, "{}").await.status, 404);
+    assert_eq!(door.post("/blobs", ANN, "{}").await.status, 404);
     door.close().await;
 }
 

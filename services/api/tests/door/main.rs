@@ -3,6 +3,8 @@
 mod chat;
 mod client;
 mod fakes;
+mod groups;
 mod http;
 mod people;
+mod talk;
 mod tls;
