@@ -27,7 +27,7 @@ use crate::options::Options;
 use crate::path::Path;
 use crate::routes::{Call, Found, Needs, Route, find};
 use crate::service::Parts;
-use crate::{answer, body, dialogs, messages, session, unread, users};
+use crate::{answer, body, dialogs, messages, search, session, unread, users};
 
 /// Longest token that is looked up; real ones have 36 or 40 characters.
 const TOKEN_MAX: usize = 256;
@@ -237,10 +237,22 @@ impl Door {
             Call::DialogCreate => dialogs::create(self, asked, caller).await,
             Call::DialogList => dialogs::list(self, asked, caller).await,
             Call::DialogDelete => dialogs::delete(self, asked, caller).await,
+            Call::DialogUpdate => dialogs::update(self, asked, caller).await,
+            Call::DialogAdmins => dialogs::admins(self, asked, caller).await,
+            Call::DialogSubscribe => dialogs::subscribe(self, asked, caller).await,
+            Call::DialogUnsubscribe => dialogs::unsubscribe(self, asked, caller).await,
+            Call::DialogNotifications => dialogs::notifications(self, asked, caller).await,
+            Call::DialogNotify => dialogs::notify(self, asked, caller).await,
+            Call::DialogOccupants => dialogs::occupants(self, asked, caller).await,
+            Call::HistoryClear => dialogs::clear(self, asked, caller).await,
             Call::MessageList => messages::list(self, asked, caller).await,
             Call::MessageCreate => messages::create(self, asked, caller).await,
             Call::MessageUpdate => messages::update(self, asked, caller).await,
             Call::MessageDelete => messages::delete(self, asked, caller).await,
+            Call::MessageReact => messages::react(self, asked, caller).await,
+            Call::MessageReactions => messages::reactions(self, asked, caller).await,
+            Call::MessageSystem => messages::create_system(self, asked, caller).await,
+            Call::Search => search::search(self, asked, caller).await,
             Call::Unread => unread::count(self, asked, caller).await,
             other => self.open_call(other, asked, seen).await,
         }

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use natter_proto::account::v1::{Session, User};
 use serde_json::{Value, json};
 
-pub(crate) use dialog::{View, dialog, opponent_of};
-pub(crate) use message::{hex, is_reserved, message};
+pub(crate) use dialog::{View, dialog, is_public, opponent_of};
+pub(crate) use message::{hex, is_reserved, message, reactions};
 
 /// A user object. Tags are comma text here (contract rest 3.1).
 pub(crate) fn user(user: &User) -> Value {

@@ -7,8 +7,8 @@ use natter_proto::event::v1::SessionRef;
 use natter_proto::presence::v1::presence_server::Presence;
 use natter_proto::presence::v1::{
     AnnounceReply, AnnounceRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest, ExitRoomReply, ExitRoomRequest,
-    OnlineReply, OnlineRequest, ReachableReply, ReachableRequest, RecordReply, RoomReply, RoomRequest, SessionRecord, SessionState,
-    SettleDebtReply, SettleDebtRequest, TakeDebtReply, TakeDebtRequest,
+    OnlineReply, OnlineRequest, ReachableReply, ReachableRequest, RecordReply, RoomReply, RoomRequest, SessionRecord,
+    SessionState, SettleDebtReply, SettleDebtRequest, TakeDebtReply, TakeDebtRequest,
 };
 use natter_proto::{AppId, DialogId};
 use natter_rpc::{Reply, Request, Response, async_trait};

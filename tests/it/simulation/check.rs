@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use natter_proto::{DialogId, MessageId};
 use natter_proto::event::v1::Message;
 use natter_proto::event::v1::frame::Told;
 use natter_proto::history::v1::{KeptRequest, KeptRow, PageRequest, UnreadRequest};
+use natter_proto::{DialogId, MessageId};
 
 use crate::simulation::user::{Fate, Record};
 use crate::simulation::world::{APP, World};

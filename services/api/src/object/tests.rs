@@ -75,6 +75,35 @@ fn a_private_dialog_is_named_after_the_opponent_and_has_no_room() {
 }
 
 #[test]
+fn a_group_shows_who_runs_it_and_what_is_pinned_and_a_public_one_nobody_but_a_count() {
+    let group = Dialog {
+        kind: DialogKind::Group as i32,
+        name: Some("Trip planning".into()),
+        photo: Some("uid".into()),
+        description: Some("x".into()),
+        admins: vec![56],
+        pinned: vec![MESSAGE.to_vec()],
+        extensions: [("b".to_owned(), "2".to_owned()), ("a".to_owned(), "1".to_owned())].into(),
+        allow_preview: Some(false),
+        count: 9,
+        muted: true,
+        ..private()
+    };
+    let view = View { dialog: &group, state: None, opponent: None, viewer: 34, muc_domain: "muc.chat.example.test" };
+    assert_eq!(
+        dialog(view).to_string(),
+        r#"{"_id":"65f0c2a1b4e59a0011c7d3ee","type":2,"name":"Trip planning","photo":"uid","description":"x","user_id":34,"occupants_ids":[34,56],"occupants_count":2,"admins_ids":[56],"created_at":"2026-02-03T10:11:12Z","updated_at":"2026-02-03T10:11:12Z","last_message":null,"last_message_id":null,"last_message_user_id":null,"last_message_date_sent":null,"last_message_status":null,"unread_messages_count":0,"pinned_messages_ids":["65f0c399b4e59a0011c7d3f2"],"xmpp_room_jid":"77_65f0c2a1b4e59a0011c7d3ee@muc.chat.example.test","extensions":{"a":"1","b":"2"},"permissions":{"allow_preview":false},"is_muted":true,"is_e2ee":false}"#
+    );
+    for kind in [DialogKind::Public, DialogKind::Broadcast] {
+        let open = Dialog { kind: kind as i32, ..group.clone() };
+        let state = UnreadRow { unread: 5, ..UnreadRow::default() };
+        let shown = dialog(View { dialog: &open, state: Some(&state), ..view });
+        assert_eq!((&shown["occupants_ids"], &shown["occupants_count"]), (&json!([]), &json!(9)));
+        assert_eq!(shown["unread_messages_count"], 0);
+    }
+}
+
+#[test]
 fn a_private_dialog_without_full_name_or_account_or_message_still_has_all_keys() {
     let private = private();
     let nameless = User { full_name: Some(String::new()), avatar: None, ..dana() };
