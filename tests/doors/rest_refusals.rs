@@ -34,13 +34,17 @@ const OF_USERS: [(&str, &str, &str); 10] = [
 ];
 
 /// Calls that need a token, with or without a user.
-const OF_SESSIONS: [(&str, &str, &str); 6] = [
+const OF_SESSIONS: [(&str, &str, &str); 10] = [
     ("GET", "/session.json", ""),
     ("DELETE", "/session.json", ""),
     ("POST", "/login.json", r#"{"login":"ann","password":"x"}"#),
     ("DELETE", "/login.json", ""),
     ("GET", "/users/1.json", ""),
     ("GET", "/users/by_login.json?login=ann", ""),
+    ("GET", "/users/by_tags.json?tags[]=vip", ""),
+    ("GET", "/users.json?", ""),
+    ("GET", "/users/v2.json?login=ann", ""),
+    ("GET", "/users/online.json", ""),
 ];
 
 #[tokio::test]
@@ -239,6 +243,21 @@ fn users(stage: &Stage) -> Vec<Case> {
         ("a user of another app", rest.get(&format!("/users/{}", stage.zoe.account.user), cat), 404, NO_USER),
         ("a user id that is no number", rest.get("/users/ann.json", cat), 404, NO_USER),
         ("an unknown login", rest.get("/users/by_login.json?login=nobody", cat), 404, NO_USER),
+        ("an unknown phone", rest.get("/users/phone.json?phone=1", cat), 404, NO_USER),
+        ("an unknown external id", rest.get("/users/external/4711.json", cat), 404, NO_USER),
+        (
+            "a filter that is none",
+            rest.get("/users.json?filter[]=string%20login%20is%20ann", cat),
+            422,
+            r#"{"errors":{"filter":["has an unknown operator"]}}"#,
+        ),
+        (
+            "a filter by custom data",
+            rest.get("/users.json?filter[]=string%20custom_data%20eq%20x", cat),
+            422,
+            r#"{"errors":{"filter":["cannot be filtered by"]}}"#,
+        ),
+        ("no tags", rest.get("/users/by_tags.json", cat), 422, r#"{"errors":{"tags":["is required"]}}"#),
         ("an unknown email", rest.get("/users/by_email.json?email=no%40example.test", cat), 404, NO_USER),
     ])
 }
@@ -338,7 +357,8 @@ fn malformed(stage: &Stage) -> Vec<(String, RequestBuilder, u16)> {
         ("a path that climbs", rest.get("/chat/..%2f..%2fetc/passwd", ann), 404),
         ("a wrong method", rest.request(Method::PATCH, "/session.json"), 405),
         ("a made-up method", rest.request(Method::from_bytes(b"BREW").unwrap(), "/chat/Dialog"), 405),
-        ("a call of the SDK that is not offered", rest.get("/users/v2.json?limit=1", ann), 404),
+        ("a call of the SDK that is not offered", rest.get("/chat/search.json?search_text=x", ann), 404),
+        ("a search for nobody", rest.get("/users/v2.json?limit=1", ann), 422),
         ("a limit that is no number", rest.get("/chat/Dialog.json?limit=many", ann), 422),
         ("a filter on a field that is none", rest.get("/chat/Dialog.json?nothing[gt]=1", ann), 422),
         ("an operator that is none", rest.get("/chat/Dialog.json?updated_at[near]=1", ann), 422),

@@ -2,6 +2,7 @@
 //! machine, and every figure stands beside the limit measured in the same run.
 #![allow(clippy::print_stdout)]
 
+mod groups;
 mod idle;
 mod limit;
 mod logins;
@@ -12,7 +13,7 @@ mod start;
 use anyhow::{Result, bail};
 use report::Report;
 
-const ALL: [&str; 5] = ["limit", "messages", "logins", "idle", "start"];
+const ALL: [&str; 6] = ["limit", "messages", "groups", "logins", "idle", "start"];
 
 fn main() -> Result<()> {
     let named: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +29,7 @@ fn main() -> Result<()> {
             name if size.is_some() && name != "idle" => bail!("{name} has one size"),
             "limit" => limit::run(&mut report)?,
             "messages" => runtime.block_on(messages::run(&mut report))?,
+            "groups" => runtime.block_on(groups::run(&mut report))?,
             "logins" => runtime.block_on(logins::run(&mut report))?,
             "idle" => runtime.block_on(idle::run(&mut report, size.unwrap_or(idle::USERS)))?,
             "start" => runtime.block_on(start::run(&mut report))?,

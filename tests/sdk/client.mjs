@@ -18,6 +18,7 @@ const LISTENERS = [
   'onMessageListener', 'onMessageErrorListener', 'onSentMessageCallback', 'onMessageTypingListener',
   'onDeliveredStatusListener', 'onReadStatusListener', 'onSystemMessageListener', 'onDisconnectedListener',
   'onReconnectListener', 'onConnectionErrorListener', 'onMessageUpdateListener', 'onMessageDeleteListener',
+  'onMessageReactionsListener', 'onJoinOccupant', 'onLeaveOccupant', 'onKickOccupant',
 ];
 
 const write = (line) => process.stdout.write(JSON.stringify(line) + '\n');

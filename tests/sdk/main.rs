@@ -5,5 +5,7 @@
 mod stage;
 
 mod chat;
+mod groups;
 mod rest;
 mod returning;
+mod users;

@@ -13,7 +13,8 @@ pub struct Dice {
     pub pair_key: [u8; 32],
 }
 
-const KEY_CHARS_MAX: usize = 255;
+/// Longest auth key or secret.
+pub const KEY_CHARS_MAX: usize = 255;
 const TITLE_CHARS_MAX: usize = 255;
 /// Numbers from here on do not survive JavaScript.
 const ID_END: u64 = 1 << 53;

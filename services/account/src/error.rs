@@ -39,6 +39,9 @@ pub enum Error {
     /// More passwords wait to be hashed than the queue takes.
     #[error("too many passwords are being checked")]
     HashersBusy,
+    /// The app has more users than are indexed.
+    #[error("this app has too many users to list or filter them, at most {0}")]
+    UsersTooMany(usize),
     #[error("too many ids, at most {0}")]
     IdsTooMany(usize),
     #[error("{0}")]
@@ -64,7 +67,7 @@ impl From<Error> for Failure {
             Error::UserUnknown | Error::AppUnknown | Error::OperatorUnknown => Code::NotFound,
             Error::GuessesTooMany => Code::TooMany,
             Error::HashersBusy => Code::Busy,
-            Error::IdsTooMany(_) => Code::TooLarge,
+            Error::IdsTooMany(_) | Error::UsersTooMany(_) => Code::TooLarge,
             Error::OldPasswordWrong => return Failure::of_field(Code::Invalid, "old_password", error.to_string()),
             Error::Field(fault) => return Failure::of_field(Code::Invalid, fault.field, fault.text),
             Error::Store(store::Error::Taken(field)) => return Failure::of_field(Code::Exists, *field, "has already been taken"),

@@ -2,9 +2,9 @@
 //!
 //! The doors (edge, api, console) come in over `natter.account.v1.Accounts`, the console also over `Operators`; nobody else
 //! reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`], [`mod@password`], [`mod@token`],
-//! [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`]. The calls in `calls/` read, ask the
-//! rules, write one batch and answer: a call that is dropped half way has written all or nothing. There is no actor: what must
-//! be ordered is ordered by the store's conditions.
+//! [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`], [`mod@index`] (lists of users). The
+//! calls in `calls/` read, ask the rules, write one batch and answer: a call that is dropped half way has written all or
+//! nothing. There is no actor: what must be ordered is ordered by the store's conditions.
 //!
 //! Invariants:
 //! - A name (login, e-mail, phone, external ids) belongs to one user of an app. Logins are taken as written, so `Ann` and
@@ -13,6 +13,8 @@
 //! - Operators choose no passwords: they are made here, shown once, and kept as Argon2id.
 //! - Tokens are kept as hashes, passwords as Argon2id, verifiers under a key that is not in the store.
 //! - A kept expiry is never earlier than the announced one.
+//! - A new password ends every token of its user but the one it came with, in the same step.
+//! - The index of an app's users is memory, made from the rows when it is first asked, and moved in the same step as each change.
 //! - A wrong password is counted before it is answered; a dead token and a right password are not guesses.
 //!
 //! Not here: sessions of the chat door (presence), what a session may do (the doors).
@@ -23,6 +25,8 @@ mod calls;
 mod error;
 mod guesses;
 mod ids;
+mod index;
+mod indexes;
 mod metrics;
 mod name;
 mod operator;

@@ -18,6 +18,8 @@ pub struct Metrics {
     pub hashes_refused: Counter,
     pub token_reads: Family<ReadLabels, Counter>,
     pub tokens_swept: Counter,
+    pub index_loads: Counter,
+    pub lists_refused: Counter,
 }
 
 /// How a user proved to be itself.
@@ -71,6 +73,8 @@ impl Metrics {
                 metrics.hashes_refused.clone(),
             );
             ours.register("token_reads", "Tokens looked up, by where they were found", metrics.token_reads.clone());
+            ours.register("index_loads", "Apps whose users were read for lists", metrics.index_loads.clone());
+            ours.register("lists_refused", "Lists refused because the app has too many users", metrics.lists_refused.clone());
             ours.register("tokens_swept", "Tokens removed after their end", metrics.tokens_swept.clone());
         });
         metrics

@@ -29,11 +29,12 @@ impl Name {
 
     /// The address as it is reserved.
     pub fn email(text: &str) -> Name {
-        Name::Email(text.trim().to_lowercase())
+        Name::Email(folded_email(text))
     }
 
-    fn phone(text: &str) -> Name {
-        Name::Phone(text.chars().filter(char::is_ascii_digit).collect())
+    /// The phone number as it is reserved.
+    pub fn phone(text: &str) -> Name {
+        Name::Phone(phone_digits(text))
     }
 
     /// What the REST door calls the field (contract rest 3.1).
@@ -48,6 +49,16 @@ impl Name {
             Name::TwitterId(_) => "twitter_id",
         }
     }
+}
+
+/// An address as it compares: case does not matter.
+pub fn folded_email(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// A phone number as it compares: its digits.
+pub fn phone_digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
 }
 
 /// Every name that `user` holds.

@@ -23,6 +23,11 @@ pub struct Options {
     pub verifier_days: u32,
     /// Most tokens, and most users, remembered in memory.
     pub cache_rows: usize,
+    /// Most users of one app that can be listed and filtered. They are kept in memory, each in about 1 KiB, from the app's
+    /// first list on; lists of a larger app are refused. Looking up one user by id, login, e-mail and so on has no such bound.
+    pub index_users_max: usize,
+    /// Most apps whose users are kept in memory for lists; the one that was asked least recently makes room.
+    pub index_apps_max: usize,
     /// Cost of a password hash, and how many may be computed at once.
     pub argon2: Argon2Options,
 }
@@ -38,6 +43,8 @@ impl Default for Options {
             guesses_address_max: 300,
             verifier_days: 7,
             cache_rows: 100_000,
+            index_users_max: 100_000,
+            index_apps_max: 64,
             argon2: Argon2Options::default(),
         }
     }

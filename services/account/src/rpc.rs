@@ -1,11 +1,16 @@
 //! The door for links: takes a request out of its envelope, makes the call, puts the answer in. No decisions here.
+//!
+//! Calls that change a user run in a task of their own: what follows the write must happen, also if the caller is gone.
 
 mod operators;
 
 use natter_proto::account::v1::accounts_server::Accounts as Door;
 use natter_proto::account::v1::*;
+use natter_proto::{Code, Failure};
 use natter_rpc::{Reply, Request, Response, async_trait};
+use tracing::Instrument;
 
+use crate::error::Error;
 use crate::service::Service;
 
 #[async_trait]
@@ -21,6 +26,11 @@ impl Door for Service {
 
     async fn list_apps(&self, _: Request<ListAppsRequest>) -> Reply<ListAppsReply> {
         Ok(Response::new(ListAppsReply { apps: self.accounts.list_apps().await? }))
+    }
+
+    async fn find_app(&self, request: Request<FindAppRequest>) -> Reply<App> {
+        let app = self.accounts.find_app(&request.into_inner().auth_key).await?;
+        Ok(Response::new(app.as_ref().clone()))
     }
 
     async fn open_session(&self, request: Request<OpenSessionRequest>) -> Reply<Session> {
@@ -55,17 +65,19 @@ impl Door for Service {
     }
 
     async fn sign_up(&self, request: Request<SignUpRequest>) -> Reply<User> {
-        Ok(Response::new(self.accounts.sign_up(request.into_inner()).await?))
+        let accounts = self.accounts.clone();
+        whole(async move { accounts.sign_up(request.into_inner()).await }).await
     }
 
     async fn update_user(&self, request: Request<UpdateUserRequest>) -> Reply<User> {
-        Ok(Response::new(self.accounts.update_user(request.into_inner()).await?))
+        let accounts = self.accounts.clone();
+        whole(async move { accounts.update_user(request.into_inner()).await }).await
     }
 
     async fn delete_user(&self, request: Request<UserRequest>) -> Reply<Empty> {
         let UserRequest { app, id } = request.into_inner();
-        self.accounts.delete_user(app, id).await?;
-        Ok(Response::new(Empty {}))
+        let accounts = self.accounts.clone();
+        whole(async move { accounts.delete_user(app, id).await.map(|()| Empty {}) }).await
     }
 
     async fn get_users(&self, request: Request<GetUsersRequest>) -> Reply<GetUsersReply> {
@@ -75,5 +87,18 @@ impl Door for Service {
 
     async fn find_user(&self, request: Request<FindUserRequest>) -> Reply<User> {
         Ok(Response::new(self.accounts.find_user(request.into_inner()).await?))
+    }
+
+    async fn list_users(&self, request: Request<ListUsersRequest>) -> Reply<ListUsersReply> {
+        Ok(Response::new(self.accounts.list_users(request.into_inner()).await?))
+    }
+}
+
+/// Runs a call to its end, whoever still waits for it. It ends by itself: each wait in it has a bound.
+async fn whole<T: Send + 'static>(call: impl Future<Output = Result<T, Error>> + Send + 'static) -> Reply<T> {
+    match tokio::spawn(call.in_current_span()).await {
+        Ok(outcome) => Ok(Response::new(outcome?)),
+        // The task is never aborted, so it was a broken promise of our own; the panic was told where it happened.
+        Err(_) => Err(Failure::new(Code::Internal, "an account call ended early").into()),
     }
 }

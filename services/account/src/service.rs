@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use crate::cache::{Cache, Ticket};
 use crate::guesses::{Guesses, Limits};
 use crate::ids::Ids;
+use crate::indexes::Indexes;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::secret::Hashers;
@@ -58,6 +59,7 @@ pub(crate) struct Accounts {
     pub users: Cache<(u64, u64), Arc<Kept<UserRow>>>,
     pub tokens: Cache<TokenKey, Arc<Kept<TokenRow>>>,
     pub verifiers: Cache<(u64, u64), Verifier>,
+    pub indexes: Indexes,
 }
 
 /// Apps in memory. An installation has a handful.
@@ -88,6 +90,7 @@ impl Service {
             users: Cache::new(rows),
             tokens: Cache::new(rows),
             verifiers: Cache::new(rows),
+            indexes: Indexes::new(options.index_users_max, options.index_apps_max, metrics.clone()),
             metrics,
             options,
         };

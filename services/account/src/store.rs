@@ -63,6 +63,23 @@ pub struct UserRow {
     pub password_version: u64,
     /// Only the id is left.
     pub deleted: bool,
+    /// Grows with every change of the row, so that of two states the later one is known.
+    pub revision: u64,
+}
+
+/// What is written in the same step as a user.
+#[derive(Clone, Default)]
+pub struct Along<'a> {
+    pub verifier: Option<Verifier>,
+    pub token: Option<TokenChange<'a>>,
+}
+
+/// A token that changes together with its user: one that outlives a new password.
+#[derive(Clone)]
+pub struct TokenChange<'a> {
+    pub key: TokenKey,
+    pub before: &'a Kept<TokenRow>,
+    pub after: TokenRow,
 }
 
 /// A token as kept, under its hash.
@@ -80,6 +97,8 @@ pub struct TokenRow {
     pub nonce: u64,
     /// Unix seconds, as the client said when it opened the session.
     pub timestamp: i64,
+    /// That of the user when it signed in: a token of an older password is over.
+    pub password_version: u64,
 }
 
 /// Apps and their keys. There are few of them.
@@ -88,7 +107,10 @@ pub trait Apps: Send + Sync {
     async fn app(&self, id: u64) -> Result<Option<App>>;
     /// At most `limit` apps above `after`, by id.
     async fn apps(&self, after: u64, limit: usize) -> Result<Vec<App>>;
-    /// Adds an app. Id 0 becomes the lowest id that was never given out here; `Taken("id")` if it is in use.
+    /// The app whose auth key this is.
+    async fn app_with_key(&self, auth_key: &str) -> Result<Option<u64>>;
+    /// Adds an app. Id 0 becomes the lowest id that was never given out here; `Taken("id")` or `Taken("auth_key")` if it is
+    /// in use.
     async fn add_app(&self, app: App) -> Result<App>;
 }
 
@@ -97,15 +119,17 @@ pub trait Apps: Send + Sync {
 pub trait Users: Send + Sync {
     /// The rows of `ids`, in that order; deleted ones come with their mark.
     async fn users(&self, app: u64, ids: &[u64]) -> Result<Vec<Option<Kept<UserRow>>>>;
+    /// At most `limit` users above `after`, by id; deleted ones come with their mark.
+    async fn user_page(&self, app: u64, after: u64, limit: usize) -> Result<Vec<UserRow>>;
     /// Who holds a name.
     async fn holder(&self, app: u64, name: &Name) -> Result<Option<u64>>;
     /// Ids that were never in a block before, also not before a crash.
     async fn take_block(&self, length: u64) -> Result<Range<u64>>;
     /// Adds a user with its names. `Taken(field)` if the id or a name is in use.
     async fn add_user(&self, row: UserRow, verifier: Option<Verifier>) -> Result<Kept<UserRow>>;
-    /// Replaces `before`: names that fell away are free again, new ones are reserved, of which `Taken(field)` tells. A
-    /// deleted user's verifier and last request go with it.
-    async fn change_user(&self, before: &Kept<UserRow>, after: UserRow, verifier: Option<Verifier>) -> Result<Kept<UserRow>>;
+    /// Replaces `before`: names that fell away are free again, new ones are reserved, of which `Taken(field)` tells.
+    /// `Changed` if the user or the token along is not what is kept. A deleted user's verifier and last request go with it.
+    async fn change_user(&self, before: &Kept<UserRow>, after: UserRow, along: Along<'_>) -> Result<Kept<UserRow>>;
     async fn verifier(&self, app: u64, user: u64) -> Result<Option<Verifier>>;
     /// Keeps a verifier without waiting: if it gets lost, a password is hashed once more.
     fn keep_verifier(&self, app: u64, user: u64, verifier: &Verifier);

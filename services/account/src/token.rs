@@ -41,6 +41,12 @@ pub fn has_shape(text: &[u8]) -> bool {
     text.len() == LENGTH && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
 }
 
+/// Whether a token with the password version `of_token` stands for a user with `of_user`. Version 0 is that of a token
+/// written before versions were: it counts as the first one.
+pub fn is_of_password(of_token: u64, of_user: u64) -> bool {
+    of_token.max(1) == of_user.max(1)
+}
+
 /// How long tokens live, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Life {
@@ -101,6 +107,14 @@ mod tests {
         assert!(has_shape(token.as_bytes()));
         assert!(!has_shape(token.to_lowercase().as_bytes()));
         assert!(!has_shape(b"0A"));
+    }
+
+    #[test]
+    fn a_token_is_of_the_password_it_was_opened_with() {
+        for (of_token, of_user, holds) in [(1, 1, true), (0, 1, true), (0, 0, true), (1, 2, false), (0, 2, false), (3, 2, false)]
+        {
+            assert_eq!(is_of_password(of_token, of_user), holds, "{of_token} {of_user}");
+        }
     }
 
     #[test]

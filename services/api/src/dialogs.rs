@@ -1,135 +1,96 @@
-//! Dialogs: create, list, delete (contract rest 4).
+//! Dialogs: create, list, change, delete, and who is in them (contract rest 4).
 
+mod change;
+mod create;
+mod delete;
+mod list;
 mod listing;
+mod membership;
+
+pub(crate) use change::{admins, update};
+pub(crate) use create::create;
+pub(crate) use delete::{clear, delete, three_lists};
+pub(crate) use list::list;
+pub(crate) use membership::{notifications, notify, occupants, subscribe, unsubscribe};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use natter_proto::account::v1::{GetUsersRequest, User};
-use natter_proto::dialog::v1::{CreateRequest, DeleteRequest, DialogKind, ListRequest};
+use natter_proto::dialog::v1::Dialog;
 use natter_proto::history::v1::UnreadRequest;
-use natter_proto::{Code, DialogId, Failure, UserId};
-use serde_json::{Value, json};
+use natter_proto::{DialogId, UserId};
+use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::decode::{self, Params, Wrong};
 use crate::door::{Asked, Caller, Door};
 use crate::error::Refusal;
-use crate::object::{self, View, opponent_of};
-use crate::path;
-use listing::Listing;
+use crate::object::{self, View, is_public, opponent_of};
 
-/// `POST /chat/Dialog`. Creating a private dialog again answers the one that is there (contract rest 4.3).
-pub(crate) async fn create(door: &Door, asked: &Asked, caller: &Caller) -> Result<Answer, Refusal> {
-    match asked.params.number("type")? {
-        None => return Err(Refusal::field("type", "is required")),
-        Some(3) => {}
-        Some(1 | 2 | 4) => return Err(Refusal::field("type", "is not offered; dialogs of type 3 are")),
-        Some(_) => return Err(Refusal::field("type", "is unknown")),
-    }
-    let (app, user) = (caller.0.app, UserId(caller.0.user));
-    let opponent = opponent(door, asked, caller).await?;
-    let request = CreateRequest {
-        app,
-        kind: DialogKind::Private.into(),
-        owner: user.0,
-        members: vec![user.0.min(opponent.id), user.0.max(opponent.id)],
-        id: DialogId::of_pair(&caller.0.pair_key, user, UserId(opponent.id)).to_vec(),
-        ..CreateRequest::default()
-    };
-    let dialog = door.dialogs().create(request).await?.into_inner();
-    let request = UnreadRequest { app, user: user.0, dialogs: vec![dialog.id.clone()], counts_only: false };
-    let mut state = door.history().unread(request).await?.into_inner().rows.pop();
-    // The answer of a creation always says 0 (contract rest 4.3).
-    state.iter_mut().for_each(|state| state.unread = 0);
-    let view =
-        View { dialog: &dialog, state: state.as_ref(), opponent: Some(&opponent), viewer: user.0, muc_domain: &door.muc_domain };
-    Ok(Answer::created(object::dialog(view)))
+/// Most ids of one list of users, as many as a group may have.
+const USERS_MAX: usize = 10_000;
+/// Users asked for at once.
+const USERS_CHUNK: usize = 500;
+
+// The dialog of the path. A malformed id is an unknown one.
+fn id_of(asked: &Asked) -> Result<DialogId, Refusal> {
+    asked.ids.parse().map_err(|_| Refusal::not_found())
 }
 
-// The one occupant besides the caller. Unknown ones are dropped (contract rest 4.3).
-async fn opponent(door: &Door, asked: &Asked, caller: &Caller) -> Result<User, Refusal> {
-    let ids = asked.params.list("occupants_ids");
-    let others: BTreeSet<u64> =
-        ids.iter().filter_map(|id| id.parse().ok()).map(|UserId(id)| id).filter(|id| *id != caller.0.user).collect();
-    let mut known = users(door, caller.0.app, others).await?;
-    if known.len() > 1 {
-        return Err(Refusal::list(422, "A private dialog has exactly one opponent."));
+/// Users by id; those that are unknown are left out.
+pub(crate) async fn users(door: &Door, app: u64, ids: BTreeSet<u64>) -> Result<BTreeMap<u64, User>, Refusal> {
+    let ids: Vec<u64> = ids.into_iter().collect();
+    let mut users = BTreeMap::new();
+    for ids in ids.chunks(USERS_CHUNK) {
+        let request = GetUsersRequest { app, ids: ids.to_vec() };
+        let known = door.accounts().get_users(request).await?.into_inner().users;
+        users.extend(known.into_iter().map(|user| (user.id, user)));
     }
-    known.pop_first().map(|(_, user)| user).ok_or_else(Refusal::opponent_missing)
+    Ok(users)
 }
 
-/// `GET /chat/Dialog` (contract rest 4.4).
-pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<Answer, Refusal> {
-    let listing = Listing::read(&asked.params)?;
-    let (app, viewer) = (caller.0.app, caller.0.user);
-    let request = ListRequest { app, user: viewer, with_hidden: false, brief: false };
-    let entries = door.dialogs().list(request).await?.into_inner().entries;
-    let entries: Vec<_> = entries.iter().filter_map(|entry| Some((entry.dialog.as_ref()?, entry.state.as_ref()))).collect();
-    let mut opponents = BTreeMap::new();
-    if listing.looks_at_names() {
-        let ids = entries.iter().filter_map(|(dialog, _)| opponent_of(dialog, viewer)).collect();
-        opponents = users(door, app, ids).await?;
+// The users a list names, ascending. What is no id names nobody.
+fn user_ids(params: &Params, key: &str) -> Result<BTreeSet<u64>, Refusal> {
+    let ids: BTreeSet<u64> = params.list(key).iter().filter_map(|id| id.parse().ok()).map(|UserId(id)| id).collect();
+    if ids.len() > USERS_MAX {
+        return Err(Refusal::field(key, format!("names more than {USERS_MAX} users")));
     }
-    let views = entries.iter().map(|(dialog, state)| {
-        let opponent = opponent_of(dialog, viewer).and_then(|id| opponents.get(&id));
-        View { dialog, state: *state, opponent, viewer, muc_domain: &door.muc_domain }
-    });
-    let (total, page) = listing.page(views.collect());
-    if listing.count_only {
-        return Ok(Answer::json(json!({"items": {"count": total}})));
-    }
-    let mut shown = BTreeMap::new();
-    if !listing.looks_at_names() {
-        shown = users(door, app, page.iter().filter_map(|view| opponent_of(view.dialog, viewer)).collect()).await?;
-    }
-    let complete = |view: View<'_>| {
-        let found = opponent_of(view.dialog, viewer).and_then(|id| shown.get(&id));
-        object::dialog(View { opponent: view.opponent.or(found), ..view })
-    };
-    let items: Vec<Value> = page.into_iter().map(complete).collect();
-    Ok(Answer::json(json!({"total_entries": total, "skip": listing.skip, "limit": listing.limit, "items": items})))
+    Ok(ids)
 }
 
-async fn users(door: &Door, app: u64, ids: BTreeSet<u64>) -> Result<BTreeMap<u64, User>, Refusal> {
-    if ids.is_empty() {
-        return Ok(BTreeMap::new());
+// The app's own keys, as texts; `None`: not given. JSON null is none of them.
+fn extensions(params: &Params) -> Result<Option<BTreeMap<String, String>>, Wrong> {
+    if params.is_null("extensions") {
+        return Ok(Some(BTreeMap::new()));
     }
-    let request = GetUsersRequest { app, ids: ids.into_iter().collect() };
-    let users = door.accounts().get_users(request).await?.into_inner().users;
-    Ok(users.into_iter().map(|user| (user.id, user)).collect())
-}
-
-/// `DELETE /chat/Dialog/{ids}`: one id is answered empty, several by three lists (contract rest 4.7). Safe to repeat: a
-/// failure half way leaves the rest for the next try.
-pub(crate) async fn delete(door: &Door, asked: &Asked, caller: &Caller) -> Result<Answer, Refusal> {
-    let force = asked.params.flag("force");
-    let ids = path::ids(&asked.ids);
-    if let [id] = ids[..] {
-        delete_one(door, caller, id, force).await?;
-        return Ok(Answer::empty());
-    }
-    let (mut deleted, mut not_found, mut forbidden) = (Vec::new(), Vec::new(), Vec::new());
-    for id in ids {
-        match delete_one(door, caller, id, force).await {
-            Ok(()) => deleted.push(id),
-            Err(failure) if failure.code == Code::NotFound => not_found.push(id),
-            Err(failure) if failure.code == Code::Forbidden => forbidden.push(id),
-            Err(failure) => return Err(failure.into()),
+    match params.get("extensions") {
+        None => Ok(None),
+        Some(own) if own.is_object() => {
+            let own = Params::from(own);
+            let texts = own.iter().filter_map(|(key, value)| Some((key.to_owned(), decode::text(value)?)));
+            Ok(Some(texts.collect()))
         }
+        Some(_) => Err(Wrong::new("extensions", "is not an object")),
     }
-    Ok(Answer::json(three_lists(&deleted, &not_found, &forbidden)))
 }
 
-async fn delete_one(door: &Door, caller: &Caller, id: &str, force: bool) -> Result<(), Failure> {
-    let id: DialogId = id.parse().map_err(|_| Failure::new(Code::NotFound, "no such dialog"))?;
-    let request = DeleteRequest { app: caller.0.app, user: caller.0.user, dialog: id.to_vec(), force };
-    door.dialogs().delete(request).await?;
-    Ok(())
+// Whether those who are no members may look into the dialog; `None`: not given. Without any permissions they may not.
+fn allow_preview(params: &Params) -> Option<bool> {
+    if params.is_null("permissions") {
+        return Some(false);
+    }
+    params.get("permissions").map(Params::from)?.get("allow_preview").and_then(decode::flag)
 }
 
-/// What became of several ids. All three keys are always there.
-pub(crate) fn three_lists(deleted: &[impl AsRef<str>], not_found: &[impl AsRef<str>], forbidden: &[impl AsRef<str>]) -> Value {
-    fn ids(list: &[impl AsRef<str>]) -> Value {
-        json!({"ids": list.iter().map(AsRef::as_ref).collect::<Vec<&str>>()})
+// The dialog object for the caller, with what the log says of it.
+async fn shown(door: &Door, caller: &Caller, dialog: &Dialog) -> Result<Value, Refusal> {
+    let (app, viewer) = (caller.0.app, caller.0.user);
+    let mut state = None;
+    // Who just left a group sees no more of it.
+    if is_public(dialog) || dialog.members.contains(&viewer) {
+        let request = UnreadRequest { app, user: viewer, dialogs: vec![dialog.id.clone()], counts_only: false };
+        state = door.history().unread(request).await?.into_inner().rows.pop();
     }
-    json!({"SuccessfullyDeleted": ids(deleted), "NotFound": ids(not_found), "WrongPermissions": ids(forbidden)})
+    let opponent = users(door, app, opponent_of(dialog, viewer).into_iter().collect()).await?.pop_first();
+    let opponent = opponent.as_ref().map(|(_, user)| user);
+    Ok(object::dialog(View { dialog, state: state.as_ref(), opponent, viewer, muc_domain: &door.muc_domain }))
 }

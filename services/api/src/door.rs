@@ -12,6 +12,7 @@ use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::{Session, TokenRequest};
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::history::v1::history_client::HistoryClient;
+use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::{Code, Failure};
 use natter_rpc::Link;
 use serde_json::json;
@@ -26,7 +27,7 @@ use crate::options::Options;
 use crate::path::Path;
 use crate::routes::{Call, Found, Needs, Route, find};
 use crate::service::Parts;
-use crate::{answer, body, dialogs, messages, session, unread, users};
+use crate::{answer, body, dialogs, messages, search, session, unread, users};
 
 /// Longest token that is looked up; real ones have 36 or 40 characters.
 const TOKEN_MAX: usize = 256;
@@ -46,6 +47,7 @@ pub(crate) struct Door {
     pub(crate) muc_domain: String,
     account: Link,
     dialog: Link,
+    presence: Link,
     history: Link,
     metrics: Metrics,
     ca_pem: Option<String>,
@@ -61,6 +63,8 @@ pub(crate) struct Asked {
     pub auth_key: Option<String>,
     /// Of the client, as text.
     pub address: String,
+    /// A `HEAD`: nothing may change by it (RFC 9110, 9.2.1).
+    pub head: bool,
 }
 
 /// The session of a resolved token. Its user is not 0 in calls that need one.
@@ -92,6 +96,7 @@ impl Door {
             muc_domain: parts.muc_domain,
             account: parts.account,
             dialog: parts.dialog,
+            presence: parts.presence,
             history: parts.history,
             metrics: Metrics::new(&parts.metrics),
             ca_pem: parts.ca_pem,
@@ -106,6 +111,10 @@ impl Door {
 
     pub(crate) fn dialogs(&self) -> DialogsClient<Link> {
         DialogsClient::new(self.dialog.clone())
+    }
+
+    pub(crate) fn presence(&self) -> PresenceClient<Link> {
+        PresenceClient::new(self.presence.clone())
     }
 
     pub(crate) fn history(&self) -> HistoryClient<Link> {
@@ -170,6 +179,7 @@ impl Door {
             token: token(request),
             auth_key: header_text(request, "cb-authkey").filter(|key| !key.is_empty()).map(str::to_owned),
             address: request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default(),
+            head: request.method() == Method::HEAD,
         };
         let path = Path::parse(request.uri().path())?;
         let (route, ids) = match find(request.method().as_str(), &path) {
@@ -216,16 +226,33 @@ impl Door {
             Call::Login => session::login(self, asked, caller, &mut seen.expires_at).await,
             Call::Logout => session::logout(self, caller).await,
             Call::UserGet => users::get(self, asked, caller).await,
-            Call::UserByLogin | Call::UserByEmail => users::find(self, asked, caller, call).await,
+            Call::UserFind(by) => users::find(self, asked, caller, by).await,
+            Call::UserList => users::list(self, asked, caller).await,
+            Call::UserListV2 => users::list_v2(self, asked, caller).await,
+            Call::UsersByName => users::by_full_name(self, asked, caller).await,
+            Call::UsersByTags => users::by_tags(self, asked, caller).await,
+            Call::UsersOnline => users::online(self, asked, caller).await,
             Call::UserUpdate => users::update(self, asked, caller).await,
             Call::UserDelete => users::delete(self, asked, caller).await,
             Call::DialogCreate => dialogs::create(self, asked, caller).await,
             Call::DialogList => dialogs::list(self, asked, caller).await,
             Call::DialogDelete => dialogs::delete(self, asked, caller).await,
+            Call::DialogUpdate => dialogs::update(self, asked, caller).await,
+            Call::DialogAdmins => dialogs::admins(self, asked, caller).await,
+            Call::DialogSubscribe => dialogs::subscribe(self, asked, caller).await,
+            Call::DialogUnsubscribe => dialogs::unsubscribe(self, asked, caller).await,
+            Call::DialogNotifications => dialogs::notifications(self, asked, caller).await,
+            Call::DialogNotify => dialogs::notify(self, asked, caller).await,
+            Call::DialogOccupants => dialogs::occupants(self, asked, caller).await,
+            Call::HistoryClear => dialogs::clear(self, asked, caller).await,
             Call::MessageList => messages::list(self, asked, caller).await,
             Call::MessageCreate => messages::create(self, asked, caller).await,
             Call::MessageUpdate => messages::update(self, asked, caller).await,
             Call::MessageDelete => messages::delete(self, asked, caller).await,
+            Call::MessageReact => messages::react(self, asked, caller).await,
+            Call::MessageReactions => messages::reactions(self, asked, caller).await,
+            Call::MessageSystem => messages::create_system(self, asked, caller).await,
+            Call::Search => search::search(self, asked, caller).await,
             Call::Unread => unread::count(self, asked, caller).await,
             other => self.open_call(other, asked, seen).await,
         }

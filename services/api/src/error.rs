@@ -84,6 +84,11 @@ impl Refusal {
         Refusal::list(422, "Occupants_ids is missing opponent ID.")
     }
 
+    /// Occupants of a private dialog are to be changed.
+    pub(crate) fn pair_is_fixed() -> Refusal {
+        Refusal::list(403, "Occupants can be changed in group and public dialogs only")
+    }
+
     /// Over a rate.
     pub(crate) fn too_many() -> Refusal {
         Refusal::list(429, "Too many requests")

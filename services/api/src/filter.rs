@@ -77,14 +77,19 @@ fn collect(field: &str, value: &Value, kind: &impl Fn(&str) -> Option<Kind>, fou
         return add(field, None, value, kind, found);
     };
     for (name, value) in inner {
+        // Below what is no field itself are its own names, whatever they look like: `extensions[in]=x`.
+        let is_field = kind(field).is_some();
         match op(name) {
-            Some(op) => add(field, Some(op), value, kind, found)?,
-            None if name.is_empty() || name.bytes().all(|b| b.is_ascii_digit()) => add(field, None, value, kind, found)?,
-            None if field.contains('.') => return Err(Wrong::new(field, "has an unknown operator")),
-            None => {
+            Some(op) if is_field => add(field, Some(op), value, kind, found)?,
+            None if is_field && (name.is_empty() || name.bytes().all(|b| b.is_ascii_digit())) => {
+                add(field, None, value, kind, found)?;
+            }
+            _ if field.contains('.') => return Err(Wrong::new(field, "has an unknown operator")),
+            _ => {
                 let nested = format!("{field}.{name}");
                 if kind(&nested).is_none() {
-                    return Err(Wrong::new(field, "has an unknown operator"));
+                    let text = if is_field { "has an unknown operator" } else { "cannot be filtered by" };
+                    return Err(Wrong::new(field, text));
                 }
                 collect(&nested, value, kind, found)?;
             }

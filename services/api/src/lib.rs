@@ -28,6 +28,7 @@ mod options;
 mod path;
 mod readers;
 mod routes;
+mod search;
 mod service;
 mod session;
 mod sign;

@@ -1,12 +1,18 @@
-//! Messages: list, create, update, delete (contract rest 5).
+//! Messages: list, create, update, delete, react, system messages (contract rest 5).
 
 mod change;
 mod create;
 mod list;
+mod reactions;
+mod shown;
+mod system;
 
 pub(crate) use change::{delete, update};
 pub(crate) use create::create;
 pub(crate) use list::list;
+pub(crate) use reactions::{react, reactions};
+pub(crate) use shown::{rows, shown};
+pub(crate) use system::create_system;
 
 use natter_proto::DialogId;
 

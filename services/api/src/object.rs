@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use natter_proto::account::v1::{Session, User};
 use serde_json::{Value, json};
 
-pub(crate) use dialog::{View, dialog, opponent_of};
-pub(crate) use message::{hex, is_reserved, message};
+pub(crate) use dialog::{View, dialog, is_public, opponent_of};
+pub(crate) use message::{hex, is_reserved, message, reactions};
 
 /// A user object. Tags are comma text here (contract rest 3.1).
 pub(crate) fn user(user: &User) -> Value {
@@ -37,6 +37,15 @@ pub(crate) fn user(user: &User) -> Value {
         "timezone": user.timezone,
         "is_guest": user.guest.then_some(true),
     })
+}
+
+/// A user object of `GET /users/v2`, where tags are a list (contract rest 3.1).
+pub(crate) fn user_v2(given: &User) -> Value {
+    let mut shown = user(given);
+    if !given.tags.is_empty() {
+        shown["user_tags"] = json!(given.tags);
+    }
+    shown
 }
 
 /// A session object in its wrapper. `user_id` is 0, never null, for a session without a user: the QR flow of the SDK takes

@@ -30,6 +30,9 @@ pub struct Options {
     pub user_rate: u32,
     /// Requests per app and second.
     pub app_rate: u32,
+    /// Whether anybody with a session may list users without saying whom: `GET /users` without a search, `GET /users/online`.
+    /// If not, they are answered 403; users are still found by id, login, e-mail and so on, by full name and by tags.
+    pub user_lists: bool,
     /// Value of `Access-Control-Allow-Origin`: `*`, or the one origin whose pages may read the answers.
     pub cors_origin: String,
     /// Seconds that requests in flight get at a stop.
@@ -51,6 +54,7 @@ impl Default for Options {
             keys_max: 2_000,
             user_rate: 50,
             app_rate: 5_000,
+            user_lists: true,
             cors_origin: "*".to_owned(),
             stop_seconds: 10,
         }

@@ -19,6 +19,7 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 pub struct Parts {
     pub account: Link,
     pub dialog: Link,
+    pub presence: Link,
     pub history: Link,
     pub clock: Clock,
     pub chance: Chance,

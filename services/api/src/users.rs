@@ -1,10 +1,15 @@
-//! Users: sign-up, update, deletion, look-up (contract rest 3).
+//! Users: sign-up, update, deletion, look-up of one (contract rest 3). Lists are in `users/`.
 
-use natter_proto::UserId;
+mod field;
+mod grammar;
+mod lists;
+mod search;
+
 use natter_proto::account::v1::find_user_request::By;
 use natter_proto::account::v1::{
-    FindUserRequest, GetUsersRequest, ListAppsRequest, SignUpRequest, UpdateUserRequest, User, UserRequest,
+    FindAppRequest, FindUserRequest, GetUsersRequest, SignUpRequest, UpdateUserRequest, User, UserRequest,
 };
+use natter_proto::{Code, Failure, UserId};
 use serde_json::json;
 
 use crate::answer::Answer;
@@ -12,7 +17,9 @@ use crate::decode::{Params, Wrong};
 use crate::door::{Asked, Caller, Door};
 use crate::error::Refusal;
 use crate::object;
-use crate::routes::Call;
+use crate::routes;
+
+pub(crate) use lists::{by_full_name, by_tags, list, list_v2, online};
 
 /// `POST /users`: any valid token of the app opens it; without one, the app's auth key (contract rest 3.2).
 pub(crate) async fn sign_up(door: &Door, asked: &Asked, expires_at: &mut Option<i64>) -> Result<Answer, Refusal> {
@@ -34,15 +41,20 @@ pub(crate) async fn sign_up(door: &Door, asked: &Asked, expires_at: &mut Option<
 
 // The request names its app by nothing but the key. A key is no secret of a user: it ships with every copy of the app.
 async fn app_of(door: &Door, key: &str) -> Result<u64, Refusal> {
-    let apps = door.accounts().list_apps(ListAppsRequest {}).await?.into_inner().apps;
-    let app = apps.into_iter().find(|app| app.auth_key == key).ok_or_else(Refusal::unauthorized)?;
+    let found = door.accounts().find_app(FindAppRequest { auth_key: key.to_owned() }).await;
+    let app = found.map_err(|status| match Failure::from(status) {
+        Failure { code: Code::NotFound, .. } => Refusal::unauthorized(),
+        failure => failure.into(),
+    })?;
+    let app = app.into_inner();
     match door.limits.app_is_over(app.id, door.clock.now_ms()) {
         true => Err(Refusal::too_many()),
         false => Ok(app.id),
     }
 }
 
-/// `PUT /users/{id}`, or without id for the user of the token. JSON null empties a field.
+/// `PUT /users/{id}`, or without id for the user of the token. JSON null empties a field. A new password ends the user's other
+/// tokens (contract rest 3.2).
 pub(crate) async fn update(door: &Door, asked: &Asked, caller: &Caller) -> Result<Answer, Refusal> {
     let id = own_id(asked, caller)?;
     let params = user_params(&asked.params)?;
@@ -54,6 +66,7 @@ pub(crate) async fn update(door: &Door, asked: &Asked, caller: &Caller) -> Resul
         clear: cleared.filter(|field| params.is_null(field)).map(|field| (*field).to_owned()).collect(),
         password: params.text("password"),
         old_password: params.text("old_password"),
+        token: caller.0.token.clone(),
         tags_given: TAGS.iter().any(|key| params.get(key).is_some() || params.is_null(key)),
     };
     let user = door.accounts().update_user(request).await.map_err(Refusal::of_account)?.into_inner();
@@ -76,11 +89,18 @@ pub(crate) async fn get(door: &Door, asked: &Asked, caller: &Caller) -> Result<A
     Ok(Answer::json(json!({ "user": object::user(user) })))
 }
 
-/// `GET /users/by_login` and `GET /users/by_email`.
-pub(crate) async fn find(door: &Door, asked: &Asked, caller: &Caller, call: Call) -> Result<Answer, Refusal> {
-    let by = match call {
-        Call::UserByEmail => By::Email(asked.params.word_needed("email")?),
-        _ => By::Login(asked.params.word_needed("login")?),
+/// `GET /users/by_login` and the other lookups of one user.
+pub(crate) async fn find(door: &Door, asked: &Asked, caller: &Caller, by: routes::By) -> Result<Answer, Refusal> {
+    let by = match by {
+        routes::By::Login => By::Login(asked.params.word_needed("login")?),
+        routes::By::Email => By::Email(asked.params.word_needed("email")?),
+        routes::By::Phone => By::Phone(asked.params.word_needed("phone")?),
+        routes::By::FacebookId => By::FacebookId(asked.params.word_needed("facebook_id")?),
+        routes::By::TwitterId => By::TwitterId(asked.params.word_needed("twitter_id")?),
+        routes::By::External => match asked.ids.parse() {
+            Ok(number) => By::ExternalUserId(number),
+            Err(_) => By::ExternalId(asked.ids.clone()),
+        },
     };
     let request = FindUserRequest { app: caller.0.app, by: Some(by) };
     let user = door.accounts().find_user(request).await.map_err(Refusal::of_account)?.into_inner();

@@ -8,19 +8,25 @@ mod changes;
 mod load;
 mod mail;
 mod marks;
+mod messages;
 mod posts;
 
 use std::sync::Arc;
 
 use natter_actor::{Actor, Mailbox, Stop, WeakMailbox};
+use natter_proto::dialog::v1 as wire;
+use natter_proto::event::v1::Frame;
 
 use crate::dialog::marks::Mark;
 use crate::dialog::rights::Action;
-use crate::dialog::{Dialog, Key, Post};
+use crate::dialog::{Dialog, Key, Kind, Post};
 use crate::error::{Trouble, busy, no_dialog};
 use crate::frames;
 use crate::shared::Shared;
-pub use mail::{Answer, Create, Delete, DialogMessage, Edit, Posted, Remove, Removed, Signal};
+pub use mail::{
+    Answer, By, Changing, Create, Delete, DialogMessage, Edit, Notify, Posted, React, Remove, Removed, Signal, Subscribe,
+    Subscribing, TellEdit,
+};
 
 /// The actor of one dialog.
 pub(crate) struct DialogActor {
@@ -143,9 +149,22 @@ impl DialogActor {
         };
         match message {
             DialogMessage::Create(create, answer) => own.conclude(answer, changes::create(shared, dialog, &create).await),
-            DialogMessage::Delete(delete, answer) => own.conclude(answer, changes::delete(shared, dialog, &delete).await),
-            DialogMessage::Edit(edit, answer) => own.conclude(answer, changes::edit(shared, dialog, edit).await),
-            DialogMessage::Remove(remove, answer) => own.conclude(answer, changes::remove(shared, dialog, remove).await),
+            DialogMessage::Clear(delete, answer) => own.conclude(answer, changes::clear(shared, dialog, &delete).await),
+            DialogMessage::Subscribe(asked, answer) => own.conclude(answer, changes::subscribe(shared, dialog, asked).await),
+            DialogMessage::Notify(notify, answer) => own.conclude(answer, changes::notify(shared, dialog, &notify).await),
+            DialogMessage::Edit(edit, answer) => own.conclude(answer, messages::edit(shared, dialog, *edit).await),
+            DialogMessage::Remove(remove, answer) => own.conclude(answer, messages::remove(shared, dialog, remove).await),
+            DialogMessage::React(react, answer) => own.conclude(answer, messages::react(shared, dialog, react).await),
+            DialogMessage::Delete(delete, answer) => {
+                let outcome = changes::delete(shared, dialog, &delete).await;
+                self.gone_if(matches!(outcome, Ok(true)));
+                self.own.conclude(answer, outcome.map(|_| ()))
+            }
+            DialogMessage::Change(changing, answer) => {
+                let outcome = changes::change(shared, dialog, *changing).await;
+                self.gone_if(matches!(outcome, Ok((_, true))));
+                self.own.conclude(answer, outcome.map(|(dialog, _)| dialog))
+            }
             DialogMessage::Signal(signal, answer) => {
                 self.signal(signal, answer).await;
                 Ok(())
@@ -154,37 +173,62 @@ impl DialogActor {
         }
     }
 
-    /// Answers what is asked of a dialog that nobody has made.
-    async fn change_nothing(&self, message: DialogMessage) -> Result<(), Stop> {
+    fn gone_if(&mut self, gone: bool) {
+        if gone {
+            self.state = State::Absent;
+        }
+    }
+
+    /// Answers what is asked of a dialog that nobody has made, or makes it.
+    async fn change_nothing(&mut self, message: DialogMessage) -> Result<(), Stop> {
         match message {
             DialogMessage::Signal(signal, answer) => self.signal(signal, answer).await,
             DialogMessage::Remove(remove, answer) => {
                 let not_found = remove.rows.into_iter().map(|found| found.asked).collect();
                 answer.send(Ok(Removed { not_found, ..Removed::default() }));
             }
+            DialogMessage::Create(create, answer) => {
+                let outcome = self.create_new(*create).await;
+                return self.own.conclude(answer, outcome);
+            }
             other => other.refuse(no_dialog(self.key)),
         }
         Ok(())
     }
 
-    /// Told to the other one, never stored; a refusal is silent (contract xmpp 3.5).
+    async fn create_new(&mut self, create: Create) -> Result<wire::Dialog, Trouble> {
+        let Create::New { kind, owner, change } = create else { return Err(no_dialog(self.key).into()) };
+        self.make_new(kind, owner, *change).await?;
+        match &self.state {
+            State::Live(dialog) => Ok(dialog.to_wire(owner)),
+            State::Cold | State::Absent => Err(no_dialog(self.key).into()),
+        }
+    }
+
+    /// Told to the others, never stored; a refusal is silent (contract xmpp 3.5).
     async fn signal(&self, signal: Signal, answer: Answer<()>) {
-        let to = match (&self.state, signal.recipient) {
-            (State::Live(dialog), _) => {
-                let member = dialog.may(signal.user, Action::Read).is_ok();
-                member.then(|| dialog.members.other_than(signal.user)).flatten()
-            }
+        let frame = match (&self.state, signal.recipient) {
+            (State::Live(dialog), _) => told_of_signal(dialog, signal),
             // Typing comes before the first message.
             (_, Some(recipient)) => {
                 let pair = self.shared.pairs.check(self.key, signal.user, recipient).await;
-                pair.is_ok().then_some(recipient)
+                pair.is_ok().then(|| frames::typing(self.key, recipient, signal.origin, signal.typing))
             }
             (_, None) => None,
         };
-        if let Some(to) = to {
-            self.shared.tell(&frames::typing(self.key, to, signal.origin, signal.typing));
+        if let Some(frame) = frame {
+            self.shared.tell(&frame);
         }
         answer.send(Ok(()));
+    }
+}
+
+fn told_of_signal(dialog: &Dialog, signal: Signal) -> Option<Frame> {
+    let Signal { user, origin, typing, .. } = signal;
+    dialog.may(user, Action::Read).ok()?;
+    match dialog.facts.kind {
+        Kind::Private => Some(frames::typing(dialog.key, dialog.members.other_than(user)?, origin, typing)),
+        Kind::Public | Kind::Group | Kind::Broadcast => Some(frames::group_typing(dialog, origin, typing)),
     }
 }
 

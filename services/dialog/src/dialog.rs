@@ -7,6 +7,7 @@ pub mod changes;
 pub mod content;
 pub mod dates;
 pub mod duplicates;
+pub mod group;
 pub mod marks;
 pub mod members;
 pub mod order;
@@ -19,10 +20,11 @@ use natter_proto::dialog::v1 as wire;
 use natter_proto::{AppId, DialogId, UserId};
 
 use duplicates::{Known, Tail};
+use group::Profile;
 use members::{Member, Members};
 use order::Order;
 pub use post::{Limits, Post};
-use rights::{Action, Role};
+use rights::Action;
 
 /// What a dialog is found by. The app comes first everywhere: no dialog is seen from another app.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -34,40 +36,66 @@ pub struct Key {
 /// The kinds of dialogs there are (contract rest 4.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
+    /// Type 1: everybody of the app is in it who wants to be, and everybody lists it.
+    Public,
+    /// Type 2: its members.
+    Group,
     /// Type 3: the two users of the pair the id was made of, for ever.
     Private,
+    /// Type 4: like a public one, listed by those who are in it.
+    Broadcast,
 }
 
 impl Kind {
     /// The kind as proto carries it.
     pub fn to_wire(self) -> wire::DialogKind {
         match self {
+            Kind::Public => wire::DialogKind::Public,
+            Kind::Group => wire::DialogKind::Group,
             Kind::Private => wire::DialogKind::Private,
+            Kind::Broadcast => wire::DialogKind::Broadcast,
         }
     }
 
     /// The kind of a number of proto; `None` for kinds that are not supported.
     pub fn from_wire(kind: i32) -> Option<Kind> {
-        match wire::DialogKind::try_from(kind) {
-            Ok(wire::DialogKind::Private) => Some(Kind::Private),
-            _ => None,
+        match wire::DialogKind::try_from(kind).ok()? {
+            wire::DialogKind::Public => Some(Kind::Public),
+            wire::DialogKind::Group => Some(Kind::Group),
+            wire::DialogKind::Private => Some(Kind::Private),
+            wire::DialogKind::Broadcast => Some(Kind::Broadcast),
+            wire::DialogKind::Unspecified => None,
         }
+    }
+
+    /// Whether everybody of the app may read and write.
+    pub fn is_public(self) -> bool {
+        matches!(self, Kind::Public | Kind::Broadcast)
     }
 }
 
-/// What never changes about a dialog.
+/// What a dialog is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facts {
     pub kind: Kind,
-    /// Who made it: in a private dialog, whoever wrote or created first.
+    /// Who made it (in a private dialog, whoever wrote or created first), or who runs it since that one left.
     pub owner: UserId,
     /// Unix milliseconds.
     pub created_at: i64,
 }
 
-/// The user is not a member, or his role does not allow the action.
+/// The user's role does not allow the action.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Forbidden;
+
+/// A dialog as it is kept, without its log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kept {
+    pub facts: Facts,
+    /// Empty in a private dialog.
+    pub profile: Profile,
+    pub members: Members,
+}
 
 /// The live state of one dialog, rebuilt from the store and the log whenever its actor starts.
 ///
@@ -76,6 +104,7 @@ pub struct Forbidden;
 pub struct Dialog {
     pub key: Key,
     pub facts: Facts,
+    pub profile: Profile,
     pub members: Members,
     order: Order,
     /// Ids of the newest rows.
@@ -88,9 +117,10 @@ pub struct Dialog {
 
 impl Dialog {
     /// A dialog whose log is empty. `limits` bounds what is remembered of its messages.
-    pub fn new(key: Key, facts: Facts, members: Members, limits: &Limits) -> Dialog {
+    pub fn new(key: Key, kept: Kept, limits: &Limits) -> Dialog {
         let (tail, unsaved) = (Tail::new(limits.tail_ids), Tail::new(limits.unsaved_ids));
-        Dialog { key, facts, members, order: Order::default(), tail, unsaved, stamp: 0 }
+        let Kept { facts, profile, members } = kept;
+        Dialog { key, facts, profile, members, order: Order::default(), tail, unsaved, stamp: 0 }
     }
 
     /// Takes over what the log says: its newest row, the stamp of its newest change, the ids of its newest rows.
@@ -126,14 +156,23 @@ impl Dialog {
         self.tail.find(id)
     }
 
-    /// The member, if the user may do this.
-    pub fn may(&self, user: UserId, action: Action) -> Result<&Member, Forbidden> {
-        let member = self.members.get(user).ok_or(Forbidden)?;
-        let role = if user == self.facts.owner { Role::Owner } else { Role::Member };
-        match rights::may(self.facts.kind, role, action) {
-            true => Ok(member),
+    /// The user's view, if he may do this. A guest of a public dialog sees all of it.
+    pub fn may(&self, user: UserId, action: Action) -> Result<Member, Forbidden> {
+        match rights::may(self.facts.kind, self.role(user), action) {
+            true => Ok(self.members.get(user).copied().unwrap_or_default()),
             false => Err(Forbidden),
         }
+    }
+
+    /// The dialog as it is kept.
+    pub fn kept(&self) -> Kept {
+        Kept { facts: self.facts, profile: self.profile.clone(), members: self.members.clone() }
+    }
+
+    /// The dialog is kept like this now.
+    pub fn apply_kept(&mut self, kept: Kept) {
+        let Kept { facts, profile, members } = kept;
+        (self.facts, self.profile, self.members) = (facts, profile, members);
     }
 
     /// The state moves over rows that are stored now.
@@ -158,22 +197,34 @@ impl Dialog {
         self.stamp = self.stamp.max(stamp);
     }
 
-    /// The dialog as proto carries it.
-    pub fn to_wire(&self) -> wire::Dialog {
-        to_wire(self.key, self.facts, self.members.ids(), self.order.updated_at)
+    /// The dialog as proto carries it for this user.
+    pub fn to_wire(&self, user: UserId) -> wire::Dialog {
+        let ids = self.members.ids();
+        let view = self.members.get(user).copied().unwrap_or_default();
+        to_wire(self.key, &self.facts, &self.profile, &ids, view, self.order.updated_at)
     }
 }
 
-/// A dialog as proto carries it; `moved_at` is when its log last changed, unix milliseconds, 0: never.
-pub fn to_wire(key: Key, facts: Facts, members: Vec<u64>, moved_at: i64) -> wire::Dialog {
+/// A dialog as proto carries it; `moved_at`: when its newest row was made, unix milliseconds, 0: never.
+pub fn to_wire(key: Key, facts: &Facts, profile: &Profile, members: &[u64], view: Member, moved_at: i64) -> wire::Dialog {
+    // The list of those who are in a public dialog is asked for apart (contract rest 4.8).
+    let listed = if facts.kind.is_public() { Vec::new() } else { members.to_vec() };
     wire::Dialog {
         id: key.dialog.to_vec(),
         app: key.app.0,
         kind: facts.kind.to_wire() as i32,
         owner: facts.owner.0,
-        members,
+        members: listed,
+        name: profile.name.clone(),
+        photo: profile.photo.clone(),
+        description: profile.description.clone(),
         created_at: facts.created_at,
-        updated_at: moved_at.max(facts.created_at),
-        ..wire::Dialog::default()
+        updated_at: moved_at.max(facts.created_at).max(profile.changed_at),
+        admins: profile.admins.iter().map(|user| user.0).collect(),
+        pinned: profile.pinned.iter().map(|id| id.to_vec()).collect(),
+        extensions: profile.extensions.clone().into_iter().collect(),
+        allow_preview: profile.allow_preview,
+        count: members.len() as u32,
+        muted: view.muted,
     }
 }

@@ -2,8 +2,9 @@
 
 use natter_proto::{AppId, Code, Failure, UserId};
 
-use crate::dialog::Key;
+use crate::dialog::group::GroupError;
 use crate::dialog::post::PostError;
+use crate::dialog::{Dialog, Key};
 
 /// The user is not a member, or his role does not allow it.
 pub fn forbidden(key: Key, user: UserId) -> Failure {
@@ -17,7 +18,7 @@ pub fn no_dialog(key: Key) -> Failure {
 
 /// A kind of dialog that is not supported.
 pub fn other_kind(kind: i32) -> Failure {
-    Failure::of_field(Code::Invalid, "type", format!("{kind} is not supported: only private dialogs (3) are"))
+    Failure::of_field(Code::Invalid, "type", format!("{kind} is not supported: 1, 2, 3 and 4 are"))
 }
 
 /// Nothing was done; it may be sent again.
@@ -43,6 +44,17 @@ pub fn of_post(key: Key, sender: UserId, error: &PostError) -> Failure {
         }
         PostError::NoRepeat => Failure::new(Code::NotStored, "a later message was taken first"),
         PostError::Nothing => Failure::new(Code::Invalid, "a message must be stored or delivered"),
+    }
+}
+
+/// A refused change of a dialog as its user hears it.
+pub fn of_group(dialog: &Dialog, user: UserId, error: GroupError) -> Failure {
+    match error {
+        GroupError::Forbidden => forbidden(dialog.key, user),
+        GroupError::Invalid(field, text) => Failure::of_field(Code::Invalid, field, text),
+        GroupError::TooMany(field, max) => {
+            Failure::of_field(Code::TooMany, field, format!("has too many: at most {max} are taken"))
+        }
     }
 }
 

@@ -3,18 +3,24 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use natter_proto::event::v1::frame::Told;
-use natter_proto::event::v1::{Change, Frame, MarkKind, Marker, Message, SessionRef, Typing, change};
-use natter_proto::{MessageId, UserId};
+use natter_proto::event::v1::{
+    Change, Frame, Headline, MarkKind, Marker, Message, Occupant, OccupantState, Reaction, SessionRef, Typing,
+};
+use natter_proto::{AppId, MessageId, UserId};
 
 use crate::dialog::marks::Mark;
 use crate::dialog::post::Source;
-use crate::dialog::{Dialog, Key};
+use crate::dialog::{Dialog, Key, Kind};
 
-/// A message for every member; the edges make the copies of the sender's other sessions out of it.
+/// A message for every member; the edges make the copies of the sender's other sessions out of it. Whoever wrote to a public
+/// dialog hears himself, member or not.
 pub fn message(dialog: &Dialog, message: Message, source: Source) -> Frame {
     let Source { origin, traceparent } = source;
-    let (to, stamp) = (dialog.members.ids(), dialog.stamp());
-    Frame { to, origin, traceparent, stamp, told: Some(Told::Message(message)), ..about(dialog.key) }
+    let (mut to, stamp) = (dialog.members.ids(), dialog.stamp());
+    if let Err(place) = to.binary_search(&message.sender) {
+        to.insert(place, message.sender);
+    }
+    Frame { to, origin, traceparent, stamp, told: Some(Told::Message(message)), ..of(dialog) }
 }
 
 /// The message of a frame that [`message`] made.
@@ -42,24 +48,45 @@ pub fn marker(key: Key, mark: &Mark, id: MessageId, author: UserId) -> Frame {
     Frame { to, origin: mark.origin.clone(), told: Some(Told::Marker(marker)), ..about(key) }
 }
 
-/// Somebody types, or has stopped.
+/// Somebody types in a private dialog, made or not, or has stopped.
 pub fn typing(key: Key, to: UserId, origin: Option<SessionRef>, typing: Typing) -> Frame {
     Frame { to: vec![to.0], origin, told: Some(Told::Typing(typing)), ..about(key) }
 }
 
-/// A row was removed for all by a user.
-pub fn removal(dialog: &Dialog, row: &Message, user: UserId, stamp: u64, at: i64) -> Frame {
-    let change = Change {
-        stamp,
-        seq: row.seq,
-        message_id: row.id.clone(),
-        user: user.0,
-        what: Some(change::What::Removed(true)),
-        at,
-        silent: false,
-        recipient: row.recipient,
+/// Somebody types in a group: told to all others.
+pub fn group_typing(dialog: &Dialog, origin: Option<SessionRef>, typing: Typing) -> Frame {
+    let to = dialog.members.ids().into_iter().filter(|user| *user != typing.user).collect();
+    Frame { to, origin, told: Some(Told::Typing(Typing { recipient: 0, ..typing })), ..of(dialog) }
+}
+
+/// An edit or a removal of a row.
+pub fn change(dialog: &Dialog, change: Change, origin: Option<SessionRef>) -> Frame {
+    Frame { to: dialog.members.ids(), stamp: change.stamp, origin, told: Some(Told::Change(change)), ..of(dialog) }
+}
+
+/// A reaction to a message.
+pub fn reaction(dialog: &Dialog, reaction: Reaction) -> Frame {
+    Frame { to: dialog.members.ids(), told: Some(Told::Reaction(reaction)), ..of(dialog) }
+}
+
+/// A user is no member any more: for those in the room, and for himself if it was not his wish.
+pub fn gone(dialog: &Dialog, user: UserId, actor: UserId, room: &[u64]) -> Frame {
+    let (state, himself) = match user == actor {
+        true => (OccupantState::Left, None),
+        false => (OccupantState::Removed, Some(user.0)),
     };
-    Frame { to: dialog.members.ids(), stamp, told: Some(Told::Change(change)), ..about(dialog.key) }
+    let occupant = Occupant { user: user.0, state: state as i32, actor: actor.0 };
+    let to = room.iter().copied().chain(himself).collect();
+    Frame { to, told: Some(Told::Occupant(occupant)), ..of(dialog) }
+}
+
+/// A system message for a user, at this place of his queue.
+pub fn headline(app: AppId, to: UserId, headline: Headline, origin: Option<SessionRef>) -> Frame {
+    Frame { app: app.0, to: vec![to.0], origin, told: Some(Told::Headline(headline)), ..Frame::default() }
+}
+
+fn of(dialog: &Dialog) -> Frame {
+    Frame { group: dialog.facts.kind != Kind::Private, ..about(dialog.key) }
 }
 
 fn about(key: Key) -> Frame {

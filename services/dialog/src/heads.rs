@@ -61,6 +61,7 @@ impl Heads {
 fn members(dialog: &Dialog) -> Vec<u64> {
     match dialog.facts.kind {
         Kind::Private => dialog.members.ids(),
+        Kind::Public | Kind::Group | Kind::Broadcast => Vec::new(),
     }
 }
 
@@ -74,9 +75,10 @@ mod tests {
     use natter_proto::{AppId, DialogId, UserId};
 
     use super::*;
-    use crate::dialog::Facts;
+    use crate::dialog::group::Profile;
     use crate::dialog::members::Members;
     use crate::dialog::order::Order;
+    use crate::dialog::{Facts, Kept};
     use crate::options::Options;
 
     #[test]
@@ -109,7 +111,8 @@ mod tests {
     fn dialog(n: u8, head: u64) -> Dialog {
         let key = Key { app: AppId(1), dialog: DialogId([n; 12]) };
         let facts = Facts { kind: Kind::Private, owner: UserId(34), created_at: 0 };
-        let dialog = Dialog::new(key, facts, Members::pair(UserId(34), UserId(78)), &Options::default().limits());
+        let kept = Kept { facts, profile: Profile::default(), members: Members::pair(UserId(34), UserId(78)) };
+        let dialog = Dialog::new(key, kept, &Options::default().limits());
         dialog.with_log(Order { head, ..Order::default() }, 0, [])
     }
 }

@@ -16,9 +16,9 @@
 //! - Where the outcome of an append is unknown, the actor ends: the next one reads the log. It never guesses its number.
 //! - What is told may be lost or come twice; the log is the truth.
 //!
-//! It is not the log (history), knows no session (presence, edge) and no XML. Its dialogs are private ones (type 3); other
-//! kinds are refused. What differs by kind is decided in four places: `Kind`, `rights`, the recipient of a message
-//! (`Draft::recipient`) and how a dialog comes into being (`actor/load.rs`).
+//! It is not the log (history), knows no session (presence, edge) and no XML. What differs by kind is decided in few places:
+//! `Kind`, `rights`, `group`, the recipient of a message (`Draft::recipient`) and how a dialog comes into being (`actor/load.rs`).
+//! Who is in a room is presence's; that he may be there is asked here.
 
 mod actor;
 mod dialog;

@@ -3,11 +3,13 @@
 
 use natter_proto::dialog::v1::{Dialog, Entry, UnreadCount, UnreadCountsReply};
 use natter_proto::history::v1::{Found, HeadsRequest, UnreadRequest, UnreadRow};
+use natter_proto::presence::v1::RoomRequest;
 use natter_proto::{AppId, DialogId, Failure, MessageId, UserId};
 use prost::Message as _;
 
-use crate::dialog::rights::{self, Action, Role};
-use crate::dialog::{Key, to_wire};
+use crate::dialog::group::role;
+use crate::dialog::rights::{self, Action};
+use crate::dialog::{Kept, Key, to_wire};
 use crate::error::{forbidden, no_dialog};
 use crate::shared::{Shared, broken, of_read};
 use crate::store::Listed;
@@ -27,7 +29,7 @@ pub(crate) async fn list(shared: &Shared, app: AppId, user: UserId, with_hidden:
     let states = unread(shared, app, user, &listed, false).await?;
     let both = listed.iter().zip(states);
     let shown = both.filter(|(listed, state)| with_hidden || listed.member.lists(head(state)));
-    let mut entries: Vec<Entry> = shown.map(|(listed, state)| entry(user, listed, state)).collect();
+    let mut entries: Vec<Entry> = shown.map(|(listed, state)| entry(listed, state)).collect();
     entries.sort_by(|a, b| newest(b).cmp(&newest(a)));
     fit(&mut entries);
     Ok(entries)
@@ -37,7 +39,7 @@ pub(crate) async fn list(shared: &Shared, app: AppId, user: UserId, with_hidden:
 /// session.
 pub(crate) async fn brief(shared: &Shared, app: AppId, user: UserId) -> Result<Vec<Entry>, Failure> {
     let listed = of_user(shared, app, user).await?;
-    Ok(listed.iter().map(|listed| Entry { state: None, ..entry(user, listed, UnreadRow::default()) }).collect())
+    Ok(listed.iter().map(|listed| Entry { state: None, ..entry(listed, UnreadRow::default()) }).collect())
 }
 
 /// Unread messages of the dialogs asked for (0 for unknown ones), and of all the user's dialogs together (contract rest 5.6).
@@ -49,8 +51,10 @@ pub(crate) async fn unread_counts(
 ) -> Result<UnreadCountsReply, Failure> {
     let listed = of_user(shared, app, user).await?;
     let states = unread(shared, app, user, &listed, true).await?;
-    let total = states.iter().map(|state| state.unread).sum();
-    let of = |dialog: &[u8]| states.iter().find(|state| state.dialog == dialog).map_or(0, |state| state.unread);
+    // Nobody keeps book of who has read what in public (contract rest 4.2).
+    let counted = || listed.iter().zip(&states).filter(|(listed, _)| !listed.facts.kind.is_public()).map(|(_, state)| state);
+    let total = counted().map(|state| state.unread).sum();
+    let of = |dialog: &[u8]| counted().find(|state| state.dialog == dialog).map_or(0, |state| state.unread);
     let counts = asked.into_iter().map(|dialog| UnreadCount { unread: of(&dialog), dialog });
     Ok(UnreadCountsReply { total, counts: counts.collect() })
 }
@@ -61,19 +65,33 @@ pub(crate) async fn find(shared: &Shared, app: AppId, user: UserId, ids: Vec<Mes
     shared.find(app, ids, &dialogs).await
 }
 
-/// One dialog, for a member of it; user 0 of proto, `None`, is nobody's view.
-pub(crate) async fn get(shared: &Shared, key: Key, user: Option<UserId>) -> Result<Dialog, Failure> {
-    let kept = shared.store.load(key).await.map_err(of_read)?.ok_or_else(|| no_dialog(key))?;
+/// One dialog as a user sees it who may read it, or with `preview` who may look at its newest messages (contract rest 5.2); user 0
+/// of proto, `None`, is nobody's view.
+pub(crate) async fn get(shared: &Shared, key: Key, user: Option<UserId>, preview: bool) -> Result<Dialog, Failure> {
+    let Kept { facts, profile, members } = shared.store.load(key).await.map_err(of_read)?.ok_or_else(|| no_dialog(key))?;
     if let Some(user) = user {
-        let reads = rights::may(kept.facts.kind, Role::Member, Action::Read);
-        if kept.members.get(user).is_none() || !reads {
+        let reads = rights::may(facts.kind, role(&facts, &profile, &members, user), Action::Read);
+        let looks = preview && profile.allow_preview == Some(true);
+        if !(reads || looks) {
             return Err(forbidden(key, user));
         }
     }
     let request = HeadsRequest { app: key.app.0, dialogs: vec![key.dialog.to_vec()] };
     let heads = shared.history().heads(request).await.map_err(of_read)?.into_inner().heads;
     let moved_at = heads.first().map_or(0, |head| head.updated_at);
-    Ok(to_wire(key, kept.facts, kept.members.ids(), moved_at))
+    let view = user.and_then(|user| members.get(user)).copied().unwrap_or_default();
+    Ok(to_wire(key, &facts, &profile, &members.ids(), view, moved_at))
+}
+
+/// Users in the room of a dialog; nobody for one who may not read it (contract xmpp 4.6).
+pub(crate) async fn occupants(shared: &Shared, key: Key, user: UserId) -> Result<Vec<u64>, Failure> {
+    let Some(kept) = shared.store.load(key).await.map_err(of_read)? else { return Ok(Vec::new()) };
+    let role = role(&kept.facts, &kept.profile, &kept.members, user);
+    if !rights::may(kept.facts.kind, role, Action::Read) {
+        return Ok(Vec::new());
+    }
+    let request = RoomRequest { app: key.app.0, dialog: key.dialog.to_vec() };
+    Ok(shared.presence().occupants(request).await.map_err(of_read)?.into_inner().users)
 }
 
 async fn of_user(shared: &Shared, app: AppId, user: UserId) -> Result<Vec<Listed>, Failure> {
@@ -101,11 +119,11 @@ async fn unread(
     Ok(rows)
 }
 
-fn entry(user: UserId, listed: &Listed, state: UnreadRow) -> Entry {
-    let mut members = vec![user.0, listed.other.0];
-    members.sort_unstable();
+fn entry(listed: &Listed, state: UnreadRow) -> Entry {
+    let Listed { key, facts, profile, members, member } = listed;
+    let members: Vec<u64> = members.iter().map(|user| user.0).collect();
     let moved_at = state.head.as_ref().map_or(0, |head| head.updated_at);
-    Entry { dialog: Some(to_wire(listed.key, listed.facts, members, moved_at)), state: Some(state) }
+    Entry { dialog: Some(to_wire(*key, facts, profile, &members, *member, moved_at)), state: Some(state) }
 }
 
 fn head(state: &UnreadRow) -> u64 {

@@ -6,6 +6,7 @@ use natter_actor::RegistryOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::dialog::Limits;
+use crate::dialog::group::GroupLimits;
 
 /// Most posts of one append, whatever the settings of any process that owned the dialog before: a dialog that is loaded takes
 /// so many of its newest messages for untold.
@@ -41,6 +42,21 @@ pub struct Options {
     pub app_rate: u32,
     /// Dialogs of one user.
     pub dialogs_of_user_max: usize,
+    /// Members of a group or a public dialog.
+    pub members_max: usize,
+    /// Admins of one (contract rest 4.6).
+    pub admins_max: usize,
+    /// Pinned messages of one.
+    pub pinned_max: usize,
+    /// Keys that an app may add to one (contract rest 4.2).
+    pub extensions_max: usize,
+    /// Bytes of a name, of a photo's id, of a key and its value.
+    pub text_bytes_max: usize,
+    /// Bytes of a description.
+    pub description_bytes_max: usize,
+    /// Members up to which delivered and read statuses of a group's messages are told to their authors. Above it they are only
+    /// stored.
+    pub markers_relayed_members_max: usize,
     /// Seconds for which the newest number of a dialog that moved is published, once a second.
     pub heads_active_s: u64,
     /// Dialogs whose newest number is published at most.
@@ -62,6 +78,13 @@ impl Default for Options {
             unsaved_ids: 1000,
             app_rate: 5000,
             dialogs_of_user_max: 5000,
+            members_max: 10_000,
+            admins_max: 5,
+            pinned_max: 100,
+            extensions_max: 3,
+            text_bytes_max: 1024,
+            description_bytes_max: 4096,
+            markers_relayed_members_max: 100,
             heads_active_s: 30,
             heads_max: 200_000,
         }
@@ -77,6 +100,18 @@ impl Options {
             unsaved_bytes_max: self.unsaved_bytes_max,
             tail_ids: self.tail_ids,
             unsaved_ids: self.unsaved_ids,
+        }
+    }
+
+    /// The bounds of a group that the rules hold.
+    pub fn group(&self) -> GroupLimits {
+        GroupLimits {
+            members_max: self.members_max,
+            admins_max: self.admins_max,
+            pinned_max: self.pinned_max,
+            extensions_max: self.extensions_max,
+            text_bytes_max: self.text_bytes_max,
+            description_bytes_max: self.description_bytes_max,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Which two users a private dialog is of: its id is checked against the app's pair key, and the users against the
 //! account service.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use natter_proto::account::v1::accounts_client::AccountsClient;
@@ -14,6 +14,8 @@ use crate::dialog::Key;
 
 /// Apps whose key is remembered; over it all are forgotten and asked again.
 const APPS_MAX: usize = 10_000;
+/// Users asked of the account service at once.
+const USERS_CHUNK: usize = 500;
 
 /// The apps' pair keys, asked once each: they are never rotated (design.md section 7).
 pub struct Pairs {
@@ -55,6 +57,17 @@ impl Pairs {
             }
         }
         Ok(())
+    }
+
+    /// Those of these users that exist, in their order.
+    pub async fn known(&self, app: AppId, users: Vec<UserId>) -> Result<Vec<UserId>, Failure> {
+        let mut known = BTreeSet::new();
+        for users in users.chunks(USERS_CHUNK) {
+            let request = GetUsersRequest { app: app.0, ids: users.iter().map(|user| user.0).collect() };
+            let users = self.accounts.clone().get_users(request).await?.into_inner().users;
+            known.extend(users.into_iter().map(|user| UserId(user.id)));
+        }
+        Ok(users.into_iter().filter(|user| known.contains(user)).collect())
     }
 
     async fn key_of(&self, app: AppId) -> Result<Arc<[u8]>, Failure> {

@@ -2,6 +2,8 @@
 //! be dropped half way, so what changes something is done by an actor.
 
 mod decode;
+mod reactions;
+mod rooms;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use natter_proto::{AppId, DialogId, Failure, MessageId, UserId};
 use natter_rpc::{Reply, Request, Response, async_trait};
 use tracing::Instrument;
 
-use crate::actor::{Answer, DialogActor, DialogMessage, Posted, Remove, Removed};
+use crate::actor::{Answer, By, Create, DialogActor, DialogMessage, Notify, Posted, Remove, Removed, Subscribing};
 use crate::dialog::Key;
 use crate::dialog::marks::{Mark, Marked};
 use crate::list;
@@ -82,8 +84,12 @@ impl Rpc {
 
     async fn create(&self, request: wire::CreateRequest) -> Result<wire::Dialog, Failure> {
         let (app, dialog, create) = decode::create(request)?;
-        let key = self.key(app, &dialog, (create.owner, Some(create.other))).await?;
-        self.ask(key, |answer| DialogMessage::Create(create, answer)).await
+        let key = match create {
+            Create::Private { owner, other } => self.key(app, &dialog, (owner, Some(other))).await?,
+            Create::New { .. } if dialog.is_empty() => Key { app, dialog: self.shared.fresh_dialog() },
+            Create::New { .. } => Key { app, dialog: decode::dialog(&dialog)? },
+        };
+        self.ask(key, |answer| DialogMessage::Create(Box::new(create), answer)).await
     }
 
     async fn update(&self, request: wire::UpdateMessageRequest) -> Result<(), Failure> {
@@ -92,7 +98,7 @@ impl Rpc {
             [] => self.dialog_of_message(app, edit.user, edit.id).await?,
             id => decode::dialog(id)?,
         };
-        self.ask(Key { app, dialog }, |answer| DialogMessage::Edit(edit, answer)).await
+        self.ask(Key { app, dialog }, |answer| DialogMessage::Edit(Box::new(edit), answer)).await
     }
 
     async fn dialog_of_message(&self, app: AppId, user: UserId, id: MessageId) -> Result<DialogId, Failure> {
@@ -112,7 +118,8 @@ impl Rpc {
         let missing = request.ids.iter().filter(|id| !found.iter().any(|found| found.asked == **id));
         all.not_found.extend(missing.cloned());
         for (dialog, rows) in by_dialog(found)? {
-            let remove = Remove { user, rows, force };
+            let by = By { origin: request.origin.clone(), stanza_id: request.stanza_id.clone() };
+            let remove = Remove { user, rows, force, by };
             let removed = self.ask(Key { app, dialog }, |answer| DialogMessage::Remove(remove, answer)).await?;
             all.removed.extend(removed.removed);
             all.not_found.extend(removed.not_found);
@@ -146,9 +153,9 @@ impl Dialogs for Rpc {
     }
 
     async fn get(&self, request: Request<wire::GetRequest>) -> Reply<wire::Dialog> {
-        let wire::GetRequest { app, dialog, user } = request.into_inner();
-        let key = Key { app: decode::app(app)?, dialog: decode::dialog(&dialog)? };
-        Ok(Response::new(list::get(&self.shared, key, decode::optional_user(user)?).await?))
+        let wire::GetRequest { app, dialog, user, preview } = request.into_inner();
+        let (key, user) = (decode::key(app, &dialog)?, decode::optional_user(user)?);
+        Ok(Response::new(list::get(&self.shared, key, user, preview).await?))
     }
 
     async fn list(&self, request: Request<wire::ListRequest>) -> Reply<wire::ListReply> {
@@ -175,6 +182,64 @@ impl Dialogs for Rpc {
     async fn remove(&self, request: Request<wire::RemoveMessagesRequest>) -> Reply<wire::RemoveMessagesReply> {
         let Removed { removed, not_found, forbidden } = self.remove(request.into_inner()).await?;
         Ok(Response::new(wire::RemoveMessagesReply { removed, not_found, forbidden }))
+    }
+
+    async fn change(&self, request: Request<wire::ChangeDialogRequest>) -> Reply<wire::Dialog> {
+        let (key, changing) = decode::change(request.into_inner())?;
+        let changed = self.ask(key, |answer| DialogMessage::Change(Box::new(changing), answer)).await?;
+        Ok(Response::new(changed))
+    }
+
+    async fn subscribe(&self, request: Request<wire::SubscribeRequest>) -> Reply<wire::Dialog> {
+        let wire::SubscribeRequest { app, dialog, user, leave } = request.into_inner();
+        let how = if leave { Subscribing::Unsubscribe } else { Subscribing::Subscribe };
+        Ok(Response::new(self.subscribe(decode::key(app, &dialog)?, decode::user(user)?, how).await?))
+    }
+
+    async fn clear(&self, request: Request<wire::ClearDialogRequest>) -> Reply<wire::ClearDialogReply> {
+        let (key, clear) = decode::clear(request.into_inner())?;
+        self.ask(key, |answer| DialogMessage::Clear(clear, answer)).await?;
+        Ok(Response::new(wire::ClearDialogReply {}))
+    }
+
+    async fn notify(&self, request: Request<wire::NotifyRequest>) -> Reply<wire::NotifyReply> {
+        let wire::NotifyRequest { app, dialog, user, enabled } = request.into_inner();
+        let (key, notify) = (decode::key(app, &dialog)?, Notify { user: decode::user(user)?, enabled });
+        let enabled = self.ask(key, |answer| DialogMessage::Notify(notify, answer)).await?;
+        Ok(Response::new(wire::NotifyReply { enabled }))
+    }
+
+    async fn enter(&self, request: Request<wire::EnterRequest>) -> Reply<wire::EnterReply> {
+        let wire::EnterRequest { app, dialog, user, session } = request.into_inner();
+        let others = self.enter(decode::key(app, &dialog)?, decode::user(user)?, session).await?;
+        Ok(Response::new(wire::EnterReply { others }))
+    }
+
+    async fn exit(&self, request: Request<wire::ExitRequest>) -> Reply<wire::ExitReply> {
+        let wire::ExitRequest { app, dialog, user, session } = request.into_inner();
+        self.exit(decode::key(app, &dialog)?, decode::user(user)?, session).await?;
+        Ok(Response::new(wire::ExitReply {}))
+    }
+
+    async fn occupants(&self, request: Request<wire::OccupantsRequest>) -> Reply<wire::OccupantsReply> {
+        let wire::OccupantsRequest { app, dialog, user } = request.into_inner();
+        let users = list::occupants(&self.shared, decode::key(app, &dialog)?, decode::user(user)?).await?;
+        Ok(Response::new(wire::OccupantsReply { users }))
+    }
+
+    async fn headline(&self, request: Request<wire::HeadlineRequest>) -> Reply<wire::HeadlineReply> {
+        self.headline(request.into_inner()).await?;
+        Ok(Response::new(wire::HeadlineReply {}))
+    }
+
+    async fn react(&self, request: Request<wire::ReactRequest>) -> Reply<wire::ReactReply> {
+        self.react(request.into_inner()).await?;
+        Ok(Response::new(wire::ReactReply {}))
+    }
+
+    async fn reactions(&self, request: Request<wire::ReactionsRequest>) -> Reply<wire::ReactionsReply> {
+        let reactions = self.reactions(request.into_inner()).await?;
+        Ok(Response::new(wire::ReactionsReply { reactions }))
     }
 
     async fn unread(&self, request: Request<wire::UnreadCountsRequest>) -> Reply<wire::UnreadCountsReply> {

@@ -30,6 +30,7 @@ pub struct Parts {
     pub bus: Bus,
     pub history: Link,
     pub account: Link,
+    pub presence: Link,
     pub executor: Executor,
     pub clock: Clock,
     pub chance: Chance,

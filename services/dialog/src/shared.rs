@@ -9,8 +9,9 @@ use natter_bus::Bus;
 use natter_proto::event::v1::Frame;
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::history::v1::{FindRequest, Found};
+use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::subject::Subject;
-use natter_proto::{AppId, Code, DialogId, Failure, MessageId};
+use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
 use natter_rpc::Link;
 use parking_lot::Mutex;
 use prost::Message as _;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub meters: Meters,
     rates: Mutex<Rates<AppId>>,
     history: HistoryClient<Link>,
+    presence: PresenceClient<Link>,
     chance: Chance,
     bus: Bus,
     told: String,
@@ -56,6 +58,7 @@ impl Shared {
             meters: Meters::new(&parts.metrics),
             rates: Mutex::new(Rates::new(options.app_rate, APPS_MAX)),
             history: HistoryClient::new(parts.history),
+            presence: PresenceClient::new(parts.presence),
             chance: parts.chance,
             bus: parts.bus,
             told: Subject::Told.to_string(),
@@ -78,6 +81,16 @@ impl Shared {
     /// A client of its own for one call.
     pub fn history(&self) -> HistoryClient<Link> {
         self.history.clone()
+    }
+
+    /// A client of its own for one call.
+    pub fn presence(&self) -> PresenceClient<Link> {
+        self.presence.clone()
+    }
+
+    /// An id that no dialog has.
+    pub fn fresh_dialog(&self) -> DialogId {
+        DialogId::from_random(self.chance.bytes())
     }
 
     /// Tells live sessions. May be lost; nobody waits for it.
@@ -115,6 +128,20 @@ impl Shared {
             found.extend(self.history().find(request).await.map_err(of_read)?.into_inner().found);
         }
         Ok(found)
+    }
+
+    /// Refuses unless each of these users has room for one more dialog.
+    ///
+    /// # Errors
+    /// `TooMany`, naming the first who has none.
+    pub async fn check_room(&self, app: AppId, users: &[UserId]) -> Result<(), Failure> {
+        let max = self.options.dialogs_of_user_max;
+        for user in users {
+            if self.store.count_of_user(app, *user, max).await.map_err(of_read)? >= max {
+                return Err(Failure::new(Code::TooMany, format!("user {user} has {max} dialogs, no more are taken")));
+            }
+        }
+        Ok(())
     }
 
     /// A row or a change of the dialog was stored just now.

@@ -11,47 +11,57 @@ use natter_db::{Error, Kv};
 use natter_proto::{AppId, UserId};
 use natter_rpc::async_trait;
 
-use crate::dialog::members::{Member, Members};
-use crate::dialog::{Facts, Key};
+use crate::dialog::group::Profile;
+use crate::dialog::members::Member;
+use crate::dialog::{Facts, Kept, Key};
 
-/// A dialog as it is kept.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Kept {
-    pub facts: Facts,
-    pub members: Members,
-}
-
-/// A dialog in a user's list: everything a list entry needs of a private dialog, so that listing is one read.
+/// A dialog in a user's list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Listed {
     pub key: Key,
     pub facts: Facts,
-    /// The other one of the pair.
-    pub other: UserId,
+    /// Empty in a private dialog.
+    pub profile: Profile,
+    /// Ascending.
+    pub members: Vec<UserId>,
+    /// The user's own view.
     pub member: Member,
+}
+
+/// A change of a dialog.
+#[derive(Clone, Copy, Debug)]
+pub struct Write<'a> {
+    /// The dialog as it is afterwards, so that rows can be written without being read.
+    pub kept: &'a Kept,
+    /// Members whose rows are written: those who came, and those whose view is different.
+    pub put: &'a [UserId],
+    /// Users who are members no more.
+    pub removed: &'a [UserId],
+    /// The dialog itself is gone.
+    pub gone: bool,
 }
 
 /// What is kept of dialogs. Every write is durable when it is answered; after `Error::Unknown` it may have happened, and
 /// whoever needs to know loads again.
 #[async_trait]
 pub trait DialogStore: Send + Sync {
-    /// The dialog with all its members; `None` if nobody ever made it.
+    /// The dialog with all its members; `None` if nobody ever made it, or it is gone.
     async fn load(&self, key: Key) -> Result<Option<Kept>, Error>;
 
-    /// Makes a dialog, its member rows and its entries in the lists of both, together or not at all.
+    /// Makes a dialog, its member rows and its entries in the lists of all members, together or not at all.
     ///
     /// # Errors
     /// `Condition` if the dialog exists; nothing was written.
     async fn create(&self, key: Key, kept: &Kept) -> Result<(), Error>;
 
-    /// Replaces the views of these members of a dialog, together or not at all. The kept form of the dialog is given so
-    /// that the rows can be written without being read.
-    async fn set_views(&self, key: Key, kept: &Kept, users: &[UserId]) -> Result<(), Error>;
+    /// Changes a dialog and the rows of some members, together or not at all.
+    async fn write(&self, key: Key, write: Write<'_>) -> Result<(), Error>;
 
-    /// Dialogs of a user, deleted ones included, in the order of their ids, at most `max`.
+    /// Dialogs of a user, deleted ones and those that everybody lists (type 1) included, in the order of their ids, at most `max`
+    /// of either.
     async fn of_user(&self, app: AppId, user: UserId, max: usize) -> Result<Vec<Listed>, Error>;
 
-    /// How many dialogs the user has, counted up to `max`.
+    /// How many dialogs the user is a member of, counted up to `max`.
     async fn count_of_user(&self, app: AppId, user: UserId, max: usize) -> Result<usize, Error>;
 }
 

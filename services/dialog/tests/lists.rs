@@ -37,8 +37,8 @@ async fn a_dialog_that_cannot_be_made_is_refused() {
         assert_eq!(code(create(&door, ANN, &[NOBODY]).await), Code::NotFound);
         assert_eq!(code(create(&door, ANN, &[ANN]).await), Code::Invalid);
         assert_eq!(code(create(&door, ANN, &[BOB, CAT]).await), Code::Invalid);
-        let group = CreateRequest { kind: DialogKind::Group as i32, ..request(ANN, &[BOB]) };
-        assert_eq!(code(door.dialogs.clone().create(group).await), Code::Invalid);
+        let nothing = CreateRequest { kind: DialogKind::Unspecified as i32, ..request(ANN, &[BOB]) };
+        assert_eq!(code(door.dialogs.clone().create(nothing).await), Code::Invalid);
         create(&door, ANN, &[BOB]).await.unwrap();
         assert_eq!(code(create(&door, ANN, &[CAT]).await), Code::TooMany);
         assert_eq!(code(create(&door, CAT, &[BOB]).await), Code::TooMany);
@@ -129,7 +129,10 @@ async fn only_the_sender_edits_and_nobody_is_told() {
         let mut door = world.start();
         door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
         door.told().await;
-        let edit = |user, n, dialog| UpdateMessageRequest { app: APP, user, dialog, id: id(n), body: "hello".into() };
+        let edit = |user, n, dialog| {
+            let (id, body) = (id(n), "hello".into());
+            UpdateMessageRequest { app: APP, user, dialog, id, body, ..UpdateMessageRequest::default() }
+        };
         let update = async |request| door.dialogs.clone().update(request).await;
         assert_eq!(code(update(edit(BOB, 1, pair(ANN, BOB))).await), Code::Forbidden);
         assert_eq!(code(update(edit(ANN, 2, pair(ANN, BOB))).await), Code::NotFound);
@@ -237,7 +240,7 @@ async fn create(door: &Door, owner: u64, members: &[u64]) -> Result<Dialog, natt
 }
 
 async fn get(door: &Door, dialog: Vec<u8>, user: u64) -> Result<Dialog, natter_rpc::Status> {
-    Ok(door.dialogs.clone().get(GetRequest { app: APP, dialog, user }).await?.into_inner())
+    Ok(door.dialogs.clone().get(GetRequest { app: APP, dialog, user, preview: false }).await?.into_inner())
 }
 
 async fn delete(door: &Door, user: u64, force: bool) -> Result<(), natter_rpc::Status> {
@@ -246,7 +249,12 @@ async fn delete(door: &Door, user: u64, force: bool) -> Result<(), natter_rpc::S
 
 async fn remove(door: &Door, user: u64, ids: &[u16], force: bool) -> RemoveMessagesReply {
     let ids = ids.iter().map(|n| id(*n)).collect();
-    door.dialogs.clone().remove(RemoveMessagesRequest { app: APP, user, ids, force }).await.unwrap().into_inner()
+    door.dialogs
+        .clone()
+        .remove(RemoveMessagesRequest { app: APP, user, ids, force, ..RemoveMessagesRequest::default() })
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 /// The user's dialogs with their unread counts.

@@ -30,7 +30,7 @@ async fn the_first_message_makes_the_dialog_and_is_told_to_both() {
         let told = door.told().await;
         assert_eq!(told.len(), 1);
         assert_eq!((&told[0].to, &told[0].origin), (&vec![ANN, BOB], &Some(session(ANN))));
-        let get = GetRequest { app: kit::APP, dialog: pair(ANN, BOB), user: BOB };
+        let get = GetRequest { app: kit::APP, dialog: pair(ANN, BOB), user: BOB, preview: false };
         let dialog = door.dialogs.clone().get(get).await.unwrap().into_inner();
         assert_eq!((dialog.owner, dialog.members, dialog.updated_at), (ANN, vec![ANN, BOB], NOW));
 
@@ -332,7 +332,8 @@ async fn a_frame_says_when_the_row_before_was_made_and_what_was_changed_last() {
             door.post(post(ANN, BOB, n, "hi")).await.unwrap();
             tokio::time::advance(Duration::from_secs(1)).await;
         }
-        let removal = RemoveMessagesRequest { app: APP, user: ANN, ids: vec![id(1)], force: true };
+        let removal =
+            RemoveMessagesRequest { app: APP, user: ANN, ids: vec![id(1)], force: true, ..RemoveMessagesRequest::default() };
         door.dialogs.remove(removal).await.unwrap();
         let (three, four) = tokio::join!(door.post(post(ANN, BOB, 3, "hi")), door.post(post(BOB, ANN, 4, "hi")));
         three.and(four).unwrap();

@@ -54,7 +54,7 @@ impl Edit {
             Edit::Remove => (change::What::Removed(true), false),
         };
         let (seq, message_id, at, recipient) = (edited.seq, edited.id.clone(), edited.updated_at, edited.recipient);
-        Change { stamp, seq, message_id, user, what: Some(what), at, silent, recipient }
+        Change { stamp, seq, message_id, user, what: Some(what), at, silent, recipient, ..Change::default() }
     }
 }
 

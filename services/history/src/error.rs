@@ -11,6 +11,9 @@ pub enum Error {
     /// A field of the request is not as it must be: the field, and what is wrong with it.
     #[error("{0} {1}")]
     Invalid(&'static str, &'static str),
+    /// There are as many as there may be: the field, and of what.
+    #[error("{0} {1}")]
+    Full(&'static str, &'static str),
     /// A filter that cannot be understood: its field, and what is wrong with it.
     #[error("{0} {1}")]
     BadFilter(String, &'static str),
@@ -37,6 +40,7 @@ impl From<Error> for Failure {
         match error {
             Error::Conflict { .. } => Failure::new(Code::Conflict, text),
             Error::Invalid(field, wrong) => Failure::of_field(Code::Invalid, field, wrong),
+            Error::Full(field, which) => Failure::of_field(Code::TooLarge, field, which),
             Error::BadFilter(field, wrong) => Failure::of_field(Code::Invalid, field, wrong),
             Error::TooWide(field, rows) => {
                 let text = format!("needs more than {rows} rows looked at; narrow date_sent");

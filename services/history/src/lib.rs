@@ -5,6 +5,7 @@
 //!   the whole can say what must be so.
 //! - `unread`, `page`, `filter`, `gap`, `edit`: what follows from them. These decide and never wait; `queries` reads
 //!   what they ask for.
+//! - `reactions`: who reacted to a row, and with what.
 //! - `offline`: the queue for private messages outside the log.
 //!
 //! Invariants:
@@ -29,6 +30,7 @@ mod oracle;
 mod page;
 mod queries;
 pub mod ranges;
+mod reactions;
 mod rpc;
 mod service;
 pub mod unread;

@@ -130,6 +130,10 @@ pub trait MessageLog: Send + Sync + 'static {
     /// machine, everything else is durable when answered.
     async fn move_member(&self, key: DialogKey, user: u64, to: Move) -> Result<Moved, Error>;
 
+    /// Users join, or join again, at the newest durable row: what was there before is not unread to them. Durable in parts;
+    /// who joined in which part does not matter, and after a failure the same call completes it.
+    async fn join(&self, key: DialogKey, users: &[u64]) -> Result<(), Error>;
+
     /// States of members, in the order asked.
     async fn members(&self, app: AppId, of: &[(DialogId, u64)]) -> Result<Vec<Member>, Error>;
 

@@ -16,6 +16,10 @@ pub struct Options {
     pub reply_bytes: usize,
     /// Changes (edits, removals) kept of a dialog.
     pub changes_kept: u64,
+    /// Different reactions of one user to one message.
+    pub reactions_per_user: usize,
+    /// Reactions of all users to one message.
+    pub reactions_per_row: usize,
     /// Messages outside the log that are kept for a user without a session. Over it the oldest goes.
     pub offline_rows: u64,
     /// Days for which they are kept.
@@ -31,6 +35,8 @@ impl Default for Options {
             // Below the 4 MiB that a gRPC client takes by default, with one row to spare.
             reply_bytes: 3 << 20,
             changes_kept: 10_000,
+            reactions_per_user: 20,
+            reactions_per_row: 2_000,
             offline_rows: 1_000,
             offline_days: 30,
         }

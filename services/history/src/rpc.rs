@@ -16,8 +16,9 @@ use crate::log::{Append, DialogKey};
 use crate::member::{Member, Move};
 use crate::offline::Kept;
 use crate::page::Wanted;
-use crate::queries::{find, gap, page, unread};
+use crate::queries::{find, gap, page, reactions, unread};
 use crate::ranges::Ranges;
+use crate::reactions::Reacted;
 use crate::service::Service;
 
 /// The service behind the generated server.
@@ -110,6 +111,30 @@ impl History for Rpc {
         let key = key(asked.app, &asked.dialog)?;
         let moved = self.0.log.move_member(key, asked.user, Move::Cleared(u64::MAX)).await.map_err(Failure::from)?;
         Ok(Response::new(ClearReply { head: moved.head }))
+    }
+
+    async fn join(&self, request: Request<JoinRequest>) -> Reply<JoinReply> {
+        let asked = request.into_inner();
+        let key = key(asked.app, &asked.dialog)?;
+        self.0.log.join(key, &asked.users).await.map_err(Failure::from)?;
+        Ok(Response::new(JoinReply {}))
+    }
+
+    async fn react(&self, request: Request<ReactRequest>) -> Reply<ReactReply> {
+        let asked = request.into_inner();
+        let key = key(asked.app, &asked.dialog)?;
+        let reacted = Reacted { user: asked.user, add: asked.add, remove: asked.remove };
+        let Service { log, reactions: store, .. } = &self.0;
+        let changed = reactions::react(&**log, &**store, key, asked.seq, reacted).await.map_err(Failure::from)?;
+        Ok(Response::new(ReactReply { changed }))
+    }
+
+    async fn reactions(&self, request: Request<ReactionsRequest>) -> Reply<ReactionsReply> {
+        let asked = request.into_inner();
+        let key = key(asked.app, &asked.dialog)?;
+        let Service { log, reactions: store, .. } = &self.0;
+        let (reactions, more) = reactions::of(&**log, &**store, key, &asked.seqs).await.map_err(Failure::from)?;
+        Ok(Response::new(ReactionsReply { reactions, more }))
     }
 
     async fn edit(&self, request: Request<EditRequest>) -> Reply<EditReply> {

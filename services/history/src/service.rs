@@ -12,6 +12,8 @@ use crate::metrics::Metrics;
 use crate::offline::OfflineQueue;
 use crate::offline::embedded::EmbeddedQueue;
 use crate::options::Options;
+use crate::reactions::ReactionStore;
+use crate::reactions::embedded::EmbeddedReactions;
 use crate::rpc::Rpc;
 
 /// Most bytes of a request: a batch of 256 messages of the largest size, with room.
@@ -29,6 +31,7 @@ pub struct Parts {
 pub struct Service {
     pub(crate) log: Arc<dyn MessageLog>,
     pub(crate) queue: Arc<dyn OfflineQueue>,
+    pub(crate) reactions: Arc<dyn ReactionStore>,
     pub(crate) options: Arc<Options>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
@@ -38,10 +41,12 @@ impl Service {
     /// Opens the log in the given store.
     pub fn new(options: Options, parts: Parts) -> Service {
         let log = EmbeddedLog::new(parts.db.clone(), options.cached_dialogs, options.changes_kept);
+        let reactions = EmbeddedReactions::new(parts.db.clone(), &options);
         let queue = EmbeddedQueue::new(parts.db, &options);
         Service {
             log: Arc::new(log),
             queue: Arc::new(queue),
+            reactions: Arc::new(reactions),
             options: Arc::new(options),
             clock: parts.clock,
             metrics: Metrics::new(&parts.metrics),

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use natter_db::KvOptions;
 use natter_rpc::LinkOptions;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -28,7 +27,7 @@ pub struct Config {
     /// Between services.
     pub link: LinkSettings,
     /// The embedded store.
-    pub store: KvOptions,
+    pub store: natter_db::KvOptions,
     pub account: natter_account::Options,
     pub history: natter_history::Options,
     pub presence: natter_presence::Options,

@@ -47,6 +47,7 @@ impl Services {
                 bus: parts.bus.clone(),
                 history: history.clone(),
                 account: account_link.clone(),
+                presence: presence_link.clone(),
                 executor: parts.executor.clone(),
                 clock: parts.clock.clone(),
                 chance: parts.chance.clone(),
@@ -59,7 +60,7 @@ impl Services {
             natter_edge::Parts {
                 account: account_link.clone(),
                 dialog: dialog_link.clone(),
-                presence: presence_link,
+                presence: presence_link.clone(),
                 history: history.clone(),
                 bus: parts.bus.clone(),
                 executor: parts.executor.clone(),
@@ -73,6 +74,7 @@ impl Services {
             natter_api::Parts {
                 account: account_link.clone(),
                 dialog: dialog_link,
+                presence: presence_link,
                 history,
                 clock: parts.clock.clone(),
                 chance: parts.chance.clone(),

@@ -12,6 +12,8 @@ pub(crate) struct Directory {
     users: BTreeMap<UserKey, BTreeSet<SessionKey>>,
     /// How many there are of each app that has one.
     of_app: BTreeMap<AppId, usize>,
+    /// Users with a session, by app.
+    online: BTreeMap<AppId, usize>,
     limits: Limits,
     sessions: usize,
 }
@@ -32,7 +34,8 @@ pub(crate) enum TooManySessions {
 
 impl Directory {
     pub fn new(limits: Limits) -> Directory {
-        Directory { users: BTreeMap::new(), of_app: BTreeMap::new(), limits, sessions: 0 }
+        let (of_app, online) = (BTreeMap::new(), BTreeMap::new());
+        Directory { users: BTreeMap::new(), of_app, online, limits, sessions: 0 }
     }
 
     /// Adds the session if it is not there, and gives how many its user has.
@@ -40,6 +43,9 @@ impl Directory {
         if !self.has(user, &session) {
             self.check_room(user)?;
             *self.of_app.entry(user.app).or_default() += 1;
+            if !self.is_reachable(user) {
+                *self.online.entry(user.app).or_default() += 1;
+            }
             self.sessions += 1;
         }
         let sessions = self.users.entry(user).or_default();
@@ -64,6 +70,12 @@ impl Directory {
         let left = sessions.len();
         if left == 0 {
             self.users.remove(&user);
+            if let Some(online) = self.online.get_mut(&user.app) {
+                *online -= 1;
+                if *online == 0 {
+                    self.online.remove(&user.app);
+                }
+            }
         }
         if removed {
             self.forget_one_of(user.app);
@@ -87,6 +99,13 @@ impl Directory {
 
     pub fn is_reachable(&self, user: UserKey) -> bool {
         self.users.contains_key(&user)
+    }
+
+    /// How many users of an app have a session, and a page of them by id. Takes as long as the page and what it skips.
+    pub fn online(&self, app: AppId, skip: usize, limit: usize) -> (usize, Vec<u64>) {
+        let of_app = UserKey { app, user: UserId(0) }..=UserKey { app, user: UserId(u64::MAX) };
+        let page = self.users.range(of_app).skip(skip).take(limit).map(|(user, _)| user.user.0).collect();
+        (self.online.get(&app).copied().unwrap_or_default(), page)
     }
 
     /// Who is told what is for the users `to` but not for `except`: by edge, the users with a session there, ascending,
@@ -169,6 +188,27 @@ mod tests {
         assert_eq!(directory.add(user_key(3), session("a", 3)), Ok(1));
         assert_eq!(directory.add(user_key(3), session("a", 4)), Err(TooManySessions::OfApp));
         assert_eq!(directory.len(), 3);
+    }
+
+    #[test]
+    fn users_online_are_counted_and_listed_by_app() {
+        let mut directory = Directory::new(Limits { of_user: 2, ..LIMITS });
+        for (app, user, n) in [(1, 30, 1), (1, 4, 2), (1, 4, 3), (2, 5, 4), (1, 9, 5)] {
+            directory.add(UserKey::new(app, user), session("a", n)).unwrap();
+        }
+        assert!(directory.add(user_key(4), session("a", 6)).is_err());
+        assert_eq!(directory.online(AppId(1), 0, 10), (3, vec![4, 9, 30]));
+        assert_eq!(directory.online(AppId(1), 1, 1), (3, vec![9]));
+        assert_eq!(directory.online(AppId(1), 3, 1), (3, vec![]));
+        assert_eq!(directory.online(AppId(3), 0, 10), (0, vec![]));
+        directory.remove(user_key(4), &session("a", 2));
+        assert_eq!(directory.online(AppId(1), 0, 1), (3, vec![4]), "with one session left");
+        directory.remove(user_key(4), &session("a", 3));
+        directory.remove(user_key(4), &session("a", 3));
+        assert_eq!(directory.online(AppId(1), 0, 1), (2, vec![9]));
+        directory.remove(UserKey::new(2, 5), &session("a", 4));
+        assert_eq!(directory.online(AppId(2), 0, 1), (0, vec![]));
+        assert!(!directory.online.contains_key(&AppId(2)), "nothing is kept of an app without sessions");
     }
 
     const LIMITS: Limits = Limits { of_user: 20, of_app: 100 };

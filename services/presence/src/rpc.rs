@@ -7,8 +7,8 @@ use natter_proto::event::v1::SessionRef;
 use natter_proto::presence::v1::presence_server::Presence;
 use natter_proto::presence::v1::{
     AnnounceReply, AnnounceRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest, ExitRoomReply, ExitRoomRequest,
-    ReachableReply, ReachableRequest, RecordReply, RoomReply, RoomRequest, SessionRecord, SessionState, SettleDebtReply,
-    SettleDebtRequest, TakeDebtReply, TakeDebtRequest,
+    OnlineReply, OnlineRequest, ReachableReply, ReachableRequest, RecordReply, RoomReply, RoomRequest, SessionRecord,
+    SessionState, SettleDebtReply, SettleDebtRequest, TakeDebtReply, TakeDebtRequest,
 };
 use natter_proto::{AppId, DialogId};
 use natter_rpc::{Reply, Request, Response, async_trait};
@@ -19,6 +19,9 @@ use crate::error::Error;
 use crate::rooms::RoomKey;
 use crate::service::Shared;
 use crate::session::{SessionKey, UserKey};
+
+/// Users in one page of those online.
+const PAGE_MAX: u32 = 1_000;
 
 /// The service behind its generated trait.
 #[derive(Clone)]
@@ -52,6 +55,13 @@ impl Presence for Rpc {
         let directory = self.0.directory.lock();
         users.retain(|user| directory.is_reachable(UserKey::new(app, *user)));
         Ok(Response::new(ReachableReply { users }))
+    }
+
+    async fn online(&self, request: Request<OnlineRequest>) -> Reply<OnlineReply> {
+        let OnlineRequest { app, skip, limit } = request.into_inner();
+        let (skip, limit) = (usize::try_from(skip).unwrap_or(usize::MAX), limit.min(PAGE_MAX) as usize);
+        let (total, users) = self.0.directory.lock().online(AppId(app), skip, limit);
+        Ok(Response::new(OnlineReply { users, total: total as u64 }))
     }
 
     async fn record(&self, request: Request<SessionRecord>) -> Reply<RecordReply> {

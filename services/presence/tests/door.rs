@@ -12,8 +12,8 @@ use natter_proto::event::v1::{EdgeFrame, Frame, Message, Occupant, OccupantState
 use natter_proto::history::v1::From as Proof;
 use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::presence::v1::{
-    AnnounceRequest, EnterRoomRequest, EvictRequest, ExitRoomRequest, Fingerprint, ReachableRequest, RoomRequest, SessionRecord,
-    SessionState, SettleDebtRequest, TakeDebtRequest,
+    AnnounceRequest, EnterRoomRequest, EvictRequest, ExitRoomRequest, Fingerprint, OnlineRequest, ReachableRequest, RoomRequest,
+    SessionRecord, SessionState, SettleDebtRequest, TakeDebtRequest,
 };
 use natter_proto::subject::Subject;
 use natter_proto::{Code, Failure};
@@ -68,6 +68,26 @@ async fn a_session_that_ended_is_told_nothing_more() {
     assert!(node.reachable(&[ROMEO]).await.is_empty());
     node.tell(&frame(&[ROMEO], &[]));
     assert_eq!(heard(&mut at_a).await, []);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn users_are_online_from_their_first_session_to_their_last() {
+    let node = Node::start(Kv::memory());
+    for (user, n, state) in [
+        (JULIET, 1, SessionState::Bound),
+        (ROMEO, 2, SessionState::Available),
+        (ROMEO, 3, SessionState::Available),
+        (ROMEO, 2, SessionState::Vanished),
+    ] {
+        node.announce(user, session("a", n), state).await.unwrap();
+    }
+    assert_eq!(node.online(1, 0, 5_000).await, (2, vec![ROMEO, JULIET]));
+    assert_eq!(node.online(1, 1, 1).await, (2, vec![JULIET]));
+    assert_eq!(node.online(1, u64::MAX, 1).await, (2, vec![]));
+    assert_eq!(node.online(2, 0, 1).await, (0, vec![]), "another app");
+    node.announce(ROMEO, session("a", 3), SessionState::Closed).await.unwrap();
+    assert_eq!(node.online(1, 0, 0).await, (1, vec![]));
     node.stop().await;
 }
 
@@ -390,6 +410,12 @@ impl Node {
     ) -> Result<u32, Status> {
         let request = AnnounceRequest { app: 1, user, session: Some(session), state: state.into(), record };
         Ok(self.client.clone().announce(request).await?.into_inner().sessions)
+    }
+
+    /// Total and page.
+    async fn online(&self, app: u64, skip: u64, limit: u32) -> (u64, Vec<u64>) {
+        let page = self.client.clone().online(OnlineRequest { app, skip, limit }).await.unwrap().into_inner();
+        (page.total, page.users)
     }
 
     async fn reachable(&self, users: &[u64]) -> Vec<u64> {

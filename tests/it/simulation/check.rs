@@ -2,17 +2,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use natter_proto::MessageId;
 use natter_proto::event::v1::Message;
 use natter_proto::event::v1::frame::Told;
 use natter_proto::history::v1::{KeptRequest, KeptRow, PageRequest, UnreadRequest};
+use natter_proto::{DialogId, MessageId};
 
 use crate::simulation::user::{Fate, Record};
 use crate::simulation::world::{APP, World};
 
 /// Panics at what does not hold. Returns the history as text, for comparing lives.
 pub async fn history(world: &World, records: &[Record]) -> Vec<String> {
-    let rows = rows(world).await;
+    let private = dialog(world, world.dialog, records, |record| &record.sent).await;
+    let group = dialog(world, world.group, records, |record| &record.in_group).await;
+    for record in records {
+        check_unread(world, world.dialog, record, &private).await;
+        check_unread(world, world.group, record, &group).await;
+        check_kept(world, record).await;
+    }
+    let text = |row: &Message| format!("{} {} {}", row.seq, row.date_sent, row.body.as_deref().unwrap_or(""));
+    private.iter().chain(&group).map(text).collect()
+}
+
+/// The rows of one dialog, compared with what its senders were told.
+async fn dialog(
+    world: &World,
+    dialog: DialogId,
+    records: &[Record],
+    sent: impl Fn(&Record) -> &Vec<(MessageId, Fate)>,
+) -> Vec<Message> {
+    let rows = rows(world, dialog).await;
     let numbers: Vec<u64> = rows.iter().map(|row| row.seq).collect();
     assert_eq!(numbers, (1..=rows.len() as u64).collect::<Vec<_>>(), "numbers are dense from 1");
     assert!(rows.is_sorted_by_key(|row| row.date_sent), "dates grow with the numbers");
@@ -23,7 +41,7 @@ pub async fn history(world: &World, records: &[Record]) -> Vec<String> {
     }
     for record in records {
         let mut last = 0;
-        for (id, fate) in &record.sent {
+        for (id, fate) in sent(record) {
             let place = places.get(id);
             match fate {
                 Fate::Acked(seq) => assert_eq!(place, Some(seq), "acked message {id} is not where the ack said"),
@@ -33,16 +51,14 @@ pub async fn history(world: &World, records: &[Record]) -> Vec<String> {
             assert!(seq >= last, "messages of user {} are not in the order of sending", record.user);
             last = seq;
         }
-        check_unread(world, record, &rows).await;
-        check_kept(world, record).await;
     }
-    rows.iter().map(|row| format!("{} {} {}", row.seq, row.date_sent, row.body.as_deref().unwrap_or(""))).collect()
+    rows
 }
 
-async fn check_unread(world: &World, record: &Record, rows: &[Message]) {
+async fn check_unread(world: &World, dialog: DialogId, record: &Record, rows: &[Message]) {
     let read: BTreeSet<&[u8]> = record.read.iter().map(|id| id.0.as_slice()).collect();
     let expected = rows.iter().filter(|row| row.sender != record.user && !read.contains(row.id.as_slice())).count() as u64;
-    let request = UnreadRequest { app: APP, user: record.user, dialogs: vec![world.dialog.to_vec()], counts_only: true };
+    let request = UnreadRequest { app: APP, user: record.user, dialogs: vec![dialog.to_vec()], counts_only: true };
     let unread = world.doors().unwrap().history.unread(request).await.unwrap().into_inner().rows[0].unread;
     assert_eq!(unread, expected, "unread of user {}", record.user);
 }
@@ -70,7 +86,7 @@ async fn check_kept(world: &World, record: &Record) {
     }
 }
 
-async fn rows(world: &World) -> Vec<Message> {
-    let request = PageRequest { app: APP, dialog: world.dialog.to_vec(), limit: 1000, ..Default::default() };
+async fn rows(world: &World, dialog: DialogId) -> Vec<Message> {
+    let request = PageRequest { app: APP, dialog: dialog.to_vec(), limit: 1000, ..Default::default() };
     world.doors().unwrap().history.page(request).await.unwrap().into_inner().rows
 }

@@ -27,8 +27,18 @@ pub struct Record {
     pub sent: Vec<(MessageId, Fate)>,
     /// Messages sent to be handed on and not stored.
     pub unsaved: Vec<(MessageId, Fate)>,
+    /// Messages sent to the group of the two.
+    pub in_group: Vec<(MessageId, Fate)>,
     /// Ids of the other one's messages whose read mark was acknowledged.
     pub read: Vec<MessageId>,
+}
+
+/// Where a message goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    Private,
+    Unsaved,
+    Group,
 }
 
 pub struct User {
@@ -45,13 +55,15 @@ impl User {
     /// Sends `count` messages and reads now and then.
     pub async fn write(self, count: u32) -> Record {
         let (user, other) = (self.me, self.other);
-        let mut record = Record { user, other, sent: Vec::new(), unsaved: Vec::new(), read: Vec::new() };
+        let mut record = Record { user, other, sent: Vec::new(), unsaved: Vec::new(), in_group: Vec::new(), read: Vec::new() };
         for number in 0..count {
             let id = MessageId::from_random(self.me as i64, u64::from(number).to_be_bytes());
-            let store = self.world.chance.below(4) > 0;
-            let fate = self.send(id, number, store).await;
-            let remembered = if store { &mut record.sent } else { &mut record.unsaved };
-            remembered.push((id, fate));
+            let (target, remembered) = match self.world.chance.below(5) {
+                0 => (Target::Unsaved, &mut record.unsaved),
+                1 => (Target::Group, &mut record.in_group),
+                _ => (Target::Private, &mut record.sent),
+            };
+            remembered.push((id, self.send(id, number, target).await));
             if self.world.chance.below(4) == 0 {
                 self.read_one(&mut record).await;
             }
@@ -60,10 +72,10 @@ impl User {
         record
     }
 
-    async fn send(&self, id: MessageId, number: u32, store: bool) -> Fate {
+    async fn send(&self, id: MessageId, number: u32, target: Target) -> Fate {
         let mut only_refused = true;
         loop {
-            match self.attempt(id, number, store).await {
+            match self.attempt(id, number, target).await {
                 Ok(reply) => return Fate::Acked(reply.seq),
                 Err(failure) if failure.code == Code::NotStored && only_refused => return Fate::Lost,
                 Err(failure) if [Code::Unknown, Code::Internal].contains(&failure.code) => only_refused = false,
@@ -74,16 +86,16 @@ impl User {
         }
     }
 
-    async fn attempt(&self, id: MessageId, number: u32, store: bool) -> Result<PostReply, Failure> {
+    async fn attempt(&self, id: MessageId, number: u32, target: Target) -> Result<PostReply, Failure> {
         let mut doors = self.doors().await;
         let message =
             Message { id: id.to_vec(), sender: self.me, body: Some(format!("{} {number}", self.me)), ..Default::default() };
         let request = PostRequest {
             app: APP,
-            dialog: self.world.dialog.to_vec(),
-            recipient: self.other,
+            dialog: if target == Target::Group { self.world.group.to_vec() } else { self.world.dialog.to_vec() },
+            recipient: if target == Target::Group { 0 } else { self.other },
             message: Some(message),
-            store,
+            store: target != Target::Unsaved,
             deliver: true,
             ..Default::default()
         };

@@ -10,6 +10,7 @@ use natter_db::{Faults, Kv};
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::{CreateAppRequest, SignUpRequest, User};
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
+use natter_proto::dialog::v1::{CreateRequest, DialogKind};
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::{DialogId, UserId};
 use natter_rpc::{Link, LinkOptions};
@@ -30,6 +31,8 @@ pub struct Doors {
 pub struct World {
     pub users: [u64; 2],
     pub dialog: DialogId,
+    /// A group of the two.
+    pub group: DialogId,
     pub chance: Chance,
     clock: Clock,
     node: RefCell<Node>,
@@ -47,10 +50,11 @@ impl World {
         let (store, clock) = (Kv::memory_with(Faults { seed: chance.u64(), ..Faults::default() }), Clock::paused(START_MS));
         let (account, pair_key, users) = first_start(&store, &clock, &chance).await;
         drop(account);
-        store.set_faults(faults());
-        let node = RefCell::new(boot(store, &clock, &chance).await);
+        let node = boot(store, &clock, &chance).await;
+        let group = make_group(&node, users).await;
+        node.store.set_faults(faults());
         let dialog = DialogId::of_pair(&pair_key, UserId(users[0]), UserId(users[1]));
-        World { users, dialog, chance, clock, node }
+        World { users, dialog, group, chance, clock, node: RefCell::new(node) }
     }
 
     /// The doors of the node that runs; none while it is down.
@@ -75,6 +79,25 @@ impl World {
     pub async fn calm(&self) {
         self.crash().await;
         self.node.borrow().store.set_faults(Faults::default());
+    }
+}
+
+async fn make_group(node: &Node, users: [u64; 2]) -> DialogId {
+    let [owner, other] = users;
+    let request = CreateRequest {
+        app: APP,
+        kind: DialogKind::Group.into(),
+        owner,
+        members: vec![other],
+        name: Some("the two".into()),
+        ..Default::default()
+    };
+    // The network loses calls from the first one on.
+    loop {
+        let mut dialog = node.doors.clone().unwrap().dialog;
+        if let Ok(made) = dialog.create(request.clone()).await {
+            return DialogId::try_from(made.into_inner().id.as_slice()).unwrap();
+        }
     }
 }
 
@@ -128,11 +151,15 @@ async fn services(store: Kv, clock: Clock, chance: Chance) -> Doors {
     let history = natter_history::Service::new(Default::default(), parts);
     let history = Link::local(history.server(), inner);
     let account = Link::local(account(&store, &clock, &chance).server(), inner);
+    let parts = natter_presence::Parts { db: store.clone(), bus: bus.clone(), clock: clock.clone(), metrics: metrics.clone() };
+    let presence = natter_presence::Service::new(Default::default(), parts);
+    let presence_link = Link::local(presence.server(), inner);
     let parts = natter_dialog::Parts {
         db: store,
         bus,
         history: history.clone().faulty(network(), chance.clone()),
         account,
+        presence: presence_link,
         executor: Executor::local(),
         clock,
         chance: chance.clone(),

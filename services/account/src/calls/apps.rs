@@ -1,10 +1,10 @@
-//! Calls about apps: create, look up, list.
+//! Calls about apps: create, look up by id and by key, list.
 
 use std::sync::Arc;
 
 use natter_proto::account::v1::{App, CreateAppRequest};
 
-use crate::app::{Dice, draft, is_opened_by};
+use crate::app::{Dice, KEY_CHARS_MAX, draft, is_opened_by};
 use crate::error::Error;
 use crate::service::Accounts;
 
@@ -40,6 +40,15 @@ impl Accounts {
             Some(app) => Ok(app),
             None => Err(Error::Unauthorized),
         }
+    }
+
+    /// The app whose auth key this is: who signs up names its app by nothing else (contract rest 1.2).
+    pub async fn find_app(&self, auth_key: &str) -> Result<Arc<App>, Error> {
+        if auth_key.len() > KEY_CHARS_MAX {
+            return Err(Error::AppUnknown);
+        }
+        let id = self.store.apps.app_with_key(auth_key).await?.ok_or(Error::AppUnknown)?;
+        self.app(id).await
     }
 
     /// All apps by id.

@@ -45,6 +45,7 @@ impl Accounts {
             expires_at,
             nonce: request.nonce,
             timestamp: request.timestamp,
+            password_version: user.as_ref().map_or(0, |kept| kept.row.password_version),
         };
         let ticket = self.tokens.begin(key);
         let row = Arc::new(self.store.tokens.add_token(&key, row, now).await?);
@@ -114,23 +115,39 @@ impl Accounts {
         Err(store::Error::Changed.into())
     }
 
-    /// A live token as it is, and its user. `TokenUnknown` also for the token of a user that was deleted.
-    async fn live(&self, token: &str) -> Result<Live, Error> {
+    /// A live token as it is, and its user. `TokenUnknown` also for the token of a user that was deleted, and for one from
+    /// before a change of the password that did not come with it.
+    pub async fn live(&self, token: &str) -> Result<Live, Error> {
         if !token::has_shape(token.as_bytes()) {
             return Err(Error::TokenUnknown);
         }
         let key = TokenKey::of(token);
-        let row = self.token_row(key).await?;
+        let (row, user) = self.token_and_user(key).await?;
         let announced = match self.life.moved(row.row.expires_at, self.clock.now_ms()) {
             Moved::Dead => return Err(Error::TokenUnknown),
             Moved::Covered { announced } => announced,
             Moved::Write { .. } => row.row.expires_at,
         };
-        let user = match row.row.user {
-            0 => None,
-            id => Some(self.user(row.row.app, id).await?.ok_or(Error::TokenUnknown)?),
-        };
         Ok(Live { key, row, user, announced })
+    }
+
+    // Two reads, so a change of the password may come between them. It changes the token that it spares in the same step:
+    // a token that is still the same after its user was read is over.
+    async fn token_and_user(&self, key: TokenKey) -> Result<(Arc<Kept<TokenRow>>, Option<Arc<Kept<UserRow>>>), Error> {
+        let mut seen = None;
+        loop {
+            let row = self.token_row(key).await?;
+            let user = match row.row.user {
+                0 => None,
+                id => Some(self.user(row.row.app, id).await?.ok_or(Error::TokenUnknown)?),
+            };
+            if user.as_ref().is_none_or(|kept| token::is_of_password(row.row.password_version, kept.row.password_version)) {
+                return Ok((row, user));
+            }
+            if seen.replace(row.stamp.clone()) == Some(row.stamp.clone()) {
+                return Err(Error::TokenUnknown);
+            }
+        }
     }
 
     async fn token_row(&self, key: TokenKey) -> Result<Arc<Kept<TokenRow>>, Error> {
@@ -151,8 +168,8 @@ impl Accounts {
             let live = self.live(token).await?;
             let now = self.clock.now_ms();
             let (expires_at, announced) = self.life.opened(now);
-            let user_id = user.as_ref().map_or(0, |kept| kept.row.user.id);
-            let after = TokenRow { user: user_id, updated_at: now, expires_at, ..live.row.row.clone() };
+            let (user_id, password_version) = user.as_ref().map_or((0, 0), |kept| (kept.row.user.id, kept.row.password_version));
+            let after = TokenRow { user: user_id, password_version, updated_at: now, expires_at, ..live.row.row.clone() };
             match self.write(&live, after, now).await {
                 Ok(row) => return Ok(Live { key: live.key, row, user, announced }),
                 // A request beside this one moved the expiry: look again.
@@ -172,13 +189,14 @@ impl Accounts {
         Ok(row)
     }
 
-    // The store kept it in the token's batch; this is for the user in memory.
+    // The store kept it in the token's batch; this is for the user in memory, and in the index.
     fn note_request(&self, token: &TokenRow, now: i64) {
         self.users.amend(&(token.app, token.user), |kept| {
             let mut kept = kept.as_ref().clone();
             kept.row.user.last_request_at = now;
             Arc::new(kept)
         });
+        self.indexes.seen(token.app, token.user, now);
     }
 
     // Contract rest 2.4: the id of a session is its user's.

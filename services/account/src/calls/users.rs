@@ -1,4 +1,4 @@
-//! Calls about users: sign up, update, delete, look up.
+//! Calls about users: sign up, update, delete, look up by id and name. Lists are in `lists.rs`.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::name::{Name, names};
 use crate::password;
 use crate::service::{Accounts, settle};
-use crate::store::{self, Kept, UserRow};
+use crate::store::{self, Along, Kept, TokenChange, TokenRow, UserRow};
+use crate::token::TokenKey;
 use crate::user::{Change, Fault, accept, changed};
 use crate::verifier::{Subject, Verifier};
 
@@ -26,6 +27,13 @@ struct NewPassword {
     hash: String,
     /// Version of the password that was proved.
     replaces: u64,
+}
+
+/// The one token that outlives a new password.
+struct Survivor {
+    key: TokenKey,
+    before: Arc<Kept<TokenRow>>,
+    after: TokenRow,
 }
 
 fn subject(row: &UserRow) -> Subject {
@@ -49,9 +57,10 @@ impl Accounts {
         let hash = self.hash(&password).await?;
         let now = self.clock.now_ms();
         user = User { app, created_at: now, updated_at: now, last_request_at: 0, ..user };
-        let row = UserRow { user, password: Some(hash), password_version: 1, deleted: false };
+        let row = UserRow { user, password: Some(hash), password_version: 1, deleted: false, revision: 1 };
         let kept = self.add(row, id, &password).await?;
         self.metrics.users_added.inc();
+        self.indexes.changed(&kept.row);
         Ok(kept.row.user)
     }
 
@@ -68,11 +77,15 @@ impl Accounts {
     async fn add(&self, row: UserRow, id: u64, password: &str) -> Result<Kept<UserRow>, Error> {
         for _ in 0..TRIES {
             let chosen = if id == 0 { self.ids.next(self.store.users.as_ref()).await? } else { id };
-            let row = UserRow { user: User { id: chosen, ..row.user.clone() }, ..row.clone() };
+            let (app, row) = (row.user.app, UserRow { user: User { id: chosen, ..row.user.clone() }, ..row.clone() });
             let verifier = self.verifier(subject(&row), password);
             match self.store.users.add_user(row, verifier).await {
                 // The operator chose this number for somebody before.
                 Err(store::Error::Taken("id")) if id == 0 => {}
+                Err(unknown @ store::Error::Db(natter_db::Error::Unknown(_))) => {
+                    self.indexes.forget(app);
+                    return Err(unknown.into());
+                }
                 outcome => return Ok(outcome?),
             }
         }
@@ -83,7 +96,8 @@ impl Accounts {
         self.hashers.turn().await?.hash(password, self.chance.bytes()).await
     }
 
-    /// `PUT /users/{id}` (contract rest 3.2). A new password needs the old one; it ends the verifier, and leaves tokens alone.
+    /// `PUT /users/{id}` (contract rest 3.2). A new password needs the old one. It ends the verifier and the user's tokens but
+    /// the caller's; streams that were opened with one of them stay until they end (contract rest 11).
     pub async fn update_user(&self, request: UpdateUserRequest) -> Result<User, Error> {
         let password = match &request.password {
             Some(text) => {
@@ -95,7 +109,11 @@ impl Accounts {
         for _ in 0..TRIES {
             let kept = self.user(request.app, request.id).await?.ok_or(Error::UserUnknown)?;
             let (after, verifier) = self.updated(&kept.row, &request, password.as_ref())?;
-            match self.write_user(&kept, after, verifier).await {
+            let survivor = match &password {
+                Some(_) => self.survivor(&request.token, &after).await?,
+                None => None,
+            };
+            match self.write_user(&kept, after, verifier, survivor).await {
                 Err(store::Error::Changed) => {}
                 outcome => return Ok(outcome?.row.user.clone()),
             }
@@ -118,9 +136,22 @@ impl Accounts {
             return Err(Error::OldPasswordWrong);
         }
         let password_version = before.password_version + 1;
-        let after = UserRow { user, password: Some(password.hash.clone()), password_version, deleted: false };
+        let after = UserRow { user, password: Some(password.hash.clone()), password_version, ..before.clone() };
         let verifier = self.verifier(subject(&after), &password.text);
         Ok((after, verifier))
+    }
+
+    // None if the token is not a live one of that user: then nothing of it is there to be kept.
+    async fn survivor(&self, token: &str, user: &UserRow) -> Result<Option<Survivor>, Error> {
+        let live = match self.live(token).await {
+            Err(Error::TokenUnknown) => return Ok(None),
+            live => live?,
+        };
+        if (live.row.row.app, live.row.row.user) != (user.user.app, user.user.id) {
+            return Ok(None);
+        }
+        let after = TokenRow { password_version: user.password_version, ..live.row.row.clone() };
+        Ok(Some(Survivor { key: live.key, before: live.row, after }))
     }
 
     // Who has no password (signed up through a provider) sets the first one without an old one.
@@ -143,8 +174,9 @@ impl Accounts {
         for _ in 0..TRIES {
             let kept = self.user(app, id).await?.ok_or(Error::UserUnknown)?;
             let user = User { id, app, updated_at: self.clock.now_ms(), ..User::default() };
-            let gone = UserRow { user, password: None, password_version: kept.row.password_version + 1, deleted: true };
-            match self.write_user(&kept, gone, None).await {
+            let password_version = kept.row.password_version + 1;
+            let gone = UserRow { user, password: None, password_version, deleted: true, ..kept.row.clone() };
+            match self.write_user(&kept, gone, None, None).await {
                 Err(store::Error::Changed) => {}
                 outcome => return Ok(outcome.map(|_| ())?),
             }
@@ -157,10 +189,26 @@ impl Accounts {
         before: &Kept<UserRow>,
         after: UserRow,
         verifier: Option<Verifier>,
+        survivor: Option<Survivor>,
     ) -> store::Result<Arc<Kept<UserRow>>> {
-        let ticket = self.users.begin((before.row.user.app, before.row.user.id));
-        let outcome = self.store.users.change_user(before, after, verifier.clone()).await.map(Arc::new);
+        let (app, id) = (before.row.user.app, before.row.user.id);
+        let after = UserRow { revision: before.row.revision + 1, ..after };
+        let token = survivor.as_ref().map(|token| {
+            let Survivor { key, before, after } = token;
+            TokenChange { key: *key, before: before.as_ref(), after: after.clone() }
+        });
+        let (ticket, of_token) = (self.users.begin((app, id)), token.as_ref().map(|token| self.tokens.begin(token.key)));
+        let outcome =
+            self.store.users.change_user(before, after, Along { verifier: verifier.clone(), token }).await.map(Arc::new);
         settle(&self.users, ticket, &outcome);
+        match &outcome {
+            // Whether it was written nobody can say, so neither can the index: it is made again from the store.
+            Err(store::Error::Db(natter_db::Error::Unknown(_))) => self.indexes.forget(app),
+            _ => of_token.into_iter().for_each(|ticket| self.tokens.finish(ticket, None)),
+        }
+        if let Ok(kept) = &outcome {
+            self.indexes.changed(&kept.row);
+        }
         if let (Ok(kept), Some(verifier)) = (&outcome, verifier) {
             self.remember_verifier(subject(&kept.row), verifier);
         }
@@ -181,7 +229,7 @@ impl Accounts {
         Ok(self.users_kept(app, ids).await?.into_iter().map(|kept| kept.row.user.clone()).collect())
     }
 
-    async fn users_kept(&self, app: u64, ids: &[u64]) -> Result<Vec<Arc<Kept<UserRow>>>, Error> {
+    pub async fn users_kept(&self, app: u64, ids: &[u64]) -> Result<Vec<Arc<Kept<UserRow>>>, Error> {
         let mut found: Vec<_> = ids.iter().map(|id| self.users.get(&(app, *id))).collect();
         let missing: Vec<u64> = ids.iter().zip(&found).filter(|(_, kept)| kept.is_none()).map(|(id, _)| *id).collect();
         if !missing.is_empty() {
@@ -197,11 +245,16 @@ impl Accounts {
         Ok(found.into_iter().flatten().filter(|kept| !kept.row.deleted).collect())
     }
 
-    /// `GET /users/by_login`, `by_email` (contract rest 3.3).
+    /// `GET /users/by_login`, `by_email` and the other lookups of one user (contract rest 3.3).
     pub async fn find_user(&self, request: FindUserRequest) -> Result<User, Error> {
         let name = match request.by {
             Some(By::Login(login)) => Name::login(&login),
             Some(By::Email(email)) => Name::email(&email),
+            Some(By::Phone(phone)) => Name::phone(&phone),
+            Some(By::FacebookId(id)) => Name::FacebookId(id),
+            Some(By::TwitterId(id)) => Name::TwitterId(id),
+            Some(By::ExternalUserId(id)) => Name::ExternalUserId(id),
+            Some(By::ExternalId(id)) => Name::ExternalId(id),
             None => return Err(Fault::new("login", "can't be blank").into()),
         };
         let kept = self.user_named(request.app, &name).await?.ok_or(Error::UserUnknown)?;

@@ -9,7 +9,7 @@ use std::future::Future;
 use natter_db::{Kv, KvOptions};
 use natter_proto::account::v1::{App, User};
 
-use super::{Error, Kept, Store, TokenRow, UserRow};
+use super::{Along, Error, Kept, Store, TokenChange, TokenRow, UserRow};
 use crate::name::Name;
 use crate::token::TokenKey;
 use crate::verifier::Verifier;
@@ -19,13 +19,29 @@ async fn apps_are_numbered_from_one_around_the_chosen_ids() {
     on_each_engine(async |store| {
         assert_eq!(store.apps.add_app(app(2)).await.unwrap().id, 2);
         assert_eq!(store.apps.add_app(app(2)).await, Err(Error::Taken("id")));
-        assert_eq!(store.apps.add_app(app(0)).await.unwrap().id, 1);
-        assert_eq!(store.apps.add_app(app(0)).await.unwrap().id, 3);
+        let unnumbered = |auth_key: &str| App { auth_key: auth_key.into(), ..app(0) };
+        assert_eq!(store.apps.add_app(unnumbered("a")).await.unwrap().id, 1);
+        assert_eq!(store.apps.add_app(unnumbered("b")).await.unwrap().id, 3);
         let ids = |apps: Vec<App>| apps.into_iter().map(|app| app.id).collect::<Vec<_>>();
         assert_eq!(ids(store.apps.apps(0, 10).await.unwrap()), [1, 2, 3]);
         assert_eq!(ids(store.apps.apps(1, 1).await.unwrap()), [2]);
         assert_eq!(store.apps.app(2).await.unwrap(), Some(app(2)));
         assert_eq!(store.apps.app(9).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_auth_key_belongs_to_one_app() {
+    on_each_engine(async |store| {
+        store.apps.add_app(app(2)).await.unwrap();
+        for id in [0, 3] {
+            let same = App { id, ..app(2) };
+            assert_eq!(store.apps.add_app(same).await, Err(Error::Taken("auth_key")));
+        }
+        assert_eq!(store.apps.app_with_key("key 2").await.unwrap(), Some(2));
+        assert_eq!(store.apps.app_with_key("key").await.unwrap(), None);
+        assert_eq!(store.apps.apps(0, 10).await.unwrap().len(), 1, "the refused ones left nothing");
     })
     .await;
 }
@@ -65,12 +81,13 @@ async fn a_change_moves_the_names_and_meets_other_writers() {
     on_each_engine(async |store| {
         let before = store.users.add_user(ann(7), None).await.unwrap();
         store.users.add_user(UserRow { user: named(8, "ben"), ..UserRow::default() }, None).await.unwrap();
-        let taken = store.users.change_user(&before, UserRow { user: named(7, "ben"), ..UserRow::default() }, None).await;
+        let taken =
+            store.users.change_user(&before, UserRow { user: named(7, "ben"), ..UserRow::default() }, Along::default()).await;
         assert_eq!(taken.unwrap_err(), Error::Taken("login"));
 
         let cat = UserRow { user: named(7, "cat"), ..UserRow::default() };
-        let after = store.users.change_user(&before, cat.clone(), None).await.unwrap();
-        assert_eq!(store.users.change_user(&before, cat, None).await.unwrap_err(), Error::Changed);
+        let after = store.users.change_user(&before, cat.clone(), Along::default()).await.unwrap();
+        assert_eq!(store.users.change_user(&before, cat, Along::default()).await.unwrap_err(), Error::Changed);
         assert_eq!(store.users.holder(1, &Name::login("ann")).await.unwrap(), None, "free again");
         assert_eq!(store.users.holder(1, &Name::login("cat")).await.unwrap(), Some(7));
         assert_eq!(store.users.users(1, &[7, 9]).await.unwrap(), [Some(after), None]);
@@ -84,7 +101,7 @@ async fn a_deleted_user_frees_its_names_and_keeps_its_id() {
         let before = store.users.add_user(ann(7), Some(verifier())).await.unwrap();
         assert_eq!(store.users.verifier(1, 7).await.unwrap(), Some(verifier()));
         let gone = UserRow { user: User { id: 7, app: 1, ..User::default() }, deleted: true, ..UserRow::default() };
-        store.users.change_user(&before, gone, None).await.unwrap();
+        store.users.change_user(&before, gone, Along::default()).await.unwrap();
         assert_eq!(store.users.verifier(1, 7).await.unwrap(), None);
         assert!(store.users.add_user(ann(8), None).await.is_ok());
         let again = store.users.add_user(UserRow { user: named(7, "dan"), ..UserRow::default() }, None).await;
@@ -112,6 +129,45 @@ async fn tokens_are_replaced_by_who_saw_them_last() {
         assert_eq!(store.tokens.token(&key).await.unwrap(), None);
         let revived = store.tokens.change_token(&key, &after, after.row.clone(), 8).await;
         assert_eq!(revived.unwrap_err(), Error::Changed, "what was ended stays ended");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_user_changes_together_with_a_token_or_not_at_all() {
+    on_each_engine(async |store| {
+        let before = store.users.add_user(ann(7), None).await.unwrap();
+        let key = TokenKey([1; 32]);
+        let opened = store.tokens.add_token(&key, TokenRow { app: 1, user: 7, ..TokenRow::default() }, 5).await.unwrap();
+        let later = TokenRow { password_version: 2, ..opened.row.clone() };
+        let along = || Along { token: Some(TokenChange { key, before: &opened, after: later.clone() }), ..Along::default() };
+        let cat = UserRow { user: named(7, "cat"), password_version: 2, ..UserRow::default() };
+        let after = store.users.change_user(&before, cat.clone(), along()).await.unwrap();
+        assert_eq!(store.tokens.token(&key).await.unwrap().unwrap().row, later);
+
+        let dan = UserRow { user: named(7, "dan"), ..cat };
+        assert_eq!(store.users.change_user(&after, dan, along()).await.unwrap_err(), Error::Changed, "the token has changed");
+        assert_eq!(store.users.holder(1, &Name::login("dan")).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn users_are_read_in_pages_of_their_app() {
+    on_each_engine(async |store| {
+        for (app, id) in [(1, 300), (1, 2), (2, 1), (1, 9)] {
+            let user = User { app, ..named(id, &format!("user {id}")) };
+            store.users.add_user(UserRow { user, revision: id, ..UserRow::default() }, None).await.unwrap();
+        }
+        let token = TokenRow { app: 1, user: 9, ..TokenRow::default() };
+        store.tokens.add_token(&TokenKey([1; 32]), token, 44).await.unwrap();
+        let mut seen = Vec::new();
+        let mut after = 0;
+        while let Some(row) = store.users.user_page(1, after, 1).await.unwrap().pop() {
+            after = row.user.id;
+            seen.push((row.user.id, row.revision, row.user.last_request_at));
+        }
+        assert_eq!(seen, [(2, 2, 0), (9, 9, 44), (300, 300, 0)]);
     })
     .await;
 }
@@ -162,7 +218,7 @@ async fn on_each_engine<F: Future<Output = ()>>(case: impl Fn(Store) -> F) {
 }
 
 fn app(id: u64) -> App {
-    App { id, auth_key: "key".into(), pair_key: vec![1; 32], ..App::default() }
+    App { id, auth_key: format!("key {id}"), pair_key: vec![1; 32], ..App::default() }
 }
 
 fn ann(id: u64) -> UserRow {

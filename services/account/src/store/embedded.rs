@@ -13,6 +13,7 @@ use prost::Message;
 use super::{Result, Stamp};
 
 const APPS: Table = Table("apps");
+const APP_KEYS: Table = Table("app_keys");
 const USERS: Table = Table("users");
 const USER_BY_LOGIN: Table = Table("user_by_login");
 const USER_BY_EMAIL: Table = Table("user_by_email");

@@ -77,6 +77,7 @@ fn kind(field: &str) -> Option<Kind> {
 
 fn field(view: &View<'_>, name: &str) -> Field {
     let number = |number: u64| Field::Number(number.try_into().unwrap_or(i64::MAX));
+    let numbers = |numbers: &[u64]| Field::Numbers(numbers.iter().map(|number| *number as i64).collect());
     let text = |text: Option<&str>| text.map_or(Field::Absent, |text| Field::Text(text.to_owned()));
     let dialog = view.dialog;
     match name {
@@ -85,9 +86,9 @@ fn field(view: &View<'_>, name: &str) -> Field {
         "name" => text(view.name()),
         "description" => text(dialog.description.as_deref()),
         "user_id" => number(dialog.owner),
-        "occupants_ids" => Field::Numbers(dialog.members.iter().map(|member| *member as i64).collect()),
-        "occupants_count" => number(dialog.members.len() as u64),
-        "admins_ids" => Field::Numbers(Vec::new()),
+        "occupants_ids" => numbers(view.occupants()),
+        "occupants_count" => number(view.count()),
+        "admins_ids" => numbers(&dialog.admins),
         "unread_messages_count" => number(view.unread()),
         "created_at" => Field::Date(dialog.created_at),
         "updated_at" => Field::Date(view.updated_at()),
@@ -95,7 +96,7 @@ fn field(view: &View<'_>, name: &str) -> Field {
         "last_message_id" => view.last().map_or(Field::Absent, |last| Field::Text(hex(&last.id))),
         "last_message_user_id" => view.last().map_or(Field::Absent, |last| number(last.sender)),
         "last_message_date_sent" => view.last().map_or(Field::Absent, |last| Field::Date(last.date_sent.saturating_mul(1000))),
-        _ => Field::Absent,
+        own => text(own.strip_prefix("extensions.").and_then(|key| dialog.extensions.get(key)).map(String::as_str)),
     }
 }
 

@@ -73,7 +73,14 @@ async fn edit(door: &Door, caller: &Caller, dialog: Option<DialogId>, ids: &[Mes
     let (app, user) = (caller.0.app, caller.0.user);
     let dialog = dialog.map(DialogId::to_vec).unwrap_or_default();
     for id in ids {
-        let request = UpdateMessageRequest { app, user, dialog: dialog.clone(), id: id.to_vec(), body: text.to_owned() };
+        let request = UpdateMessageRequest {
+            app,
+            user,
+            dialog: dialog.clone(),
+            id: id.to_vec(),
+            body: text.to_owned(),
+            ..UpdateMessageRequest::default()
+        };
         door.dialogs().update(request).await?;
     }
     Ok(())
@@ -92,6 +99,7 @@ pub(crate) async fn delete(door: &Door, asked: &Asked, caller: &Caller) -> Resul
             user: caller.0.user,
             ids: ids.into_iter().map(MessageId::to_vec).collect(),
             force: asked.params.flag("force"),
+            ..RemoveMessagesRequest::default()
         };
         let reply = door.dialogs().remove(request).await?.into_inner();
         removed = reply.removed.iter().map(|id| hex(id)).collect::<Vec<_>>();

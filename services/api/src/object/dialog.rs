@@ -1,6 +1,8 @@
 //! The dialog object (contract rest 4.2).
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::collections::BTreeMap;
+
 use natter_proto::account::v1::User;
 use natter_proto::dialog::v1::{Dialog, DialogKind};
 use natter_proto::event::v1::Message;
@@ -39,6 +41,16 @@ impl View<'_> {
         if is_private(self.dialog) { self.opponent?.avatar.as_deref() } else { self.dialog.photo.as_deref() }
     }
 
+    /// Who is in the dialog, ascending; nobody is named in public ones.
+    pub(crate) fn occupants(&self) -> &[u64] {
+        if is_public(self.dialog) { &[] } else { &self.dialog.members }
+    }
+
+    /// How many are in the dialog; in public ones those who joined or subscribed.
+    pub(crate) fn count(&self) -> u64 {
+        if is_public(self.dialog) { self.dialog.count.into() } else { self.dialog.members.len() as u64 }
+    }
+
     /// The newest message the viewer can see.
     pub(crate) fn last(&self) -> Option<&Message> {
         self.state?.last.as_ref()
@@ -73,9 +85,9 @@ impl View<'_> {
 pub(crate) fn dialog(view: View<'_>) -> Value {
     let dialog = view.dialog;
     let id = hex(&dialog.id);
-    let members = if is_public(dialog) { &[][..] } else { &dialog.members };
     let room = (!is_private(dialog)).then(|| format!("{}_{id}@{}", dialog.app, view.muc_domain));
     let last = view.last();
+    let own_keys: BTreeMap<&String, &String> = dialog.extensions.iter().collect();
     json!({
         "_id": id,
         "type": dialog.kind,
@@ -83,9 +95,9 @@ pub(crate) fn dialog(view: View<'_>) -> Value {
         "photo": view.photo(),
         "description": dialog.description,
         "user_id": dialog.owner,
-        "occupants_ids": members,
-        "occupants_count": dialog.members.len(),
-        "admins_ids": [],
+        "occupants_ids": view.occupants(),
+        "occupants_count": view.count(),
+        "admins_ids": dialog.admins,
         "created_at": date(dialog.created_at),
         "updated_at": date(view.updated_at()),
         "last_message": last.and_then(|last| last.body.as_deref()),
@@ -94,11 +106,11 @@ pub(crate) fn dialog(view: View<'_>) -> Value {
         "last_message_date_sent": last.map(|last| last.date_sent),
         "last_message_status": view.last_status(),
         "unread_messages_count": view.unread(),
-        "pinned_messages_ids": [],
+        "pinned_messages_ids": dialog.pinned.iter().map(|id| hex(id)).collect::<Vec<_>>(),
         "xmpp_room_jid": room,
-        "extensions": null,
-        "permissions": null,
-        "is_muted": false,
+        "extensions": (!own_keys.is_empty()).then_some(own_keys),
+        "permissions": dialog.allow_preview.map(|allowed| json!({"allow_preview": allowed})),
+        "is_muted": dialog.muted,
         "is_e2ee": false,
     })
 }
@@ -113,6 +125,7 @@ fn is_private(dialog: &Dialog) -> bool {
     dialog.kind == DialogKind::Private as i32
 }
 
-fn is_public(dialog: &Dialog) -> bool {
+/// Whether everybody may read and write in the dialog.
+pub(crate) fn is_public(dialog: &Dialog) -> bool {
     dialog.kind == DialogKind::Public as i32 || dialog.kind == DialogKind::Broadcast as i32
 }

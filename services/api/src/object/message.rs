@@ -2,6 +2,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use natter_proto::event::v1::{Attachment, Extension, Message, extension};
+use natter_proto::history::v1::Reaction;
 use serde_json::{Map, Value, json};
 
 use super::date;
@@ -61,6 +62,13 @@ pub(crate) fn message(row: &Message, dialog: &[u8], readers: &Readers) -> Value 
         put(&extension.key, custom(extension));
     }
     Value::Object(object)
+}
+
+/// The value of `reactions` of a message that has any: those of the viewer, and how many there are of each.
+pub(crate) fn reactions(all: &[Reaction], viewer: u64) -> Value {
+    let own: Vec<&str> = all.iter().filter(|one| one.users.contains(&viewer)).map(|one| one.reaction.as_str()).collect();
+    let total: Map<String, Value> = all.iter().map(|one| (one.reaction.clone(), one.users.len().into())).collect();
+    json!({"own": own, "total": total})
 }
 
 fn attachment(attachment: &Attachment) -> Value {

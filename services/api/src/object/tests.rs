@@ -23,6 +23,12 @@ fn a_user_shows_every_field_and_no_password() {
 }
 
 #[test]
+fn tags_are_a_list_in_the_second_version() {
+    assert_eq!(user_v2(&dana())["user_tags"], json!(["vip", "staff"]));
+    assert_eq!(user_v2(&User { tags: vec![], ..dana() })["user_tags"], Value::Null);
+}
+
+#[test]
 fn a_session_without_user_has_the_user_id_zero() {
     let mut given = Session {
         id: 9,
@@ -66,6 +72,35 @@ fn a_private_dialog_is_named_after_the_opponent_and_has_no_room() {
         r#"{"_id":"65f0c2a1b4e59a0011c7d3ee","type":3,"name":"Dana Kale","photo":"9f3c","description":null,"user_id":34,"occupants_ids":[34,56],"occupants_count":2,"admins_ids":[],"created_at":"2026-02-03T10:11:12Z","updated_at":"2026-02-03T10:12:12Z","last_message":"see you","last_message_id":"65f0c399b4e59a0011c7d3f2","last_message_user_id":34,"last_message_date_sent":1770113740,"last_message_status":"delivered","unread_messages_count":2,"pinned_messages_ids":[],"xmpp_room_jid":null,"extensions":null,"permissions":null,"is_muted":false,"is_e2ee":false}"#
     );
     assert_eq!(dialog(View { viewer: 56, ..view })["last_message_status"], Value::Null);
+}
+
+#[test]
+fn a_group_shows_who_runs_it_and_what_is_pinned_and_a_public_one_nobody_but_a_count() {
+    let group = Dialog {
+        kind: DialogKind::Group as i32,
+        name: Some("Trip planning".into()),
+        photo: Some("uid".into()),
+        description: Some("x".into()),
+        admins: vec![56],
+        pinned: vec![MESSAGE.to_vec()],
+        extensions: [("b".to_owned(), "2".to_owned()), ("a".to_owned(), "1".to_owned())].into(),
+        allow_preview: Some(false),
+        count: 9,
+        muted: true,
+        ..private()
+    };
+    let view = View { dialog: &group, state: None, opponent: None, viewer: 34, muc_domain: "muc.chat.example.test" };
+    assert_eq!(
+        dialog(view).to_string(),
+        r#"{"_id":"65f0c2a1b4e59a0011c7d3ee","type":2,"name":"Trip planning","photo":"uid","description":"x","user_id":34,"occupants_ids":[34,56],"occupants_count":2,"admins_ids":[56],"created_at":"2026-02-03T10:11:12Z","updated_at":"2026-02-03T10:11:12Z","last_message":null,"last_message_id":null,"last_message_user_id":null,"last_message_date_sent":null,"last_message_status":null,"unread_messages_count":0,"pinned_messages_ids":["65f0c399b4e59a0011c7d3f2"],"xmpp_room_jid":"77_65f0c2a1b4e59a0011c7d3ee@muc.chat.example.test","extensions":{"a":"1","b":"2"},"permissions":{"allow_preview":false},"is_muted":true,"is_e2ee":false}"#
+    );
+    for kind in [DialogKind::Public, DialogKind::Broadcast] {
+        let open = Dialog { kind: kind as i32, ..group.clone() };
+        let state = UnreadRow { unread: 5, ..UnreadRow::default() };
+        let shown = dialog(View { dialog: &open, state: Some(&state), ..view });
+        assert_eq!((&shown["occupants_ids"], &shown["occupants_count"]), (&json!([]), &json!(9)));
+        assert_eq!(shown["unread_messages_count"], 0);
+    }
 }
 
 #[test]

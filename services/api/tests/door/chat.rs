@@ -47,12 +47,7 @@ async fn a_private_dialog_is_created_from_every_form_of_the_occupants() {
     door.post("/chat/Dialog", ANN, r#"{"type":3,"occupants_ids":[78,99]}"#)
         .await
         .is(422, r#"{"errors":["A private dialog has exactly one opponent."]}"#);
-    for (kind, text) in [
-        ("1", "is not offered; dialogs of type 3 are"),
-        ("2", "is not offered; dialogs of type 3 are"),
-        ("9", "is unknown"),
-        ("null", "is required"),
-    ] {
+    for (kind, text) in [("5", "is unknown"), ("9", "is unknown"), ("null", "is required")] {
         let expected = json!({"errors": {"type": [text]}}).to_string();
         door.post("/chat/dialog", ANN, format!(r#"{{"type":{kind},"name":"x"}}"#)).await.is(422, &expected);
     }
@@ -131,6 +126,11 @@ async fn a_listed_page_is_read_before_it_is_answered() {
         assert!(door.world.marks.lock().is_empty(), "{suffix}");
     }
     door.get(&format!("{path}&count=1"), ANN).await.is(200, r#"{"items":{"count":3}}"#);
+    for suffix in ["", "&mark_as_read=1"] {
+        let answer = door.ask("HEAD", &format!("{path}{suffix}"), &[ANN], "").await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+        assert!(door.world.marks.lock().is_empty(), "a HEAD changes nothing");
+    }
     door.close().await;
 }
 

@@ -109,6 +109,7 @@ pub fn parts(world: &Arc<World>, metrics: &Metrics) -> Parts {
     Parts {
         account: Link::local(world.accounts(), LinkOptions::default()),
         dialog: Link::local(world.dialogs(), LinkOptions::default()),
+        presence: Link::local(world.presence(), LinkOptions::default()),
         history: Link::local(world.history(), LinkOptions::default()),
         clock: Clock::system(),
         chance: Chance::seeded(1),

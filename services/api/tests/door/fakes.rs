@@ -1,5 +1,5 @@
-//! Fakes of the services behind the door: a world of two users with one private dialog of three messages. They answer what
-//! the real ones promise and keep what they were asked.
+//! Fakes of the services behind the door: a world of two users with one private dialog of three messages, and the rooms that a
+//! test puts into it. They answer what the real ones promise and keep what they were asked.
 #![allow(clippy::unwrap_used)]
 
 use std::pin::Pin;
@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use natter_proto::account::v1::accounts_server::{Accounts, AccountsServer};
 use natter_proto::account::v1::{self as account, Session, User};
-use natter_proto::dialog::v1::dialogs_server::{Dialogs, DialogsServer};
+use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::dialog::v1::{self as dialog, Dialog, DialogKind};
 use natter_proto::event::v1::Message;
-use natter_proto::history::v1::history_server::{History, HistoryServer};
-use natter_proto::history::v1::{self as history, DialogHead, MemberState, UnreadRow};
+use natter_proto::history::v1::history_server::HistoryServer;
+use natter_proto::history::v1::{self as log, DialogHead, UnreadRow};
+use natter_proto::presence::v1 as presence;
+use natter_proto::presence::v1::presence_server::{Presence, PresenceServer};
 use natter_proto::{Code, DialogId, Failure, UserId};
 use natter_rpc::{Reply, Request, Response, async_trait};
 use parking_lot::Mutex;
@@ -31,12 +33,22 @@ pub struct World {
     pub logins: Mutex<Vec<account::LoginRequest>>,
     pub sign_ups: Mutex<Vec<account::SignUpRequest>>,
     pub updates: Mutex<Vec<account::UpdateUserRequest>>,
+    pub lists: Mutex<Vec<account::ListUsersRequest>>,
     pub posts: Mutex<Vec<dialog::PostRequest>>,
     pub marks: Mutex<Vec<dialog::MarkRequest>>,
     pub edits: Mutex<Vec<dialog::UpdateMessageRequest>>,
     pub removals: Mutex<Vec<dialog::RemoveMessagesRequest>>,
     pub deletions: Mutex<Vec<dialog::DeleteRequest>>,
-    pub pages: Mutex<Vec<history::PageRequest>>,
+    pub pages: Mutex<Vec<log::PageRequest>>,
+    /// Dialogs besides that of the pair.
+    pub rooms: Mutex<Vec<Dialog>>,
+    pub creations: Mutex<Vec<dialog::CreateRequest>>,
+    pub changes: Mutex<Vec<dialog::ChangeDialogRequest>>,
+    pub subscriptions: Mutex<Vec<dialog::SubscribeRequest>>,
+    pub clearings: Mutex<Vec<dialog::ClearDialogRequest>>,
+    pub notified: Mutex<Vec<dialog::NotifyRequest>>,
+    pub headlines: Mutex<Vec<dialog::HeadlineRequest>>,
+    pub reacted: Mutex<Vec<dialog::ReactRequest>>,
     /// The next sign-in or sign-up fails with this.
     pub account_fails: Mutex<Option<Failure>>,
     /// Every call of the dialog service fails with this.
@@ -57,8 +69,23 @@ impl World {
         DialogsServer::new(Fake(self.clone()))
     }
 
+    pub fn presence(self: &Arc<World>) -> PresenceServer<Fake> {
+        PresenceServer::new(Fake(self.clone()))
+    }
+
     pub fn history(self: &Arc<World>) -> HistoryServer<Fake> {
         HistoryServer::new(Fake(self.clone()))
+    }
+
+    /// The dialog as the service would give it to this user.
+    fn seen(&self, id: &[u8], user: u64, preview: bool) -> Result<Dialog, Failure> {
+        let mut all = [vec![pair_dialog()], self.rooms.lock().clone()].concat().into_iter();
+        let dialog = all.find(|dialog| dialog.id == id).ok_or_else(|| Failure::new(Code::NotFound, "no such dialog"))?;
+        let previews = preview && dialog.allow_preview == Some(true);
+        match is_public(&dialog) || dialog.members.contains(&user) || previews {
+            true => Ok(dialog),
+            false => Err(Failure::new(Code::Forbidden, "no member")),
+        }
     }
 
     fn dialog_ready(&self) -> Result<(), Failure> {
@@ -114,6 +141,37 @@ fn session(token: &str, user_id: u64) -> Session {
     }
 }
 
+/// Ann's group with Bob.
+pub fn group() -> Dialog {
+    Dialog {
+        id: vec![0xa1; 12],
+        kind: DialogKind::Group.into(),
+        name: Some("Trip planning".to_owned()),
+        count: 2,
+        extensions: [("location".to_owned(), "Bar".to_owned())].into(),
+        ..pair_dialog()
+    }
+}
+
+/// Bob's group, of which Ann and Eve are no members.
+pub fn closed() -> Dialog {
+    Dialog { id: vec![0xc3; 12], owner: BOB_ID, members: vec![BOB_ID], name: Some("Closed".to_owned()), count: 1, ..group() }
+}
+
+/// Bob's public dialog, where seven are.
+pub fn lobby() -> Dialog {
+    Dialog {
+        id: vec![0xb2; 12],
+        kind: DialogKind::Public.into(),
+        owner: BOB_ID,
+        members: Vec::new(),
+        name: Some("Lobby".to_owned()),
+        admins: vec![ANN_ID, BOB_ID],
+        count: 7,
+        ..pair_dialog()
+    }
+}
+
 fn pair_dialog() -> Dialog {
     let members = vec![ANN_ID, BOB_ID];
     Dialog {
@@ -150,6 +208,10 @@ fn unread_row() -> UnreadRow {
     UnreadRow { dialog: pair().to_vec(), unread: 2, head: Some(head), last: Some(row(3)), ..UnreadRow::default() }
 }
 
+fn is_public(dialog: &Dialog) -> bool {
+    matches!(dialog.kind(), DialogKind::Public | DialogKind::Broadcast)
+}
+
 fn ok<T>(value: T) -> Reply<T> {
     Ok(Response::new(value))
 }
@@ -170,6 +232,9 @@ macro_rules! never {
         }
     )*};
 }
+
+mod dialogs;
+mod history;
 
 #[async_trait]
 impl Accounts for Fake {
@@ -236,9 +301,22 @@ impl Accounts for Fake {
         ok(account::GetUsersReply { users })
     }
 
-    async fn list_apps(&self, _: Request<account::ListAppsRequest>) -> Reply<account::ListAppsReply> {
-        let app = |id, key: &str| account::App { id, auth_key: key.to_owned(), ..account::App::default() };
-        ok(account::ListAppsReply { apps: vec![app(5, "otherKey"), app(APP_ID, "demoKey")] })
+    async fn find_app(&self, request: Request<account::FindAppRequest>) -> Reply<account::App> {
+        match request.into_inner().auth_key.as_str() {
+            "demoKey" => ok(account::App { id: APP_ID, ..account::App::default() }),
+            "busyKey" => fails(Code::Busy),
+            _ => fails(Code::NotFound),
+        }
+    }
+
+    /// Ann and Bob are on every page, of seven.
+    async fn list_users(&self, request: Request<account::ListUsersRequest>) -> Reply<account::ListUsersReply> {
+        self.0.lists.lock().push(request.into_inner());
+        if let Some(failure) = self.0.account_fails.lock().take() {
+            return Err(failure.into());
+        }
+        let tagged = User { tags: vec!["vip".to_owned(), "staff".to_owned()], ..user(BOB_ID).unwrap() };
+        ok(account::ListUsersReply { users: vec![user(ANN_ID).unwrap(), tagged], total: 7 })
     }
 
     async fn find_user(&self, request: Request<account::FindUserRequest>) -> Reply<User> {
@@ -246,12 +324,18 @@ impl Accounts for Fake {
         match request.into_inner().by {
             Some(By::Login(login)) if login == "ann" => ok(user(ANN_ID).unwrap()),
             Some(By::Email(email)) if email == "bob@example.test" => ok(user(BOB_ID).unwrap()),
+            Some(By::Phone(phone)) if phone == "+1555" => ok(user(BOB_ID).unwrap()),
+            Some(By::FacebookId(id)) if id == "f1" => ok(user(BOB_ID).unwrap()),
+            Some(By::TwitterId(id)) if id == "t1" => ok(user(BOB_ID).unwrap()),
+            Some(By::ExternalUserId(675)) => ok(user(BOB_ID).unwrap()),
+            Some(By::ExternalId(id)) if id == "x1" => ok(user(BOB_ID).unwrap()),
             _ => fails(Code::NotFound),
         }
     }
 
     never! {
         create_app: account::CreateAppRequest => account::App,
+        list_apps: account::ListAppsRequest => account::ListAppsReply,
         get_app: account::GetAppRequest => account::App,
         authenticate: account::AuthenticateRequest => account::AuthenticateReply,
         touch: account::TokenRequest => account::Empty,
@@ -259,145 +343,24 @@ impl Accounts for Fake {
 }
 
 #[async_trait]
-impl Dialogs for Fake {
-    async fn post(&self, request: Request<dialog::PostRequest>) -> Reply<dialog::PostReply> {
-        self.0.dialog_ready()?;
-        let request = request.into_inner();
-        self.0.posts.lock().push(request.clone());
-        if request.dialog != pair().to_vec() {
-            return fails(Code::NotFound);
-        }
-        let message = request.message.unwrap_or_default();
-        let row = Message { seq: 4, date_sent: AT / 1000, recipient: BOB_ID, created_at: AT, updated_at: AT, ..message };
-        ok(dialog::PostReply {
-            dialog: request.dialog,
-            id: row.id.clone(),
-            seq: 4,
-            date_sent: row.date_sent,
-            duplicate: false,
-            message: Some(row),
-        })
-    }
-
-    async fn mark(&self, request: Request<dialog::MarkRequest>) -> Reply<dialog::MarkReply> {
-        self.0.dialog_ready()?;
-        let request = request.into_inner();
-        self.0.marks.lock().push(request.clone());
-        let found = request.ids.iter().filter(|id| (1..=3).any(|n| message_id(n)[..] == id[..])).count();
-        ok(dialog::MarkReply { found: found as u32 })
-    }
-
-    async fn create(&self, request: Request<dialog::CreateRequest>) -> Reply<Dialog> {
-        self.0.dialog_ready()?;
-        let request = request.into_inner();
-        ok(Dialog { id: request.id, members: request.members, owner: request.owner, ..pair_dialog() })
-    }
-
-    async fn get(&self, request: Request<dialog::GetRequest>) -> Reply<Dialog> {
-        self.0.dialog_ready()?;
-        let request = request.into_inner();
-        match request.dialog == pair().to_vec() {
-            true if pair_dialog().members.contains(&request.user) => ok(pair_dialog()),
-            true => fails(Code::Forbidden),
-            false => fails(Code::NotFound),
-        }
-    }
-
-    async fn list(&self, request: Request<dialog::ListRequest>) -> Reply<dialog::ListReply> {
-        self.0.dialog_ready()?;
-        let mine = pair_dialog().members.contains(&request.into_inner().user);
-        let entry = dialog::Entry { dialog: Some(pair_dialog()), state: Some(unread_row()) };
-        ok(dialog::ListReply { entries: mine.then_some(entry).into_iter().collect() })
-    }
-
-    async fn delete(&self, request: Request<dialog::DeleteRequest>) -> Reply<dialog::DeleteReply> {
-        self.0.dialog_ready()?;
-        let request = request.into_inner();
-        self.0.deletions.lock().push(request.clone());
-        match request.dialog == pair().to_vec() {
-            true if pair_dialog().members.contains(&request.user) => ok(dialog::DeleteReply {}),
-            true => fails(Code::Forbidden),
-            false => fails(Code::NotFound),
-        }
-    }
-
-    async fn update(&self, request: Request<dialog::UpdateMessageRequest>) -> Reply<dialog::UpdateMessageReply> {
-        let request = request.into_inner();
-        self.0.edits.lock().push(request.clone());
-        match request.user {
-            ANN_ID => ok(dialog::UpdateMessageReply {}),
-            BOB_ID => fails(Code::Forbidden),
-            _ => fails(Code::NotFound),
-        }
-    }
-
-    async fn remove(&self, request: Request<dialog::RemoveMessagesRequest>) -> Reply<dialog::RemoveMessagesReply> {
-        let request = request.into_inner();
-        self.0.removals.lock().push(request.clone());
-        let mut reply = dialog::RemoveMessagesReply::default();
-        for id in request.ids {
-            match id[11] {
-                2 => reply.removed.push(id),
-                1 | 3 => reply.forbidden.push(id),
-                _ => reply.not_found.push(id),
-            }
-        }
-        ok(reply)
-    }
-
-    async fn unread(&self, request: Request<dialog::UnreadCountsRequest>) -> Reply<dialog::UnreadCountsReply> {
-        let known = request.into_inner().dialogs.contains(&pair().to_vec());
-        let count = dialog::UnreadCount { dialog: pair().to_vec(), unread: 2 };
-        ok(dialog::UnreadCountsReply { total: 5, counts: known.then_some(count).into_iter().collect() })
+impl Presence for Fake {
+    /// Ann and Bob are online, and somebody who was deleted meanwhile.
+    async fn online(&self, request: Request<presence::OnlineRequest>) -> Reply<presence::OnlineReply> {
+        let presence::OnlineRequest { app, skip, limit } = request.into_inner();
+        assert_eq!(app, APP_ID);
+        let users = [5, ANN_ID, BOB_ID].into_iter().skip(skip as usize).take(limit as usize).collect();
+        ok(presence::OnlineReply { users, total: 3 })
     }
 
     never! {
-        signal: dialog::SignalRequest => dialog::SignalReply,
-    }
-}
-
-#[async_trait]
-impl History for Fake {
-    async fn page(&self, request: Request<history::PageRequest>) -> Reply<history::PageReply> {
-        let request = request.into_inner();
-        self.0.pages.lock().push(request.clone());
-        match request.count_only {
-            true => ok(history::PageReply { count: 3, ..history::PageReply::default() }),
-            // The first part ends early, as if its rows were large.
-            false if request.skip == 0 => ok(history::PageReply { rows: (1..=2).map(row).collect(), more: true, count: 0 }),
-            false => ok(history::PageReply { rows: (2..=3).map(row).collect(), ..history::PageReply::default() }),
-        }
-    }
-
-    /// Ann has read what she was marked to have read; Bob has received what Ann wrote.
-    async fn members(&self, request: Request<history::MembersRequest>) -> Reply<history::MembersReply> {
-        let request = request.into_inner();
-        assert_eq!(request.users, [ANN_ID, BOB_ID]);
-        let settled = self.0.marks.lock().iter().flat_map(|mark| mark.ranges.clone()).collect();
-        let ann = MemberState { user: ANN_ID, settled, ..MemberState::default() };
-        let bob = MemberState { user: BOB_ID, delivered: vec![history::Range { from: 2, upto: 2 }], ..MemberState::default() };
-        ok(history::MembersReply { members: vec![ann, bob] })
-    }
-
-    async fn unread(&self, request: Request<history::UnreadRequest>) -> Reply<history::UnreadReply> {
-        let rows = request.into_inner().dialogs.into_iter().map(|dialog| UnreadRow { dialog, ..unread_row() }).collect();
-        ok(history::UnreadReply { rows })
-    }
-
-    never! {
-        append: history::AppendRequest => history::AppendReply,
-        load: history::LoadRequest => history::LoadReply,
-        find: history::FindRequest => history::FindReply,
-        heads: history::HeadsRequest => history::HeadsReply,
-        mark: history::MarkRequest => history::MarkReply,
-        hide: history::HideRequest => history::HideReply,
-        clear: history::ClearRequest => history::ClearReply,
-        edit: history::EditRequest => history::EditReply,
-        remove: history::RemoveRequest => history::RemoveReply,
-        gap: history::GapRequest => history::GapReply,
-        keep: history::KeepRequest => history::KeepReply,
-        kept: history::KeptRequest => history::KeptReply,
-        changes: history::ChangesRequest => history::ChangesReply,
-        drop: history::DropRequest => history::DropReply,
+        enter: presence::EnterRoomRequest => presence::EnterRoomReply,
+        exit: presence::ExitRoomRequest => presence::ExitRoomReply,
+        occupants: presence::RoomRequest => presence::RoomReply,
+        evict: presence::EvictRequest => presence::EvictReply,
+        announce: presence::AnnounceRequest => presence::AnnounceReply,
+        reachable: presence::ReachableRequest => presence::ReachableReply,
+        record: presence::SessionRecord => presence::RecordReply,
+        take_debt: presence::TakeDebtRequest => presence::TakeDebtReply,
+        settle_debt: presence::SettleDebtRequest => presence::SettleDebtReply,
     }
 }

@@ -3,6 +3,9 @@
 mod chat;
 mod client;
 mod fakes;
+mod groups;
 mod http;
+mod lists;
 mod people;
+mod talk;
 mod tls;

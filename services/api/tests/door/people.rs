@@ -109,6 +109,7 @@ async fn sign_up_is_opened_by_a_token_or_the_auth_key_and_by_nothing_else() {
     door.ask("POST", "/users.json", &[JSON], body).await.is(401, r#"{"errors":{"base":["Token is required"]}}"#);
     door.post("/users", ("CB-Token", "gone"), body).await.is(401, r#"{"errors":{"base":["Required session does not exist"]}}"#);
     door.ask("POST", "/users", &[JSON, ("CB-AuthKey", "wrong")], body).await.is(401, r#"{"errors":["Unauthorized"]}"#);
+    assert_eq!(door.ask("POST", "/users", &[JSON, ("CB-AuthKey", "busyKey")], body).await.status, 503, "not a wrong key");
     for headers in [&[JSON, key][..], &[JSON, APP], &[JSON, ANN, key], &[JSON, ("CB-Token", "gone"), key]] {
         let answer = door.ask("POST", "/users.json", headers, body).await;
         assert_eq!((answer.status, answer.json()["user"]["login"].as_str()), (201, Some("new")));
@@ -142,6 +143,7 @@ async fn only_oneself_is_updated_or_deleted() {
             (34, Some("A"), Some(r#"{"a":1}"#), None)
         );
         assert_eq!((asked.clear, asked.tags_given), (vec!["avatar".to_owned()], true));
+        assert_eq!(asked.token, "ann", "the token that a new password spares");
     }
     let forbidden = r#"{"errors":["You don't have appropriate permissions to perform this operation"]}"#;
     door.ask("PUT", "/users/78", &[ANN, JSON], r#"{"user":{"login":"x"}}"#).await.is(403, forbidden);
@@ -152,14 +154,31 @@ async fn only_oneself_is_updated_or_deleted() {
 }
 
 #[tokio::test]
-async fn users_are_found_by_id_login_and_email() {
+async fn one_user_is_found_by_id_and_by_every_name() {
     let door = Door::open().await;
-    for (path, id) in
-        [("/users/34.json", 34), ("/users/by_login?login=ann", 34), ("/users/by_email.json?email=bob%40example.test", 78)]
-    {
+    for (path, id) in [
+        ("/users/34.json", 34),
+        ("/users/by_login?login=ann", 34),
+        ("/users/by_email.json?email=bob%40example.test", 78),
+        ("/users/phone.json?phone=%2B1555", 78),
+        ("/users/by_phone.json?phone=%2B1555", 78),
+        ("/users/by_facebook_id.json?facebook_id=f1", 78),
+        ("/users/by_twitter_id.json?twitter_id=t1", 78),
+        ("/users/external/675.json", 78),
+        ("/users/external/x1.json", 78),
+    ] {
         assert_eq!(door.get(path, APP).await.json()["user"]["id"], id, "{path}");
     }
-    for path in ["/users/5", "/users/0", "/users/x", "/users/99999999999999999999", "/users/by_login?login=nobody"] {
+    for path in [
+        "/users/5",
+        "/users/0",
+        "/users/x",
+        "/users/99999999999999999999",
+        "/users/by_login?login=nobody",
+        "/users/phone?phone=1",
+        "/users/by_twitter_id?twitter_id=f1",
+        "/users/external/1",
+    ] {
         door.get(path, ANN).await.is(404, r#"{"errors":["User not found"]}"#);
     }
     door.get("/users/by_login", ANN).await.is(422, r#"{"errors":{"login":["is required"]}}"#);

@@ -207,6 +207,14 @@ impl Accounts for Fake {
     async fn find_user(&self, _: Request<FindUserRequest>) -> Reply<User> {
         unused()
     }
+
+    async fn find_app(&self, _: Request<FindAppRequest>) -> Reply<App> {
+        unused()
+    }
+
+    async fn list_users(&self, _: Request<ListUsersRequest>) -> Reply<ListUsersReply> {
+        unused()
+    }
 }
 
 /// Knows `admin` with the password `word`.

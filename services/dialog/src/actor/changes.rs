@@ -1,133 +1,203 @@
-//! The beats of everything rarer than posts and marks: create again, delete, edit, remove.
+//! The beats of everything that changes a dialog and not its log: create again, delete, clear, change, subscribe, mute.
 
-use natter_proto::history::v1::{ClearRequest, EditRequest, Found, HideRequest, Range, RemoveRequest};
-use natter_proto::{Code, Failure, UserId, dialog::v1 as wire};
+use natter_proto::dialog::v1 as wire;
+use natter_proto::history::v1::{ClearRequest, JoinRequest};
+use natter_proto::presence::v1::EvictRequest;
+use natter_proto::{Failure, UserId};
 
-use super::{Create, Delete, Edit, Remove, Removed};
-use crate::dialog::Dialog;
-use crate::dialog::changes::{ChangeError, Removal};
-use crate::dialog::marks::merge;
+use super::{Changing, Create, Delete, Notify, Subscribe, Subscribing};
+use crate::dialog::group::{Change, Changed};
 use crate::dialog::members::{Member, Members};
 use crate::dialog::rights::Action;
-use crate::error::{Trouble, forbidden};
+use crate::dialog::{Dialog, Kept, Kind};
+use crate::error::{Trouble, forbidden, of_group};
 use crate::frames;
-use crate::shared::{Shared, broken};
-use crate::store::Kept;
+use crate::shared::Shared;
+use crate::store::Write;
 
 /// The dialog as it is; for a caller who had deleted it, it is in his list again (contract rest 4.3).
 pub(super) async fn create(shared: &Shared, dialog: &mut Dialog, create: &Create) -> Result<wire::Dialog, Trouble> {
-    let Some(member) = dialog.members.get(create.owner).copied() else {
-        return Err(forbidden(dialog.key, create.owner).into());
+    let owner = match create {
+        Create::Private { owner, .. } | Create::New { owner, .. } => *owner,
+    };
+    let Some(member) = dialog.members.get(owner).copied() else {
+        return Err(forbidden(dialog.key, owner).into());
     };
     if member.hidden {
-        let mut members = dialog.members.clone();
-        members.set(create.owner, member.created_again());
-        set_views(shared, dialog, members, &[create.owner]).await?;
+        set_view(shared, dialog, owner, member.created_again()).await?;
     }
-    Ok(dialog.to_wire())
+    Ok(dialog.to_wire(owner))
 }
 
-/// Hides the dialog and all that is in it from the caller; with `force` from all its members (contract rest 4.6, 4.7). The
-/// past is cleared before the dialog is hidden: cut off in between, it is listed without messages and can be deleted again.
-pub(super) async fn delete(shared: &Shared, dialog: &mut Dialog, delete: &Delete) -> Result<(), Trouble> {
+/// Rids the caller of the dialog, or with `force` all its members (contract rest 4.6, 4.7). True: the dialog is gone.
+pub(super) async fn delete(shared: &Shared, dialog: &mut Dialog, delete: &Delete) -> Result<bool, Trouble> {
     let action = if delete.force { Action::DeleteForAll } else { Action::Leave };
     dialog.may(delete.user, action).map_err(|_| forbidden(dialog.key, delete.user))?;
-    let users: Vec<UserId> = match delete.force {
-        true => dialog.members.iter().map(|(user, _)| user).collect(),
-        false => vec![delete.user],
-    };
+    match (dialog.facts.kind, delete.force) {
+        (Kind::Private, force) => hide(shared, dialog, delete.user, force).await,
+        (_, true) => delete_for_all(shared, dialog, delete.user).await,
+        (_, false) => match dialog.leave(delete.user, shared.clock.now_ms()) {
+            Some(changed) => {
+                let gone = settle(shared, dialog, changed).await?;
+                evict(shared, dialog, delete.user, &[delete.user]).await;
+                Ok(gone)
+            }
+            None => Ok(false),
+        },
+    }
+}
+
+/// Hides a private dialog and all that is in it. The past is cleared before the dialog is hidden: cut off in between, it is
+/// listed without messages and can be deleted again.
+async fn hide(shared: &Shared, dialog: &mut Dialog, user: UserId, force: bool) -> Result<bool, Trouble> {
+    let users = if force { everybody(dialog) } else { vec![user] };
     let mut members = dialog.members.clone();
     for user in &users {
-        let request = ClearRequest { app: dialog.key.app.0, dialog: dialog.key.dialog.to_vec(), user: user.0 };
-        let cleared = shared.history().clear(request).await.map_err(Trouble::of_repeatable)?;
-        members.set(*user, Member::deleted_at(cleared.into_inner().head));
+        let head = clear_one(shared, dialog, *user).await?;
+        let view = members.get(*user).copied().unwrap_or_default();
+        members.set(*user, view.deleted_at(head));
+    }
+    set_views(shared, dialog, members, &users).await?;
+    Ok(false)
+}
+
+/// A group is gone for all.
+async fn delete_for_all(shared: &Shared, dialog: &mut Dialog, user: UserId) -> Result<bool, Trouble> {
+    let users = everybody(dialog);
+    let kept = Kept { members: Members::default(), ..dialog.kept() };
+    shared.store.write(dialog.key, Write { kept: &kept, put: &[], removed: &users, gone: true }).await?;
+    dialog.apply_kept(kept);
+    evict(shared, dialog, user, &users).await;
+    Ok(true)
+}
+
+/// What is in the dialog goes, for the caller, or with `force` for all (contract rest 4.8).
+pub(super) async fn clear(shared: &Shared, dialog: &mut Dialog, delete: &Delete) -> Result<(), Trouble> {
+    let action = if delete.force { Action::DeleteForAll } else { Action::Leave };
+    dialog.may(delete.user, action).map_err(|_| forbidden(dialog.key, delete.user))?;
+    let users = if delete.force { everybody(dialog) } else { vec![delete.user] };
+    let mut members = dialog.members.clone();
+    for user in &users {
+        let head = clear_one(shared, dialog, *user).await?;
+        let view = members.get(*user).copied().unwrap_or_default();
+        members.set(*user, view.cleared_at(head));
     }
     set_views(shared, dialog, members, &users).await
 }
 
-/// A message gets another body. Nobody is told: the SDK's REST edits are not pushed (contract rest 5.4).
-pub(super) async fn edit(shared: &Shared, dialog: &mut Dialog, edit: Edit) -> Result<(), Trouble> {
-    let Edit { user, id, body } = edit;
-    let found = shared.find(dialog.key.app, vec![id], &[dialog.key.dialog]).await?;
-    let rows = found.into_iter().filter_map(|found| found.row);
-    // The message that has the id before one whose client gave it.
-    let Some(row) = rows.min_by_key(|row| row.id != id.0) else { return Err(no_message(dialog).into()) };
-    let (app, seq) = (dialog.key.app.0, row.seq);
-    let row = dialog.edited(user, row, body, &shared.limits, shared.clock.now_ms());
-    let row = row.map_err(|error| of_change(dialog, user, error))?;
-    let request = EditRequest { app, dialog: dialog.key.dialog.to_vec(), seq, row: Some(row), user: user.0, silent: true };
-    let edited = shared.history().edit(request).await.map_err(Trouble::of_repeatable)?;
-    dialog.apply_change(edited.into_inner().stamp);
-    Ok(())
+/// Name, members, admins, pins become different (contract rest 4.5). True beside the answer: its last member has left, and it is
+/// gone.
+pub(super) async fn change(shared: &Shared, dialog: &mut Dialog, changing: Changing) -> Result<(wire::Dialog, bool), Trouble> {
+    let Changing { user, change } = changing;
+    let new = |user: &UserId| dialog.members.get(*user).is_none();
+    let add = change.add.iter().copied().filter(new).collect();
+    let change = Change { add: shared.pairs.known(dialog.key.app, add).await?, ..change };
+    let changed = dialog.change(user, &change, &shared.options.group(), shared.clock.now_ms());
+    let changed = changed.map_err(|error| of_group(dialog, user, error))?;
+    shared.check_room(dialog.key.app, &changed.added).await?;
+    let removed = changed.removed.clone();
+    let gone = settle(shared, dialog, changed).await?;
+    evict(shared, dialog, user, &removed).await;
+    Ok((dialog.to_wire(user), gone))
 }
 
-/// Rows go: for the caller, or with `force` his own for all, which is told.
-pub(super) async fn remove(shared: &Shared, dialog: &mut Dialog, remove: Remove) -> Result<Removed, Trouble> {
-    let mut outcome = Removed::default();
-    let mut hidden = Vec::new();
-    for Found { row, asked, .. } in remove.rows {
-        let row = row.ok_or_else(|| broken("a found row"))?;
-        match dialog.removal(remove.user, &row, remove.force) {
-            Ok(Removal::Hide) => hidden.push(Range { from: row.seq, upto: row.seq }),
-            Ok(Removal::ForAll) => remove_for_all(shared, dialog, remove.user, &row).await?,
-            Err(ChangeError::NotFound) => {
-                outcome.not_found.push(asked);
-                continue;
-            }
-            Err(ChangeError::Forbidden | ChangeError::BodyTooLarge { .. }) => {
-                outcome.forbidden.push(asked);
-                continue;
-            }
+/// A user comes to a public dialog, or goes. Entering a group only asks whether he may.
+pub(super) async fn subscribe(shared: &Shared, dialog: &mut Dialog, asked: Subscribe) -> Result<wire::Dialog, Trouble> {
+    let Subscribe { user, how } = asked;
+    let now_ms = shared.clock.now_ms();
+    let changed = match how {
+        Subscribing::Enter | Subscribing::Subscribe if dialog.facts.kind.is_public() => {
+            let changed = dialog.subscribe(user, how == Subscribing::Enter, &shared.options.group(), now_ms);
+            changed.map_err(|error| of_group(dialog, user, error))?
         }
-        outcome.removed.push(asked);
+        // Also said to work for groups, by those who are in them (contract rest 4.8).
+        Subscribing::Enter | Subscribing::Subscribe => {
+            dialog.may(user, Action::Read).map_err(|_| forbidden(dialog.key, user))?;
+            None
+        }
+        Subscribing::Exit => dialog.exit(user, now_ms),
+        Subscribing::Unsubscribe => dialog.leave(user, now_ms),
+    };
+    if let Some(changed) = changed {
+        shared.check_room(dialog.key.app, &changed.added).await?;
+        // Who leaves the room itself has been taken out of it.
+        let removed = if how == Subscribing::Exit { Vec::new() } else { changed.removed.clone() };
+        settle(shared, dialog, changed).await?;
+        evict(shared, dialog, user, &removed).await;
     }
-    hide(shared, dialog, remove.user, hidden).await?;
-    Ok(outcome)
+    Ok(dialog.to_wire(user))
 }
 
-async fn remove_for_all(
-    shared: &Shared,
-    dialog: &mut Dialog,
-    user: UserId,
-    row: &natter_proto::event::v1::Message,
-) -> Result<(), Trouble> {
-    let (app, seq) = (dialog.key.app.0, row.seq);
-    let request = RemoveRequest { app, dialog: dialog.key.dialog.to_vec(), seq, user: user.0 };
-    let removed = shared.history().remove(request).await.map_err(Trouble::of_repeatable)?;
-    let stamp = removed.into_inner().stamp;
-    dialog.apply_change(stamp);
-    shared.moved(dialog);
-    shared.tell(&frames::removal(dialog, row, user, stamp, shared.clock.now_ms()));
-    Ok(())
+/// Whether the member wants alerts, after he has said so if he did.
+pub(super) async fn notify(shared: &Shared, dialog: &mut Dialog, notify: &Notify) -> Result<bool, Trouble> {
+    let view = dialog.may(notify.user, Action::Read).map_err(|_| forbidden(dialog.key, notify.user))?;
+    let Some(enabled) = notify.enabled else { return Ok(!view.muted) };
+    if dialog.members.get(notify.user).is_none() {
+        return Err(forbidden(dialog.key, notify.user).into());
+    }
+    if view.muted == enabled {
+        set_view(shared, dialog, notify.user, Member { muted: !enabled, ..view }).await?;
+    }
+    Ok(enabled)
 }
 
-async fn hide(shared: &Shared, dialog: &Dialog, user: UserId, ranges: Vec<Range>) -> Result<(), Trouble> {
-    if ranges.is_empty() {
-        return Ok(());
+/// Stores a change. True: nobody is left, and the dialog is gone.
+async fn settle(shared: &Shared, dialog: &mut Dialog, changed: Changed) -> Result<bool, Trouble> {
+    let Changed { facts, profile, members, added, removed, moved } = changed;
+    if !moved {
+        return Ok(false);
     }
-    let ranges = merge(ranges.into_iter());
-    let request = HideRequest { app: dialog.key.app.0, dialog: dialog.key.dialog.to_vec(), user: user.0, ranges };
-    shared.history().hide(request).await.map_err(Trouble::of_repeatable)?;
-    Ok(())
+    // Before they are members: what was there before is not unread to them.
+    if !added.is_empty() && dialog.head() > 0 && !facts.kind.is_public() {
+        let (app, users) = (dialog.key.app.0, added.iter().map(|user| user.0).collect());
+        let request = JoinRequest { app, dialog: dialog.key.dialog.to_vec(), users };
+        shared.history().join(request).await.map_err(Trouble::of_repeatable)?;
+    }
+    let gone = members.is_empty() && facts.kind == Kind::Group;
+    let kept = Kept { facts, profile, members };
+    shared.store.write(dialog.key, Write { kept: &kept, put: &added, removed: &removed, gone }).await?;
+    dialog.apply_kept(kept);
+    Ok(gone)
+}
+
+/// Takes users out of the dialog's room; those who stay are told, and who did not go by himself. They are members no more either
+/// way, so nobody minds a presence that does not answer.
+async fn evict(shared: &Shared, dialog: &Dialog, actor: UserId, users: &[UserId]) {
+    if users.is_empty() {
+        return;
+    }
+    let (app, ids) = (dialog.key.app.0, users.iter().map(|user| user.0).collect());
+    let request = EvictRequest { app, dialog: dialog.key.dialog.to_vec(), users: ids };
+    let room = match shared.presence().evict(request).await {
+        Ok(reply) => reply.into_inner().left,
+        Err(status) => {
+            tracing::warn!(app = %dialog.key.app, failure = %Failure::from(status), "cannot take users out of a room");
+            Vec::new()
+        }
+    };
+    for user in users {
+        shared.tell(&frames::gone(dialog, *user, actor, &room));
+    }
+}
+
+async fn clear_one(shared: &Shared, dialog: &Dialog, user: UserId) -> Result<u64, Trouble> {
+    let request = ClearRequest { app: dialog.key.app.0, dialog: dialog.key.dialog.to_vec(), user: user.0 };
+    Ok(shared.history().clear(request).await.map_err(Trouble::of_repeatable)?.into_inner().head)
+}
+
+async fn set_view(shared: &Shared, dialog: &mut Dialog, user: UserId, view: Member) -> Result<(), Trouble> {
+    let mut members = dialog.members.clone();
+    members.set(user, view);
+    set_views(shared, dialog, members, &[user]).await
 }
 
 async fn set_views(shared: &Shared, dialog: &mut Dialog, members: Members, users: &[UserId]) -> Result<(), Trouble> {
-    let kept = Kept { facts: dialog.facts, members };
-    shared.store.set_views(dialog.key, &kept, users).await?;
-    dialog.members = kept.members;
+    let kept = Kept { members, ..dialog.kept() };
+    shared.store.write(dialog.key, Write { kept: &kept, put: users, removed: &[], gone: false }).await?;
+    dialog.apply_kept(kept);
     Ok(())
 }
 
-fn no_message(dialog: &Dialog) -> Failure {
-    Failure::new(Code::NotFound, format!("no such message in dialog {}", dialog.key.dialog))
-}
-
-fn of_change(dialog: &Dialog, user: UserId, error: ChangeError) -> Failure {
-    match error {
-        ChangeError::Forbidden => forbidden(dialog.key, user),
-        ChangeError::NotFound => no_message(dialog),
-        ChangeError::BodyTooLarge { bytes, max } => {
-            Failure::of_field(Code::TooLarge, "message", format!("has {bytes} bytes, at most {max} are taken"))
-        }
-    }
+fn everybody(dialog: &Dialog) -> Vec<UserId> {
+    dialog.members.iter().map(|(user, _)| user).collect()
 }

@@ -6,13 +6,13 @@ use natter_proto::{Code, Failure, UserId};
 
 use super::{DialogActor, DialogMessage, State};
 use crate::dialog::duplicates::Known;
-use crate::dialog::members::Members;
+use crate::dialog::group::{Change, Changed, Profile};
+use crate::dialog::members::{Member, Members};
 use crate::dialog::order::Order;
-use crate::dialog::{Dialog, Facts, Kind};
-use crate::error::Trouble;
+use crate::dialog::{Dialog, Facts, Kept, Kind};
+use crate::error::{Trouble, of_group};
 use crate::options::BATCH_MAX;
 use crate::shared::{broken, of_read};
-use crate::store::Kept;
 
 impl DialogActor {
     /// Reads the dialog from the store and the end of its log from history, once.
@@ -28,7 +28,7 @@ impl DialogActor {
             LoadRequest { app: self.key.app.0, dialog: self.key.dialog.to_vec(), ids_max: self.shared.limits.tail_ids as u32 };
         let mut history = self.shared.history();
         let (kept, log) = join!(self.shared.store.load(self.key), history.load(request));
-        let Some(Kept { facts, members }) = kept.map_err(of_read)? else {
+        let Some(kept) = kept.map_err(of_read)? else {
             self.state = State::Absent;
             return Ok(());
         };
@@ -41,7 +41,7 @@ impl DialogActor {
         let told = rows.len().saturating_sub(BATCH_MAX);
         rows[..told].iter_mut().for_each(|known| known.told = true);
         let order = Order { head: head.seq, date_sent: head.date_sent, updated_at: head.updated_at };
-        let dialog = Dialog::new(self.key, facts, members, &self.shared.limits).with_log(order, head.stamp, rows);
+        let dialog = Dialog::new(self.key, kept, &self.shared.limits).with_log(order, head.stamp, rows);
         if head.seq > 0 {
             // Whoever owned it before may have died between storing and telling; then the edges miss rows without knowing.
             self.shared.loaded(&dialog);
@@ -56,21 +56,34 @@ impl DialogActor {
         let (State::Absent, Some((owner, other))) = (&self.state, message.makes()) else { return Ok(()) };
         self.shared.pairs.check(self.key, owner, other).await.map_err(of_read)?;
         self.shared.pairs.check_users(self.key.app, owner, other).await.map_err(of_read)?;
-        self.check_room(owner).await?;
-        self.check_room(other).await?;
+        self.shared.check_room(self.key.app, &[owner, other]).await?;
         let facts = Facts { kind: Kind::Private, owner, created_at: self.shared.clock.now_ms() };
-        let members = Members::pair(owner, other);
-        self.shared.store.create(self.key, &Kept { facts, members: members.clone() }).await?;
-        self.state = State::Live(Box::new(Dialog::new(self.key, facts, members, &self.shared.limits)));
-        Ok(())
+        self.make(Kept { facts, profile: Profile::default(), members: Members::pair(owner, other) }).await
     }
 
-    async fn check_room(&self, user: UserId) -> Result<(), Failure> {
-        let max = self.shared.options.dialogs_of_user_max;
-        let count = self.shared.store.count_of_user(self.key.app, user, max).await.map_err(of_read)?;
-        match count < max {
-            true => Ok(()),
-            false => Err(Failure::new(Code::TooMany, format!("user {user} has {max} dialogs, no more are taken"))),
+    /// Makes a group or a public dialog. Users that do not exist are left out (contract rest 4.3).
+    pub(super) async fn make_new(&mut self, kind: Kind, owner: UserId, change: Change) -> Result<(), Trouble> {
+        let now_ms = self.shared.clock.now_ms();
+        let facts = Facts { kind, owner, created_at: now_ms };
+        let members = Members::from_iter([(owner, Member::default())]);
+        let kept = Kept { facts, profile: Profile::default(), members };
+        // Decided by the rules of a change that its owner makes; of a public dialog others add themselves.
+        let add = if kind.is_public() { Vec::new() } else { self.shared.pairs.known(self.key.app, change.add).await? };
+        let change = Change { add, ..change };
+        let dialog = Dialog::new(self.key, kept, &self.shared.limits);
+        let changed = dialog.change(owner, &change, &self.shared.options.group(), now_ms);
+        let Changed { facts, profile, members, .. } = changed.map_err(|error| of_group(&dialog, owner, error))?;
+        if kind.is_public() && profile.name.is_none() {
+            return Err(Failure::of_field(Code::Invalid, "name", "is required").into());
         }
+        let users: Vec<UserId> = members.iter().map(|(user, _)| user).collect();
+        self.shared.check_room(self.key.app, &users).await?;
+        self.make(Kept { facts, profile, members }).await
+    }
+
+    async fn make(&mut self, kept: Kept) -> Result<(), Trouble> {
+        self.shared.store.create(self.key, &kept).await?;
+        self.state = State::Live(Box::new(Dialog::new(self.key, kept, &self.shared.limits)));
+        Ok(())
     }
 }

@@ -5,8 +5,9 @@ use natter_proto::event::v1::{Message, SessionRef, Typing};
 use natter_proto::history::v1::Found;
 use natter_proto::{Failure, MessageId, UserId, dialog::v1 as wire};
 
-use crate::dialog::Post;
+use crate::dialog::group::Change;
 use crate::dialog::marks::Mark;
+use crate::dialog::{Kind, Post};
 
 /// Where the answer to a request goes.
 pub type Answer<T> = Reply<Result<T, Failure>>;
@@ -17,10 +18,16 @@ pub enum DialogMessage {
     /// Answers with the number of messages found.
     Mark(Mark, Answer<u32>),
     Signal(Signal, Answer<()>),
-    Create(Create, Answer<wire::Dialog>),
+    Create(Box<Create>, Answer<wire::Dialog>),
     Delete(Delete, Answer<()>),
-    Edit(Edit, Answer<()>),
+    Clear(Delete, Answer<()>),
+    Change(Box<Changing>, Answer<wire::Dialog>),
+    Subscribe(Subscribe, Answer<wire::Dialog>),
+    /// Answers whether the user wants alerts.
+    Notify(Notify, Answer<bool>),
+    Edit(Box<Edit>, Answer<()>),
     Remove(Remove, Answer<Removed>),
+    React(React, Answer<()>),
 }
 
 /// A message that is stored, or told, or both.
@@ -40,16 +47,46 @@ pub struct Signal {
     pub typing: Typing,
 }
 
-/// A private dialog is wanted.
-pub struct Create {
-    pub owner: UserId,
-    pub other: UserId,
+/// A dialog is wanted: the private one of two users, or a new one.
+pub enum Create {
+    Private { owner: UserId, other: UserId },
+    New { kind: Kind, owner: UserId, change: Box<Change> },
 }
 
-/// A user wants to be rid of the dialog: alone, or with `force` for all.
+/// A user wants to be rid of the dialog, or of what is in it: alone, or with `force` for all.
 pub struct Delete {
     pub user: UserId,
     pub force: bool,
+}
+
+/// A user wants the dialog to be different.
+pub struct Changing {
+    pub user: UserId,
+    pub change: Change,
+}
+
+/// A user adds himself to a public dialog, or goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Subscribe {
+    pub user: UserId,
+    pub how: Subscribing,
+}
+
+/// How a user comes to a public dialog, or goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Subscribing {
+    /// For good.
+    Subscribe,
+    Unsubscribe,
+    /// Its room (contract xmpp 4.1). In a group it only asks whether he may.
+    Enter,
+    Exit,
+}
+
+/// Whether a member wants alerts; absent: only asks.
+pub struct Notify {
+    pub user: UserId,
+    pub enabled: Option<bool>,
 }
 
 /// A message gets another body.
@@ -57,6 +94,22 @@ pub struct Edit {
     pub user: UserId,
     pub id: MessageId,
     pub body: String,
+    /// Absent: nobody is told.
+    pub told: Option<TellEdit>,
+}
+
+/// How an edit is told.
+pub struct TellEdit {
+    pub from: By,
+    pub relay: String,
+    pub last: bool,
+}
+
+/// The stanza by which a message was changed; empty over REST.
+#[derive(Clone, Default)]
+pub struct By {
+    pub origin: Option<SessionRef>,
+    pub stanza_id: String,
 }
 
 /// Rows to be rid of, as history found them in this dialog.
@@ -64,6 +117,15 @@ pub struct Remove {
     pub user: UserId,
     pub rows: Vec<Found>,
     pub force: bool,
+    pub by: By,
+}
+
+/// A user reacts to a row.
+pub struct React {
+    pub user: UserId,
+    pub row: Message,
+    pub add: String,
+    pub remove: String,
 }
 
 /// Of the ids that were asked for: what became of each.
@@ -80,19 +142,27 @@ impl DialogMessage {
         match self {
             DialogMessage::Post(_, answer) => answer.send(Err(failure)),
             DialogMessage::Mark(_, answer) => answer.send(Err(failure)),
-            DialogMessage::Signal(_, answer) | DialogMessage::Delete(_, answer) | DialogMessage::Edit(_, answer) => {
-                answer.send(Err(failure));
+            DialogMessage::Signal(_, answer)
+            | DialogMessage::Delete(_, answer)
+            | DialogMessage::Clear(_, answer)
+            | DialogMessage::Edit(_, answer)
+            | DialogMessage::React(_, answer) => answer.send(Err(failure)),
+            DialogMessage::Create(_, answer) | DialogMessage::Change(_, answer) | DialogMessage::Subscribe(_, answer) => {
+                answer.send(Err(failure))
             }
-            DialogMessage::Create(_, answer) => answer.send(Err(failure)),
+            DialogMessage::Notify(_, answer) => answer.send(Err(failure)),
             DialogMessage::Remove(_, answer) => answer.send(Err(failure)),
         }
     }
 
-    /// The two of whom this makes a dialog where there is none; the first will own it.
+    /// The two of whom this makes a private dialog where there is none; the first will own it.
     pub(super) fn makes(&self) -> Option<(UserId, UserId)> {
         match self {
             DialogMessage::Post(post, _) => post.recipient.map(|recipient| (post.sender, recipient)),
-            DialogMessage::Create(create, _) => Some((create.owner, create.other)),
+            DialogMessage::Create(create, _) => match **create {
+                Create::Private { owner, other } => Some((owner, other)),
+                Create::New { .. } => None,
+            },
             _ => None,
         }
     }

@@ -30,7 +30,9 @@ pub(super) async fn carry_out(shared: &Shared, dialog: &Dialog, marks: Vec<(Mark
         Ok(older) => older,
         Err(failure) => return marks.into_iter().for_each(|(_, answer)| answer.send(Err(failure.clone()))),
     };
-    let settle = |mark: &Mark| dialog.settle(mark, &older).map_err(|_| forbidden(dialog.key, mark.user));
+    let settle = |mark: &Mark| {
+        dialog.settle(mark, &older, shared.options.markers_relayed_members_max).map_err(|_| forbidden(dialog.key, mark.user))
+    };
     let settled = marks.into_iter().map(|(mark, answer)| {
         let settled = settle(&mark);
         (mark, settled, answer)

@@ -171,7 +171,10 @@ async fn append(shared: &Shared, dialog: &Dialog, steps: &[Step]) -> Result<(), 
 async fn keep(shared: &Shared, dialog: &Dialog, steps: &[Step]) -> Kept {
     let mut queues: BTreeMap<u64, (Vec<usize>, Vec<Frame>)> = BTreeMap::new();
     for (n, step) in steps.iter().enumerate() {
-        if let Ok(Decision::Unsaved(message, _)) = &step.decision {
+        // Of groups nothing is kept for who is away (contract xmpp 4.3).
+        if let Ok(Decision::Unsaved(message, _)) = &step.decision
+            && message.recipient > 0
+        {
             let (numbers, frames) = queues.entry(message.recipient).or_default();
             numbers.push(n);
             frames.push(frames::message(dialog, message.clone(), step.source.clone()));

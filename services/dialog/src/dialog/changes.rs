@@ -55,7 +55,8 @@ impl Dialog {
         }
     }
 
-    fn sees(&self, user: UserId, row: &Message) -> Result<(), ChangeError> {
+    /// Refuses unless the row is there for the user to see.
+    pub fn sees(&self, user: UserId, row: &Message) -> Result<(), ChangeError> {
         let member = self.may(user, Action::Read).map_err(|_| ChangeError::Forbidden)?;
         match row.removed || !member.sees(row.seq) {
             true => Err(ChangeError::NotFound),

@@ -61,9 +61,13 @@ pub struct Settled {
 
 impl Dialog {
     /// Decides a mark. Messages that are unknown, the member's own or hidden from him are ignored (contract xmpp 3.4).
-    /// `older` are rows that the tail has forgotten.
-    pub fn settle(&self, mark: &Mark, older: &[Known]) -> Result<Settled, Forbidden> {
+    /// `older` are rows that the tail has forgotten. With more than `markers_max` members authors are not told (design.md 8).
+    pub fn settle(&self, mark: &Mark, older: &[Known], markers_max: usize) -> Result<Settled, Forbidden> {
         let member = self.may(mark.user, Action::Read)?;
+        // Nobody keeps book of who has read what in public (contract rest 4.2).
+        if self.facts.kind.is_public() {
+            return Ok(Settled::default());
+        }
         let whole = Range { from: member.cleared_upto + 1, upto: self.head() };
         Ok(match &mark.rows {
             Marked::All => Settled { all: whole.upto >= whole.from, found: rows_in(&[whole]), ..Settled::default() },
@@ -71,14 +75,17 @@ impl Dialog {
                 let ranges = merge(ranges.iter().filter_map(|range| cut(*range, whole)));
                 Settled { found: rows_in(&ranges), ranges, ..Settled::default() }
             }
-            Marked::Ids(ids) => self.settle_ids(mark, ids, older),
+            Marked::Ids(ids) => self.settle_ids(mark, ids, older, markers_max),
         })
     }
 
-    fn settle_ids(&self, mark: &Mark, ids: &[MessageId], older: &[Known]) -> Settled {
+    fn settle_ids(&self, mark: &Mark, ids: &[MessageId], older: &[Known], markers_max: usize) -> Settled {
         let found: Vec<&Known> = ids.iter().filter_map(|id| self.marked(mark, *id, older)).collect();
         let rows = found.iter().filter(|known| known.seq > 0);
-        let told = found.iter().filter(|_| mark.relay).map(|known| (known.id_of_author(), known.sender));
+        let told = found
+            .iter()
+            .filter(|_| mark.relay && self.members.len() <= markers_max)
+            .map(|known| (known.id_of_author(), known.sender));
         Settled {
             ranges: merge(rows.map(|known| Range { from: known.seq, upto: known.seq })),
             all: false,

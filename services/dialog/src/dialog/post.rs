@@ -282,6 +282,7 @@ impl Draft<'_> {
     fn recipient(&self, sender: UserId) -> u64 {
         match self.dialog.facts.kind {
             Kind::Private => self.dialog.members.other_than(sender).map_or(0, |other| other.0),
+            Kind::Public | Kind::Group | Kind::Broadcast => 0,
         }
     }
 }

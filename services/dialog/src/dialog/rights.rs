@@ -1,35 +1,85 @@
-//! Who may do what (contract rest 4.6), as one table. Membership is asked before; this is about roles only.
+//! Who may do what (contract rest 4.6), as one table.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use super::Kind;
 
-/// What a member is in a dialog.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What a user is in a dialog.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Role {
-    Owner,
+    /// No member.
+    Guest,
     Member,
+    Admin,
+    Owner,
 }
 
-/// What a member may want to do.
+/// What a user may want to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
-    /// Read, mark, type.
+    /// Read, mark, type, enter the room.
     Read,
     Post,
-    /// Edit or remove for all what somebody else wrote. Own messages are everybody's own.
+    /// Remove for all what somebody else wrote. Own messages are everybody's own, and nobody edits another's.
     ChangeOthers,
-    /// Delete the dialog for oneself.
+    /// Name, photo, description, own keys.
+    Describe,
+    AddMembers,
+    RemoveOthers,
+    SetAdmins,
+    Pin,
+    /// Delete the dialog for oneself; of a group and a public dialog: leave it.
     Leave,
-    /// Delete the dialog for all.
+    /// Delete the dialog, or its history, for all.
     DeleteForAll,
 }
 
-/// Whether a member with this role may do it.
+/// Whether a user with this role may do it.
 pub fn may(kind: Kind, role: Role, action: Action) -> bool {
-    match (kind, action) {
-        (Kind::Private, Action::Read | Action::Post | Action::Leave) => true,
-        (Kind::Private, Action::ChangeOthers) => false,
-        (Kind::Private, Action::DeleteForAll) => role == Role::Owner,
+    let least = match (kind, action) {
+        (Kind::Public | Kind::Broadcast, Action::Read | Action::Post) => Role::Guest,
+        (_, Action::Read | Action::Post | Action::Leave) => Role::Member,
+        (Kind::Private, Action::DeleteForAll) => Role::Owner,
+        (Kind::Private, _) => return false,
+        (Kind::Group, Action::Describe | Action::AddMembers) => Role::Member,
+        // To a public dialog everybody adds himself.
+        (Kind::Public | Kind::Broadcast, Action::AddMembers) => return false,
+        (Kind::Public | Kind::Broadcast, Action::Describe) => Role::Admin,
+        (_, Action::Pin | Action::ChangeOthers) => Role::Admin,
+        (_, Action::RemoveOthers | Action::SetAdmins | Action::DeleteForAll) => Role::Owner,
+    };
+    role >= least
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Action::*;
+
+    const ACTIONS: [Action; 10] =
+        [Read, Post, ChangeOthers, Describe, AddMembers, RemoveOthers, SetAdmins, Pin, Leave, DeleteForAll];
+
+    #[test]
+    fn the_table_of_the_contract() {
+        check(Kind::Private, Role::Guest, &[]);
+        check(Kind::Private, Role::Member, &[Read, Post, Leave]);
+        check(Kind::Private, Role::Owner, &[Read, Post, Leave, DeleteForAll]);
+        check(Kind::Group, Role::Guest, &[]);
+        check(Kind::Group, Role::Member, &[Read, Post, Describe, AddMembers, Leave]);
+        check(Kind::Group, Role::Admin, &[Read, Post, ChangeOthers, Describe, AddMembers, Pin, Leave]);
+        check(Kind::Group, Role::Owner, &ACTIONS);
+        for kind in [Kind::Public, Kind::Broadcast] {
+            check(kind, Role::Guest, &[Read, Post]);
+            check(kind, Role::Member, &[Read, Post, Leave]);
+            check(kind, Role::Admin, &[Read, Post, ChangeOthers, Describe, Pin, Leave]);
+            let all_but_adding: Vec<Action> = ACTIONS.into_iter().filter(|action| *action != AddMembers).collect();
+            check(kind, Role::Owner, &all_but_adding);
+        }
+    }
+
+    fn check(kind: Kind, role: Role, allowed: &[Action]) {
+        for action in ACTIONS {
+            assert_eq!(may(kind, role, action), allowed.contains(&action), "{kind:?} {role:?} {action:?}");
+        }
     }
 }

@@ -9,12 +9,13 @@ use proptest::prelude::*;
 
 use super::changes::{ChangeError, Removal};
 use super::duplicates::Known;
+use super::group::Profile;
 use super::marks::{Mark, Marked, Settled, merge};
 use super::members::{Member, Members};
 use super::order::Order;
 use super::post::{Decision, PostError};
 use super::rights::Action;
-use super::{Dialog, Facts, Key, Kind, Limits, Post};
+use super::{Dialog, Facts, Kept, Key, Kind, Limits, Post};
 
 const ANN: UserId = UserId(34);
 const BOB: UserId = UserId(78);
@@ -295,7 +296,7 @@ fn load(log: &[Message]) -> Dialog {
 fn a_mark_finds_the_rows_of_its_ids() {
     let mut dialog = dialog();
     post_all(&mut dialog, (1..=4).map(|n| post(ANN, n, "hi")).collect());
-    let settled = dialog.settle(&mark(BOB, &[2, 1, 4, 9]), &[]).unwrap();
+    let settled = dialog.settle(&mark(BOB, &[2, 1, 4, 9]), &[], 100).unwrap();
     assert_eq!(settled.ranges, [range(1, 2), range(4, 4)]);
     assert_eq!(settled.found, 3);
     assert_eq!(settled.told, [(id(2), ANN), (id(1), ANN), (id(4), ANN)]);
@@ -307,7 +308,7 @@ fn a_mark_tells_the_author_the_id_he_knows() {
     post_all(&mut dialog, vec![post(BOB, 1, "mine"), post(ANN, 1, "hi")]);
     let by_id = Mark { rows: Marked::Ids(vec![fresh()]), ..mark(BOB, &[]) };
     for mark in [by_id, mark(BOB, &[1])] {
-        let settled = dialog.settle(&mark, &[]).unwrap();
+        let settled = dialog.settle(&mark, &[], 100).unwrap();
         assert_eq!((settled.told, settled.ranges), (vec![(id(1), ANN)], vec![range(2, 2)]));
     }
 }
@@ -316,16 +317,16 @@ fn a_mark_tells_the_author_the_id_he_knows() {
 fn a_mark_ignores_what_it_cannot_be_about() {
     let mut dialog = dialog();
     post_all(&mut dialog, (1..=3).map(|n| post(ANN, n, "hi")).collect());
-    dialog.members.set(BOB, Member::deleted_at(2));
-    let found = |mark: Mark| dialog.settle(&mark, &[]).map(|settled| settled.found);
+    dialog.members.set(BOB, Member::default().deleted_at(2));
+    let found = |mark: Mark| dialog.settle(&mark, &[], 100).map(|settled| settled.found);
     assert_eq!(found(mark(EVE, &[1])), Err(super::Forbidden));
     assert_eq!(found(mark(ANN, &[1, 2, 3])), Ok(0), "her own");
     assert_eq!(found(mark(BOB, &[1, 2, 3])), Ok(1), "two are hidden");
     assert_eq!(found(Mark { author: Some(BOB), ..mark(BOB, &[3]) }), Ok(0), "not by that author");
     let all = Mark { rows: Marked::All, ..mark(BOB, &[]) };
-    assert_eq!(dialog.settle(&all, &[]).unwrap(), Settled { all: true, found: 1, ..Settled::default() });
+    assert_eq!(dialog.settle(&all, &[], 100).unwrap(), Settled { all: true, found: 1, ..Settled::default() });
     let ranges = Mark { rows: Marked::Ranges(vec![range(1, 2), range(2, 70)]), ..mark(BOB, &[]) };
-    assert_eq!(dialog.settle(&ranges, &[]).unwrap().ranges, [range(3, 3)]);
+    assert_eq!(dialog.settle(&ranges, &[], 100).unwrap().ranges, [range(3, 3)]);
 }
 
 #[test]
@@ -334,7 +335,7 @@ fn a_marker_of_a_message_outside_history_is_told_and_not_stored() {
     let unsaved = Post { store: false, ..post(ANN, 1, "hi") };
     let Ok(Decision::Unsaved(_, known)) = dialog.draft(&LIMITS, &[], NOW).decide(unsaved, fresh) else { panic!() };
     dialog.apply_unsaved(known);
-    let settled = dialog.settle(&mark(BOB, &[1]), &[]).unwrap();
+    let settled = dialog.settle(&mark(BOB, &[1]), &[], 100).unwrap();
     assert_eq!((settled.ranges, settled.found, settled.told), (vec![], 1, vec![(id(1), ANN)]));
 }
 
@@ -384,7 +385,7 @@ fn everybody_hides_what_he_sees_and_removes_for_all_what_is_his() {
     assert_eq!(dialog.removal(BOB, &row, false), Ok(Removal::Hide));
     assert_eq!(dialog.removal(BOB, &row, true), Err(ChangeError::Forbidden));
     assert_eq!(dialog.removal(ANN, &row, true), Ok(Removal::ForAll));
-    dialog.members.set(BOB, Member::deleted_at(1));
+    dialog.members.set(BOB, Member::default().deleted_at(1));
     assert_eq!(dialog.removal(BOB, &row, false), Err(ChangeError::NotFound));
 }
 
@@ -393,7 +394,8 @@ fn everybody_hides_what_he_sees_and_removes_for_all_what_is_his() {
 fn dialog() -> Dialog {
     let key = Key { app: AppId(1), dialog: DialogId([0xab; 12]) };
     let facts = Facts { kind: Kind::Private, owner: ANN, created_at: NOW };
-    Dialog::new(key, facts, Members::pair(ANN, BOB), &LIMITS)
+    let kept = Kept { facts, profile: Profile::default(), members: Members::pair(ANN, BOB) };
+    Dialog::new(key, kept, &LIMITS)
 }
 
 /// Posts a batch that the store takes; all of it must be new.

@@ -1,14 +1,16 @@
 //! From proto to the typed, bounded values that the actors take. What is malformed is `Invalid` here and never seen inside.
 
 use natter_proto::dialog::v1 as wire;
-use natter_proto::event::v1::MarkKind;
+use natter_proto::event::v1::{Frame, MarkKind};
 use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
 
-use crate::actor::{Create, Delete, Edit, Signal};
+use crate::actor::{By, Changing, Create, Delete, Edit, Signal, TellEdit};
+use crate::dialog::group::Change;
 use crate::dialog::marks::{Mark, Marked};
 use crate::dialog::post::Source;
 use crate::dialog::{Key, Kind, Post};
 use crate::error::other_kind;
+use crate::frames;
 
 pub fn app(id: u64) -> Result<AppId, Failure> {
     number(id, "app").map(AppId)
@@ -84,28 +86,84 @@ pub fn signal(request: wire::SignalRequest) -> Result<(AppId, Vec<u8>, Signal), 
     Ok((app(request.app)?, request.dialog, signal))
 }
 
-/// App, id of the dialog (empty: of the pair), what to make. The owner may stand among the members (contract rest 4.3).
+/// App, id of the dialog (empty: of the pair, or a new one), what to make. The owner may stand among the members (contract
+/// rest 4.3).
 pub fn create(request: wire::CreateRequest) -> Result<(AppId, Vec<u8>, Create), Failure> {
-    let Some(Kind::Private) = Kind::from_wire(request.kind) else { return Err(other_kind(request.kind)) };
-    let owner = user(request.owner)?;
+    let kind = Kind::from_wire(request.kind).ok_or_else(|| other_kind(request.kind))?;
+    let (app, owner) = (app(request.app)?, user(request.owner)?);
     let mut others: Vec<u64> = request.members.into_iter().filter(|member| *member != owner.0).collect();
     others.sort_unstable();
     others.dedup();
-    let [other] = others[..] else {
-        return Err(Failure::of_field(Code::Invalid, "occupants_ids", "of a private dialog is one opponent"));
+    if kind == Kind::Private {
+        let [other] = others[..] else {
+            return Err(Failure::of_field(Code::Invalid, "occupants_ids", "of a private dialog is one opponent"));
+        };
+        return Ok((app, request.id, Create::Private { owner, other: user(other)? }));
+    }
+    let change = Change {
+        name: request.name,
+        photo: request.photo,
+        description: request.description,
+        extensions: Some(request.extensions.into_iter().collect()),
+        allow_preview: request.allow_preview,
+        add: users(&others)?,
+        add_admins: users(&request.admins)?,
+        ..Change::default()
     };
-    Ok((app(request.app)?, request.id, Create { owner, other: user(other)? }))
+    Ok((app, request.id, Create::New { kind, owner, change: Box::new(change) }))
 }
 
 pub fn delete(request: wire::DeleteRequest) -> Result<(Key, Delete), Failure> {
-    let key = Key { app: app(request.app)?, dialog: dialog(&request.dialog)? };
+    let key = key(request.app, &request.dialog)?;
     Ok((key, Delete { user: user(request.user)?, force: request.force }))
+}
+
+pub fn clear(request: wire::ClearDialogRequest) -> Result<(Key, Delete), Failure> {
+    let key = key(request.app, &request.dialog)?;
+    Ok((key, Delete { user: user(request.user)?, force: request.force }))
+}
+
+pub fn change(request: wire::ChangeDialogRequest) -> Result<(Key, Changing), Failure> {
+    let key = key(request.app, &request.dialog)?;
+    let ids = |ids: &[Vec<u8>]| ids.iter().map(|id| message_id(id)).collect::<Result<Vec<_>, _>>();
+    let change = Change {
+        name: request.name,
+        photo: request.photo,
+        description: request.description,
+        extensions: request.extensions.map(|extensions| extensions.values.into_iter().collect()),
+        allow_preview: request.allow_preview,
+        add: users(&request.add_members)?,
+        remove: users(&request.remove_members)?,
+        add_admins: users(&request.add_admins)?,
+        remove_admins: users(&request.remove_admins)?,
+        pin: ids(&request.pin)?,
+        unpin: ids(&request.unpin)?,
+    };
+    Ok((key, Changing { user: user(request.user)?, change }))
 }
 
 /// App, id of the dialog (empty: any of the user's), edit.
 pub fn edit(request: wire::UpdateMessageRequest) -> Result<(AppId, Vec<u8>, Edit), Failure> {
-    let edit = Edit { user: user(request.user)?, id: message_id(&request.id)?, body: request.body };
+    let wire::UpdateMessageRequest { relay, last, origin, stanza_id, .. } = request;
+    let told = request.told.then_some(TellEdit { from: By { origin, stanza_id }, relay, last });
+    let edit = Edit { user: user(request.user)?, id: message_id(&request.id)?, body: request.body, told };
     Ok((app(request.app)?, request.dialog, edit))
+}
+
+/// App, who gets it, frame without its place.
+pub fn headline(request: wire::HeadlineRequest) -> Result<(AppId, UserId, Frame), Failure> {
+    let (app, to) = (app(request.app)?, user(request.recipient)?);
+    let headline = request.headline.ok_or_else(|| Failure::of_field(Code::Invalid, "headline", "is missing"))?;
+    user(headline.user)?;
+    Ok((app, to, frames::headline(app, to, headline, request.origin)))
+}
+
+pub fn key(app_id: u64, id: &[u8]) -> Result<Key, Failure> {
+    Ok(Key { app: app(app_id)?, dialog: dialog(id)? })
+}
+
+fn users(ids: &[u64]) -> Result<Vec<UserId>, Failure> {
+    ids.iter().map(|id| user(*id)).collect()
 }
 
 /// None of the user's dialogs has the message.
@@ -113,7 +171,7 @@ pub fn no_message(id: MessageId) -> Failure {
     Failure::new(Code::NotFound, format!("message {id} does not exist"))
 }
 
-fn message_id(id: &[u8]) -> Result<MessageId, Failure> {
+pub fn message_id(id: &[u8]) -> Result<MessageId, Failure> {
     id.try_into().map_err(|_| Failure::of_field(Code::Invalid, "_id", "is not an id of 12 bytes"))
 }
 

@@ -1,52 +1,32 @@
-//! The port over `Kv`. Three tables, keys big-endian so that a prefix is an app, a dialog or a user:
-//! `dialogs` (app, dialog), `dialog_members` (app, dialog, user), `dialogs_by_user` (app, user, dialog).
-//! The member's view stands in the last two: truth by dialog, copy by user, written in one batch.
+//! The port over `Kv`. Keys are big-endian, so that a prefix is an app, a dialog or a user:
+//! `dialogs` (app, dialog), `dialog_members` (app, dialog, user), `dialogs_by_user` (app, user, dialog),
+//! `public_dialogs` (app, dialog): those that everybody lists.
+//!
+//! Who is in a dialog stands in its own row, so that it is loaded and listed by one read; a member has a row only if his view is
+//! not the usual one. In the list of a user stands what never changes of a dialog, and his view: truth by dialog, copy by user,
+//! written in one batch. Of a private dialog that is all a list needs.
+
+mod rows;
+
+use std::collections::BTreeMap;
 
 use natter_db::{Batch, Error, KeyRange, Kv, Table};
 use natter_proto::{AppId, DialogId, UserId};
 use natter_rpc::async_trait;
 use prost::Message;
 
-use super::{DialogStore, Kept, Listed};
+use self::rows::{DialogRow, ListedRow, MemberRow, corrupt, decode};
+use super::{DialogStore, Listed, Write};
 use crate::dialog::members::{Member, Members};
-use crate::dialog::{Facts, Key, Kind};
+use crate::dialog::{Kept, Key, Kind};
 
 const DIALOGS: Table = Table("dialogs");
 const MEMBERS: Table = Table("dialog_members");
 const BY_USER: Table = Table("dialogs_by_user");
+const PUBLIC: Table = Table("public_dialogs");
 
-/// A row of `dialogs`.
-#[derive(Clone, PartialEq, Message)]
-struct DialogRow {
-    #[prost(int32, tag = "1")]
-    kind: i32,
-    #[prost(uint64, tag = "2")]
-    owner: u64,
-    /// Unix milliseconds.
-    #[prost(int64, tag = "3")]
-    created_at: i64,
-}
-
-/// A row of `dialog_members`.
-#[derive(Clone, PartialEq, Message)]
-struct MemberRow {
-    #[prost(uint64, tag = "1")]
-    cleared_upto: u64,
-    #[prost(bool, tag = "2")]
-    hidden: bool,
-}
-
-/// A row of `dialogs_by_user`.
-#[derive(Clone, PartialEq, Message)]
-struct ListedRow {
-    #[prost(message, required, tag = "1")]
-    dialog: DialogRow,
-    #[prost(message, required, tag = "2")]
-    member: MemberRow,
-    /// Private dialogs: the other one.
-    #[prost(uint64, tag = "3")]
-    other: u64,
-}
+/// Rows of members read at once.
+const CHUNK: usize = 1_000;
 
 /// Dialogs in a `Kv`.
 pub(super) struct Embedded {
@@ -57,36 +37,89 @@ impl Embedded {
     pub(super) fn new(db: Kv) -> Embedded {
         Embedded { db }
     }
+
+    /// The views of members that are not the usual one.
+    async fn views(&self, key: Key) -> Result<BTreeMap<UserId, Member>, Error> {
+        let mut views = BTreeMap::new();
+        let (mut from, upto) = (dialog_key(key), member_key(key, UserId(u64::MAX)));
+        loop {
+            let rows = self.db.scan(MEMBERS, KeyRange::between(&from, &upto), CHUNK).await?;
+            for (key, row) in &rows {
+                views.insert(user_of(key)?, decode::<MemberRow>(row)?.into());
+            }
+            match rows.last() {
+                Some((last, _)) if rows.len() == CHUNK => from = [last.as_ref(), &[0]].concat(),
+                _ => return Ok(views),
+            }
+        }
+    }
+
+    /// What stands in the rows of these dialogs; `None` for those that are gone.
+    async fn rows(&self, keys: &[Key]) -> Result<Vec<Option<DialogRow>>, Error> {
+        let rows = self.db.multi_get(DIALOGS, keys.iter().map(|key| dialog_key(*key)).collect()).await?;
+        rows.into_iter().map(|row| row.map(|row| decode(&row)).transpose()).collect()
+    }
 }
 
 #[async_trait]
 impl DialogStore for Embedded {
     async fn load(&self, key: Key) -> Result<Option<Kept>, Error> {
         let Some(row) = self.db.get(DIALOGS, &dialog_key(key)).await? else { return Ok(None) };
-        let facts = facts(decode(&row)?)?;
-        // A private dialog has two; other kinds read theirs in parts.
-        let rows = self.db.scan(MEMBERS, KeyRange::prefix(dialog_key(key)), 2).await?;
-        let members: Result<Members, Error> = rows.iter().map(|(key, row)| member(key, row)).collect();
-        Ok(Some(Kept { facts, members: members? }))
+        let row: DialogRow = decode(&row)?;
+        let views = self.views(key).await?;
+        let (facts, profile) = (row.facts()?, row.profile()?);
+        let view = |user| (user, views.get(&user).copied().unwrap_or_default());
+        let members: Members = row.members.iter().map(|user| view(UserId(*user))).collect();
+        Ok(Some(Kept { facts, profile, members }))
     }
 
     async fn create(&self, key: Key, kept: &Kept) -> Result<(), Error> {
         let mut batch = Batch::new();
         batch.require_absent(DIALOGS, dialog_key(key));
-        batch.put(DIALOGS, dialog_key(key), dialog_row(&kept.facts).encode_to_vec());
-        kept.members.iter().for_each(|(user, _)| put_view(&mut batch, key, kept, user));
+        batch.put(DIALOGS, dialog_key(key), DialogRow::of(kept).encode_to_vec());
+        if kept.facts.kind == Kind::Public {
+            batch.put(PUBLIC, dialog_key(key), Vec::new());
+        }
+        kept.members.iter().for_each(|(user, _)| put_member(&mut batch, key, kept, user));
         self.db.commit(batch).await
     }
 
-    async fn set_views(&self, key: Key, kept: &Kept, users: &[UserId]) -> Result<(), Error> {
+    async fn write(&self, key: Key, write: Write<'_>) -> Result<(), Error> {
+        let Write { kept, put, removed, gone } = write;
         let mut batch = Batch::new();
-        users.iter().for_each(|user| put_view(&mut batch, key, kept, *user));
+        put.iter().for_each(|user| put_member(&mut batch, key, kept, *user));
+        for user in removed {
+            batch.delete(MEMBERS, member_key(key, *user));
+            batch.delete(BY_USER, by_user_key(key, *user));
+        }
+        if gone {
+            batch.delete(DIALOGS, dialog_key(key));
+            batch.delete(PUBLIC, dialog_key(key));
+        } else if kept.facts.kind != Kind::Private {
+            batch.put(DIALOGS, dialog_key(key), DialogRow::of(kept).encode_to_vec());
+        }
         self.db.commit(batch).await
     }
 
     async fn of_user(&self, app: AppId, user: UserId, max: usize) -> Result<Vec<Listed>, Error> {
-        let rows = self.db.scan(BY_USER, KeyRange::prefix(user_prefix(app, user)), max).await?;
-        rows.iter().map(|(key, row)| listed(app, key, row)).collect()
+        let mut listed: BTreeMap<DialogId, (ListedRow, Option<DialogRow>)> = BTreeMap::new();
+        for (key, row) in self.db.scan(BY_USER, KeyRange::prefix(user_prefix(app, user)), max).await? {
+            listed.insert(dialog_of(&key)?, (decode(&row)?, None));
+        }
+        for (key, _) in self.db.scan(PUBLIC, KeyRange::prefix(app.0.to_be_bytes()), max).await? {
+            listed.entry(dialog_of(&key)?).or_default();
+        }
+        let open = listed.iter().filter(|(_, (row, _))| row.other == 0);
+        let keys: Vec<Key> = open.map(|(dialog, _)| Key { app, dialog: *dialog }).collect();
+        let rows = self.rows(&keys).await?;
+        for (key, row) in keys.iter().zip(rows) {
+            match (row, listed.get_mut(&key.dialog)) {
+                (Some(row), Some(entry)) => entry.1 = Some(row),
+                // Deleted between the two reads.
+                _ => drop(listed.remove(&key.dialog)),
+            }
+        }
+        listed.into_iter().map(|(dialog, (row, whole))| entry(Key { app, dialog }, user, row, whole)).collect()
     }
 
     async fn count_of_user(&self, app: AppId, user: UserId, max: usize) -> Result<usize, Error> {
@@ -94,19 +127,27 @@ impl DialogStore for Embedded {
     }
 }
 
-// === writing ===
+// === rows and keys ===
 
-fn put_view(batch: &mut Batch, key: Key, kept: &Kept, user: UserId) {
-    let Some(member) = kept.members.get(user) else { return };
-    let member = MemberRow { cleared_upto: member.cleared_upto, hidden: member.hidden };
-    let other = kept.members.other_than(user).map_or(0, |other| other.0);
-    let listed = ListedRow { dialog: dialog_row(&kept.facts), member: member.clone(), other };
-    batch.put(MEMBERS, member_key(key, user), member.encode_to_vec());
-    batch.put(BY_USER, by_user_key(key, user), listed.encode_to_vec());
+fn put_member(batch: &mut Batch, key: Key, kept: &Kept, user: UserId) {
+    let Some(view) = kept.members.get(user).copied() else { return };
+    match view == Member::default() {
+        true => batch.delete(MEMBERS, member_key(key, user)),
+        false => batch.put(MEMBERS, member_key(key, user), MemberRow::from(view).encode_to_vec()),
+    }
+    batch.put(BY_USER, by_user_key(key, user), ListedRow::of(kept, user, view).encode_to_vec());
 }
 
-fn dialog_row(facts: &Facts) -> DialogRow {
-    DialogRow { kind: facts.kind.to_wire() as i32, owner: facts.owner.0, created_at: facts.created_at }
+fn entry(key: Key, user: UserId, row: ListedRow, whole: Option<DialogRow>) -> Result<Listed, Error> {
+    let member = row.member.clone().unwrap_or_default().into();
+    let Some(whole) = whole else {
+        let mut members = vec![user, UserId(row.other)];
+        members.sort_unstable();
+        return Ok(Listed { key, facts: row.facts()?, profile: Default::default(), members, member });
+    };
+    let mut members: Vec<UserId> = whole.members.iter().copied().map(UserId).collect();
+    members.sort_unstable();
+    Ok(Listed { key, facts: whole.facts()?, profile: whole.profile()?, members, member })
 }
 
 fn dialog_key(key: Key) -> Vec<u8> {
@@ -125,33 +166,12 @@ fn by_user_key(key: Key, user: UserId) -> Vec<u8> {
     [user_prefix(key.app, user).as_slice(), &key.dialog.0].concat()
 }
 
-// === reading ===
-
-fn facts(row: DialogRow) -> Result<Facts, Error> {
-    let kind = Kind::from_wire(row.kind).ok_or_else(|| corrupt("kind of a dialog"))?;
-    Ok(Facts { kind, owner: UserId(row.owner), created_at: row.created_at })
-}
-
-fn member(key: &[u8], row: &[u8]) -> Result<(UserId, Member), Error> {
+fn user_of(key: &[u8]) -> Result<UserId, Error> {
     let user = key.last_chunk().ok_or_else(|| corrupt("key of a member"))?;
-    Ok((UserId(u64::from_be_bytes(*user)), view(decode(row)?)))
+    Ok(UserId(u64::from_be_bytes(*user)))
 }
 
-fn view(row: MemberRow) -> Member {
-    Member { cleared_upto: row.cleared_upto, hidden: row.hidden }
-}
-
-fn listed(app: AppId, key: &[u8], row: &[u8]) -> Result<Listed, Error> {
+fn dialog_of(key: &[u8]) -> Result<DialogId, Error> {
     let dialog = key.last_chunk().ok_or_else(|| corrupt("key of a listed dialog"))?;
-    let ListedRow { dialog: row, member, other } = decode(row)?;
-    let key = Key { app, dialog: DialogId(*dialog) };
-    Ok(Listed { key, facts: facts(row)?, other: UserId(other), member: view(member) })
-}
-
-fn decode<T: Message + Default>(row: &[u8]) -> Result<T, Error> {
-    T::decode(row).map_err(|_| corrupt("row of a dialog"))
-}
-
-fn corrupt(what: &str) -> Error {
-    Error::Corrupt(format!("{what} cannot be read"))
+    Ok(DialogId(*dialog))
 }

@@ -35,6 +35,10 @@ pub struct State {
     /// Whom each was kept for.
     pub kept: Vec<(u64, Frame)>,
     pub appends: usize,
+    /// Whom members were said to have become.
+    pub joined: Vec<u64>,
+    /// Dialog, number, user, reaction.
+    pub reactions: BTreeSet<(Vec<u8>, u64, u64, String)>,
     pub loads: usize,
     pub finds: usize,
     /// Dialog, user, number: read or hidden.
@@ -256,6 +260,38 @@ impl history_server::History for History {
             Ok(wire::KeepReply { first })
         })
         .await
+    }
+
+    async fn join(&self, request: Request<wire::JoinRequest>) -> Reply<wire::JoinReply> {
+        let request = request.into_inner();
+        self.write(|state| {
+            request.users.iter().for_each(|user| state.settle(&request.dialog, *user, &[], true));
+            state.joined.extend(request.users);
+            Ok(wire::JoinReply {})
+        })
+        .await
+    }
+
+    async fn react(&self, request: Request<wire::ReactRequest>) -> Reply<wire::ReactReply> {
+        let request = request.into_inner();
+        self.write(|state| {
+            let key = |reaction: &str| (request.dialog.clone(), request.seq, request.user, reaction.to_owned());
+            let added = !request.add.is_empty() && state.reactions.insert(key(&request.add));
+            let removed = state.reactions.remove(&key(&request.remove));
+            Ok(wire::ReactReply { changed: added || removed })
+        })
+        .await
+    }
+
+    async fn reactions(&self, request: Request<wire::ReactionsRequest>) -> Reply<wire::ReactionsReply> {
+        let request = request.into_inner();
+        let state = self.state();
+        let of_row = |seq: &u64| {
+            let ours = state.reactions.iter().filter(|(dialog, row, ..)| *dialog == request.dialog && row == seq);
+            let all = ours.map(|(_, _, user, reaction)| wire::Reaction { reaction: reaction.clone(), users: vec![*user] });
+            wire::Reactions { seq: *seq, all: all.collect() }
+        };
+        Ok(Response::new(wire::ReactionsReply { reactions: request.seqs.iter().map(of_row).collect(), more: false }))
     }
 
     async fn page(&self, _: Request<wire::PageRequest>) -> Reply<wire::PageReply> {

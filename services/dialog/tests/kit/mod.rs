@@ -1,10 +1,11 @@
 //! The dialog service at its gRPC door: the real service on a memory store, its neighbours as fakes of the generated traits,
 //! on one thread with paused time. Not a place for assertions.
 
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, clippy::unwrap_used)]
 
 mod history;
 mod neighbours;
+mod rooms;
 
 use std::future::Future;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use natter_proto::dialog::v1::{DialogKind, PostReply, PostRequest};
 use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Frame, Heads, Message, SessionRef};
 use natter_proto::history::v1::history_server::HistoryServer;
+use natter_proto::presence::v1::presence_server::PresenceServer;
 use natter_proto::subject::Subject;
 use natter_proto::{Code, DialogId, Failure, UserId};
 use natter_rpc::{Link, LinkOptions, Status};
@@ -28,11 +30,13 @@ use tokio::task::LocalSet;
 
 pub use history::{Fate, History};
 pub use neighbours::Accounts;
+pub use rooms::Presence;
 
 pub const APP: u64 = 7;
 pub const ANN: u64 = 34;
 pub const BOB: u64 = 78;
 pub const CAT: u64 = 56;
+pub const DAN: u64 = 90;
 /// Of no user.
 pub const NOBODY: u64 = 404;
 pub const NOW: i64 = 1_700_000_000_000;
@@ -43,6 +47,7 @@ pub const PAIR_KEY: &[u8] = b"a key of thirty-two bytes, or so.";
 pub struct World {
     pub db: Kv,
     pub history: History,
+    pub presence: Presence,
     pub options: Options,
 }
 
@@ -61,7 +66,7 @@ pub async fn play(test: impl Future<Output = ()>) {
 
 impl World {
     pub fn new() -> World {
-        World { db: Kv::memory(), history: History::default(), options: Options::default() }
+        World { db: Kv::memory(), history: History::default(), presence: Presence::default(), options: Options::default() }
     }
 
     /// Starts a process. Call it inside the LocalSet that is to be its life.
@@ -73,6 +78,7 @@ impl World {
             bus: bus.clone(),
             history: Link::local(HistoryServer::new(self.history.clone()), deadline),
             account: Link::local(AccountsServer::new(Accounts), deadline),
+            presence: Link::local(PresenceServer::new(self.presence.clone()), deadline),
             executor: Executor::local(),
             clock: Clock::paused(NOW),
             chance: Chance::seeded(1),

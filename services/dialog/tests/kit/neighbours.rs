@@ -1,13 +1,13 @@
-//! Accounts that know three users.
+//! Accounts that know four users.
 
 use natter_proto::Code;
 use natter_proto::account::v1 as account;
 use natter_proto::account::v1::accounts_server;
 use natter_rpc::{Reply, Request, Response, async_trait};
 
-use super::{ANN, APP, BOB, CAT, PAIR_KEY, refusal};
+use super::{ANN, APP, BOB, CAT, DAN, PAIR_KEY, refusal};
 
-/// One app, three users.
+/// One app, four users.
 pub struct Accounts;
 
 #[async_trait]
@@ -20,7 +20,7 @@ impl accounts_server::Accounts for Accounts {
     }
 
     async fn get_users(&self, request: Request<account::GetUsersRequest>) -> Reply<account::GetUsersReply> {
-        let known = request.into_inner().ids.into_iter().filter(|id| [ANN, BOB, CAT].contains(id));
+        let known = request.into_inner().ids.into_iter().filter(|id| [ANN, BOB, CAT, DAN].contains(id));
         let users = known.map(|id| account::User { id, app: APP, ..account::User::default() }).collect();
         Ok(Response::new(account::GetUsersReply { users }))
     }
@@ -29,6 +29,12 @@ impl accounts_server::Accounts for Accounts {
         Err(refusal(Code::Internal))
     }
     async fn list_apps(&self, _: Request<account::ListAppsRequest>) -> Reply<account::ListAppsReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn find_app(&self, _: Request<account::FindAppRequest>) -> Reply<account::App> {
+        Err(refusal(Code::Internal))
+    }
+    async fn list_users(&self, _: Request<account::ListUsersRequest>) -> Reply<account::ListUsersReply> {
         Err(refusal(Code::Internal))
     }
     async fn open_session(&self, _: Request<account::OpenSessionRequest>) -> Reply<account::Session> {

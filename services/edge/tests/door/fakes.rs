@@ -149,6 +149,8 @@ fake! { Accounts, account, {
     delete_user: UserRequest => Empty,
     get_users: GetUsersRequest => GetUsersReply,
     find_user: FindUserRequest => User,
+    find_app: FindAppRequest => App,
+    list_users: ListUsersRequest => ListUsersReply,
 }
 
 fake! { Dialogs, dialogs, {
@@ -349,6 +351,10 @@ impl Presence for Fakes {
         let request = request.into_inner();
         self.0.announced.send_modify(|announced| announced.push((request.user, request.state())));
         Ok(Response::new(AnnounceReply { sessions: 1 }))
+    }
+
+    async fn online(&self, _: Request<presence::OnlineRequest>) -> Reply<presence::OnlineReply> {
+        Err(Status::unimplemented("not in this fake"))
     }
 
     async fn reachable(&self, request: Request<ReachableRequest>) -> Reply<ReachableReply> {

@@ -6,7 +6,7 @@ mod live;
 mod read;
 mod slot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use natter_db::{Batch, Kv};
 use natter_proto::event::v1::{Change, Message};
@@ -27,6 +27,8 @@ use crate::ranges::Ranges;
 
 /// How often an edit is decided again because another change of its dialog came between.
 const TRIES: usize = 64;
+/// Users whose join is written together.
+const JOIN_CHUNK: usize = 1_000;
 
 /// The embedded engine.
 pub struct EmbeddedLog {
@@ -177,6 +179,26 @@ impl MessageLog for EmbeddedLog {
             Ok(Verdict::Write(batch, Moved { changed: true, head }))
         })
         .await
+    }
+
+    async fn join(&self, key: DialogKey, users: &[u64]) -> Result<(), Error> {
+        // Ascending, as a touch has to be.
+        let users: Vec<u64> = users.iter().copied().collect::<BTreeSet<u64>>().into_iter().collect();
+        for users in users.chunks(JOIN_CHUNK) {
+            let touch = Touch { users: users.to_vec(), head: false, durable: true };
+            self.write(key, touch, |dialog| {
+                let (at, mut batch) = (Move::Joined(dialog.stored_seq), Batch::new());
+                for user in users {
+                    let slot = dialog.slots.get_mut(user).ok_or(Error::Corrupt("a slot is not loaded"))?;
+                    if slot.apply(&at) {
+                        slot.put(key, &mut batch);
+                    }
+                }
+                Ok(if batch.is_empty() { Verdict::Same(()) } else { Verdict::Write(batch, ()) })
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     async fn members(&self, app: AppId, of: &[(DialogId, u64)]) -> Result<Vec<Member>, Error> {

@@ -1,11 +1,11 @@
-//! Apps: one row each, under their id.
+//! Apps: one row each, under their id, and one under their auth key that names the id.
 
 use natter_db::{Batch, Error as DbError, KeyRange};
 use natter_proto::account::v1::App;
 use natter_rpc::async_trait;
 use prost::Message;
 
-use super::{APPS, Embedded, TRIES, decode};
+use super::{APP_KEYS, APPS, Embedded, TRIES, decode};
 use crate::store::{Apps, Error, Result};
 
 /// Counts the ids of apps that nobody chose.
@@ -24,6 +24,10 @@ impl Apps for Embedded {
         rows.iter().map(|(_, row)| Ok(decode(APPS, row)?)).collect()
     }
 
+    async fn app_with_key(&self, auth_key: &str) -> Result<Option<u64>> {
+        self.number(APP_KEYS, auth_key.as_bytes()).await
+    }
+
     async fn add_app(&self, app: App) -> Result<App> {
         if app.id != 0 {
             return self.put_app(app).await;
@@ -32,7 +36,7 @@ impl Apps for Embedded {
             let id = self.advance(COUNTER, 1).await?;
             match self.put_app(App { id, ..app.clone() }).await {
                 // Somebody chose this number before.
-                Err(Error::Taken(_)) => {}
+                Err(Error::Taken("id")) => {}
                 outcome => return outcome,
             }
         }
@@ -45,9 +49,14 @@ impl Embedded {
         let key = app.id.to_be_bytes();
         let mut batch = Batch::new();
         batch.require_absent(APPS, key);
+        batch.require_absent(APP_KEYS, app.auth_key.as_bytes());
         batch.put(APPS, key, app.encode_to_vec());
+        batch.put(APP_KEYS, app.auth_key.as_bytes(), key.to_vec());
         match self.kv.commit(batch).await {
-            Err(DbError::Condition) => Err(Error::Taken("id")),
+            Err(DbError::Condition) => match self.app_with_key(&app.auth_key).await? {
+                Some(other) if other != app.id => Err(Error::Taken("auth_key")),
+                _ => Err(Error::Taken("id")),
+            },
             outcome => Ok(outcome.map(|()| app)?),
         }
     }

@@ -18,6 +18,8 @@ struct StoredUser {
     password_version: u64,
     #[prost(bool, tag = "4")]
     deleted: bool,
+    #[prost(uint64, tag = "5")]
+    revision: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -36,6 +38,8 @@ struct StoredToken {
     nonce: u64,
     #[prost(int64, tag = "7")]
     timestamp: i64,
+    #[prost(uint64, tag = "8")]
+    password_version: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -53,24 +57,26 @@ pub fn of_user(row: &UserRow) -> Vec<u8> {
         password: row.password.clone(),
         password_version: row.password_version,
         deleted: row.deleted,
+        revision: row.revision,
     };
     stored.encode_to_vec()
 }
 
 pub fn to_user(bytes: &[u8], last_request_at: i64) -> Result<UserRow, DbError> {
-    let stored: StoredUser = decode(USERS, bytes)?;
-    let user = User { last_request_at, ..stored.user.ok_or_else(|| corrupt(USERS))? };
-    Ok(UserRow { user, password: stored.password, password_version: stored.password_version, deleted: stored.deleted })
+    let StoredUser { user, password, password_version, deleted, revision } = decode(USERS, bytes)?;
+    let user = User { last_request_at, ..user.ok_or_else(|| corrupt(USERS))? };
+    Ok(UserRow { user, password, password_version, deleted, revision })
 }
 
 pub fn of_token(row: &TokenRow) -> Vec<u8> {
-    let TokenRow { app, user, created_at, updated_at, expires_at, nonce, timestamp } = *row;
-    StoredToken { app, user, created_at, updated_at, expires_at, nonce, timestamp }.encode_to_vec()
+    let TokenRow { app, user, created_at, updated_at, expires_at, nonce, timestamp, password_version } = *row;
+    StoredToken { app, user, created_at, updated_at, expires_at, nonce, timestamp, password_version }.encode_to_vec()
 }
 
 pub fn to_token(bytes: &[u8]) -> Result<TokenRow, DbError> {
-    let StoredToken { app, user, created_at, updated_at, expires_at, nonce, timestamp } = decode(TOKENS, bytes)?;
-    Ok(TokenRow { app, user, created_at, updated_at, expires_at, nonce, timestamp })
+    let StoredToken { app, user, created_at, updated_at, expires_at, nonce, timestamp, password_version } =
+        decode(TOKENS, bytes)?;
+    Ok(TokenRow { app, user, created_at, updated_at, expires_at, nonce, timestamp, password_version })
 }
 
 pub fn of_verifier(verifier: &Verifier) -> Vec<u8> {

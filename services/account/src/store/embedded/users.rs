@@ -4,14 +4,15 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use natter_db::{Batch, Error as DbError, Table};
+use bytes::Bytes;
+use natter_db::{Batch, Error as DbError, KeyRange, Table};
 use natter_rpc::async_trait;
 
 use super::rows;
-use super::{Embedded, LAST_REQUESTS, USER_BY_EMAIL, USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE, USERS, VERIFIERS};
+use super::{Embedded, LAST_REQUESTS, TOKENS, USER_BY_EMAIL, USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE, USERS, VERIFIERS};
 use super::{number_of, pair, stamp};
 use crate::name::{Name, names};
-use crate::store::{Error, Kept, Result, UserRow, Users};
+use crate::store::{Along, Error, Kept, Result, UserRow, Users};
 use crate::verifier::Verifier;
 
 /// Counts the ids of users, of all apps together.
@@ -23,13 +24,20 @@ impl Users for Embedded {
         let keys: Vec<_> = ids.iter().map(|id| pair(app, *id)).collect();
         let rows = self.kv.multi_get(USERS, keys.clone()).await?;
         let seen = self.kv.multi_get(LAST_REQUESTS, keys).await?;
-        let read = |row: Option<bytes::Bytes>, seen: Option<bytes::Bytes>| -> Result<Option<Kept<UserRow>>> {
+        let read = |row: Option<Bytes>, seen: Option<Bytes>| -> Result<Option<Kept<UserRow>>> {
             let Some(row) = row else { return Ok(None) };
-            let seen_at = seen.map(|seen| number_of(LAST_REQUESTS, &seen)).transpose()?;
-            let user = rows::to_user(&row, seen_at.unwrap_or(0) as i64)?;
-            Ok(Some(Kept { row: user, stamp: stamp(&row) }))
+            Ok(Some(Kept { row: user_row(&row, seen)?, stamp: stamp(&row) }))
         };
         rows.into_iter().zip(seen).map(|(row, seen)| read(row, seen)).collect()
+    }
+
+    async fn user_page(&self, app: u64, after: u64, limit: usize) -> Result<Vec<UserRow>> {
+        // Keys of this app alone: the next app's begin with a number one higher.
+        let range = KeyRange::between(pair(app, after.saturating_add(1)), pair(app.saturating_add(1), 0));
+        let rows = self.kv.scan(USERS, range, limit).await?;
+        let keys = rows.iter().map(|(key, _)| key.to_vec()).collect();
+        let seen = self.kv.multi_get(LAST_REQUESTS, keys).await?;
+        rows.iter().zip(seen).map(|((_, row), seen)| user_row(row, seen)).collect()
     }
 
     async fn holder(&self, app: u64, name: &Name) -> Result<Option<u64>> {
@@ -55,7 +63,7 @@ impl Users for Embedded {
         }
     }
 
-    async fn change_user(&self, before: &Kept<UserRow>, after: UserRow, verifier: Option<Verifier>) -> Result<Kept<UserRow>> {
+    async fn change_user(&self, before: &Kept<UserRow>, after: UserRow, along: Along<'_>) -> Result<Kept<UserRow>> {
         let (app, id) = (before.row.user.app, before.row.user.id);
         let (held, wanted) = (names(&before.row.user), names(&after.user));
         let added: BTreeSet<Name> = wanted.difference(&held).cloned().collect();
@@ -67,7 +75,11 @@ impl Users for Embedded {
         }
         reserve(&mut batch, app, id, &added);
         let bytes = rows::of_user(&after);
-        put_user(&mut batch, app, id, &bytes, verifier);
+        put_user(&mut batch, app, id, &bytes, along.verifier);
+        if let Some(token) = along.token {
+            batch.require_equal(TOKENS, token.key.0, token.before.stamp.0.clone());
+            batch.put(TOKENS, token.key.0, rows::of_token(&token.after));
+        }
         if after.deleted {
             batch.delete(VERIFIERS, pair(app, id));
             batch.delete(LAST_REQUESTS, pair(app, id));
@@ -102,6 +114,11 @@ impl Embedded {
         }
         Ok(None)
     }
+}
+
+fn user_row(row: &[u8], seen: Option<Bytes>) -> Result<UserRow> {
+    let seen_at = seen.map(|seen| number_of(LAST_REQUESTS, &seen)).transpose()?;
+    Ok(rows::to_user(row, seen_at.unwrap_or(0) as i64)?)
 }
 
 fn reserve(batch: &mut Batch, app: u64, id: u64, added: &BTreeSet<Name>) {

@@ -1,4 +1,4 @@
-//! System messages.
+//! System messages (contract xmpp 3.10): sent, told, kept.
 
 use super::kit::*;
 use natter_proto::event::v1::Headline;

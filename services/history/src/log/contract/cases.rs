@@ -24,6 +24,7 @@ pub async fn all(open: impl Fn() -> Arc<dyn MessageLog>) {
     changes_of_one_dialog_get_stamps_of_their_own(&*log, key(6)).await;
     moves_are_cut_at_the_head(&*log, key(7)).await;
     scattered_states_stay_exact(&*log, key(8)).await;
+    who_joins_starts_at_the_newest_row(&*log, key(12)).await;
     apps_are_apart(&*log, key(9)).await;
     many_writers_at_once_agree(log, key(10)).await;
 }
@@ -134,6 +135,23 @@ async fn moves_are_cut_at_the_head(log: &dyn MessageLog, key: DialogKey) {
     let [reader, cleaner, receiver] = members(log, key, [2, 3, 4]).await;
     assert_eq!((reader.base, cleaner.base, cleaner.quiet), (2, 2, Ranges::of(1, 2)));
     assert_eq!(receiver.delivered, Ranges::of(2, 2));
+}
+
+async fn who_joins_starts_at_the_newest_row(log: &dyn MessageLog, key: DialogKey) {
+    log.join(key, &[2]).await.unwrap();
+    assert_eq!(members(log, key, [2]).await, [Member::new(2)], "an empty dialog has nothing to pass over");
+    log.append(key, rows(1, &[1, 1, 1])).await.unwrap();
+    log.move_member(key, 2, Move::Read(Ranges::of(2, 2))).await.unwrap();
+    // More than are written together, in any order, one of them twice.
+    let many: Vec<u64> = (2..2_500).rev().chain([7]).collect();
+    log.join(key, &many).await.unwrap();
+    let joined = log.everyone(key).await.unwrap();
+    assert_eq!((joined.len(), joined[0].user), (2_499, 1), "{:?}", &joined[..2]);
+    assert!(joined[1..].iter().all(|member| (member.joined, member.base) == (3, 3)));
+    log.append(key, rows(4, &[1])).await.unwrap();
+    log.join(key, &[2]).await.unwrap();
+    let [again, before] = members(log, key, [2, 3]).await;
+    assert_eq!((again.joined, again.base, before.joined, before.base), (4, 4, 3, 3));
 }
 
 async fn scattered_states_stay_exact(log: &dyn MessageLog, key: DialogKey) {

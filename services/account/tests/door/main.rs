@@ -1,0 +1,8 @@
+//! The account service at its gRPC door, on the memory engine, with paused time.
+#![allow(clippy::unwrap_used)]
+
+mod chat;
+mod kit;
+mod lists;
+mod sessions;
+mod users;

@@ -1,0 +1,45 @@
+//! `GET /chat/Dialog` (contract rest 4.4).
+
+use std::collections::BTreeMap;
+
+use natter_proto::dialog::v1::ListRequest;
+use serde_json::{Value, json};
+
+use super::listing::Listing;
+use super::users;
+use crate::answer::Answer;
+use crate::door::{Asked, Caller, Door};
+use crate::error::Refusal;
+use crate::object::{self, View, opponent_of};
+
+/// The caller's dialogs and the public ones, filtered, sorted and cut.
+pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<Answer, Refusal> {
+    let listing = Listing::read(&asked.params)?;
+    let (app, viewer) = (caller.0.app, caller.0.user);
+    let request = ListRequest { app, user: viewer, with_hidden: false, brief: false };
+    let entries = door.dialogs().list(request).await?.into_inner().entries;
+    let entries: Vec<_> = entries.iter().filter_map(|entry| Some((entry.dialog.as_ref()?, entry.state.as_ref()))).collect();
+    let mut opponents = BTreeMap::new();
+    if listing.looks_at_names() {
+        let ids = entries.iter().filter_map(|(dialog, _)| opponent_of(dialog, viewer)).collect();
+        opponents = users(door, app, ids).await?;
+    }
+    let views = entries.iter().map(|(dialog, state)| {
+        let opponent = opponent_of(dialog, viewer).and_then(|id| opponents.get(&id));
+        View { dialog, state: *state, opponent, viewer, muc_domain: &door.muc_domain }
+    });
+    let (total, page) = listing.page(views.collect());
+    if listing.count_only {
+        return Ok(Answer::json(json!({"items": {"count": total}})));
+    }
+    let mut shown = BTreeMap::new();
+    if !listing.looks_at_names() {
+        shown = users(door, app, page.iter().filter_map(|view| opponent_of(view.dialog, viewer)).collect()).await?;
+    }
+    let complete = |view: View<'_>| {
+        let found = opponent_of(view.dialog, viewer).and_then(|id| shown.get(&id));
+        object::dialog(View { opponent: view.opponent.or(found), ..view })
+    };
+    let items: Vec<Value> = page.into_iter().map(complete).collect();
+    Ok(Answer::json(json!({"total_entries": total, "skip": listing.skip, "limit": listing.limit, "items": items})))
+}

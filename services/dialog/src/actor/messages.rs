@@ -1,0 +1,126 @@
+//! The beats of changes to rows: edits, removals, reactions.
+
+use natter_proto::Failure;
+use natter_proto::event::v1::{Change, Message, Reaction, change::What};
+use natter_proto::history::v1::{EditRequest, Found, HideRequest, Range, ReactRequest, RemoveRequest};
+use natter_proto::{Code, UserId};
+
+use super::{By, Edit, React, Remove, Removed, TellEdit};
+use crate::dialog::Dialog;
+use crate::dialog::changes::{ChangeError, Removal};
+use crate::dialog::marks::merge;
+use crate::error::{Trouble, forbidden};
+use crate::frames;
+use crate::shared::{Shared, broken};
+
+/// A message gets another body. Over REST nobody is told (contract rest 5.4), over XMPP everybody is (xmpp 3.6).
+pub(super) async fn edit(shared: &Shared, dialog: &mut Dialog, edit: Edit) -> Result<(), Trouble> {
+    let Edit { user, id, body, told } = edit;
+    let found = shared.find(dialog.key.app, vec![id], &[dialog.key.dialog]).await?;
+    let rows = found.into_iter().filter_map(|found| found.row);
+    // The message that has the id before one whose client gave it.
+    let Some(row) = rows.min_by_key(|row| row.id != id.0) else { return Err(no_message(dialog).into()) };
+    let (app, seq) = (dialog.key.app.0, row.seq);
+    let row = dialog.edited(user, row, body, &shared.limits, shared.clock.now_ms());
+    let row = row.map_err(|error| of_change(dialog, user, error))?;
+    let dialog_id = dialog.key.dialog.to_vec();
+    let request = EditRequest { app, dialog: dialog_id, seq, row: Some(row), user: user.0, silent: told.is_none() };
+    let edited = shared.history().edit(request).await.map_err(Trouble::of_repeatable)?.into_inner();
+    dialog.apply_change(edited.stamp);
+    let (Some(TellEdit { from, relay, last }), Some(row)) = (told, edited.row) else { return Ok(()) };
+    let change = Change { relay, last, ..change(&row, user, edited.stamp, &from, row.updated_at) };
+    shared.moved(dialog);
+    let what = Some(What::Edited(row));
+    shared.tell(&frames::change(dialog, Change { what, ..change }, from.origin));
+    Ok(())
+}
+
+/// Rows go: for the caller, or with `force` for all, which is told.
+pub(super) async fn remove(shared: &Shared, dialog: &mut Dialog, remove: Remove) -> Result<Removed, Trouble> {
+    let mut outcome = Removed::default();
+    let mut hidden = Vec::new();
+    for Found { row, asked, .. } in remove.rows {
+        let row = row.ok_or_else(|| broken("a found row"))?;
+        match dialog.removal(remove.user, &row, remove.force) {
+            Ok(Removal::Hide) => hidden.push(Range { from: row.seq, upto: row.seq }),
+            Ok(Removal::ForAll) => remove_for_all(shared, dialog, remove.user, &row, &remove.by).await?,
+            Err(ChangeError::NotFound) => {
+                outcome.not_found.push(asked);
+                continue;
+            }
+            Err(ChangeError::Forbidden | ChangeError::BodyTooLarge { .. }) => {
+                outcome.forbidden.push(asked);
+                continue;
+            }
+        }
+        outcome.removed.push(asked);
+    }
+    hide(shared, dialog, remove.user, hidden).await?;
+    Ok(outcome)
+}
+
+async fn remove_for_all(shared: &Shared, dialog: &mut Dialog, user: UserId, row: &Message, by: &By) -> Result<(), Trouble> {
+    let request = RemoveRequest { app: dialog.key.app.0, dialog: dialog.key.dialog.to_vec(), seq: row.seq, user: user.0 };
+    let removed = shared.history().remove(request).await.map_err(Trouble::of_repeatable)?;
+    let stamp = removed.into_inner().stamp;
+    dialog.apply_change(stamp);
+    shared.moved(dialog);
+    let change = change(row, user, stamp, by, shared.clock.now_ms());
+    shared.tell(&frames::change(dialog, Change { what: Some(What::Removed(true)), ..change }, by.origin.clone()));
+    Ok(())
+}
+
+/// A reaction comes or goes, and everybody is told.
+pub(super) async fn react(shared: &Shared, dialog: &Dialog, react: React) -> Result<(), Trouble> {
+    let React { user, row, add, remove } = react;
+    dialog.sees(user, &row).map_err(|error| of_change(dialog, user, error))?;
+    let (app, dialog_id, seq) = (dialog.key.app.0, dialog.key.dialog.to_vec(), row.seq);
+    let request = ReactRequest { app, dialog: dialog_id, seq, user: user.0, add: add.clone(), remove: remove.clone() };
+    let changed = shared.history().react(request).await.map_err(Trouble::of_repeatable)?.into_inner().changed;
+    if changed {
+        let recipient = dialog.members.other_than(user).filter(|_| row.recipient > 0).map_or(0, |other| other.0);
+        let stanza_id = shared.fresh_id().to_string();
+        let told = Reaction { user: user.0, message_id: row.id, add, remove, stanza_id, recipient };
+        shared.tell(&frames::reaction(dialog, told));
+    }
+    Ok(())
+}
+
+fn change(row: &Message, user: UserId, stamp: u64, by: &By, at: i64) -> Change {
+    let resource = by.origin.as_ref().map(|origin| origin.resource.clone()).unwrap_or_default();
+    Change {
+        stamp,
+        seq: row.seq,
+        message_id: row.id.clone(),
+        user: user.0,
+        at,
+        recipient: row.recipient,
+        stanza_id: by.stanza_id.clone(),
+        resource,
+        ..Change::default()
+    }
+}
+
+async fn hide(shared: &Shared, dialog: &Dialog, user: UserId, ranges: Vec<Range>) -> Result<(), Trouble> {
+    if ranges.is_empty() {
+        return Ok(());
+    }
+    let ranges = merge(ranges.into_iter());
+    let request = HideRequest { app: dialog.key.app.0, dialog: dialog.key.dialog.to_vec(), user: user.0, ranges };
+    shared.history().hide(request).await.map_err(Trouble::of_repeatable)?;
+    Ok(())
+}
+
+fn no_message(dialog: &Dialog) -> Failure {
+    Failure::new(Code::NotFound, format!("no such message in dialog {}", dialog.key.dialog))
+}
+
+fn of_change(dialog: &Dialog, user: UserId, error: ChangeError) -> Failure {
+    match error {
+        ChangeError::Forbidden => forbidden(dialog.key, user),
+        ChangeError::NotFound => no_message(dialog),
+        ChangeError::BodyTooLarge { bytes, max } => {
+            Failure::of_field(Code::TooLarge, "message", format!("has {bytes} bytes, at most {max} are taken"))
+        }
+    }
+}
