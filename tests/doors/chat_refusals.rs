@@ -118,6 +118,9 @@ async fn sign_in_wrongly() -> Result<()> {
     verdict.pronounce()
 }
 
+/// What marks a message of the video calling module (contract xmpp 11).
+const CALL: &str = "<moduleIdentifier>WebRTCVideoChat</moduleIdentifier>";
+
 #[tokio::test]
 async fn a_stanza_that_cannot_be_carried_out_is_answered_and_the_stream_goes_on() {
     answer_stanzas().await.unwrap();
@@ -141,7 +144,12 @@ async fn answer_stanzas() -> Result<()> {
         ("a message to what is no address", message("a@b@c", "chat", "m3"), with("id=\"m3\"", &not_found)),
         ("a message to an unknown room", message(room, "groupchat", "m4"), with(room, &not_found)),
         ("a body over 60 KB", large, vec!["code=\"406\"", "<policy-violation", "id=\"6b0000000000000000000009\""]),
-        ("a system message", message("BOB", "headline", "m5"), with("id=\"m5\"", &unavailable)),
+        ("a system message to a room", message(room, "headline", "m5"), with("id=\"m5\"", &unavailable)),
+        (
+            "a call",
+            message("BOB", "headline", "m6").replace("<save_to_history>1</save_to_history>", CALL),
+            with("id=\"m6\"", &unavailable),
+        ),
         (
             "an unknown request",
             iq("get", "q1", "", "<query xmlns='jabber:iq:version'/>"),

@@ -37,6 +37,7 @@ async fn target(natter: &Natter, play: &str) -> Result<Target> {
         users.insert(name.to_owned(), (user, password.to_owned()));
     }
     let token = token(natter, &format!("{play}-romeo")).await?;
+    let group = if play.starts_with("group") { Some(group(natter, &token, users["juliet"].0).await?) } else { None };
     users.insert("romeo-token".to_owned(), (users["romeo"].0, token));
     Ok(Target {
         host: "localhost".to_owned(),
@@ -46,6 +47,7 @@ async fn target(natter: &Natter, play: &str) -> Result<Target> {
         tls_port: natter.ports.tls,
         ca_pem: std::fs::read_to_string(natter.ca())?,
         app: 1,
+        group,
         users,
     })
 }
@@ -59,4 +61,13 @@ async fn token(natter: &Natter, login: &str) -> Result<String> {
     let url = format!("http://127.0.0.1:{}/session", natter.ports.rest_plain);
     let session: Value = http()?.post(url).json(&body).send().await?.error_for_status()?.json().await?;
     Ok(session["session"]["token"].as_str().context("a token")?.to_owned())
+}
+
+/// A group that Romeo made for himself and Juliet.
+async fn group(natter: &Natter, token: &str, juliet: u64) -> Result<String> {
+    let body = json!({"type": 2, "name": "Verona", "occupants_ids": juliet.to_string()});
+    let url = format!("http://127.0.0.1:{}/chat/Dialog", natter.ports.rest_plain);
+    let request = http()?.post(url).header("CB-Token", token).json(&body);
+    let dialog: Value = request.send().await?.error_for_status()?.json().await?;
+    Ok(dialog["_id"].as_str().context("an id")?.to_owned())
 }

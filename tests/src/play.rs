@@ -33,6 +33,8 @@ pub struct Target {
     pub ca_pem: String,
     /// The application of all users.
     pub app: u64,
+    /// Id of a group of Romeo and Juliet, for plays that need one.
+    pub group: Option<String>,
     /// User id and password by the name that plays use. A name with a session token in place of the password is fine.
     pub users: BTreeMap<String, (u64, String)>,
 }

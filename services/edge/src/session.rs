@@ -14,6 +14,7 @@ mod frames;
 mod holes;
 mod iq;
 mod life;
+mod management;
 mod messages;
 mod names;
 mod outcomes;
@@ -38,7 +39,7 @@ pub(crate) use holes::Head;
 pub(crate) use posts::Job;
 pub(crate) use rooms::Ask;
 
-use crate::acks::{Acks, Counting};
+use crate::acks::Acks;
 use crate::options::Options;
 use crate::proof::{Means, Proof};
 use crate::stanza::Spelling;
@@ -223,49 +224,6 @@ impl Session {
             }
         }
         self.finish(at);
-    }
-
-    fn stream_management(&mut self, at: Moment, element: &Element) {
-        match element.name.as_str() {
-            "enable" if !self.acks.enabled() => {
-                self.acks.enable();
-                let resume = matches!(element.attr("resume"), Some("true" | "1"));
-                if resume || self.me.framing == Framing::Tcp {
-                    self.proof.switch(Means::Request);
-                }
-                self.wants_resumption = resume;
-                if resume {
-                    self.offer_resumption();
-                } else {
-                    self.write_plain("<enabled xmlns=\"urn:xmpp:sm:3\"/>");
-                }
-            }
-            "r" => {
-                let counting = self.counting();
-                self.acks.asked(at.now, counting);
-            }
-            "a" => {
-                if let Some(handled) = element.attr("h").and_then(|h| h.parse().ok()) {
-                    self.acknowledged(handled);
-                }
-                let proved = self.proof.answered();
-                self.proved(&proved);
-            }
-            "enable" | "resume" => self.write_plain(
-                "<failed xmlns=\"urn:xmpp:sm:3\"><unexpected-request xmlns=\"urn:ietf:params:xml:ns:xmpp-stanzas\"/></failed>",
-            ),
-            _ => self.end(at.now, Some(StreamFault::UnsupportedStanzaType), Ending::Vanished),
-        }
-    }
-
-    /// The rows of the table in contract xmpp 5.
-    fn counting(&self) -> Counting {
-        if !self.wants_resumption && !self.me.has_authzid && self.is_sdk { Counting::Content } else { Counting::Standard }
-    }
-
-    /// SDK 1.x judges an `<a/>` by its exact count and gives up after 2 s (contract xmpp 5, second row).
-    fn is_impatient(&self) -> bool {
-        self.me.has_authzid && !self.wants_resumption
     }
 
     // === the frame around every step ===

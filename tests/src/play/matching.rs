@@ -193,6 +193,7 @@ mod tests {
             tls_port: 0,
             ca_pem: String::new(),
             app: 905,
+            group: None,
             users: BTreeMap::new(),
         })
     }

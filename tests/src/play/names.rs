@@ -15,7 +15,8 @@ pub(super) struct Names(BTreeMap<String, String>);
 impl Names {
     pub(super) fn new(target: &Target) -> Names {
         let given = [("host", target.host.clone()), ("app", target.app.to_string()), ("nul", "\0".to_owned())];
-        Names(given.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+        let group = target.group.iter().map(|group| ("group", group.clone()));
+        Names(given.into_iter().chain(group).map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     /// `{Romeo}` is the local part of his address, `{Romeo.id}` his number, `{Romeo.jid}` his full address once he is bound.

@@ -50,6 +50,8 @@ pub struct State {
     pub posts: watch::Sender<Vec<PostRequest>>,
     pub marks: watch::Sender<Vec<MarkRequest>>,
     pub gaps: watch::Sender<Vec<GapRequest>>,
+    /// Users on whose behalf a dialog was looked at.
+    pub looks: Mutex<BTreeSet<u64>>,
     pub announced: watch::Sender<Vec<(u64, SessionState)>>,
     pub owed: Mutex<Vec<(u64, Message)>>,
     /// Rows whose frames were lost.
@@ -74,6 +76,7 @@ impl Fakes {
             posts: watch::Sender::default(),
             marks: watch::Sender::default(),
             gaps: watch::Sender::default(),
+            looks: Mutex::default(),
             announced: watch::Sender::default(),
             owed: Mutex::default(),
             stored: Mutex::default(),
@@ -266,6 +269,7 @@ fake! { Dialogs, dialogs, {
 
         async fn get(&self, request: Request<dialogs::GetRequest>) -> Reply<Dialog> {
             let dialogs::GetRequest { dialog, user, .. } = request.into_inner();
+            self.0.looks.lock().insert(user);
             if dialog == group().to_vec() && self.0.removed.lock().contains(&user) {
                 return Err(Failure::new(Code::Forbidden, "no member").into());
             }

@@ -82,20 +82,23 @@ async fn a_returning_member_gets_what_his_groups_said_and_owes_no_status_for_it(
 
 #[tokio::test]
 async fn what_a_group_says_after_a_removal_is_not_fetched() {
-    let world = World::start(Options::default()).await;
-    let mut bob = Web::live(&world, 78).await;
-    let mut ann = Web::live(&world, 34).await;
-    ann.send(&said("before")).await;
-    bob.expect("before").await;
-    // Nobody tells this edge of the removal, nor of what follows; the head goes on.
-    world.kick(78, false);
-    world.store_untold(0, 34, "behind his back");
-    world.publish_head(group());
-    world.publish_head(group());
-    assert!(ann.expect("<body>behind").await.contains("groupchat"));
-    bob.send(&said("still in?")).await;
-    let next = bob.expect("<body>").await;
-    assert!(next.contains("still in?"), "{next}");
+    for told in [true, false] {
+        let world = World::start(Options::default()).await;
+        let mut bob = Web::live(&world, 78).await;
+        let mut ann = Web::live(&world, 34).await;
+        ann.send(&said("before")).await;
+        bob.expect("before").await;
+        world.kick(78, told);
+        // Nobody tells him of what follows; the head goes on.
+        world.store_untold(0, 34, "behind his back");
+        world.publish_head(group());
+        world.publish_head(group());
+        assert!(ann.expect("<body>behind").await.contains("groupchat"));
+        ann.send(&private("still there?")).await;
+        let next = bob.expect("<body>").await;
+        assert!(next.contains("still there?"), "{next}");
+        assert_eq!(world.looked(78), !told, "who was told of it does not even ask");
+    }
 }
 
 #[tokio::test]
@@ -125,5 +128,11 @@ fn said(body: &str) -> String {
 fn change(children: &str) -> String {
     format!(
         "<message xmlns=\"jabber:client\" type=\"groupchat\" id=\"66f1000000000000000000c1\" to=\"{ROOM}\">{children}</message>"
+    )
+}
+
+fn private(body: &str) -> String {
+    format!(
+        "<message xmlns=\"jabber:client\" type=\"chat\" id=\"66f1000000000000000000a1\" to=\"78-905@localhost\"><body>{body}</body></message>"
     )
 }

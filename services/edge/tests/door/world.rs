@@ -141,6 +141,11 @@ impl World {
         }
     }
 
+    /// Whether a session of the user asked to see a dialog before it filled a hole.
+    pub fn looked(&self, user: u64) -> bool {
+        self.fakes.0.looks.lock().contains(&user)
+    }
+
     /// What history was asked for, as soon as there are so many questions.
     pub async fn gaps(&self, count: usize) -> Vec<GapRequest> {
         self.fakes.0.gaps.subscribe().wait_for(|gaps| gaps.len() >= count).await.unwrap().clone()

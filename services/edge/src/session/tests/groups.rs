@@ -136,6 +136,20 @@ fn a_hole_in_a_group_is_filled_with_dates() {
 }
 
 #[test]
+fn an_echo_that_was_lost_is_missing_like_any_other_message() {
+    let mut client = Client::live();
+    client.frame(of_group(FrameTold::Message(said(1, 78, "1"))));
+    client.sends(SAID);
+    client.answers(0, Ok(2));
+    client.session.frame(client.at(), shared(of_group(FrameTold::Message(said(3, 78, "3")))));
+    assert!(client.actions().contains(&Action::Call(Call::Fill { dialog: group(), above: Some(1), since: SINCE })));
+    let id = "66f1000000000000000000a1".parse::<MessageId>().unwrap().to_vec();
+    let stretch = Stretch { rows: vec![Message { id, ..said(2, 34, "2") }], ..Stretch::default() };
+    client.session.answer(client.at(), Answer::Filled { dialog: group(), stretch: Some(stretch) });
+    assert_eq!(bodies(&client.written()), ["2", "3"]);
+}
+
+#[test]
 fn what_a_group_says_is_spelled_once_for_all_sessions_of_a_framing() {
     let frame = shared(of_group(FrameTold::Message(said(1, 78, "x"))));
     for (n, framing) in [(1, Framing::WebSocket), (2, Framing::WebSocket), (3, Framing::Tcp)] {

@@ -1,4 +1,4 @@
-//! Requests.
+//! Requests of a client to the server.
 
 use super::kit::*;
 

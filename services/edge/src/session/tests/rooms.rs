@@ -69,7 +69,7 @@ fn only_in_the_room_others_are_seen_to_come_and_go_and_never_oneself() {
         "<presence xmlns=\"jabber:client\" from=\"{ROOM}/78\" to=\"34-905@h/r1\" type=\"unavailable\">\
          <x xmlns=\"http://jabber.org/protocol/muc#user\"><item affiliation=\"member\" role=\"none\"/></x></presence>"
     );
-    assert_eq!(hears(&mut client, 78, OccupantState::Left), [gone.clone()]);
+    assert_eq!(hears(&mut client, 78, OccupantState::Left), std::slice::from_ref(&gone));
     assert_eq!(hears(&mut client, 78, OccupantState::Removed), [gone], "no status about another");
     assert_eq!(hears(&mut client, 34, OccupantState::Entered), [""; 0]);
     assert_eq!(hears(&mut client, 34, OccupantState::Left), [""; 0]);
