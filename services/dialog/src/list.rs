@@ -83,6 +83,16 @@ pub(crate) async fn get(shared: &Shared, key: Key, user: Option<UserId>, preview
     Ok(to_wire(key, &facts, &profile, &members.ids(), view, moved_at))
 }
 
+/// Who is in a dialog, ascending, for one who may read it.
+pub(crate) async fn members(shared: &Shared, key: Key, user: UserId) -> Result<Vec<u64>, Failure> {
+    let kept = shared.store.load(key).await.map_err(of_read)?.ok_or_else(|| no_dialog(key))?;
+    let role = role(&kept.facts, &kept.profile, &kept.members, user);
+    match rights::may(kept.facts.kind, role, Action::Read) {
+        true => Ok(kept.members.ids()),
+        false => Err(forbidden(key, user)),
+    }
+}
+
 /// Users in the room of a dialog; nobody for one who may not read it (contract xmpp 4.6).
 pub(crate) async fn occupants(shared: &Shared, key: Key, user: UserId) -> Result<Vec<u64>, Failure> {
     let Some(kept) = shared.store.load(key).await.map_err(of_read)? else { return Ok(Vec::new()) };

@@ -222,8 +222,12 @@ impl Dialogs for Rpc {
     }
 
     async fn occupants(&self, request: Request<wire::OccupantsRequest>) -> Reply<wire::OccupantsReply> {
-        let wire::OccupantsRequest { app, dialog, user } = request.into_inner();
-        let users = list::occupants(&self.shared, decode::key(app, &dialog)?, decode::user(user)?).await?;
+        let wire::OccupantsRequest { app, dialog, user, members } = request.into_inner();
+        let (key, user) = (decode::key(app, &dialog)?, decode::user(user)?);
+        let users = match members {
+            true => list::members(&self.shared, key, user).await?,
+            false => list::occupants(&self.shared, key, user).await?,
+        };
         Ok(Response::new(wire::OccupantsReply { users }))
     }
 

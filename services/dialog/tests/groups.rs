@@ -118,6 +118,8 @@ async fn a_public_dialog_is_read_and_written_by_everybody_and_heard_by_who_enter
         door.post(say(&public.id, ANN, 2, "hi")).await.unwrap();
         assert_eq!(door.told().await[0].to, [ANN, CAT, BOB]);
         assert_eq!(unread(&door, BOB).await, 0, "nothing is counted");
+        let members = OccupantsRequest { app: APP, dialog: public.id.clone(), user: kit::DAN, members: true };
+        assert_eq!(door.dialogs.clone().occupants(members).await.unwrap().into_inner().users, [ANN, CAT, BOB]);
         exit(&door, &public.id, BOB).await;
         door.post(say(&public.id, ANN, 3, "hi")).await.unwrap();
         assert_eq!(door.told().await[0].to, [ANN, CAT]);
@@ -143,7 +145,7 @@ async fn a_room_is_for_members_and_tells_who_is_there() {
         assert_eq!(enter(&door, &group.id, ANN).await.unwrap(), [0; 0]);
         assert_eq!(enter(&door, &group.id, BOB).await.unwrap(), [ANN]);
         let occupants = async |user| {
-            let request = OccupantsRequest { app: APP, dialog: group.id.clone(), user };
+            let request = OccupantsRequest { app: APP, dialog: group.id.clone(), user, members: false };
             door.dialogs.clone().occupants(request).await.unwrap().into_inner().users
         };
         assert_eq!((occupants(ANN).await, occupants(CAT).await), (vec![ANN, BOB], vec![]));

@@ -56,7 +56,7 @@ pub(crate) async fn occupants(door: &Door, asked: &Asked, caller: &Caller) -> Re
     let mut members = dialog.members.clone();
     if is_public(&dialog) {
         // A public dialog itself does not say who is in it.
-        let request = OccupantsRequest { app, dialog: id.to_vec(), user };
+        let request = OccupantsRequest { app, dialog: id.to_vec(), user, members: true };
         members = door.dialogs().occupants(request).await?.into_inner().users;
     }
     let skip = usize::try_from(skip).unwrap_or(usize::MAX);

@@ -224,6 +224,8 @@ async fn a_search_looks_at_the_names_of_all_dialogs_and_the_messages_of_ten() {
     let mut scanned: Vec<u8> = door.world.pages.lock().iter().map(|page| page.dialog[0]).collect();
     scanned.sort_unstable();
     assert_eq!(scanned, (0xe1..=0xea).collect::<Vec<u8>>(), "those that moved last");
+    assert_eq!((texts(&results["dialogs"], "name"), &results["messages"]), (vec!["The Old Boat".to_owned()], &json!([])));
+    let results = door.get("/chat/search?search_text=text&limit=2", ANN).await.json()["results"].clone();
     assert_eq!(results["messages"].as_array().unwrap().len(), 2);
     let results = door.get("/chat/search?search_text=Boat&limit=0", ANN).await.json()["results"].clone();
     assert_eq!(results, json!({"dialogs": [], "messages": [], "users": []}));

@@ -46,7 +46,7 @@ impl Links {
                 Ok(Vec::new())
             }
             Ask::Occupants => {
-                let request = OccupantsRequest { app, dialog, user };
+                let request = OccupantsRequest { app, dialog, user, members: false };
                 let ask = || {
                     let (mut dialogs, request) = (self.dialogs.clone(), request.clone());
                     async move { dialogs.occupants(request).await }

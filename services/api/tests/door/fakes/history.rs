@@ -20,6 +20,8 @@ impl History for Fake {
             if request.descending {
                 rows.reverse();
             }
+            let texts = request.filters.iter().filter(|filter| filter.field == "message");
+            texts.for_each(|filter| rows.retain(|row| row.body.as_ref().unwrap().contains(&filter.values[0])));
             return ok(history::PageReply { rows, ..reply });
         }
         match (request.skip, request.descending) {
