@@ -9,7 +9,7 @@ use prost::Message as _;
 
 use crate::dialog::group::role;
 use crate::dialog::rights::{self, Action};
-use crate::dialog::{Kept, Key, to_wire};
+use crate::dialog::{Kept, Key, Kind, to_wire};
 use crate::error::{forbidden, no_dialog};
 use crate::shared::{Shared, broken, of_read};
 use crate::store::Listed;
@@ -35,11 +35,14 @@ pub(crate) async fn list(shared: &Shared, app: AppId, user: UserId, with_hidden:
     Ok(entries)
 }
 
-/// Which dialogs a user has, deleted ones included, without what moves: for an edge, which needs it at every return of a
-/// session.
+/// Which dialogs a user is a member of, deleted ones included, by id and kind alone: for an edge, which needs it at every return
+/// of a session.
 pub(crate) async fn brief(shared: &Shared, app: AppId, user: UserId) -> Result<Vec<Entry>, Failure> {
-    let listed = of_user(shared, app, user).await?;
-    Ok(listed.iter().map(|listed| Entry { state: None, ..entry(listed, UnreadRow::default()) }).collect())
+    let max = shared.options.dialogs_of_user_max;
+    let memberships = shared.store.memberships(app, user, max).await.map_err(of_read)?;
+    let dialog =
+        |(id, kind): (DialogId, Kind)| Dialog { id: id.to_vec(), app: app.0, kind: kind.to_wire() as i32, ..Dialog::default() };
+    Ok(memberships.into_iter().map(|one| Entry { dialog: Some(dialog(one)), state: None }).collect())
 }
 
 /// Unread messages of the dialogs asked for (0 for unknown ones), and of all the user's dialogs together (contract rest 5.6).

@@ -8,12 +8,12 @@ mod embedded;
 use std::sync::Arc;
 
 use natter_db::{Error, Kv};
-use natter_proto::{AppId, UserId};
+use natter_proto::{AppId, DialogId, UserId};
 use natter_rpc::async_trait;
 
 use crate::dialog::group::Profile;
 use crate::dialog::members::Member;
-use crate::dialog::{Facts, Kept, Key};
+use crate::dialog::{Facts, Kept, Key, Kind};
 
 /// A dialog in a user's list.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,6 +60,9 @@ pub trait DialogStore: Send + Sync {
     /// Dialogs of a user, deleted ones and those that everybody lists (type 1) included, in the order of their ids, at most `max`
     /// of either.
     async fn of_user(&self, app: AppId, user: UserId, max: usize) -> Result<Vec<Listed>, Error>;
+
+    /// Which dialogs the user is a member of, and of which kind, deleted ones included, in the order of their ids, at most `max`.
+    async fn memberships(&self, app: AppId, user: UserId, max: usize) -> Result<Vec<(DialogId, Kind)>, Error>;
 
     /// How many dialogs the user is a member of, counted up to `max`.
     async fn count_of_user(&self, app: AppId, user: UserId, max: usize) -> Result<usize, Error>;

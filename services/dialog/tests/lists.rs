@@ -63,7 +63,7 @@ async fn a_list_begins_with_the_newest_activity() {
         let brief = ListRequest { app: APP, user: ANN, brief: true, ..ListRequest::default() };
         let entries = door.dialogs.clone().list(brief).await.unwrap().into_inner().entries;
         assert_eq!(entries.len(), 2);
-        assert!(entries.iter().all(|entry| entry.state.is_none() && entry.dialog.as_ref().unwrap().members.len() == 2));
+        assert!(entries.iter().all(|entry| entry.state.is_none() && entry.dialog.as_ref().unwrap().kind == PRIVATE));
     })
     .await;
 }

@@ -118,6 +118,10 @@ async fn what_is_public_everybody_lists_and_only_members_are_counted() {
         };
         assert_eq!((listed(ANN).await, listed(BOB).await), (vec![3, 4], vec![3]));
         assert_eq!(store.count_of_user(AppId(1), BOB, 9).await.unwrap(), 0);
+        let memberships = store.memberships(AppId(1), ANN, 9).await.unwrap();
+        assert_eq!(memberships, [(key(1, 3).dialog, Kind::Public), (key(1, 4).dialog, Kind::Broadcast)]);
+        assert_eq!(store.memberships(AppId(1), ANN, 1).await.unwrap().len(), 1);
+        assert_eq!(store.memberships(AppId(1), BOB, 9).await.unwrap(), []);
         let empty = Kept { members: Members::default(), ..public };
         store.write(key(1, 3), Write { kept: &empty, put: &[], removed: &[ANN], gone: true }).await.unwrap();
         assert_eq!((listed(ANN).await, listed(BOB).await), (vec![4], vec![]));

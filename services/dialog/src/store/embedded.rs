@@ -122,6 +122,11 @@ impl DialogStore for Embedded {
         listed.into_iter().map(|(dialog, (row, whole))| entry(Key { app, dialog }, user, row, whole)).collect()
     }
 
+    async fn memberships(&self, app: AppId, user: UserId, max: usize) -> Result<Vec<(DialogId, Kind)>, Error> {
+        let rows = self.db.scan(BY_USER, KeyRange::prefix(user_prefix(app, user)), max).await?;
+        rows.iter().map(|(key, row)| Ok((dialog_of(key)?, decode::<ListedRow>(row)?.kind()?))).collect()
+    }
+
     async fn count_of_user(&self, app: AppId, user: UserId, max: usize) -> Result<usize, Error> {
         Ok(self.db.scan(BY_USER, KeyRange::prefix(user_prefix(app, user)), max).await?.len())
     }

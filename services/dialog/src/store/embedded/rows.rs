@@ -127,6 +127,10 @@ impl ListedRow {
         }
     }
 
+    pub fn kind(&self) -> Result<Kind, Error> {
+        kind(self.kind)
+    }
+
     /// Of a private dialog.
     pub fn facts(&self) -> Result<Facts, Error> {
         facts(self.kind, self.owner, self.created_at)
@@ -148,8 +152,11 @@ impl From<MemberRow> for Member {
 }
 
 fn facts(kind: i32, owner: u64, created_at: i64) -> Result<Facts, Error> {
-    let kind = Kind::from_wire(kind).ok_or_else(|| corrupt("kind of a dialog"))?;
-    Ok(Facts { kind, owner: UserId(owner), created_at })
+    Ok(Facts { kind: self::kind(kind)?, owner: UserId(owner), created_at })
+}
+
+fn kind(kind: i32) -> Result<Kind, Error> {
+    Kind::from_wire(kind).ok_or_else(|| corrupt("kind of a dialog"))
 }
 
 pub fn decode<T: Message + Default>(row: &[u8]) -> Result<T, Error> {
