@@ -1,6 +1,7 @@
-//! Tests that need neither network nor servers: the tree's own rules, and the simulation.
+//! Tests that need neither network nor servers: the tree's own rules, the simulation, and the reference model.
 #![allow(clippy::unwrap_used)]
 
+mod model;
 mod simulation;
 mod tidy;
 mod world;
