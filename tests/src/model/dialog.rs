@@ -172,7 +172,7 @@ impl Dialog {
     /// Only the author edits, and only what he sees.
     pub fn edit(&mut self, user: User, id: Id, body: &str) -> Result<(), Refusal> {
         self.may(user, Action::Read)?;
-        let row = self.rows.iter_mut().find(|row| row.id == id && row.is_visible(user)).ok_or(Refusal::NotFound)?;
+        let row = self.named(user, id).filter(|row| !row.removed).ok_or(Refusal::NotFound)?;
         if row.sender != user {
             return Err(Refusal::Forbidden);
         }
@@ -183,8 +183,8 @@ impl Dialog {
     /// `None`: the dialog has no such message.
     pub fn remove(&mut self, user: User, id: Id, force: bool) -> Option<Result<(), Refusal>> {
         let others = self.may(user, Action::RemoveOthersMessages);
-        let row = self.rows.iter_mut().find(|row| row.id == id)?;
-        if !row.is_visible(user) {
+        let row = self.named(user, id)?;
+        if row.removed {
             return Some(Err(Refusal::NotFound));
         }
         if !force {
@@ -195,6 +195,13 @@ impl Dialog {
             return Some(Err(Refusal::Forbidden));
         }
         Some(Ok(()))
+    }
+
+    /// The message that the user knows by this id: one that has it before one whose client gave it. What he hid he knows no more.
+    fn named(&mut self, user: User, id: Id) -> Option<&mut Row> {
+        let found = |has: &dyn Fn(&Row) -> bool| self.rows.iter().position(|row| has(row) && !row.hidden.contains(&user));
+        let at = found(&|row| row.id == id).or_else(|| found(&|row| row.alias == Some(id)))?;
+        self.rows.get_mut(at)
     }
 
     /// Messages that are unknown, his own or hidden from him are ignored (contract xmpp 3.4).
