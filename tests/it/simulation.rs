@@ -5,17 +5,17 @@
 //! `NATTER_SEED` replays one life, `NATTER_SEEDS` sets how many are lived.
 
 mod check;
+mod scene;
 mod user;
-mod world;
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use natter_actor::Chance;
-use tokio::task::LocalSet;
 
+use crate::{in_one_thread, number};
+use scene::Scene;
 use user::User;
-use world::World;
 
 const SEEDS: u64 = 300;
 const MESSAGES_EACH: u32 = 40;
@@ -55,9 +55,9 @@ fn transcript(seed: u64) -> Vec<String> {
 
 async fn life(seed: u64) -> (u64, Vec<String>) {
     let chance = Chance::seeded(seed);
-    let world = Rc::new(World::new(chance.clone()).await);
-    let (ann, bob) = (world.users[0], world.users[1]);
-    let users = [User::new(world.clone(), ann, bob), User::new(world.clone(), bob, ann)];
+    let scene = Rc::new(Scene::new(chance.clone()).await);
+    let (ann, bob) = (scene.world.users[0], scene.world.users[1]);
+    let users = [User::new(scene.clone(), ann, bob), User::new(scene.clone(), bob, ann)];
     let writing = users.map(|user| tokio::task::spawn_local(user.write(MESSAGES_EACH)));
     let mut crashes = 0;
     for _ in 0..CRASHES {
@@ -65,21 +65,12 @@ async fn life(seed: u64) -> (u64, Vec<String>) {
         if writing.iter().any(|task| !task.is_finished()) {
             crashes += 1;
         }
-        world.crash().await;
+        scene.world.crash().await;
     }
     let mut records = Vec::new();
     for task in writing {
         records.push(task.await.unwrap());
     }
-    world.calm().await;
-    (crashes, check::history(&world, &records).await)
-}
-
-fn in_one_thread<T>(life: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    LocalSet::new().block_on(&runtime, life)
-}
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().and_then(|text| text.parse().ok())
+    scene.world.calm().await;
+    (crashes, check::history(&scene, &records).await)
 }

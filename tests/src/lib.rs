@@ -1,9 +1,10 @@
 //! The tests' kit: a Natter process ([`process`]), SDK clients in processes of their own ([`sdk`]), a network that can be cut
-//! ([`proxy`]), stanza scenarios ([`play`]), lean XMPP clients ([`client`], [`stream`]). What a scenario checks stands in the
+//! ([`proxy`]), a reference model ([`model`]), stanza scenarios ([`play`]), lean XMPP clients ([`client`], [`stream`]). What a scenario checks stands in the
 //! test crates beside this folder.
 
 pub mod client;
 pub mod limits;
+pub mod model;
 pub mod play;
 pub mod process;
 pub mod proxy;

@@ -150,7 +150,6 @@ impl DialogActor {
         match message {
             DialogMessage::Create(create, answer) => own.conclude(answer, changes::create(shared, dialog, &create).await),
             DialogMessage::Clear(delete, answer) => own.conclude(answer, changes::clear(shared, dialog, &delete).await),
-            DialogMessage::Subscribe(asked, answer) => own.conclude(answer, changes::subscribe(shared, dialog, asked).await),
             DialogMessage::Notify(notify, answer) => own.conclude(answer, changes::notify(shared, dialog, &notify).await),
             DialogMessage::Edit(edit, answer) => own.conclude(answer, messages::edit(shared, dialog, *edit).await),
             DialogMessage::Remove(remove, answer) => own.conclude(answer, messages::remove(shared, dialog, remove).await),
@@ -159,6 +158,11 @@ impl DialogActor {
                 let outcome = changes::delete(shared, dialog, &delete).await;
                 self.gone_if(matches!(outcome, Ok(true)));
                 self.own.conclude(answer, outcome.map(|_| ()))
+            }
+            DialogMessage::Subscribe(asked, answer) => {
+                let outcome = changes::subscribe(shared, dialog, asked).await;
+                self.gone_if(matches!(outcome, Ok((_, true))));
+                self.own.conclude(answer, outcome.map(|(dialog, _)| dialog))
             }
             DialogMessage::Change(changing, answer) => {
                 let outcome = changes::change(shared, dialog, *changing).await;

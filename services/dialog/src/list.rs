@@ -62,10 +62,10 @@ pub(crate) async fn unread_counts(
     Ok(UnreadCountsReply { total, counts: counts.collect() })
 }
 
-/// Rows with these ids among the user's dialogs (design.md section 6: REST calls by id).
+/// Rows with these ids that the user sees, among his dialogs (design.md section 6: REST calls by id).
 pub(crate) async fn find(shared: &Shared, app: AppId, user: UserId, ids: Vec<MessageId>) -> Result<Vec<Found>, Failure> {
     let dialogs: Vec<DialogId> = of_user(shared, app, user).await?.iter().map(|listed| listed.key.dialog).collect();
-    shared.find(app, ids, &dialogs).await
+    shared.find(app, Some(user), ids, &dialogs).await
 }
 
 /// One dialog as a user sees it who may read it, or with `preview` who may look at its newest messages (contract rest 5.2); user 0

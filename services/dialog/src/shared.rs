@@ -105,16 +105,23 @@ impl Shared {
 
     /// Rows with these ids, or aliases, in one dialog. Asks nobody if there are no ids.
     pub async fn known_rows(&self, key: Key, ids: Vec<MessageId>) -> Result<Vec<Known>, Failure> {
-        let found = self.find(key.app, ids, &[key.dialog]).await?;
+        let found = self.find(key.app, None, ids, &[key.dialog]).await?;
         let rows = found.iter().filter_map(|found| found.row.as_ref());
         rows.map(|row| Known::of_row(row).map_err(|_| broken("a row of history"))).collect()
     }
 
-    /// Rows with these ids, or aliases, in these dialogs. Asks nobody if there are no ids or dialogs.
+    /// Rows with these ids, or aliases, in these dialogs, without those hidden from the reader, if there is one. Asks nobody if there
+    /// are no ids or dialogs.
     ///
     /// # Errors
     /// `Busy` where history's answer did not come: nothing was done.
-    pub async fn find(&self, app: AppId, ids: Vec<MessageId>, dialogs: &[DialogId]) -> Result<Vec<Found>, Failure> {
+    pub async fn find(
+        &self,
+        app: AppId,
+        reader: Option<UserId>,
+        ids: Vec<MessageId>,
+        dialogs: &[DialogId],
+    ) -> Result<Vec<Found>, Failure> {
         let mut found = Vec::new();
         if dialogs.is_empty() {
             return Ok(found);
@@ -124,6 +131,7 @@ impl Shared {
                 app: app.0,
                 ids: ids.iter().map(|id| id.to_vec()).collect(),
                 dialogs: dialogs.iter().map(|dialog| dialog.to_vec()).collect(),
+                reader: reader.map_or(0, |reader| reader.0),
             };
             found.extend(self.history().find(request).await.map_err(of_read)?.into_inner().found);
         }

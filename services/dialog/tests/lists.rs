@@ -9,10 +9,7 @@ use std::time::Duration;
 use kit::{ANN, APP, BOB, CAT, Door, Fate, NOBODY, PRIVATE, World, code, id, pair, play, post};
 use natter_dialog::Options;
 use natter_proto::Code;
-use natter_proto::dialog::v1::{
-    CreateRequest, DeleteRequest, Dialog, DialogKind, GetRequest, ListRequest, RemoveMessagesReply, RemoveMessagesRequest,
-    UnreadCountsRequest, UpdateMessageRequest,
-};
+use natter_proto::dialog::v1::*;
 use natter_proto::event::v1::change::What;
 use natter_proto::event::v1::frame::Told;
 use tokio::task::LocalSet;
@@ -89,6 +86,51 @@ async fn a_deleted_dialog_comes_back_with_the_next_message_or_when_it_is_created
         delete(&door, BOB, false).await.unwrap();
         create(&door, BOB, &[ANN]).await.unwrap();
         assert_eq!(list(&door, BOB).await, [(pair(ANN, BOB), 0)]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_dialog_that_came_back_stays_when_it_is_cleared() {
+    play(async {
+        let world = World::new();
+        let door = world.start();
+        let clear = async || {
+            let request = ClearDialogRequest { app: APP, dialog: pair(ANN, BOB), user: BOB, force: false };
+            door.dialogs.clone().clear(request).await.unwrap();
+        };
+        door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
+        delete(&door, BOB, false).await.unwrap();
+        clear().await;
+        assert_eq!(list(&door, BOB).await, [], "it has not come back");
+        door.post(post(ANN, BOB, 2, "are you there?")).await.unwrap();
+        clear().await;
+        assert_eq!(list(&door, BOB).await, [(pair(ANN, BOB), 0)]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_user_hid_is_not_there_for_him_to_change() {
+    play(async {
+        let world = World::new();
+        let door = world.start();
+        door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
+        assert_eq!(remove(&door, ANN, &[1], false).await.removed, [id(1)]);
+        assert_eq!(remove(&door, ANN, &[1], true).await.not_found, [id(1)]);
+        let edit = |user| UpdateMessageRequest {
+            app: APP,
+            user,
+            dialog: pair(ANN, BOB),
+            id: id(1),
+            body: "ho".into(),
+            ..Default::default()
+        };
+        assert_eq!(code(door.dialogs.clone().update(edit(ANN)).await), Code::NotFound);
+        assert_eq!(code(door.dialogs.clone().update(edit(BOB)).await), Code::Forbidden);
+        let stranger = UpdateMessageRequest { id: id(9), ..edit(CAT) };
+        assert_eq!(code(door.dialogs.clone().update(stranger).await), Code::Forbidden, "also of a message that nobody has");
+        assert_eq!(world.history.bodies(&pair(ANN, BOB)), ["hi"]);
     })
     .await;
 }

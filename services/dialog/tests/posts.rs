@@ -12,7 +12,7 @@ use natter_actor::Chance;
 use natter_db::{Faults, Kv};
 use natter_dialog::Options;
 use natter_proto::Code;
-use natter_proto::dialog::v1::{GetRequest, PostRequest, RemoveMessagesRequest};
+use natter_proto::dialog::v1::{GetRequest, ListRequest, PostRequest, RemoveMessagesRequest};
 use natter_proto::event::v1::Frame;
 use tokio::task::LocalSet;
 
@@ -53,6 +53,11 @@ async fn a_post_that_may_not_be_is_refused_and_makes_nothing() {
         check(&door, PostRequest { recipient: 0, ..post(ANN, BOB, 1, "hi") }, Code::NotFound).await;
         check(&door, PostRequest { app: 8, ..post(ANN, BOB, 1, "hi") }, Code::NotFound).await;
         check(&door, PostRequest { message: None, ..post(ANN, BOB, 1, "hi") }, Code::Invalid).await;
+        check(&door, PostRequest { store: false, deliver: false, ..post(ANN, BOB, 1, "hi") }, Code::Invalid).await;
+        check(&door, PostRequest { only_repeat: true, ..post(ANN, BOB, 1, "hi") }, Code::NotStored).await;
+        check(&door, post(ANN, BOB, 1, &"a".repeat(60 * 1024 + 1)), Code::TooLarge).await;
+        let list = ListRequest { app: APP, user: ANN, with_hidden: true, brief: true };
+        assert_eq!(door.dialogs.clone().list(list).await.unwrap().into_inner().entries, []);
 
         door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
         let stranger = PostRequest { dialog: pair(ANN, BOB), recipient: 0, ..post(CAT, BOB, 2, "hi") };

@@ -80,7 +80,7 @@ impl History for Rpc {
         // What is not an id is not found.
         let ids: Vec<MessageId> = asked.ids.iter().filter_map(|id| id.as_slice().try_into().ok().map(MessageId)).collect();
         let dialogs = dialogs(&asked.dialogs)?;
-        let found = find::find(&*self.0.log, AppId(asked.app), &ids, &dialogs).await.map_err(Failure::from)?;
+        let found = find::find(&*self.0.log, AppId(asked.app), asked.reader, &ids, &dialogs).await.map_err(Failure::from)?;
         Ok(Response::new(FindReply { found }))
     }
 

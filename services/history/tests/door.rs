@@ -167,7 +167,10 @@ async fn a_new_owner_loads_the_head_and_the_newest_ids() {
     let reply = play.client.load(LoadRequest { app: APP, dialog: dialog(1), ids_max: 280 }).await.unwrap().into_inner();
     assert_eq!((reply.head.unwrap().seq, reply.tail.len()), (300, 280));
     assert_eq!((reply.tail[0].seq, &reply.tail[0].id, reply.tail[279].sender), (21, &id(21), ROMEO));
-    let found = play.client.find(FindRequest { app: APP, ids: vec![id(7), vec![1]], dialogs: vec![dialog(1), dialog(2)] }).await;
+    let found = play
+        .client
+        .find(FindRequest { app: APP, ids: vec![id(7), vec![1]], dialogs: vec![dialog(1), dialog(2)], ..Default::default() })
+        .await;
     let found = found.unwrap().into_inner().found;
     assert_eq!((found.len(), found[0].row.as_ref().unwrap().seq, &found[0].asked), (1, 7, &id(7)));
     let heads = play.client.heads(HeadsRequest { app: APP, dialogs: vec![dialog(2), dialog(1)] }).await.unwrap().into_inner();

@@ -7,17 +7,18 @@ use natter_proto::event::v1::frame::Told;
 use natter_proto::history::v1::{KeptRequest, KeptRow, PageRequest, UnreadRequest};
 use natter_proto::{DialogId, MessageId};
 
+use crate::simulation::scene::Scene;
 use crate::simulation::user::{Fate, Record};
-use crate::simulation::world::{APP, World};
+use crate::world::APP;
 
 /// Panics at what does not hold. Returns the history as text, for comparing lives.
-pub async fn history(world: &World, records: &[Record]) -> Vec<String> {
-    let private = dialog(world, world.dialog, records, |record| &record.sent).await;
-    let group = dialog(world, world.group, records, |record| &record.in_group).await;
+pub async fn history(scene: &Scene, records: &[Record]) -> Vec<String> {
+    let private = dialog(scene, scene.dialog, records, |record| &record.sent).await;
+    let group = dialog(scene, scene.group, records, |record| &record.in_group).await;
     for record in records {
-        check_unread(world, world.dialog, record, &private).await;
-        check_unread(world, world.group, record, &group).await;
-        check_kept(world, record).await;
+        check_unread(scene, scene.dialog, record, &private).await;
+        check_unread(scene, scene.group, record, &group).await;
+        check_kept(scene, record).await;
     }
     let text = |row: &Message| format!("{} {} {}", row.seq, row.date_sent, row.body.as_deref().unwrap_or(""));
     private.iter().chain(&group).map(text).collect()
@@ -25,12 +26,12 @@ pub async fn history(world: &World, records: &[Record]) -> Vec<String> {
 
 /// The rows of one dialog, compared with what its senders were told.
 async fn dialog(
-    world: &World,
+    scene: &Scene,
     dialog: DialogId,
     records: &[Record],
     sent: impl Fn(&Record) -> &Vec<(MessageId, Fate)>,
 ) -> Vec<Message> {
-    let rows = rows(world, dialog).await;
+    let rows = rows(scene, dialog).await;
     let numbers: Vec<u64> = rows.iter().map(|row| row.seq).collect();
     assert_eq!(numbers, (1..=rows.len() as u64).collect::<Vec<_>>(), "numbers are dense from 1");
     assert!(rows.is_sorted_by_key(|row| row.date_sent), "dates grow with the numbers");
@@ -55,19 +56,19 @@ async fn dialog(
     rows
 }
 
-async fn check_unread(world: &World, dialog: DialogId, record: &Record, rows: &[Message]) {
+async fn check_unread(scene: &Scene, dialog: DialogId, record: &Record, rows: &[Message]) {
     let read: BTreeSet<&[u8]> = record.read.iter().map(|id| id.0.as_slice()).collect();
     let expected = rows.iter().filter(|row| row.sender != record.user && !read.contains(row.id.as_slice())).count() as u64;
     let request = UnreadRequest { app: APP, user: record.user, dialogs: vec![dialog.to_vec()], counts_only: true };
-    let unread = world.doors().unwrap().history.unread(request).await.unwrap().into_inner().rows[0].unread;
+    let unread = scene.world.doors().unwrap().history.unread(request).await.unwrap().into_inner().rows[0].unread;
     assert_eq!(unread, expected, "unread of user {}", record.user);
 }
 
 /// Nobody has received anything, so whatever was acknowledged without being stored is kept. It may be kept twice: who asked
 /// again and again cannot always be told that it is there.
-async fn check_kept(world: &World, record: &Record) {
+async fn check_kept(scene: &Scene, record: &Record) {
     let request = KeptRequest { app: APP, user: record.other, above: 0 };
-    let kept = world.doors().unwrap().history.kept(request).await.unwrap().into_inner();
+    let kept = scene.world.doors().unwrap().history.kept(request).await.unwrap().into_inner();
     assert!(!kept.more, "the queue fits one answer");
     let id = |row: &KeptRow| match row.frame.as_ref().and_then(|frame| frame.told.as_ref()) {
         Some(Told::Message(message)) => MessageId::try_from(message.id.as_slice()).unwrap(),
@@ -86,7 +87,7 @@ async fn check_kept(world: &World, record: &Record) {
     }
 }
 
-async fn rows(world: &World, dialog: DialogId) -> Vec<Message> {
+async fn rows(scene: &Scene, dialog: DialogId) -> Vec<Message> {
     let request = PageRequest { app: APP, dialog: dialog.to_vec(), limit: 1000, ..Default::default() };
-    world.doors().unwrap().history.page(request).await.unwrap().into_inner().rows
+    scene.world.doors().unwrap().history.page(request).await.unwrap().into_inner().rows
 }

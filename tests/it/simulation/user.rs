@@ -9,7 +9,8 @@ use natter_proto::event::v1::{MarkKind, Message};
 use natter_proto::history::v1::PageRequest;
 use natter_proto::{Code, Failure, MessageId};
 
-use crate::simulation::world::{APP, Doors, World};
+use crate::simulation::scene::Scene;
+use crate::world::{APP, Doors};
 
 /// What became of one message, as its sender was told.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,14 +43,14 @@ enum Target {
 }
 
 pub struct User {
-    world: Rc<World>,
+    scene: Rc<Scene>,
     me: u64,
     other: u64,
 }
 
 impl User {
-    pub fn new(world: Rc<World>, me: u64, other: u64) -> User {
-        User { world, me, other }
+    pub fn new(scene: Rc<Scene>, me: u64, other: u64) -> User {
+        User { scene, me, other }
     }
 
     /// Sends `count` messages and reads now and then.
@@ -58,16 +59,16 @@ impl User {
         let mut record = Record { user, other, sent: Vec::new(), unsaved: Vec::new(), in_group: Vec::new(), read: Vec::new() };
         for number in 0..count {
             let id = MessageId::from_random(self.me as i64, u64::from(number).to_be_bytes());
-            let (target, remembered) = match self.world.chance.below(5) {
+            let (target, remembered) = match self.scene.world.chance.below(5) {
                 0 => (Target::Unsaved, &mut record.unsaved),
                 1 => (Target::Group, &mut record.in_group),
                 _ => (Target::Private, &mut record.sent),
             };
             remembered.push((id, self.send(id, number, target).await));
-            if self.world.chance.below(4) == 0 {
+            if self.scene.world.chance.below(4) == 0 {
                 self.read_one(&mut record).await;
             }
-            tokio::time::sleep(Duration::from_millis(self.world.chance.below(60))).await;
+            tokio::time::sleep(Duration::from_millis(self.scene.world.chance.below(60))).await;
         }
         record
     }
@@ -82,7 +83,7 @@ impl User {
                 Err(failure) if [Code::Busy, Code::Conflict, Code::NotStored].contains(&failure.code) => {}
                 Err(failure) => panic!("{failure:?}"),
             }
-            tokio::time::sleep(Duration::from_millis(20 + self.world.chance.below(50))).await;
+            tokio::time::sleep(Duration::from_millis(20 + self.scene.world.chance.below(50))).await;
         }
     }
 
@@ -92,7 +93,7 @@ impl User {
             Message { id: id.to_vec(), sender: self.me, body: Some(format!("{} {number}", self.me)), ..Default::default() };
         let request = PostRequest {
             app: APP,
-            dialog: if target == Target::Group { self.world.group.to_vec() } else { self.world.dialog.to_vec() },
+            dialog: if target == Target::Group { self.scene.group.to_vec() } else { self.scene.dialog.to_vec() },
             recipient: if target == Target::Group { 0 } else { self.other },
             message: Some(message),
             store: target != Target::Unsaved,
@@ -107,7 +108,7 @@ impl User {
         let Some(newest) = self.newest_of_other().await else { return };
         let request = MarkRequest {
             app: APP,
-            dialog: self.world.dialog.to_vec(),
+            dialog: self.scene.dialog.to_vec(),
             user: self.me,
             author: self.other,
             kind: MarkKind::Read.into(),
@@ -121,7 +122,7 @@ impl User {
     }
 
     async fn newest_of_other(&self) -> Option<MessageId> {
-        let dialog = self.world.dialog.to_vec();
+        let dialog = self.scene.dialog.to_vec();
         let request = PageRequest { app: APP, dialog, reader: self.me, descending: true, limit: 10, ..Default::default() };
         loop {
             if let Ok(page) = self.doors().await.history.page(request.clone()).await {
@@ -134,7 +135,7 @@ impl User {
 
     async fn doors(&self) -> Doors {
         loop {
-            if let Some(doors) = self.world.doors() {
+            if let Some(doors) = self.scene.world.doors() {
                 return doors;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -4,6 +4,7 @@
 mod bench;
 mod check;
 mod command;
+mod model;
 mod test;
 mod tools;
 
@@ -14,6 +15,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   test            the whole suite; installs what it needs under target/
   test --fast     the part that needs neither network nor servers
   check           format, clippy, tidy, licences and fences (cargo-deny)
+  model [STEPS]   random programs on the reference model and the services; a million steps
   bench [NAME]    measurements; a table on stdout, JSON under target/bench/";
 
 fn main() -> Result<()> {
@@ -24,6 +26,8 @@ fn main() -> Result<()> {
         ["test"] => test::all(),
         ["test", "--fast"] => test::fast(),
         ["check"] => check::all(),
+        ["model"] => model::run_steps(None),
+        ["model", steps] => model::run_steps(Some(steps)),
         ["bench", names @ ..] => bench::run(names),
         _ => bail!("{USAGE}"),
     }

@@ -80,6 +80,8 @@ pub(super) async fn clear(shared: &Shared, dialog: &mut Dialog, delete: &Delete)
     for user in &users {
         let head = clear_one(shared, dialog, *user).await?;
         let view = members.get(*user).copied().unwrap_or_default();
+        // What came back after it was deleted stays.
+        let view = if view.lists(dialog.head()) { view.created_again() } else { view };
         members.set(*user, view.cleared_at(head));
     }
     set_views(shared, dialog, members, &users).await
@@ -89,6 +91,7 @@ pub(super) async fn clear(shared: &Shared, dialog: &mut Dialog, delete: &Delete)
 /// gone.
 pub(super) async fn change(shared: &Shared, dialog: &mut Dialog, changing: Changing) -> Result<(wire::Dialog, bool), Trouble> {
     let Changing { user, change } = changing;
+    dialog.check_rights(user, &change).map_err(|error| of_group(dialog, user, error))?;
     let new = |user: &UserId| dialog.members.get(*user).is_none();
     let add = change.add.iter().copied().filter(new).collect();
     let change = Change { add: shared.pairs.known(dialog.key.app, add).await?, ..change };
@@ -101,10 +104,15 @@ pub(super) async fn change(shared: &Shared, dialog: &mut Dialog, changing: Chang
     Ok((dialog.to_wire(user), gone))
 }
 
-/// A user comes to a public dialog, or goes. Entering a group only asks whether he may.
-pub(super) async fn subscribe(shared: &Shared, dialog: &mut Dialog, asked: Subscribe) -> Result<wire::Dialog, Trouble> {
+/// A user comes to a public dialog, or goes; also from a group (contract rest 4.8). Entering a group only asks whether he may. True
+/// beside the answer: its last member has left, and it is gone.
+pub(super) async fn subscribe(shared: &Shared, dialog: &mut Dialog, asked: Subscribe) -> Result<(wire::Dialog, bool), Trouble> {
     let Subscribe { user, how } = asked;
     let now_ms = shared.clock.now_ms();
+    // Whoever subscribed stays a member when he leaves the room, whichever came first.
+    if let (Subscribing::Subscribe, Some(member @ Member { entered: true, .. })) = (how, dialog.members.get(user).copied()) {
+        set_view(shared, dialog, user, Member { entered: false, ..member }).await?;
+    }
     let changed = match how {
         Subscribing::Enter | Subscribing::Subscribe if dialog.facts.kind.is_public() => {
             let changed = dialog.subscribe(user, how == Subscribing::Enter, &shared.options.group(), now_ms);
@@ -116,16 +124,22 @@ pub(super) async fn subscribe(shared: &Shared, dialog: &mut Dialog, asked: Subsc
             None
         }
         Subscribing::Exit => dialog.exit(user, now_ms),
-        Subscribing::Unsubscribe => dialog.leave(user, now_ms),
+        // From a pair nobody goes (contract rest 4.6).
+        Subscribing::Unsubscribe if dialog.facts.kind == Kind::Private => return Err(forbidden(dialog.key, user).into()),
+        Subscribing::Unsubscribe => {
+            dialog.may(user, Action::Read).map_err(|_| forbidden(dialog.key, user))?;
+            dialog.leave(user, now_ms)
+        }
     };
+    let mut gone = false;
     if let Some(changed) = changed {
         shared.check_room(dialog.key.app, &changed.added).await?;
         // Who leaves the room itself has been taken out of it.
         let removed = if how == Subscribing::Exit { Vec::new() } else { changed.removed.clone() };
-        settle(shared, dialog, changed).await?;
+        gone = settle(shared, dialog, changed).await?;
         evict(shared, dialog, user, &removed).await;
     }
-    Ok(dialog.to_wire(user))
+    Ok((dialog.to_wire(user), gone))
 }
 
 /// Whether the member wants alerts, after he has said so if he did.

@@ -9,8 +9,9 @@ use crate::dialog::duplicates::Known;
 use crate::dialog::group::{Change, Changed, Profile};
 use crate::dialog::members::{Member, Members};
 use crate::dialog::order::Order;
+use crate::dialog::post::PostError;
 use crate::dialog::{Dialog, Facts, Kept, Kind};
-use crate::error::{Trouble, of_group};
+use crate::error::{Trouble, of_group, of_post};
 use crate::options::BATCH_MAX;
 use crate::shared::{broken, of_read};
 
@@ -55,6 +56,11 @@ impl DialogActor {
     pub(super) async fn make_for(&mut self, message: &DialogMessage) -> Result<(), Trouble> {
         let (State::Absent, Some((owner, other))) = (&self.state, message.makes()) else { return Ok(()) };
         self.shared.pairs.check(self.key, owner, other).await.map_err(of_read)?;
+        if let DialogMessage::Post(post, _) = message {
+            // A refused post makes nothing, and where there is nothing none is a repeat.
+            let refused = if post.only_repeat { Err(PostError::NoRepeat) } else { post.check(&self.shared.limits) };
+            refused.map_err(|error| of_post(self.key, owner, &error))?;
+        }
         self.shared.pairs.check_users(self.key.app, owner, other).await.map_err(of_read)?;
         self.shared.check_room(self.key.app, &[owner, other]).await?;
         let facts = Facts { kind: Kind::Private, owner, created_at: self.shared.clock.now_ms() };

@@ -9,6 +9,7 @@ use super::{By, Edit, React, Remove, Removed, TellEdit};
 use crate::dialog::Dialog;
 use crate::dialog::changes::{ChangeError, Removal};
 use crate::dialog::marks::merge;
+use crate::dialog::rights::Action;
 use crate::error::{Trouble, forbidden};
 use crate::frames;
 use crate::shared::{Shared, broken};
@@ -16,7 +17,9 @@ use crate::shared::{Shared, broken};
 /// A message gets another body. Over REST nobody is told (contract rest 5.4), over XMPP everybody is (xmpp 3.6).
 pub(super) async fn edit(shared: &Shared, dialog: &mut Dialog, edit: Edit) -> Result<(), Trouble> {
     let Edit { user, id, body, told } = edit;
-    let found = shared.find(dialog.key.app, vec![id], &[dialog.key.dialog]).await?;
+    // A stranger does not hear which messages there are.
+    dialog.may(user, Action::Read).map_err(|_| forbidden(dialog.key, user))?;
+    let found = shared.find(dialog.key.app, Some(user), vec![id], &[dialog.key.dialog]).await?;
     let rows = found.into_iter().filter_map(|found| found.row);
     // The message that has the id before one whose client gave it.
     let Some(row) = rows.min_by_key(|row| row.id != id.0) else { return Err(no_message(dialog).into()) };

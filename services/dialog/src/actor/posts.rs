@@ -198,7 +198,7 @@ async fn find_untold(shared: &Shared, dialog: &Dialog, steps: &[Step]) -> Again 
     });
     let untold: Vec<_> = untold.collect();
     let ids = untold.iter().map(|(_, known)| known.id).collect();
-    match shared.find(dialog.key.app, ids, &[dialog.key.dialog]).await {
+    match shared.find(dialog.key.app, None, ids, &[dialog.key.dialog]).await {
         Ok(found) => {
             let row = |seq| found.iter().filter_map(|found| found.row.as_ref()).find(|row| row.seq == seq).cloned();
             untold.iter().map(|(n, known)| (*n, Ok(row(known.seq)))).collect()

@@ -147,7 +147,8 @@ impl Dialog {
         Some(changed.settled(self, now_ms))
     }
 
-    fn check_rights(&self, user: UserId, change: &Change) -> Result<(), GroupError> {
+    /// Refuses unless the user may ask for all of this, whatever of it is so already.
+    pub fn check_rights(&self, user: UserId, change: &Change) -> Result<(), GroupError> {
         let check = |wanted: bool, action| match wanted && self.may(user, action).is_err() {
             true => Err(GroupError::Forbidden),
             false => Ok(()),

@@ -73,6 +73,18 @@ impl Post {
         }
     }
 
+    /// Refuses what no dialog would take.
+    pub fn check(&self, limits: &Limits) -> Result<(), PostError> {
+        if !self.store && !self.deliver {
+            return Err(PostError::Nothing);
+        }
+        let (bytes, max) = (self.message.body.as_ref().map_or(0, String::len), limits.body_bytes_max);
+        match bytes > max {
+            true => Err(PostError::BodyTooLarge { bytes, max }),
+            false => Ok(()),
+        }
+    }
+
     /// Bytes that the post adds to a batch, about.
     pub fn bytes(&self) -> usize {
         self.message.encoded_len() + 128
@@ -218,14 +230,7 @@ impl Draft<'_> {
         if post.recipient.is_some_and(|recipient| self.recipient(post.sender) != recipient.0) {
             return Err(PostError::OtherRecipient);
         }
-        if !post.store && !post.deliver {
-            return Err(PostError::Nothing);
-        }
-        let (bytes, max) = (post.message.body.as_ref().map_or(0, String::len), self.limits.body_bytes_max);
-        match bytes > max {
-            true => Err(PostError::BodyTooLarge { bytes, max }),
-            false => Ok(()),
-        }
+        post.check(self.limits)
     }
 
     /// The message that this post repeats (design.md section 6, Duplicates). A post that is to be stored repeats rows only: what

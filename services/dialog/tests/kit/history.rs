@@ -43,6 +43,8 @@ pub struct State {
     pub finds: usize,
     /// Dialog, user, number: read or hidden.
     settled: BTreeSet<(Vec<u8>, u64, u64)>,
+    /// Dialog, user, number.
+    hidden: BTreeSet<(Vec<u8>, u64, u64)>,
     stamp: u64,
     fates: VecDeque<Fate>,
 }
@@ -177,12 +179,13 @@ impl history_server::History for History {
     }
 
     async fn find(&self, request: Request<wire::FindRequest>) -> Reply<wire::FindReply> {
-        let wire::FindRequest { ids, dialogs, .. } = request.into_inner();
+        let wire::FindRequest { ids, dialogs, reader, .. } = request.into_inner();
         let mut state = self.state();
         state.finds += 1;
         let mut found = Vec::new();
         for dialog in dialogs {
-            for row in state.rows.get(&dialog).into_iter().flatten() {
+            let seen = |row: &&Message| !state.hidden.contains(&(dialog.clone(), reader, row.seq));
+            for row in state.rows.get(&dialog).into_iter().flatten().filter(seen) {
                 let asked = ids.iter().filter(|id| row.id == **id || row.alias == **id);
                 found.extend(asked.map(|asked| wire::Found {
                     dialog: dialog.clone(),
@@ -210,6 +213,8 @@ impl history_server::History for History {
         let request = request.into_inner();
         self.write(|state| {
             state.settle(&request.dialog, request.user, &request.ranges, false);
+            let seqs = request.ranges.iter().flat_map(|range| range.from..=range.upto);
+            state.hidden.extend(seqs.map(|seq| (request.dialog.clone(), request.user, seq)));
             Ok(wire::HideReply {})
         })
         .await

@@ -217,7 +217,7 @@ fn encode_rows(key: DialogKey, rows: &[Message]) -> Batch {
         batch.put(MESSAGES, keys::numbered(key, row.seq), row.encode_to_vec());
         let index = id_row(row).encode_to_vec();
         if !row.alias.is_empty() {
-            batch.put(MESSAGE_IDS, keys::id(key, &row.alias, row.sender), index.clone());
+            batch.put(MESSAGE_IDS, keys::alias(key, &row.alias, row.seq), index.clone());
         }
         batch.put(MESSAGE_IDS, keys::id(key, &row.id, row.sender), index);
     }

@@ -12,11 +12,20 @@ const TAIL_MAX: u64 = 10_000;
 const CHUNK: u64 = 256;
 
 /// Messages that have one of these ids, or had it as the alias their client gave: by id asked, ids before aliases, then by
-/// dialog and place. Removed ones are among them.
-pub async fn find(log: &dyn MessageLog, app: AppId, ids: &[MessageId], dialogs: &[DialogId]) -> Result<Vec<Found>, Error> {
+/// dialog and place. Removed ones are among them, those that are hidden from `reader` are not; 0 is nobody.
+pub async fn find(
+    log: &dyn MessageLog,
+    app: AppId,
+    reader: u64,
+    ids: &[MessageId],
+    dialogs: &[DialogId],
+) -> Result<Vec<Found>, Error> {
     let mut found = Vec::new();
     for id in ids {
         let mut uses = log.find(app, *id, dialogs).await?;
+        if reader > 0 {
+            uses = visible(log, app, reader, uses).await?;
+        }
         uses.sort_by_key(|(dialog, row)| (row.id != id.0, *dialog, row.seq));
         let places: Vec<(DialogId, u64)> = uses.iter().map(|(dialog, row)| (*dialog, row.seq)).collect();
         let rows = log.pick(app, &places).await?;
@@ -27,6 +36,18 @@ pub async fn find(log: &dyn MessageLog, app: AppId, ids: &[MessageId], dialogs: 
         }
     }
     Ok(found)
+}
+
+async fn visible(
+    log: &dyn MessageLog,
+    app: AppId,
+    reader: u64,
+    uses: Vec<(DialogId, IdRow)>,
+) -> Result<Vec<(DialogId, IdRow)>, Error> {
+    let of: Vec<(DialogId, u64)> = uses.iter().map(|(dialog, _)| (*dialog, reader)).collect();
+    let members = log.members(app, &of).await?;
+    let seen = uses.into_iter().zip(members).filter(|((_, row), member)| !member.quiet.contains(row.seq));
+    Ok(seen.map(|(row, _)| row).collect())
 }
 
 /// What the owner of a dialog builds upon: the head, and the ids of up to `ids_max` newest rows, ascending.

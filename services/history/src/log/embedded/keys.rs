@@ -8,7 +8,8 @@ use crate::log::DialogKey;
 
 /// app, dialog, seq -> `event.v1.Message`.
 pub const MESSAGES: Table = Table("messages");
-/// app, id, dialog, sender -> `history.v1.IdRow`; for an alias too.
+/// app, id, dialog, sender -> `history.v1.IdRow`; of an alias, the greatest number and seq in place of the sender: a message that
+/// has the id is met before all whose clients gave it, and no other takes its place.
 pub const MESSAGE_IDS: Table = Table("message_ids");
 /// app, dialog -> `history.v1.DialogHead`.
 pub const HEADS: Table = Table("heads");
@@ -49,6 +50,10 @@ pub fn ids_in(app: AppId, id: MessageId, dialog: DialogId) -> Vec<u8> {
 
 pub fn id(key: DialogKey, id: &[u8], sender: u64) -> Vec<u8> {
     join([&key.app.0.to_be_bytes(), id, &key.dialog.0, &sender.to_be_bytes()])
+}
+
+pub fn alias(key: DialogKey, alias: &[u8], seq: u64) -> Vec<u8> {
+    join([&key.app.0.to_be_bytes(), alias, &key.dialog.0, &u64::MAX.to_be_bytes(), &seq.to_be_bytes()])
 }
 
 /// The dialog of a key of [`MESSAGE_IDS`].

@@ -1,0 +1,77 @@
+//! Who comes to dialogs by himself, and who goes, at the door.
+
+#![allow(clippy::unwrap_used)]
+
+mod kit;
+
+use kit::{ANN, APP, BOB, Door, World, code, pair, play, post, session};
+use natter_proto::Code;
+use natter_proto::dialog::v1::*;
+use natter_rpc::Status;
+
+#[tokio::test(start_paused = true)]
+async fn nobody_unsubscribes_from_a_private_dialog() {
+    play(async {
+        let door = World::new().start();
+        door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
+        assert_eq!(code(unsubscribe(&door, &pair(ANN, BOB), BOB).await), Code::Forbidden);
+        door.post(post(BOB, ANN, 2, "still here")).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_everybody_unsubscribed_from_is_gone() {
+    play(async {
+        let door = World::new().start();
+        let group = create(&door, DialogKind::Group).await;
+        assert_eq!(code(unsubscribe(&door, &group, BOB).await), Code::Forbidden, "he is no member");
+        unsubscribe(&door, &group, ANN).await.unwrap();
+        let message = PostRequest { dialog: group.clone(), ..post(ANN, 0, 1, "hi") };
+        assert_eq!(code(door.post(message).await), Code::NotFound);
+        let add = ChangeDialogRequest { app: APP, dialog: group, user: ANN, add_members: vec![BOB], ..Default::default() };
+        assert_eq!(code(door.dialogs.clone().change(add).await), Code::NotFound);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_entered_and_then_subscribed_stays_when_he_leaves_the_room() {
+    play(async {
+        let world = World::new();
+        let door = world.start();
+        let public = create(&door, DialogKind::Public).await;
+        let enter = EnterRequest { app: APP, dialog: public.clone(), user: BOB, session: Some(session(BOB)) };
+        door.dialogs.clone().enter(enter).await.unwrap();
+        let subscribe = SubscribeRequest { app: APP, dialog: public.clone(), user: BOB, leave: false };
+        door.dialogs.clone().subscribe(subscribe).await.unwrap();
+        // Also for the next process.
+        let door = world.start();
+        let exit = ExitRequest { app: APP, dialog: public.clone(), user: BOB, session: Some(session(BOB)) };
+        door.dialogs.clone().exit(exit).await.unwrap();
+        let get = GetRequest { app: APP, dialog: public, user: BOB, preview: false };
+        assert_eq!(door.dialogs.clone().get(get).await.unwrap().into_inner().count, 2);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_adds_others_to_a_public_dialog_even_if_they_are_there() {
+    play(async {
+        let door = World::new().start();
+        let dialog = create(&door, DialogKind::Public).await;
+        let add = ChangeDialogRequest { app: APP, dialog, user: BOB, add_members: vec![ANN], ..Default::default() };
+        assert_eq!(code(door.dialogs.clone().change(add).await), Code::Forbidden);
+    })
+    .await;
+}
+
+async fn create(door: &Door, kind: DialogKind) -> Vec<u8> {
+    let request = CreateRequest { app: APP, kind: kind.into(), owner: ANN, name: Some("trip".into()), ..Default::default() };
+    door.dialogs.clone().create(request).await.unwrap().into_inner().id
+}
+
+async fn unsubscribe(door: &Door, dialog: &[u8], user: u64) -> Result<(), Status> {
+    let request = SubscribeRequest { app: APP, dialog: dialog.to_vec(), user, leave: true };
+    door.dialogs.clone().subscribe(request).await.map(|_| ())
+}
