@@ -132,12 +132,15 @@ impl Session {
             return self.refuse(place, element, Condition::ItemNotFound, "Not found.");
         };
         let dialog = self.dialog_with(to);
+        let words = stanza::edited(element);
         let request = UpdateMessageRequest {
             app: self.me.app.0,
             user: self.me.user.0,
             dialog: dialog.to_vec(),
             id: id.to_vec(),
-            body: element.child_text("body", ns::CLIENT).unwrap_or_default(),
+            body: words.body.unwrap_or_default(),
+            extensions: words.extensions,
+            attachments: words.attachments,
             told: true,
             origin: Some(self.me.session.clone()),
             stanza_id: self.stanza_id(place, element),
