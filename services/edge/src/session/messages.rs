@@ -39,6 +39,10 @@ impl Session {
             ("headline", Address::User(to)) if !stanza::is_call(&element) => self.post_headline(place, &element, to),
             ("headline", _) => self.refuse(place, &element, Condition::ServiceUnavailable, "Service not available."),
             ("groupchat", Address::Room(dialog)) => self.send(place, element, purpose, Peer::Group(dialog)),
+            // SDK 1.x and 2.x take a bare dialog id for a user's (contract xmpp 0.3).
+            (_, Address::Room(dialog)) if matches!(purpose, Purpose::Typing { .. }) => {
+                self.send(place, element, purpose, Peer::Group(dialog));
+            }
             (other, Address::User(to)) if other != "groupchat" => self.send(place, element, purpose, Peer::User(to)),
             (other, Address::Server) if other != "groupchat" => self.acks.done(place),
             // An error would fire with the id of a marker (contract xmpp 7.3).
