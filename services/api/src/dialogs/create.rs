@@ -45,7 +45,8 @@ async fn private(door: &Door, asked: &Asked, caller: &Caller) -> Result<CreateRe
     })
 }
 
-// Public dialogs have a name and no occupants but who comes; a group may lack the name and have nobody but its owner.
+// Public dialogs have a name and no occupants but who comes. A group may lack the name, and have nobody but its owner, but not if
+// others were meant to be in it and none of them is known.
 async fn group(door: &Door, asked: &Asked, caller: &Caller, kind: DialogKind) -> Result<CreateRequest, Refusal> {
     let (app, user, params) = (caller.0.app, caller.0.user, &asked.params);
     let name = params.text("name").filter(|name| !name.trim().is_empty());
@@ -56,7 +57,11 @@ async fn group(door: &Door, asked: &Asked, caller: &Caller, kind: DialogKind) ->
     if kind == DialogKind::Group {
         let mut others = user_ids(params, "occupants_ids")?;
         others.remove(&user);
+        let is_alone = others.is_empty();
         members.extend(users(door, app, others).await?.into_keys());
+        if members.len() == 1 && !is_alone {
+            return Err(Refusal::opponent_missing());
+        }
         members.sort_unstable();
     }
     let text = |key: &str| params.text(key).filter(|text| !text.is_empty());

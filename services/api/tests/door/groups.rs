@@ -53,9 +53,12 @@ async fn a_group_is_created_from_every_form_of_its_fields() {
         assert_eq!((asked.kind(), asked.id.len()), (DialogKind::Group, 0), "the dialog service chooses the id");
     }
     // A group may lack everything but its owner.
-    let alone = door.post("/chat/Dialog", ANN, r#"{"type":2,"occupants_ids":"500"}"#).await.json();
+    let alone = door.post("/chat/Dialog", ANN, r#"{"type":2,"occupants_ids":"34"}"#).await.json();
     assert_eq!((&alone["name"], &alone["occupants_ids"], &alone["extensions"]), (&Value::Null, &json!([34]), &Value::Null));
     assert_eq!((&alone["permissions"], &alone["photo"]), (&Value::Null, &Value::Null));
+    door.post("/chat/Dialog", ANN, r#"{"type":2,"occupants_ids":"500, 501"}"#)
+        .await
+        .is(422, r#"{"errors":["Occupants_ids is missing opponent ID."]}"#);
     for (body, field) in [
         (r#"{"type":2,"extensions":"x"}"#, "extensions"),
         (
