@@ -7,7 +7,7 @@ const LISTENERS = [
   'onMessageListener', 'onMessageErrorListener', 'onSentMessageCallback', 'onMessageTypingListener',
   'onDeliveredStatusListener', 'onReadStatusListener', 'onSystemMessageListener', 'onDisconnectedListener',
   'onReconnectListener', 'onConnectionErrorListener', 'onMessageUpdateListener', 'onMessageDeleteListener',
-  'onMessageReactionsListener', 'onJoinOccupant', 'onLeaveOccupant', 'onKickOccupant',
+  'onMessageReactionsListener', 'onJoinOccupant', 'onLeaveOccupant', 'onKickOccupant', 'onLastUserActivityListener',
 ];
 
 // Methods of 1.x that take no callback: what they return is all there is (contract rest 9.4).

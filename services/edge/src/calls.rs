@@ -15,13 +15,15 @@ use natter_proto::event::v1::{MarkKind, SessionRef};
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::history::v1::{DropRequest, Range};
 use natter_proto::presence::v1::presence_client::PresenceClient;
-use natter_proto::presence::v1::{AnnounceRequest, SessionRecord, SessionState, SettleDebtRequest};
+use natter_proto::presence::v1::{
+    AnnounceRequest, LastActivityRequest, SessionRecord, SessionState, SettleDebtRequest, WatchRequest,
+};
 use natter_proto::{Code, DialogId, Failure};
 use natter_rpc::{Link, Response, Status};
 use tokio::time::sleep;
 
 use crate::metrics::Metrics;
-use crate::session::{Answer, Call, Identity};
+use crate::session::{Answer, Call, Identity, Query};
 
 /// Attempts of a call whose loss would be noticed, and the pause between them.
 const ATTEMPTS: u32 = 3;
@@ -59,6 +61,9 @@ impl Links {
             Call::Room { number, dialog, ask } => {
                 let answer = Box::pin(self.room(&caller, dialog, ask)).await;
                 Some(Answer::Room { number, answer })
+            }
+            Call::Presence { number, query } => {
+                Some(Answer::Presence { number, answer: Box::pin(self.query(&caller, query)).await })
             }
             // Boxed, so that a post does not carry what only a return needs.
             Call::Return(record) => Some(Answer::Returned(Box::pin(self.gather(&caller, record)).await)),
@@ -123,6 +128,25 @@ impl Links {
             async move { presence.announce(request).await }
         };
         self.insist("announce", ask).await.map(|_| ())
+    }
+
+    /// When the user was last there, unix milliseconds; nothing if he is there, or if that is not the question.
+    async fn query(&self, caller: &Caller, query: Query) -> Result<Option<i64>, Failure> {
+        match query {
+            Query::LastActivity(user) => {
+                let request = LastActivityRequest { app: caller.app, user: user.0 };
+                Ok(self.presence.clone().last_activity(request).await?.into_inner().seen_at)
+            }
+            Query::Watch { user, enable } => {
+                let (app, session) = (caller.app, Some(caller.session.clone()));
+                let request = WatchRequest { app, user: caller.user, session, watched: user.0, enable };
+                let ask = || {
+                    let (mut presence, request) = (self.presence.clone(), request.clone());
+                    async move { presence.watch(request).await }
+                };
+                self.insist("watch", ask).await.map(|_| None)
+            }
+        }
     }
 
     /// Asks until there is an answer, within reason: for calls whose loss would be noticed.

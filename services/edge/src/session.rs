@@ -26,6 +26,7 @@ mod returning;
 mod rooms;
 mod telling;
 mod tidings;
+mod watching;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub(crate) use action::{Action, Answer, Call, Changes, Ending, Farewell, Queue, 
 pub(crate) use holes::Head;
 pub(crate) use posts::Job;
 pub(crate) use rooms::Ask;
+pub(crate) use watching::Query;
 
 use crate::acks::Acks;
 use crate::options::Options;
@@ -50,6 +52,7 @@ use posts::Posts;
 use resume::Resume;
 use rooms::Rooms;
 use tidings::Tidings;
+use watching::Watching;
 
 /// Who a session belongs to and what its client is, fixed at the bind.
 #[derive(Clone, Debug)]
@@ -133,6 +136,7 @@ pub(crate) struct Session {
     names: Names,
     rooms: Rooms,
     tidings: Tidings,
+    watching: Watching,
     /// Place of the last kept message that was told.
     kept_upto: u64,
     /// Frames reach it.
@@ -174,6 +178,7 @@ impl Session {
             names: Names::default(),
             rooms: Rooms::default(),
             tidings: Tidings::default(),
+            watching: Watching::default(),
             kept_upto: 0,
             reachable: true,
             told_from: now,
@@ -246,6 +251,7 @@ impl Session {
             self.out.push_back(Action::Call(Call::Job { number, job }));
         }
         self.ask_rooms();
+        self.ask_presence();
         self.pause_if_needed();
         self.leave_if_wanted(at.now);
         self.flow(at.now);
@@ -263,7 +269,8 @@ impl Session {
     /// The socket is not read while posts or acks pile up: the bound on what one stream has in here.
     fn pause_if_needed(&mut self) {
         const ENTRIES_MAX: usize = 1_024;
-        let pause = self.posts.waiting() > 0 || self.acks.waiting() > ENTRIES_MAX || self.rooms.is_busy();
+        let pause =
+            self.posts.waiting() > 0 || self.acks.waiting() > ENTRIES_MAX || self.rooms.is_busy() || self.watching.is_busy();
         if pause != self.paused {
             self.paused = pause;
             self.out.push_back(Action::Pause(pause));

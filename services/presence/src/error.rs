@@ -14,11 +14,17 @@ pub(crate) enum Error {
     /// The session is in as many rooms as it may be in.
     #[error("too many rooms of one session, at most {max}")]
     TooManyRooms { max: usize },
+    /// The session watches as many users as it may.
+    #[error("too many users watched by one session, at most {max}")]
+    TooManyWatched { max: usize },
+    /// The user was never there.
+    #[error("the user was never there")]
+    NeverSeen,
     /// Frames do not reach the session, so its end would not be heard of.
     #[error("the session is not announced")]
     NotAnnounced,
     /// The store refused or failed.
-    #[error("session records: {0}")]
+    #[error("presence store: {0}")]
     Store(#[from] natter_db::Error),
 }
 
@@ -26,7 +32,8 @@ impl From<Error> for Status {
     fn from(error: Error) -> Status {
         let code = match &error {
             Error::Missing(_) => Code::Invalid,
-            Error::TooManySessions { .. } | Error::TooManyRooms { .. } => Code::TooMany,
+            Error::TooManySessions { .. } | Error::TooManyRooms { .. } | Error::TooManyWatched { .. } => Code::TooMany,
+            Error::NeverSeen => Code::NotFound,
             Error::NotAnnounced => Code::Conflict,
             Error::Store(error) => error.code(),
         };

@@ -5,8 +5,9 @@
 //! that as a debt, which the returning client takes once (design: edges, return, storms).
 //!
 //! The parts: [`Service`] (what starts), `rpc` (the gRPC door), `directory` (rules: sessions by user), `rooms` (rules: who is in
-//! the room of a dialog), `occupancy` (the two in one step, and who is told), `fanout` (frames to edges), `debt` (rules: what is
-//! owed), `debts` (the port that keeps it, with its engine).
+//! the room of a dialog), `occupancy` (the two in one step, and who is told), `activity` (rules: who is there and who watches),
+//! `watching` (directory and activity in one step, and who is told), `seen` (the port that keeps when users were last there, with
+//! its engine), `fanout` (frames to edges), `debt` (rules: what is owed), `debts` (the port that keeps it, with its engine).
 //!
 //! Invariants:
 //! - When an announcement is answered, every frame told afterwards reaches the session (or no longer does).
@@ -14,12 +15,14 @@
 //!   its client said goodbye.
 //! - The directory is memory: after a restart the edges announce again. Records are kept; each one found at a start is a
 //!   debt, because every session of the time before has died.
-//! - A session is in a room only while it is announced; one that died stays there for the grace of `room_grace_s`.
-//! - Records are relaxed commits: they survive the process, not the machine.
+//! - A session is in a room only while it is announced; one that died stays there for the grace of `grace_s`. The same grace
+//!   holds for its user's last activity.
+//! - Records and last activity are relaxed commits: they survive the process, not the machine.
 //!
 //! It reads no message: a frame passes as the bytes it came in. It does not know what a debt contains for the client; the
 //! edge asks history.
 
+mod activity;
 mod debt;
 mod debts;
 mod directory;
@@ -30,8 +33,10 @@ mod occupancy;
 mod options;
 mod rooms;
 mod rpc;
+mod seen;
 mod service;
 mod session;
+mod watching;
 
 pub use options::Options;
 pub use rpc::Rpc;

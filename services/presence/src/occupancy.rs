@@ -53,8 +53,7 @@ impl Shared {
 
     /// A session died.
     pub fn leave_rooms_later(&self, user: UserKey, session: SessionKey) {
-        let grace_ms = i64::try_from(self.options.room_grace_s.saturating_mul(1_000)).unwrap_or(i64::MAX / 4);
-        self.rooms.lock().vanish(self.clock.now_ms() + grace_ms, user, session);
+        self.rooms.lock().vanish(self.clock.now_ms() + self.options.grace_ms(), user, session);
     }
 
     /// Sessions that died long enough ago leave their rooms.

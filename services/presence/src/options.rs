@@ -21,8 +21,11 @@ pub struct Options {
     pub rooms_per_session_max: usize,
     /// Most users of a room that are told who enters and leaves. In a larger room nobody is told.
     pub room_told_max: usize,
-    /// Seconds that a session which died stays in its rooms: a client that is back by then was never away for the others.
-    pub room_grace_s: u64,
+    /// Most users whose coming and going one session is told of. One more is refused.
+    pub watched_per_session_max: usize,
+    /// Seconds that a session which died counts as available and stays in its rooms: a client that is back by then was never away
+    /// for the others.
+    pub grace_s: u64,
 }
 
 impl Default for Options {
@@ -34,7 +37,8 @@ impl Default for Options {
             debts_per_user_max: 20,
             rooms_per_session_max: 500,
             room_told_max: 500,
-            room_grace_s: 20,
+            watched_per_session_max: 300,
+            grace_s: 20,
         }
     }
 }
@@ -43,6 +47,11 @@ impl Options {
     /// The bounds that the directory holds.
     pub(crate) fn sessions(&self) -> Limits {
         Limits { of_user: self.sessions_per_user_max, of_app: self.sessions_per_app_max }
+    }
+
+    /// How long a session that died counts, milliseconds.
+    pub(crate) fn grace_ms(&self) -> i64 {
+        i64::try_from(self.grace_s.saturating_mul(1_000)).unwrap_or(i64::MAX / 4)
     }
 
     /// The bounds that the rooms hold.

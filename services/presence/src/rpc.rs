@@ -7,8 +7,9 @@ use natter_proto::event::v1::SessionRef;
 use natter_proto::presence::v1::presence_server::Presence;
 use natter_proto::presence::v1::{
     AnnounceReply, AnnounceRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest, ExitRoomReply, ExitRoomRequest,
-    OnlineReply, OnlineRequest, ReachableReply, ReachableRequest, RecordReply, RoomReply, RoomRequest, SessionRecord,
-    SessionState, SettleDebtReply, SettleDebtRequest, TakeDebtReply, TakeDebtRequest,
+    LastActivityReply, LastActivityRequest, OnlineReply, OnlineRequest, ReachableReply, ReachableRequest, RecordReply, RoomReply,
+    RoomRequest, SessionRecord, SessionState, SettleDebtReply, SettleDebtRequest, TakeDebtReply, TakeDebtRequest, WatchReply,
+    WatchRequest,
 };
 use natter_proto::{AppId, DialogId};
 use natter_rpc::{Reply, Request, Response, async_trait};
@@ -43,7 +44,8 @@ impl Presence for Rpc {
         let record = request.record.map(|record| named_as(record, user, named));
         let sessions = match state {
             SessionState::Unspecified => return Err(Error::Missing("state").into()),
-            SessionState::Bound | SessionState::Available => self.0.arrive(user, session, record).await?,
+            SessionState::Bound => self.0.arrive(user, session, record, false).await?,
+            SessionState::Available => self.0.arrive(user, session, record, true).await?,
             SessionState::Closed => self.0.close(user, session).await,
             SessionState::Vanished => self.0.vanish(user, session, record).await,
         };
@@ -62,6 +64,19 @@ impl Presence for Rpc {
         let (skip, limit) = (usize::try_from(skip).unwrap_or(usize::MAX), limit.min(PAGE_MAX) as usize);
         let (total, users) = self.0.directory.lock().online(AppId(app), skip, limit);
         Ok(Response::new(OnlineReply { users, total: total as u64 }))
+    }
+
+    async fn last_activity(&self, request: Request<LastActivityRequest>) -> Reply<LastActivityReply> {
+        let LastActivityRequest { app, user } = request.into_inner();
+        let seen_at = self.0.last_activity(user_of(app, user)?).await?;
+        Ok(Response::new(LastActivityReply { seen_at }))
+    }
+
+    async fn watch(&self, request: Request<WatchRequest>) -> Reply<WatchReply> {
+        let WatchRequest { app, user, session, watched, enable } = request.into_inner();
+        let (session, _) = session_of(session)?;
+        self.0.watch(user_of(app, user)?, session, user_of(app, watched)?, enable)?;
+        Ok(Response::new(WatchReply {}))
     }
 
     async fn record(&self, request: Request<SessionRecord>) -> Reply<RecordReply> {
@@ -122,13 +137,20 @@ impl Presence for Rpc {
 
 impl Shared {
     /// A session that is new, or known and announced again.
-    async fn arrive(&self, user: UserKey, session: SessionKey, record: Option<SessionRecord>) -> Result<usize, Error> {
+    async fn arrive(
+        &self,
+        user: UserKey,
+        session: SessionKey,
+        record: Option<SessionRecord>,
+        is_available: bool,
+    ) -> Result<usize, Error> {
         let debts = self.debts_if_ready().await;
         let (sessions, stored) = {
             let mut directory = self.directory.lock();
             let sessions = directory.add(user, session.clone()).map_err(|over| self.refusal(over))?;
             self.meters.sessions.set(directory.len() as i64);
-            (sessions, record.zip(debts).map(|(record, debts)| debts.keep(user, session, record)))
+            let came = is_available.then(|| self.came(user, session.clone())).flatten();
+            (sessions, [came, record.zip(debts).map(|(record, debts)| debts.keep(user, session, record))])
         };
         done(stored).await;
         Ok(sessions)
@@ -149,7 +171,7 @@ impl Shared {
             let sessions = directory.remove(user, &session);
             self.meters.sessions.set(directory.len() as i64);
             self.leave_rooms(user.user, &session);
-            (sessions, debts.map(|debts| debts.close(user, &session)))
+            (sessions, [self.left(user, &session), debts.map(|debts| debts.close(user, &session))])
         };
         done(stored).await;
         sessions
@@ -163,11 +185,12 @@ impl Shared {
             let sessions = directory.remove(user, &session);
             self.meters.sessions.set(directory.len() as i64);
             self.leave_rooms_later(user, session.clone());
+            self.died(user, session.clone());
             if let Some((record, debts)) = record.zip(debts) {
                 // Enqueued before the debt, which replaces it.
                 drop(debts.keep(user, session.clone(), record));
             }
-            (sessions, debts.map(|debts| debts.vanish(user, &session)))
+            (sessions, [debts.map(|debts| debts.vanish(user, &session))])
         };
         done(stored).await;
         sessions
@@ -192,11 +215,11 @@ impl Shared {
     }
 }
 
-/// Waits for the store, and does not mind its failure: the ledger in memory has the change, so it only matters if the
+/// Waits for the store, and does not mind its failure: memory has the change, so it only matters if the
 /// process dies as well. Then an older record stands for the session, and its client gets once more what it had, under
 /// the same ids.
-async fn done(stored: Option<Stored>) {
-    if let Some(stored) = stored {
+async fn done(stored: impl IntoIterator<Item = Option<Stored>>) {
+    for stored in stored.into_iter().flatten() {
         let _ = stored.await;
     }
 }

@@ -13,6 +13,7 @@ use natter_proto::subject::Subject;
 use natter_telemetry::Metrics;
 use parking_lot::Mutex;
 
+use crate::activity::Activity;
 use crate::debt::Limits;
 use crate::debts::{self, Debts};
 use crate::directory::Directory;
@@ -21,11 +22,14 @@ use crate::metrics::Meters;
 use crate::options::Options;
 use crate::rooms::Rooms;
 use crate::rpc::Rpc;
+use crate::seen::{self, Seen};
 
 /// How often debts are looked through for expired ones. Taking one looks at the time itself.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
-/// How often rooms are looked through for sessions that died.
+/// How often rooms and users are looked through for sessions that died.
 const CLEAR_EVERY: Duration = Duration::from_secs(1);
+/// How often it is kept that the process lives: how exact the last activity of those is who were there when it died.
+const ALIVE_EVERY: Duration = Duration::from_secs(30);
 
 /// What the service is made of.
 pub struct Parts {
@@ -47,6 +51,9 @@ pub(crate) struct Shared {
     pub directory: Mutex<Directory>,
     /// Locked while the directory is: a session that is not there enters nothing.
     pub rooms: Mutex<Rooms>,
+    /// Likewise.
+    pub activity: Mutex<Activity>,
+    pub seen: Arc<dyn Seen>,
     pub bus: Bus,
     pub clock: Clock,
     pub debts: Arc<dyn Debts>,
@@ -59,11 +66,13 @@ impl Service {
         let meters = Meters::new(&parts.metrics);
         let ttl_ms = i64::try_from(options.debt_ttl_s.saturating_mul(1_000)).unwrap_or(i64::MAX);
         let limits = Limits { ttl_ms, debts_per_user_max: options.debts_per_user_max };
+        let seen = seen::open(parts.db.clone(), &parts.clock);
         let debts = debts::open(parts.db, parts.clock.clone(), limits, meters.clone());
         let rooms = Mutex::new(Rooms::new(options.rooms()));
         let directory = Mutex::new(Directory::new(options.sessions()));
+        let activity = Mutex::new(Activity::new(options.watched_per_session_max));
         let told = Mutex::new(Some(parts.bus.subscribe(&Subject::Told.to_string())));
-        let shared = Shared { options, directory, rooms, bus: parts.bus, clock: parts.clock, debts, meters };
+        let shared = Shared { options, directory, rooms, activity, seen, bus: parts.bus, clock: parts.clock, debts, meters };
         Service { shared: Arc::new(shared), told }
     }
 
@@ -72,7 +81,7 @@ impl Service {
         PresenceServer::new(Rpc::new(Arc::clone(&self.shared)))
     }
 
-    /// Passes frames on, removes expired debts and clears rooms until `stop`. Runs once; called again it waits for `stop` only.
+    /// Passes frames on, removes expired debts, and those from rooms and from sight who died, until `stop`. Runs once; called again it waits for `stop` only.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let told = self.told.lock().take();
         let fanout = async {
@@ -87,15 +96,29 @@ impl Service {
             () = stop => {}
             () = fanout => tracing::error!("the bus ended, frames are no longer passed on"),
             () = self.expire() => {}
-            () = self.clear_rooms() => {}
+            () = self.clear() => {}
+            () = self.live() => {}
         }
+        // Written though nobody waits for it. A store that fails has said so itself.
+        drop(self.shared.seen.alive(self.shared.clock.now_ms()));
     }
 
-    /// Sessions that died leave their rooms when nobody came back for them.
-    async fn clear_rooms(&self) {
+    /// Sessions that died leave their rooms, and their users are gone, when nobody came back for them.
+    async fn clear(&self) {
         loop {
             tokio::time::sleep(CLEAR_EVERY).await;
             self.shared.clear_rooms();
+            for stored in self.shared.expire_activity() {
+                // What is not kept this process knows all the same.
+                let _ = stored.await;
+            }
+        }
+    }
+
+    async fn live(&self) {
+        loop {
+            let _ = self.shared.seen.alive(self.shared.clock.now_ms()).await;
+            tokio::time::sleep(ALIVE_EVERY).await;
         }
     }
 

@@ -8,12 +8,12 @@ use natter_actor::Clock;
 use natter_bus::{Bus, Subscription};
 use natter_db::{Faults, Kv};
 use natter_presence::{Options, Parts, Service};
-use natter_proto::event::v1::{EdgeFrame, Frame, Message, Occupant, OccupantState, SessionRef, frame::Told};
+use natter_proto::event::v1::{Activity, EdgeFrame, Frame, Message, Occupant, OccupantState, SessionRef, frame::Told};
 use natter_proto::history::v1::From as Proof;
 use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::presence::v1::{
-    AnnounceRequest, EnterRoomRequest, EvictRequest, ExitRoomRequest, Fingerprint, OnlineRequest, ReachableRequest, RoomRequest,
-    SessionRecord, SessionState, SettleDebtRequest, TakeDebtRequest,
+    AnnounceRequest, EnterRoomRequest, EvictRequest, ExitRoomRequest, Fingerprint, LastActivityRequest, OnlineRequest,
+    ReachableRequest, RoomRequest, SessionRecord, SessionState, SettleDebtRequest, TakeDebtRequest, WatchRequest,
 };
 use natter_proto::subject::Subject;
 use natter_proto::{Code, Failure};
@@ -328,6 +328,70 @@ async fn only_an_announced_session_enters_and_not_too_many_rooms() {
 // === helpers ===
 
 /// A presence service, its door and its bus.
+#[tokio::test(start_paused = true)]
+async fn who_watches_is_told_of_the_first_session_and_after_the_grace_of_the_last() {
+    let node = Node::start(Kv::memory());
+    let mut at_a = node.edge("a");
+    node.announce(JULIET, session("a", 10), SessionState::Available).await.unwrap();
+    node.watch(session("a", 10), true).await.unwrap();
+    check_refusal(node.last_activity(ROMEO).await, Code::NotFound);
+    node.announce(ROMEO, session("b", 1), SessionState::Bound).await.unwrap();
+    check_refusal(node.last_activity(ROMEO).await, Code::NotFound);
+    assert_eq!(heard(&mut at_a).await, []);
+
+    node.announce(ROMEO, session("b", 1), SessionState::Available).await.unwrap();
+    node.announce(ROMEO, session("b", 2), SessionState::Available).await.unwrap();
+    assert_eq!(heard(&mut at_a).await, [(activity(0), vec![JULIET])]);
+    assert_eq!(node.last_activity(ROMEO).await.unwrap(), None);
+    node.announce(ROMEO, session("b", 1), SessionState::Closed).await.unwrap();
+    let died_at = node.clock.now_ms();
+    node.announce(ROMEO, session("b", 2), SessionState::Vanished).await.unwrap();
+    advance(Duration::from_secs(19)).await;
+    assert_eq!(heard(&mut at_a).await, []);
+    assert_eq!(node.last_activity(ROMEO).await.unwrap(), None, "its client may be back soon");
+    advance(Duration::from_secs(2)).await;
+    assert_eq!(heard(&mut at_a).await, [(activity(died_at), vec![JULIET])]);
+    assert_eq!(node.last_activity(ROMEO).await.unwrap(), Some(died_at));
+
+    node.announce(ROMEO, session("b", 3), SessionState::Available).await.unwrap();
+    node.announce(ROMEO, session("b", 3), SessionState::Closed).await.unwrap();
+    let closed_at = node.clock.now_ms();
+    assert_eq!(heard(&mut at_a).await, [(activity(0), vec![JULIET]), (activity(closed_at), vec![JULIET])]);
+
+    node.watch(session("a", 10), false).await.unwrap();
+    node.announce(ROMEO, session("b", 4), SessionState::Available).await.unwrap();
+    assert_eq!(heard(&mut at_a).await, []);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn last_activity_outlives_the_process_and_subscriptions_do_not() {
+    let node = Node::start(Kv::memory());
+    node.announce(ROMEO, session("a", 1), SessionState::Available).await.unwrap();
+    let left_at = node.clock.now_ms();
+    node.announce(ROMEO, session("a", 1), SessionState::Closed).await.unwrap();
+    node.announce(JULIET, session("a", 2), SessionState::Available).await.unwrap();
+    advance(Duration::from_secs(95)).await;
+    tokio::task::yield_now().await;
+    let node = node.killed().await;
+    assert_eq!(node.last_activity(ROMEO).await.unwrap(), Some(left_at));
+    assert_eq!(node.last_activity(JULIET).await.unwrap(), Some(left_at + 95_000), "there when the process died, within 30 s");
+    check_refusal(node.watch(session("a", 10), true).await, Code::Conflict);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_session_watches_so_many_and_no_more() {
+    let mut node = Node::with(Options { watched_per_session_max: 1, ..Options::default() });
+    node.run();
+    node.announce(JULIET, session("a", 10), SessionState::Available).await.unwrap();
+    node.watch(session("a", 10), true).await.unwrap();
+    node.watch(session("a", 10), true).await.unwrap();
+    let request = WatchRequest { app: 1, user: JULIET, session: Some(session("a", 10)), watched: 99, enable: true };
+    check_refusal(node.client.clone().watch(request).await, Code::TooMany);
+    node.stop().await;
+}
+
 struct Node {
     kv: Kv,
     clock: Clock,
@@ -438,6 +502,16 @@ impl Node {
         self.client.clone().occupants(request).await.unwrap().into_inner().users
     }
 
+    async fn last_activity(&self, user: u64) -> Result<Option<i64>, Status> {
+        Ok(self.client.clone().last_activity(LastActivityRequest { app: 1, user }).await?.into_inner().seen_at)
+    }
+
+    /// Juliet's session watches Romeo.
+    async fn watch(&self, session: SessionRef, enable: bool) -> Result<(), Status> {
+        let request = WatchRequest { app: 1, user: JULIET, session: Some(session), watched: ROMEO, enable };
+        self.client.clone().watch(request).await.map(|_| ())
+    }
+
     async fn record(&self, n: u64, proved: u64) -> Result<(), Status> {
         self.client.clone().record(record(n, proved)).await.map(|_| ())
     }
@@ -484,6 +558,12 @@ fn client(agent: &str) -> Fingerprint {
 fn frame(to: &[u64], except: &[u64]) -> Frame {
     let message = Message { seq: 42, body: Some("o".into()), ..Message::default() };
     Frame { app: 1, to: to.to_vec(), except: except.to_vec(), told: Some(Told::Message(message)), ..Frame::default() }
+}
+
+/// What Juliet is told of Romeo.
+fn activity(seen_at: i64) -> Frame {
+    let told = Some(Told::Activity(Activity { user: ROMEO, seen_at }));
+    Frame { app: 1, to: vec![JULIET], told, ..Frame::default() }
 }
 
 fn occupant(user: u64, state: OccupantState, to: &[u64]) -> Frame {

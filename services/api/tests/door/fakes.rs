@@ -358,6 +358,8 @@ impl Presence for Fake {
         occupants: presence::RoomRequest => presence::RoomReply,
         evict: presence::EvictRequest => presence::EvictReply,
         announce: presence::AnnounceRequest => presence::AnnounceReply,
+        last_activity: presence::LastActivityRequest => presence::LastActivityReply,
+        watch: presence::WatchRequest => presence::WatchReply,
         reachable: presence::ReachableRequest => presence::ReachableReply,
         record: presence::SessionRecord => presence::RecordReply,
         take_debt: presence::TakeDebtRequest => presence::TakeDebtReply,

@@ -48,6 +48,12 @@ impl presence_server::Presence for Presence {
     async fn online(&self, _: Request<wire::OnlineRequest>) -> Reply<wire::OnlineReply> {
         Err(refusal(Code::Internal))
     }
+    async fn last_activity(&self, _: Request<wire::LastActivityRequest>) -> Reply<wire::LastActivityReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn watch(&self, _: Request<wire::WatchRequest>) -> Reply<wire::WatchReply> {
+        Err(refusal(Code::Internal))
+    }
     async fn reachable(&self, _: Request<wire::ReachableRequest>) -> Reply<wire::ReachableReply> {
         Err(refusal(Code::Internal))
     }

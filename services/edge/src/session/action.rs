@@ -8,7 +8,7 @@ use natter_proto::presence::v1::{SessionRecord, SessionState};
 use natter_proto::{DialogId, Failure};
 use natter_xmpp::StreamFault;
 
-use super::{Ask, Job};
+use super::{Ask, Job, Query};
 
 /// One thing to do, in order.
 #[derive(PartialEq, Debug)]
@@ -64,6 +64,8 @@ pub(crate) enum Call {
     Job { number: u64, job: Job },
     /// To the room of a dialog. Answered by [`Answer::Room`] with the same number.
     Room { number: u64, dialog: DialogId, ask: Ask },
+    /// To presence, about a user. Answered by [`Answer::Presence`] with the same number.
+    Presence { number: u64, query: Query },
     /// Announces the session as available, then gathers what it missed. Answered by [`Answer::Returned`].
     Return(SessionRecord),
     /// Announces the session as one that frames do not reach; `owed`: it has not proved what it got, and may be owed it.
@@ -94,6 +96,8 @@ pub(crate) enum Answer {
     Job { number: u64, answer: Result<u64, Failure> },
     /// Users in the room, ascending: besides the one who entered, or all.
     Room { number: u64, answer: Result<Vec<u64>, Failure> },
+    /// When the user was last there, unix milliseconds; nothing if he is there, or if that was not the question.
+    Presence { number: u64, answer: Result<Option<i64>, Failure> },
     /// A failure: no frames reach the session, or what it missed could not be read.
     Returned(Result<Box<Returned>, Failure>),
     /// Nothing if history did not answer: what is missing is not known then.

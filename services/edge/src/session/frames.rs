@@ -131,6 +131,7 @@ impl Session {
             (Some(FrameTold::Typing(typing)), dialog) => self.typing(now, dialog, typing, &frame),
             (Some(FrameTold::Reaction(reaction)), Some(dialog)) => self.reaction(now, dialog, reaction, &frame),
             (Some(FrameTold::Occupant(occupant)), Some(dialog)) => self.occupant(now, dialog, occupant, &frame),
+            (Some(FrameTold::Activity(activity)), _) => self.activity(now, activity),
             (_, None) | (None, _) => {}
         }
     }

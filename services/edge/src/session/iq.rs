@@ -23,13 +23,13 @@ impl Session {
             return;
         };
         match address::read(stanza.to(), self.me.app) {
+            Address::User(user) if stanza.stanza_type() == "get" && payload.is("query", ns::LAST) => {
+                self.ask_last_activity(request, user);
+            }
             Address::Server => self.request(&stanza, payload),
             Address::User(user) if user == self.me.user => self.request(&stanza, payload),
             Address::Room(dialog) if stanza.stanza_type() == "get" && payload.is("query", ns::DISCO_ITEMS) => {
                 self.room_items(request, dialog);
-            }
-            Address::User(_) if payload.is("query", ns::LAST) => {
-                self.refuse_iq(&stanza, Condition::ItemNotFound, "Not found.");
             }
             // Requests are never handed to other clients (attack A22).
             _ => self.refuse_iq(&stanza, Condition::ServiceUnavailable, "Service not available."),
@@ -41,6 +41,7 @@ impl Session {
         match (payload.name.as_str(), payload.ns.as_str()) {
             ("ping", ns::PING) => self.grant(stanza, None),
             ("session", ns::SESSION) | ("mobile", ns::MOBILE) if is_set => self.grant(stanza, None),
+            ("subscribe", ns::STATUS_STREAMING) if is_set => self.subscribe(stanza, payload),
             ("query", ns::ROSTER) if !is_set => self.grant(stanza, Some(Element::new("query", ns::ROSTER))),
             ("enable", ns::CARBONS) if is_set => {
                 self.carbons = true;
@@ -55,12 +56,12 @@ impl Session {
         }
     }
 
-    fn grant(&mut self, stanza: &Stanza<'_>, payload: Option<Element>) {
+    pub(super) fn grant(&mut self, stanza: &Stanza<'_>, payload: Option<Element>) {
         let answer = result(stanza.element, Some(&self.me.address), payload);
         self.write_element(&answer);
     }
 
-    fn refuse_iq(&mut self, stanza: &Stanza<'_>, condition: Condition, text: &str) {
+    pub(super) fn refuse_iq(&mut self, stanza: &Stanza<'_>, condition: Condition, text: &str) {
         let answer = StanzaError::new(condition, text).answer(stanza, Some(&self.me.address));
         self.write_element(&answer);
     }

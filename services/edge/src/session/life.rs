@@ -51,6 +51,7 @@ impl Session {
         match answer {
             Answer::Job { number, answer } => self.job_answered(at.now, number, answer),
             Answer::Room { number, answer } => self.room_answered(at.now, number, answer),
+            Answer::Presence { number, answer } => self.presence_answered(at.now, number, answer),
             Answer::Returned(Ok(returned)) => self.returned(at.now, *returned),
             Answer::Returned(Err(failure)) => self.unreachable(at.now, &failure),
             Answer::Filled { dialog, stretch } => self.filled(at.now, dialog, stretch),

@@ -27,6 +27,7 @@ impl Session {
             return;
         }
         self.stage = Stage::Live;
+        self.watch_again();
         if let Some(debt) = &returned.debt {
             self.places.inherit(now, &debt.proofs);
         }

@@ -94,7 +94,7 @@ impl Rooms {
 }
 
 /// What an answer needs of the stanza.
-fn bare(stanza: &Element) -> Element {
+pub(super) fn bare(stanza: &Element) -> Element {
     let mut bare = Element::new(stanza.name.as_str(), stanza.ns.as_str());
     for name in ["id", "to", "type"] {
         if let Some(value) = stanza.attr(name) {

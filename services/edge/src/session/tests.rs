@@ -13,3 +13,4 @@ mod life;
 mod outgoing;
 mod returning;
 mod rooms;
+mod watching;

@@ -374,6 +374,14 @@ impl Presence for Fakes {
         Ok(Response::new(SettleDebtReply {}))
     }
 
+    async fn last_activity(&self, _: Request<presence::LastActivityRequest>) -> Reply<presence::LastActivityReply> {
+        Err(Status::unimplemented("not in this fake"))
+    }
+
+    async fn watch(&self, _: Request<presence::WatchRequest>) -> Reply<presence::WatchReply> {
+        Err(Status::unimplemented("not in this fake"))
+    }
+
     // The dialog service asks these, never the edge.
 
     async fn enter(&self, _: Request<presence::EnterRoomRequest>) -> Reply<presence::EnterRoomReply> {

@@ -13,7 +13,7 @@ fn every_iq_is_answered_from_where_it_was_sent() {
             "<query xmlns=\"jabber:iq:version\"/><error code=\"503\"",
         ),
         ("<iq type=\"set\" id=\"x\" to=\"78-905@h\"><query xmlns=\"jabber:iq:roster\"/></iq>", "<error code=\"503\""),
-        ("<iq type=\"get\" id=\"l\" to=\"78-905@h\"><query xmlns=\"jabber:iq:last\"/></iq>", "<error code=\"404\""),
+        ("<iq type=\"get\" id=\"l\" to=\"h\"><query xmlns=\"jabber:iq:last\"/></iq>", "<error code=\"503\""),
         ("<iq type=\"get\" id=\"n\"/>", "<error code=\"400\""),
     ] {
         let written = client.sends(request);

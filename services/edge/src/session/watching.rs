@@ -1,0 +1,178 @@
+//! Last activity (contract xmpp 8): the client asks when a user was last there, and hears of those whom it watches.
+//!
+//! Requests run beside the session, a few at a time and one after another of one user; each is answered when its outcome is known.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use natter_proto::event::v1::Activity;
+use natter_proto::{Code, Failure, UserId};
+use natter_xmpp::{Condition, Element, Kind, Stanza, StanzaError, ns};
+
+use super::rooms::bare;
+use super::{Action, Call, Session, Stage};
+use crate::address::{self, Address};
+use crate::proof::Told;
+use crate::stanza_error;
+
+/// Requests of one session on their way at the same time: an app asks for all its contacts at once.
+const FLYING_MAX: usize = 8;
+/// Requests that wait before the client is not read any more.
+const WAITING_MAX: usize = 64;
+
+/// What is asked of presence about a user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Query {
+    /// Answered by when he was last there (unix milliseconds), or nothing if he is there.
+    LastActivity(UserId),
+    Watch {
+        user: UserId,
+        enable: bool,
+    },
+}
+
+impl Query {
+    pub(super) fn user(self) -> UserId {
+        match self {
+            Query::LastActivity(user) | Query::Watch { user, .. } => user,
+        }
+    }
+}
+
+/// What one session wants to know of others.
+#[derive(Debug, Default)]
+pub(super) struct Watching {
+    /// Whom it watches. Presence knows too, as long as frames reach the session.
+    users: BTreeSet<UserId>,
+    waiting: VecDeque<Request>,
+    flying: BTreeMap<u64, Request>,
+    next: u64,
+    /// How often it was told of somebody.
+    told: u64,
+}
+
+#[derive(Debug)]
+struct Request {
+    query: Query,
+    /// Nothing if the client did not ask for it.
+    stanza: Option<Element>,
+}
+
+impl Watching {
+    fn start(&mut self) -> Option<(u64, Query)> {
+        if self.flying.len() >= FLYING_MAX {
+            return None;
+        }
+        let is_free = |request: &Request| self.flying.values().all(|flying| flying.query.user() != request.query.user());
+        let at = self.waiting.iter().position(is_free)?;
+        let request = self.waiting.remove(at)?;
+        let (number, query) = (self.next, request.query);
+        self.next += 1;
+        self.flying.insert(number, request);
+        Some((number, query))
+    }
+
+    /// Too much waits: the client is not read.
+    pub(super) fn is_busy(&self) -> bool {
+        self.waiting.len() > WAITING_MAX
+    }
+}
+
+impl Session {
+    // === requests ===
+
+    /// When was this user last there (contract xmpp 8.1).
+    pub(super) fn ask_last_activity(&mut self, request: &Element, user: UserId) {
+        self.watching.waiting.push_back(Request { query: Query::LastActivity(user), stanza: Some(without_content(request)) });
+    }
+
+    /// Tell of this user from now on, or no more (contract xmpp 8.2).
+    pub(super) fn subscribe(&mut self, stanza: &Stanza<'_>, payload: &Element) {
+        let user = match address::read(payload.attr("user_jid"), self.me.app) {
+            Address::User(user) => user,
+            _ => return self.refuse_iq(stanza, Condition::BadRequest, "user_jid has to be the address of a user."),
+        };
+        let enable = match payload.attr("enable") {
+            Some("true" | "1") => true,
+            Some("false" | "0") => false,
+            _ => return self.refuse_iq(stanza, Condition::BadRequest, "enable has to be true or false."),
+        };
+        let query = Query::Watch { user, enable };
+        self.watching.waiting.push_back(Request { query, stanza: Some(without_content(stanza.element)) });
+    }
+
+    /// Frames reach the session again: presence had forgotten whom it watches.
+    pub(super) fn watch_again(&mut self) {
+        let watch = |user: &UserId| Request { query: Query::Watch { user: *user, enable: true }, stanza: None };
+        self.watching.waiting.extend(self.watching.users.iter().map(watch));
+    }
+
+    /// Starts what may start: nothing while an announcement of this session is on its way, which a subscription must not overtake.
+    pub(super) fn ask_presence(&mut self) {
+        while self.stage != Stage::Returning {
+            let Some((number, query)) = self.watching.start() else { return };
+            self.out.push_back(Action::Call(Call::Presence { number, query }));
+        }
+    }
+
+    // === answers ===
+
+    pub(super) fn presence_answered(&mut self, now: i64, number: u64, answer: Result<Option<i64>, Failure>) {
+        let Some(Request { query, stanza }) = self.watching.flying.remove(&number) else { return };
+        // Of a session that frames do not reach presence hears when they do.
+        let is_early = matches!(&answer, Err(failure) if failure.code == Code::Conflict);
+        let answer = match query {
+            Query::LastActivity(_) => answer.map(|seen_at| Some(last(now, seen_at))),
+            Query::Watch { user, enable: false } => {
+                self.watching.users.remove(&user);
+                Ok(None)
+            }
+            Query::Watch { user, enable: true } if is_early || answer.is_ok() => {
+                self.watching.users.insert(user);
+                Ok(None)
+            }
+            Query::Watch { .. } => answer.map(|_| None),
+        };
+        let Some(stanza) = stanza else { return };
+        let iq = Stanza { kind: Kind::Iq, element: &stanza };
+        match answer {
+            Ok(payload) => self.grant(&iq, payload),
+            Err(failure) => {
+                let error = match failure.code {
+                    Code::NotFound => StanzaError::new(Condition::ItemNotFound, "Not found."),
+                    _ => stanza_error::of(&failure),
+                };
+                let answer = error.answer(&iq, Some(&self.me.address));
+                self.write_element(&answer);
+            }
+        }
+    }
+
+    /// A user came or went. Others' sessions of the same user may watch him, and this one not.
+    pub(super) fn activity(&mut self, now: i64, activity: &Activity) {
+        if !self.watching.users.contains(&UserId(activity.user)) {
+            return;
+        }
+        self.watching.told += 1;
+        // No id that the client could wait for (contract xmpp 8.2).
+        let id = format!("activity-{}", self.watching.told);
+        let from = format!("{}-{}@{}", activity.user, self.me.app, self.options.host);
+        let query = last(now, Some(activity.seen_at).filter(|seen_at| *seen_at > 0));
+        let iq = Element::new("iq", ns::CLIENT).with_attr("type", "result").with_attr("id", id).with_attr("from", from);
+        self.write_element(&iq.with_attr("to", self.me.address.as_str()).with_child(query));
+        self.told(now, Told::Unstored);
+    }
+}
+
+/// The request as an error repeats it.
+fn without_content(request: &Element) -> Element {
+    let payload = request.elements().next().map(|payload| Element { children: Vec::new(), ..payload.clone() });
+    bare(request).with_children(payload)
+}
+
+/// 0 seconds: he is there. Who is not was there a second ago at least (contract xmpp 8.2).
+fn last(now: i64, seen_at: Option<i64>) -> Element {
+    let seconds = seen_at.map_or(0, |seen_at| ((now - seen_at) / 1_000).max(1));
+    Element::new("query", ns::LAST).with_attr("seconds", seconds.to_string())
+}

@@ -1,0 +1,241 @@
+//! Who is there, and who wants to know: available sessions by user, and sessions that watch a user (contract xmpp 8). Rules: no
+//! clock, no store, no bus.
+//!
+//! Invariant: a user is there exactly as long as one of his sessions is. A session that died stays for a while (contract
+//! xmpp 1.8): its client comes back within seconds, and nobody is to hear of it.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use natter_proto::UserId;
+
+use crate::session::{SessionKey, UserKey};
+
+/// The users of all apps that are there, and those that are watched.
+#[derive(Default)]
+pub(crate) struct Activity {
+    there: BTreeMap<UserKey, There>,
+    /// Sessions that died, the oldest first.
+    dead: VecDeque<Dead>,
+    /// When each of them died. One that is not here any more came back.
+    died: BTreeMap<SessionKey, i64>,
+    watchers: BTreeMap<UserKey, BTreeSet<(UserId, SessionKey)>>,
+    watched: BTreeMap<SessionKey, BTreeSet<UserKey>>,
+    watched_max: usize,
+}
+
+#[derive(Default)]
+struct There {
+    sessions: BTreeSet<SessionKey>,
+    /// When the last of his sessions that ended did, unix milliseconds.
+    seen_at: i64,
+}
+
+struct Dead {
+    at: i64,
+    user: UserKey,
+    session: SessionKey,
+}
+
+/// A user who is not there any more.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Gone {
+    pub user: UserKey,
+    /// When he was last there, unix milliseconds.
+    pub seen_at: i64,
+}
+
+/// The session watches as many users as it may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct TooManyWatched;
+
+impl Activity {
+    /// Nobody is there. A session watches at most `watched_max` users.
+    pub fn new(watched_max: usize) -> Activity {
+        Activity { watched_max, ..Activity::default() }
+    }
+
+    /// A session became available, or says so again. Whether its user was not there before.
+    pub fn arrive(&mut self, user: UserKey, session: SessionKey) -> bool {
+        self.died.remove(&session);
+        let there = self.there.entry(user).or_default();
+        there.sessions.insert(session) && there.sessions.len() == 1
+    }
+
+    /// A session ended with a goodbye, or became unavailable. It watches nobody any more.
+    pub fn leave(&mut self, at: i64, user: UserKey, session: &SessionKey) -> Option<Gone> {
+        self.unwatch_all(user, session);
+        self.died.remove(session);
+        self.take_out(at, user, session)
+    }
+
+    /// A session died. Its user is there until [`expire`](Activity::expire). It watches nobody any more.
+    pub fn vanish(&mut self, at: i64, user: UserKey, session: SessionKey) {
+        self.unwatch_all(user, &session);
+        if self.there.get(&user).is_some_and(|there| there.sessions.contains(&session)) {
+            self.died.insert(session.clone(), at);
+            self.dead.push_back(Dead { at, user, session });
+        }
+    }
+
+    /// Sessions that died at `upto` or before are gone, unless they came back.
+    pub fn expire(&mut self, upto: i64) -> Vec<Gone> {
+        let mut gone = Vec::new();
+        while let Some(Dead { at, user, session }) = self.dead.pop_front_if(|dead| dead.at <= upto) {
+            if self.died.get(&session) == Some(&at) {
+                self.died.remove(&session);
+                gone.extend(self.take_out(at, user, &session));
+            }
+        }
+        gone
+    }
+
+    pub fn is_there(&self, user: UserKey) -> bool {
+        self.there.contains_key(&user)
+    }
+
+    /// A session watches a user, or no more. Once more changes nothing.
+    pub fn watch(&mut self, watcher: UserKey, session: SessionKey, user: UserKey, enable: bool) -> Result<(), TooManyWatched> {
+        if !enable {
+            if let Some(watched) = self.watched.get_mut(&session) {
+                watched.remove(&user);
+                if watched.is_empty() {
+                    self.watched.remove(&session);
+                }
+            }
+            self.unwatch(watcher, &session, user);
+            return Ok(());
+        }
+        let watched = self.watched.get(&session);
+        let is_new = watched.is_none_or(|watched| !watched.contains(&user));
+        if is_new && watched.map_or(0, BTreeSet::len) >= self.watched_max {
+            return Err(TooManyWatched);
+        }
+        self.watchers.entry(user).or_default().insert((watcher.user, session.clone()));
+        self.watched.entry(session).or_default().insert(user);
+        Ok(())
+    }
+
+    /// Users with a session that watches this one, ascending, each once.
+    pub fn watchers(&self, user: UserKey) -> Vec<u64> {
+        let mut watchers: Vec<u64> =
+            self.watchers.get(&user).map_or_else(Vec::new, |sessions| sessions.iter().map(|(watcher, _)| watcher.0).collect());
+        watchers.dedup();
+        watchers
+    }
+
+    fn take_out(&mut self, at: i64, user: UserKey, session: &SessionKey) -> Option<Gone> {
+        let there = self.there.get_mut(&user)?;
+        if !there.sessions.remove(session) {
+            return None;
+        }
+        there.seen_at = there.seen_at.max(at);
+        let (is_gone, seen_at) = (there.sessions.is_empty(), there.seen_at);
+        is_gone.then(|| {
+            self.there.remove(&user);
+            Gone { user, seen_at }
+        })
+    }
+
+    fn unwatch_all(&mut self, watcher: UserKey, session: &SessionKey) {
+        for user in self.watched.remove(session).unwrap_or_default() {
+            self.unwatch(watcher, session, user);
+        }
+    }
+
+    fn unwatch(&mut self, watcher: UserKey, session: &SessionKey, user: UserKey) {
+        let Some(watchers) = self.watchers.get_mut(&user) else { return };
+        watchers.remove(&(watcher.user, session.clone()));
+        if watchers.is_empty() {
+            self.watchers.remove(&user);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_there_from_the_first_session_to_the_last() {
+        let mut activity = Activity::new(9);
+        assert!(activity.arrive(key(2), session(20)));
+        assert!(!activity.arrive(key(2), session(20)), "once more");
+        assert!(!activity.arrive(key(2), session(21)), "a second device");
+        assert_eq!(activity.leave(100, key(2), &session(20)), None);
+        assert_eq!(activity.leave(101, key(2), &session(20)), None, "twice");
+        assert!(activity.is_there(key(2)));
+        assert!(!activity.is_there(UserKey::new(2, 2)), "another app");
+        assert_eq!(activity.leave(200, key(2), &session(21)), gone(2, 200));
+        assert!(!activity.is_there(key(2)));
+        assert_eq!(activity.leave(300, key(2), &session(21)), None);
+    }
+
+    #[test]
+    fn who_died_is_there_for_a_while_and_nobody_hears_of_one_who_is_back() {
+        let mut activity = Activity::new(9);
+        activity.arrive(key(2), session(20));
+        activity.vanish(100, key(2), session(20));
+        activity.vanish(100, key(9), session(99));
+        assert_eq!(activity.expire(99), []);
+        assert!(!activity.arrive(key(2), session(21)), "it was there all the time");
+        assert_eq!(activity.expire(100), []);
+        activity.vanish(200, key(2), session(21));
+        assert_eq!(activity.expire(200), [Gone { user: key(2), seen_at: 200 }]);
+        assert!(activity.arrive(key(2), session(22)));
+
+        // The same session, unavailable with something unproved, and available again.
+        activity.vanish(300, key(2), session(22));
+        assert!(!activity.arrive(key(2), session(22)));
+        assert_eq!(activity.expire(300), []);
+        assert!(activity.is_there(key(2)));
+        activity.vanish(400, key(2), session(22));
+        assert_eq!(activity.expire(399), []);
+        assert_eq!(activity.expire(400), [Gone { user: key(2), seen_at: 400 }]);
+        assert!(activity.dead.is_empty() && activity.died.is_empty() && activity.there.is_empty(), "nothing stays behind");
+    }
+
+    #[test]
+    fn a_user_was_last_seen_when_the_later_of_two_devices_was() {
+        let mut activity = Activity::new(9);
+        activity.arrive(key(2), session(20));
+        activity.arrive(key(2), session(21));
+        activity.vanish(100, key(2), session(20));
+        assert_eq!(activity.leave(110, key(2), &session(21)), None);
+        assert_eq!(activity.expire(120), [Gone { user: key(2), seen_at: 110 }]);
+    }
+
+    #[test]
+    fn a_watcher_is_named_once_and_gone_with_its_sessions() {
+        let mut activity = Activity::new(2);
+        for (watcher, n) in [(3, 30), (3, 31), (4, 40)] {
+            assert_eq!(activity.watch(key(watcher), session(n), key(2), true), Ok(()));
+        }
+        assert_eq!(activity.watch(key(3), session(30), key(2), true), Ok(()), "once more");
+        assert_eq!(activity.watchers(key(2)), [3, 4]);
+        assert_eq!(activity.watch(key(3), session(30), key(5), true), Ok(()));
+        assert_eq!(activity.watch(key(3), session(30), key(6), true), Err(TooManyWatched));
+        assert!(activity.watchers(key(6)).is_empty());
+        assert_eq!(activity.watch(key(3), session(30), key(5), false), Ok(()));
+        assert_eq!(activity.watch(key(3), session(30), key(5), false), Ok(()), "once more");
+        activity.leave(1, key(3), &session(30));
+        assert_eq!(activity.watchers(key(2)), [3, 4]);
+        activity.vanish(1, key(3), session(31));
+        assert_eq!(activity.watchers(key(2)), [4]);
+        assert_eq!(activity.watch(key(4), session(40), key(2), false), Ok(()));
+        assert!(activity.watchers.is_empty() && activity.watched.is_empty(), "nothing stays behind");
+    }
+
+    fn key(user: u64) -> UserKey {
+        UserKey::new(1, user)
+    }
+
+    fn session(session: u64) -> SessionKey {
+        SessionKey { edge: "e".into(), boot: 1, session }
+    }
+
+    #[allow(clippy::unnecessary_wraps)]
+    fn gone(user: u64, seen_at: i64) -> Option<Gone> {
+        Some(Gone { user: key(user), seen_at })
+    }
+}

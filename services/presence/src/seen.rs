@@ -1,0 +1,39 @@
+//! The port of what is kept of users: when each was last there.
+
+mod embedded;
+
+#[cfg(test)]
+mod contract;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use natter_actor::Clock;
+use natter_db::{Error, Kv};
+
+use crate::debts::Stored;
+use crate::session::UserKey;
+
+/// When users were last there. Times are unix milliseconds. Verbs take effect when they are called, in the order of the calls,
+/// whether or not their future is awaited.
+pub(crate) trait Seen: Send + Sync {
+    /// The user came.
+    fn came(&self, user: UserKey, at: i64) -> Stored;
+
+    /// The user was last there then.
+    fn left(&self, user: UserKey, at: i64) -> Stored;
+
+    /// The process lives. Called now and then: of a user who is there when it dies nothing else says until when he was.
+    fn alive(&self, at: i64) -> Stored;
+
+    /// When a user who is not there was. `None`: never.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn last(&self, user: UserKey) -> BoxFuture<'_, Result<Option<i64>, Error>>;
+}
+
+/// The engine for this store.
+pub(crate) fn open(db: Kv, clock: &Clock) -> Arc<dyn Seen> {
+    Arc::new(embedded::Embedded::new(db, clock.now_ms()))
+}

@@ -1,0 +1,79 @@
+//! Users who come and go: each change in one step with the directory, then it is kept, and whoever watches the user is told by a
+//! frame, on the way that all frames take.
+
+use natter_proto::event::v1::frame::Told;
+use natter_proto::event::v1::{Activity, Frame};
+use natter_proto::subject::Subject;
+use prost::Message;
+
+use crate::activity::Gone;
+use crate::debts::Stored;
+use crate::error::Error;
+use crate::service::Shared;
+use crate::session::{SessionKey, UserKey};
+
+impl Shared {
+    /// A session became available. To be called under the lock of the directory, as the next two.
+    pub fn came(&self, user: UserKey, session: SessionKey) -> Option<Stored> {
+        let mut activity = self.activity.lock();
+        if !activity.arrive(user, session) {
+            return None;
+        }
+        self.tell_watchers(user, 0, activity.watchers(user));
+        Some(self.seen.came(user, self.clock.now_ms()))
+    }
+
+    /// A session ended with a goodbye, or is not available any more.
+    pub fn left(&self, user: UserKey, session: &SessionKey) -> Option<Stored> {
+        let mut activity = self.activity.lock();
+        let gone = activity.leave(self.clock.now_ms(), user, session)?;
+        let watchers = activity.watchers(user);
+        Some(self.gone(&gone, watchers))
+    }
+
+    /// A session died: nobody is told before its grace is over.
+    pub fn died(&self, user: UserKey, session: SessionKey) {
+        self.activity.lock().vanish(self.clock.now_ms(), user, session);
+    }
+
+    /// Users whose sessions died long enough ago are gone.
+    pub fn expire_activity(&self) -> Vec<Stored> {
+        let mut activity = self.activity.lock();
+        let gone = activity.expire(self.clock.now_ms() - self.options.grace_ms());
+        gone.iter().map(|gone| self.gone(gone, activity.watchers(gone.user))).collect()
+    }
+
+    /// When a user who is not there was, unix milliseconds; nothing if he is there.
+    pub async fn last_activity(&self, user: UserKey) -> Result<Option<i64>, Error> {
+        if self.activity.lock().is_there(user) {
+            return Ok(None);
+        }
+        self.seen.last(user).await?.ok_or(Error::NeverSeen).map(Some)
+    }
+
+    /// A session is told of a user from now on, or no more.
+    pub fn watch(&self, watcher: UserKey, session: SessionKey, user: UserKey, enable: bool) -> Result<(), Error> {
+        let directory = self.directory.lock();
+        if !directory.has(watcher, &session) {
+            return Err(Error::NotAnnounced);
+        }
+        let max = self.options.watched_per_session_max;
+        self.activity.lock().watch(watcher, session, user, enable).map_err(|_| Error::TooManyWatched { max })
+    }
+
+    // Under the lock of the activity: what is told of a user is told in the order it happened.
+    fn gone(&self, gone: &Gone, watchers: Vec<u64>) -> Stored {
+        self.tell_watchers(gone.user, gone.seen_at, watchers);
+        self.seen.left(gone.user, gone.seen_at)
+    }
+
+    fn tell_watchers(&self, user: UserKey, seen_at: i64, to: Vec<u64>) {
+        if to.is_empty() {
+            return;
+        }
+        let told = Told::Activity(Activity { user: user.user.0, seen_at });
+        let traceparent = natter_telemetry::traceparent();
+        let frame = Frame { app: user.app.0, to, traceparent, told: Some(told), ..Frame::default() };
+        self.bus.publish(&Subject::Told.to_string(), frame.encode_to_vec().into());
+    }
+}
