@@ -8,6 +8,7 @@ const LISTENERS = [
   'onDeliveredStatusListener', 'onReadStatusListener', 'onSystemMessageListener', 'onDisconnectedListener',
   'onReconnectListener', 'onConnectionErrorListener', 'onMessageUpdateListener', 'onMessageDeleteListener',
   'onMessageReactionsListener', 'onJoinOccupant', 'onLeaveOccupant', 'onKickOccupant', 'onLastUserActivityListener',
+  'onSubscribeListener', 'onConfirmSubscribeListener', 'onRejectSubscribeListener', 'onContactListListener',
 ];
 
 // Methods of 1.x that take no callback: what they return is all there is (contract rest 9.4).
@@ -16,7 +17,9 @@ const AT_ONCE = new Set([
   'chat.sendReadStatus', 'chat.getLastUserActivity', 'chat.disconnect',
 ]);
 // Methods of 1.x whose callback has the answer, if anything, as its only argument.
-const ANSWER_FIRST = new Set(['chat.muc.listOnlineUsers', 'chat.muc.leave']);
+const ANSWER_FIRST = new Set(['chat.muc.listOnlineUsers', 'chat.muc.leave', 'chat.contactList.get']);
+// Methods of 2.x and 3.x whose promise never settles (contract xmpp 10).
+const NEVER_SETTLES = new Set(['chat.contactList.confirm']);
 // Answers that 1.x unwraps and later majors do not.
 const USER_INSIDE = new Set(['users.signup', 'users.update', 'users.get']);
 const unwrap = (path, answer) => (USER_INSIDE.has(path) && answer && !answer.items ? { user: answer } : answer);
@@ -65,6 +68,7 @@ const lookUp = (sdk, path) => {
 const call = (sdk, major, path, args) => {
   const [owner, name] = lookUp(sdk, path);
   if (typeof owner?.[name] !== 'function') throw new Error(`SDK ${major} has no ${path}`);
+  if (major > 1 && NEVER_SETTLES.has(path)) return void owner[name](...args);
   if (major > 1 || AT_ONCE.has(path)) return owner[name](...args);
   return new Promise((resolve, reject) => {
     // Two named parameters: `muc.join` counts them (contract xmpp 4.1).

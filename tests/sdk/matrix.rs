@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use natter_tests::build::Build::{self, Browser1, Node1, Node2, Node3};
+use natter_tests::build::Build::{self, Browser1, Browser6, Node1, Node2, Node3, Node6};
 use serde_json::{Value, json};
 
 /// A check that some builds cannot do, whatever the server does.
@@ -52,6 +52,8 @@ pub const IMPOSSIBLE: &[Impossible] = &[
     impossible(&[Node1, Browser1, Node2, Node3], "users_with_a_chat_session_are_online", NO_ONLINE, "contract rest 9.1"),
     impossible(&[Node1, Browser1, Node2], "whoever_watches_is_told_who_comes_and_goes", NO_WATCH, "contract xmpp 8.2"),
     impossible(&[Node1, Browser1], "a_client_says_whether_it_is_in_front", NO_STATE, "contract xmpp 8.3"),
+    impossible(&[Node6, Browser6], "two_become_contacts_and_see_each_other", NO_CONTACTS, "contract xmpp 6"),
+    impossible(&[Node6, Browser6], "a_contact_request_waits_and_is_refused", NO_CONTACTS, "contract xmpp 6"),
     impossible(&[Node1], "the_gap_of_a_group_comes_after_a_cut", STUCK, "contract xmpp 1.3"),
     impossible(&[Node1], "the_gap_comes_after_an_end", NO_RETURN, "contract xmpp 1.3"),
     impossible(&[Node1], "a_chat_goes_on_after_the_process_was_killed", NO_RETURN, "contract xmpp 1.3"),
@@ -75,6 +77,7 @@ const NO_ADMINS: &str = "addAdmins and removeAdmins exist from 1.8.1 on";
 const NO_MUTE: &str = "notification settings exist from 1.8.1 on";
 const NO_V2: &str = "users.getV2 exists from 3.28 on";
 const NO_ONLINE: &str = "listOnline and getOnlineCount exist from 4.3 on";
+const NO_CONTACTS: &str = "the contact list exists from 1.x to 4.0";
 const NO_WATCH: &str = "subscribing exists from 2.1 on, and what reads the notices from 3.22 on";
 const NO_STATE: &str = "markActive and markInactive exist from 1.8 on";
 const NO_DELETE: &str = "onMessageDeleteListener exists from 3.9 on";

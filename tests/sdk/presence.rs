@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use natter_tests::build::Build;
 use serde_json::{Value, json};
 
-use crate::stage::Stage;
+use crate::stage::{PASSWORD, Person, Stage};
 
 /// 1.x answers by the listener alone, later majors by both (contract xmpp 8.1).
 async fn last_activity_is_asked_for(build: Build) -> Result<()> {
@@ -57,6 +57,67 @@ async fn whoever_watches_is_told_who_comes_and_goes(build: Build) -> Result<()> 
     Ok(())
 }
 
+/// The flow in the order of the contract (xmpp 6), in mutual mode, which is the SDK's default.
+async fn two_become_contacts_and_see_each_other(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
+    let (ann, bob) = (&stage.ann, &stage.bob);
+    assert_eq!(ann.sdk.call("chat.contactList.get", json!([])).await?, json!({}));
+    ann.sdk.call("chat.contactList.add", json!([{"userId": bob.id, "name": "Bobby"}])).await?;
+    assert_eq!(bob.sdk.event("onSubscribeListener").await?, json!([ann.id]));
+    bob.sdk.call("chat.contactList.confirm", json!([{"userId": ann.id}])).await?;
+    assert_eq!(ann.sdk.event("onConfirmSubscribeListener").await?, json!([bob.id]));
+    assert_eq!(ann.sdk.event("onContactListListener").await?, json!([bob.id]));
+    // Ann's client grants his request by itself.
+    assert_eq!(bob.sdk.event("onConfirmSubscribeListener").await?, json!([ann.id]));
+    assert_eq!(bob.sdk.event("onContactListListener").await?, json!([ann.id]));
+    assert_eq!(contacts(ann).await?, json!({bob.id.to_string(): {"subscription": "both", "ask": null, "name": "Bobby"}}));
+    assert_eq!(contacts(bob).await?[ann.id.to_string()]["subscription"], "both");
+    assert_eq!(contacts(bob).await?[ann.id.to_string()]["name"], Value::Null);
+    ann.sdk.call("chat.contactList.updateName", json!([{"userId": bob.id, "name": "Rob"}])).await?;
+    assert_eq!(contacts(ann).await?[bob.id.to_string()], json!({"subscription": "both", "ask": null, "name": "Rob"}));
+
+    bob.sdk.call("chat.disconnect", json!([])).await?;
+    assert_eq!(ann.sdk.event("onContactListListener").await?, json!([bob.id, "unavailable"]));
+    let bob = bob.another_device(build, &stage.config, json!({})).await?;
+    let known = bob.sdk.call("chat.connect", json!([{"userId": bob.id, "password": PASSWORD}])).await?;
+    if build.major() == 1 {
+        assert_eq!(known[ann.id.to_string()]["subscription"], "both", "the callback of connect has the list: {known}");
+    }
+    assert_eq!(ann.sdk.event("onContactListListener").await?, json!([bob.id]));
+
+    ann.sdk.call("chat.contactList.remove", json!([bob.id])).await?;
+    assert_eq!(contacts(ann).await?, json!({}));
+    assert_eq!(contacts(&bob).await?[ann.id.to_string()]["subscription"], "none");
+    Ok(())
+}
+
+/// A request waits for whom it is for, and a refusal ends it.
+async fn a_contact_request_waits_and_is_refused(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
+    let (ann, bob) = (&stage.ann, &stage.bob);
+    bob.sdk.call("chat.disconnect", json!([])).await?;
+    ann.sdk.call("chat.contactList.add", json!([{"userId": bob.id}])).await?;
+    for _ in 0..2 {
+        let bob = bob.another_device(build, &stage.config, json!({})).await?;
+        bob.connect().await?;
+        assert_eq!(bob.sdk.event("onSubscribeListener").await?, json!([ann.id]), "at each login until it is answered");
+        bob.sdk.call("chat.disconnect", json!([])).await?;
+    }
+    let waits = json!({bob.id.to_string(): {"subscription": "none", "ask": "subscribe", "name": null}});
+    assert_eq!(contacts(ann).await?, waits);
+    let bob = bob.another_device(build, &stage.config, json!({})).await?;
+    bob.connect().await?;
+    bob.sdk.event("onSubscribeListener").await?;
+    bob.sdk.call("chat.contactList.reject", json!([ann.id])).await?;
+    assert_eq!(ann.sdk.event("onRejectSubscribeListener").await?, json!([bob.id]));
+    assert_eq!(contacts(ann).await?[bob.id.to_string()]["ask"], Value::Null);
+    Ok(())
+}
+
+async fn contacts(person: &Person) -> Result<Value> {
+    person.sdk.call("chat.contactList.get", json!([])).await
+}
+
 /// Of both the answer is all there is to see: alerts are decided by them.
 async fn a_client_says_whether_it_is_in_front(build: Build) -> Result<()> {
     let stage = Stage::open(build, json!({})).await?;
@@ -69,6 +130,8 @@ async fn a_client_says_whether_it_is_in_front(build: Build) -> Result<()> {
 }
 
 for_each_build! {
+    two_become_contacts_and_see_each_other,
+    a_contact_request_waits_and_is_refused,
     last_activity_is_asked_for,
     whoever_watches_is_told_who_comes_and_goes,
     a_client_says_whether_it_is_in_front,

@@ -1,8 +1,9 @@
 //! The calls of sessions on other services, each with its answer. Deadlines are the links'. What is asked of dialogs is in
-//! `calls/dialogs.rs`, what a session missed in `calls/missed.rs`.
+//! `calls/dialogs.rs`, of presence in `calls/presence.rs`, what a session missed in `calls/missed.rs`.
 
 mod dialogs;
 mod missed;
+mod presence;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,15 +16,13 @@ use natter_proto::event::v1::{MarkKind, SessionRef};
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::history::v1::{DropRequest, Range};
 use natter_proto::presence::v1::presence_client::PresenceClient;
-use natter_proto::presence::v1::{
-    AnnounceRequest, LastActivityRequest, SessionRecord, SessionState, SettleDebtRequest, WatchRequest,
-};
+use natter_proto::presence::v1::{AnnounceReply, AnnounceRequest, SessionRecord, SessionState, SettleDebtRequest};
 use natter_proto::{Code, DialogId, Failure};
 use natter_rpc::{Link, Response, Status};
 use tokio::time::sleep;
 
 use crate::metrics::Metrics;
-use crate::session::{Answer, Call, Identity, Query};
+use crate::session::{Answer, Call, Identity};
 
 /// Attempts of a call whose loss would be noticed, and the pause between them.
 const ATTEMPTS: u32 = 3;
@@ -120,33 +119,14 @@ impl Links {
         caller: &Caller,
         state: SessionState,
         record: Option<SessionRecord>,
-    ) -> Result<(), Failure> {
+    ) -> Result<AnnounceReply, Failure> {
         let (app, user, session) = (caller.app, caller.user, Some(caller.session.clone()));
         let request = AnnounceRequest { app, user, session, state: state.into(), record };
         let ask = || {
             let (mut presence, request) = (self.presence.clone(), request.clone());
             async move { presence.announce(request).await }
         };
-        self.insist("announce", ask).await.map(|_| ())
-    }
-
-    /// When the user was last there, unix milliseconds; nothing if he is there, or if that is not the question.
-    async fn query(&self, caller: &Caller, query: Query) -> Result<Option<i64>, Failure> {
-        match query {
-            Query::LastActivity(user) => {
-                let request = LastActivityRequest { app: caller.app, user: user.0 };
-                Ok(self.presence.clone().last_activity(request).await?.into_inner().seen_at)
-            }
-            Query::Watch { user, enable } => {
-                let (app, session) = (caller.app, Some(caller.session.clone()));
-                let request = WatchRequest { app, user: caller.user, session, watched: user.0, enable };
-                let ask = || {
-                    let (mut presence, request) = (self.presence.clone(), request.clone());
-                    async move { presence.watch(request).await }
-                };
-                self.insist("watch", ask).await.map(|_| None)
-            }
-        }
+        self.insist("announce", ask).await
     }
 
     /// Asks until there is an answer, within reason: for calls whose loss would be noticed.

@@ -258,7 +258,12 @@ impl Negotiation {
 }
 
 fn bind_features() -> Vec<Element> {
-    vec![Element::new("bind", ns::BIND), Element::new("session", ns::SESSION), Element::new("sm", ns::SM)]
+    vec![
+        Element::new("bind", ns::BIND),
+        Element::new("session", ns::SESSION),
+        Element::new("sm", ns::SM),
+        Element::new("ver", ns::ROSTER_VERSION),
+    ]
 }
 
 fn refusal(why: Refusal) -> Element {

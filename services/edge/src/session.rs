@@ -10,6 +10,7 @@
 
 mod action;
 mod backlog;
+mod contacts;
 mod frames;
 mod holes;
 mod iq;
@@ -39,13 +40,14 @@ pub(crate) use action::{Action, Answer, Call, Changes, Ending, Farewell, Queue, 
 pub(crate) use holes::Head;
 pub(crate) use posts::Job;
 pub(crate) use rooms::Ask;
-pub(crate) use watching::Query;
+pub(crate) use watching::{Answered, Query};
 
 use crate::acks::Acks;
 use crate::options::Options;
 use crate::proof::{Means, Proof};
 use crate::stanza::Spelling;
 use backlog::Backlog;
+use contacts::Contacts;
 use names::Names;
 use places::Places;
 use posts::Posts;
@@ -137,6 +139,7 @@ pub(crate) struct Session {
     rooms: Rooms,
     tidings: Tidings,
     watching: Watching,
+    contacts: Contacts,
     /// Place of the last kept message that was told.
     kept_upto: u64,
     /// Frames reach it.
@@ -179,6 +182,7 @@ impl Session {
             rooms: Rooms::default(),
             tidings: Tidings::default(),
             watching: Watching::default(),
+            contacts: Contacts::default(),
             kept_upto: 0,
             reachable: true,
             told_from: now,
@@ -306,6 +310,11 @@ impl Session {
 
     fn spelling<'a>(me: &'a Identity, options: &'a Options) -> Spelling<'a> {
         Spelling { app: me.app, host: &options.host, framing: me.framing }
+    }
+
+    /// The address of a user of this app.
+    fn bare(&self, user: u64) -> String {
+        format!("{user}-{}@{}", self.me.app, self.options.host)
     }
 
     /// Asks the client for proof, or for a sign of life.

@@ -26,7 +26,8 @@ pub(crate) struct Activity {
 
 #[derive(Default)]
 struct There {
-    sessions: BTreeSet<SessionKey>,
+    /// With their resources.
+    sessions: BTreeMap<SessionKey, String>,
     /// When the last of his sessions that ended did, unix milliseconds.
     seen_at: i64,
 }
@@ -37,12 +38,24 @@ struct Dead {
     session: SessionKey,
 }
 
-/// A user who is not there any more.
+/// What an arrival means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Arrival {
+    /// The user was not there before.
+    First,
+    /// A further session of his.
+    Another,
+    /// The session was available already.
+    Again,
+}
+
+/// A session that is not available any more.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) struct Gone {
+pub(crate) struct Ended {
     pub user: UserKey,
-    /// When he was last there, unix milliseconds.
-    pub seen_at: i64,
+    pub resource: String,
+    /// It was the last one of its user: when he was last there, unix milliseconds.
+    pub seen_at: Option<i64>,
 }
 
 /// The session watches as many users as it may.
@@ -55,15 +68,19 @@ impl Activity {
         Activity { watched_max, ..Activity::default() }
     }
 
-    /// A session became available, or says so again. Whether its user was not there before.
-    pub fn arrive(&mut self, user: UserKey, session: SessionKey) -> bool {
+    /// A session became available, or says so again.
+    pub fn arrive(&mut self, user: UserKey, session: SessionKey, resource: String) -> Arrival {
         self.died.remove(&session);
         let there = self.there.entry(user).or_default();
-        there.sessions.insert(session) && there.sessions.len() == 1
+        match there.sessions.insert(session, resource) {
+            Some(_) => Arrival::Again,
+            None if there.sessions.len() == 1 => Arrival::First,
+            None => Arrival::Another,
+        }
     }
 
     /// A session ended with a goodbye, or became unavailable. It watches nobody any more.
-    pub fn leave(&mut self, at: i64, user: UserKey, session: &SessionKey) -> Option<Gone> {
+    pub fn leave(&mut self, at: i64, user: UserKey, session: &SessionKey) -> Option<Ended> {
         self.unwatch_all(user, session);
         self.died.remove(session);
         self.take_out(at, user, session)
@@ -72,26 +89,35 @@ impl Activity {
     /// A session died. Its user is there until [`expire`](Activity::expire). It watches nobody any more.
     pub fn vanish(&mut self, at: i64, user: UserKey, session: SessionKey) {
         self.unwatch_all(user, &session);
-        if self.there.get(&user).is_some_and(|there| there.sessions.contains(&session)) {
+        if self.there.get(&user).is_some_and(|there| there.sessions.contains_key(&session)) {
             self.died.insert(session.clone(), at);
             self.dead.push_back(Dead { at, user, session });
         }
     }
 
     /// Sessions that died at `upto` or before are gone, unless they came back.
-    pub fn expire(&mut self, upto: i64) -> Vec<Gone> {
-        let mut gone = Vec::new();
+    pub fn expire(&mut self, upto: i64) -> Vec<Ended> {
+        let mut ended = Vec::new();
         while let Some(Dead { at, user, session }) = self.dead.pop_front_if(|dead| dead.at <= upto) {
             if self.died.get(&session) == Some(&at) {
                 self.died.remove(&session);
-                gone.extend(self.take_out(at, user, &session));
+                ended.extend(self.take_out(at, user, &session));
             }
         }
-        gone
+        ended
     }
 
     pub fn is_there(&self, user: UserKey) -> bool {
         self.there.contains_key(&user)
+    }
+
+    pub fn has(&self, user: UserKey, session: &SessionKey) -> bool {
+        self.there.get(&user).is_some_and(|there| there.sessions.contains_key(session))
+    }
+
+    /// The resources of a user's available sessions, and of those that died and may come back.
+    pub fn resources(&self, user: UserKey) -> Vec<String> {
+        self.there.get(&user).map_or_else(Vec::new, |there| there.sessions.values().cloned().collect())
     }
 
     /// A session watches a user, or no more. Once more changes nothing.
@@ -124,17 +150,15 @@ impl Activity {
         watchers
     }
 
-    fn take_out(&mut self, at: i64, user: UserKey, session: &SessionKey) -> Option<Gone> {
+    fn take_out(&mut self, at: i64, user: UserKey, session: &SessionKey) -> Option<Ended> {
         let there = self.there.get_mut(&user)?;
-        if !there.sessions.remove(session) {
-            return None;
-        }
+        let resource = there.sessions.remove(session)?;
         there.seen_at = there.seen_at.max(at);
-        let (is_gone, seen_at) = (there.sessions.is_empty(), there.seen_at);
-        is_gone.then(|| {
+        let seen_at = there.sessions.is_empty().then_some(there.seen_at);
+        if seen_at.is_some() {
             self.there.remove(&user);
-            Gone { user, seen_at }
-        })
+        }
+        Some(Ended { user, resource, seen_at })
     }
 
     fn unwatch_all(&mut self, watcher: UserKey, session: &SessionKey) {
@@ -159,14 +183,15 @@ mod tests {
     #[test]
     fn a_user_is_there_from_the_first_session_to_the_last() {
         let mut activity = Activity::new(9);
-        assert!(activity.arrive(key(2), session(20)));
-        assert!(!activity.arrive(key(2), session(20)), "once more");
-        assert!(!activity.arrive(key(2), session(21)), "a second device");
-        assert_eq!(activity.leave(100, key(2), &session(20)), None);
+        assert_eq!(arrive(&mut activity, 20), Arrival::First);
+        assert_eq!(arrive(&mut activity, 20), Arrival::Again);
+        assert_eq!(arrive(&mut activity, 21), Arrival::Another);
+        assert_eq!(activity.resources(key(2)), ["r20", "r21"]);
+        assert_eq!(activity.leave(100, key(2), &session(20)), Some(ended(20, None)));
         assert_eq!(activity.leave(101, key(2), &session(20)), None, "twice");
         assert!(activity.is_there(key(2)));
         assert!(!activity.is_there(UserKey::new(2, 2)), "another app");
-        assert_eq!(activity.leave(200, key(2), &session(21)), gone(2, 200));
+        assert_eq!(activity.leave(200, key(2), &session(21)), Some(ended(21, Some(200))));
         assert!(!activity.is_there(key(2)));
         assert_eq!(activity.leave(300, key(2), &session(21)), None);
     }
@@ -174,35 +199,35 @@ mod tests {
     #[test]
     fn who_died_is_there_for_a_while_and_nobody_hears_of_one_who_is_back() {
         let mut activity = Activity::new(9);
-        activity.arrive(key(2), session(20));
+        arrive(&mut activity, 20);
         activity.vanish(100, key(2), session(20));
         activity.vanish(100, key(9), session(99));
         assert_eq!(activity.expire(99), []);
-        assert!(!activity.arrive(key(2), session(21)), "it was there all the time");
-        assert_eq!(activity.expire(100), []);
+        assert_eq!(arrive(&mut activity, 21), Arrival::Another, "it was there all the time");
+        assert_eq!(activity.expire(100), [ended(20, None)]);
         activity.vanish(200, key(2), session(21));
-        assert_eq!(activity.expire(200), [Gone { user: key(2), seen_at: 200 }]);
-        assert!(activity.arrive(key(2), session(22)));
+        assert_eq!(activity.expire(200), [ended(21, Some(200))]);
+        assert_eq!(arrive(&mut activity, 22), Arrival::First);
 
         // The same session, unavailable with something unproved, and available again.
         activity.vanish(300, key(2), session(22));
-        assert!(!activity.arrive(key(2), session(22)));
+        assert_eq!(arrive(&mut activity, 22), Arrival::Again);
         assert_eq!(activity.expire(300), []);
-        assert!(activity.is_there(key(2)));
+        assert!(activity.is_there(key(2)) && activity.has(key(2), &session(22)));
         activity.vanish(400, key(2), session(22));
         assert_eq!(activity.expire(399), []);
-        assert_eq!(activity.expire(400), [Gone { user: key(2), seen_at: 400 }]);
+        assert_eq!(activity.expire(400), [ended(22, Some(400))]);
         assert!(activity.dead.is_empty() && activity.died.is_empty() && activity.there.is_empty(), "nothing stays behind");
     }
 
     #[test]
     fn a_user_was_last_seen_when_the_later_of_two_devices_was() {
         let mut activity = Activity::new(9);
-        activity.arrive(key(2), session(20));
-        activity.arrive(key(2), session(21));
+        arrive(&mut activity, 20);
+        arrive(&mut activity, 21);
         activity.vanish(100, key(2), session(20));
-        assert_eq!(activity.leave(110, key(2), &session(21)), None);
-        assert_eq!(activity.expire(120), [Gone { user: key(2), seen_at: 110 }]);
+        assert_eq!(activity.leave(110, key(2), &session(21)), Some(ended(21, None)));
+        assert_eq!(activity.expire(120), [ended(20, Some(110))]);
     }
 
     #[test]
@@ -234,8 +259,12 @@ mod tests {
         SessionKey { edge: "e".into(), boot: 1, session }
     }
 
-    #[allow(clippy::unnecessary_wraps)]
-    fn gone(user: u64, seen_at: i64) -> Option<Gone> {
-        Some(Gone { user: key(user), seen_at })
+    /// A session of user 2.
+    fn arrive(activity: &mut Activity, n: u64) -> Arrival {
+        activity.arrive(key(2), session(n), format!("r{n}"))
+    }
+
+    fn ended(n: u64, seen_at: Option<i64>) -> Ended {
+        Ended { user: key(2), resource: format!("r{n}"), seen_at }
     }
 }

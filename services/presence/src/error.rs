@@ -17,6 +17,15 @@ pub(crate) enum Error {
     /// The session watches as many users as it may.
     #[error("too many users watched by one session, at most {max}")]
     TooManyWatched { max: usize },
+    /// The user, or the other one, has as many contacts or requests as he may have.
+    #[error("too many contacts of one user, at most {max}")]
+    TooManyContacts { max: usize },
+    /// Nobody is his own contact.
+    #[error("a user is no contact of his own")]
+    OneSelf,
+    /// The user is not in the list.
+    #[error("no such contact")]
+    NoContact,
     /// The user was never there.
     #[error("the user was never there")]
     NeverSeen,
@@ -31,9 +40,12 @@ pub(crate) enum Error {
 impl From<Error> for Status {
     fn from(error: Error) -> Status {
         let code = match &error {
-            Error::Missing(_) => Code::Invalid,
-            Error::TooManySessions { .. } | Error::TooManyRooms { .. } | Error::TooManyWatched { .. } => Code::TooMany,
-            Error::NeverSeen => Code::NotFound,
+            Error::Missing(_) | Error::OneSelf => Code::Invalid,
+            Error::TooManySessions { .. }
+            | Error::TooManyRooms { .. }
+            | Error::TooManyWatched { .. }
+            | Error::TooManyContacts { .. } => Code::TooMany,
+            Error::NeverSeen | Error::NoContact => Code::NotFound,
             Error::NotAnnounced => Code::Conflict,
             Error::Store(error) => error.code(),
         };

@@ -23,6 +23,7 @@
 //! edge asks history.
 
 mod activity;
+mod contacts;
 mod debt;
 mod debts;
 mod directory;
@@ -32,6 +33,8 @@ mod metrics;
 mod occupancy;
 mod options;
 mod rooms;
+mod roster;
+mod rosters;
 mod rpc;
 mod seen;
 mod service;

@@ -23,6 +23,8 @@ pub struct Options {
     pub room_told_max: usize,
     /// Most users whose coming and going one session is told of. One more is refused.
     pub watched_per_session_max: usize,
+    /// Most contacts of one user, and most requests of others that wait for his answer (contract xmpp 6). One more is refused.
+    pub contacts_per_user_max: usize,
     /// Seconds that a session which died counts as available and stays in its rooms: a client that is back by then was never away
     /// for the others.
     pub grace_s: u64,
@@ -38,6 +40,7 @@ impl Default for Options {
             rooms_per_session_max: 500,
             room_told_max: 500,
             watched_per_session_max: 300,
+            contacts_per_user_max: 300,
             grace_s: 20,
         }
     }

@@ -1,23 +1,27 @@
-//! The gRPC door: decodes, changes directory and debts in one step, encodes. Every change takes effect before the first
-//! await that follows it, so a call that is dropped half way has happened wholly or not at all.
+//! The gRPC door: decodes, changes directory and debts in one step, encodes. Every change of directory, rooms and debts takes
+//! effect before the first await that follows it, so a call that is dropped half way has happened wholly or not at all.
 
 use std::sync::Arc;
 
 use natter_proto::event::v1::SessionRef;
 use natter_proto::presence::v1::presence_server::Presence;
 use natter_proto::presence::v1::{
-    AnnounceReply, AnnounceRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest, ExitRoomReply, ExitRoomRequest,
-    LastActivityReply, LastActivityRequest, OnlineReply, OnlineRequest, ReachableReply, ReachableRequest, RecordReply, RoomReply,
-    RoomRequest, SessionRecord, SessionState, SettleDebtReply, SettleDebtRequest, TakeDebtReply, TakeDebtRequest, WatchReply,
-    WatchRequest,
+    AnnounceReply, AnnounceRequest, ContactsReply, ContactsRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest,
+    ExitRoomReply, ExitRoomRequest, LastActivityReply, LastActivityRequest, OnlineReply, OnlineRequest, ReachableReply,
+    ReachableRequest, RecordReply, RemoveContactReply, RemoveContactRequest, RoomReply, RoomRequest, SessionRecord, SessionState,
+    SetContactReply, SetContactRequest, SettleDebtReply, SettleDebtRequest, SubscribeReply, SubscribeRequest, TakeDebtReply,
+    TakeDebtRequest, WatchReply, WatchRequest,
 };
 use natter_proto::{AppId, DialogId};
 use natter_rpc::{Reply, Request, Response, async_trait};
 
+use crate::activity::Arrival;
+use crate::contacts::Greeting;
 use crate::debts::{Debts, Stored};
-use crate::directory::TooManySessions;
+use crate::directory::{Directory, TooManySessions};
 use crate::error::Error;
 use crate::rooms::RoomKey;
+use crate::roster::Step;
 use crate::service::Shared;
 use crate::session::{SessionKey, UserKey};
 
@@ -41,15 +45,17 @@ impl Presence for Rpc {
         let state = request.state();
         let user = user_of(request.app, request.user)?;
         let (session, named) = session_of(request.session)?;
+        let resource = named.resource.clone();
         let record = request.record.map(|record| named_as(record, user, named));
-        let sessions = match state {
+        let (sessions, greeting) = match state {
             SessionState::Unspecified => return Err(Error::Missing("state").into()),
-            SessionState::Bound => self.0.arrive(user, session, record, false).await?,
-            SessionState::Available => self.0.arrive(user, session, record, true).await?,
-            SessionState::Closed => self.0.close(user, session).await,
-            SessionState::Vanished => self.0.vanish(user, session, record).await,
+            SessionState::Bound => (self.0.bind(user, session, record).await?, Greeting::default()),
+            SessionState::Available => self.0.arrive(user, session, resource, record).await?,
+            SessionState::Closed => (self.0.close(user, session).await, Greeting::default()),
+            SessionState::Vanished => (self.0.vanish(user, session, record).await, Greeting::default()),
         };
-        Ok(Response::new(AnnounceReply { sessions: sessions as u32 }))
+        let Greeting { requests, present } = greeting;
+        Ok(Response::new(AnnounceReply { sessions: sessions as u32, requests, present }))
     }
 
     async fn reachable(&self, request: Request<ReachableRequest>) -> Reply<ReachableReply> {
@@ -77,6 +83,31 @@ impl Presence for Rpc {
         let (session, _) = session_of(session)?;
         self.0.watch(user_of(app, user)?, session, user_of(app, watched)?, enable)?;
         Ok(Response::new(WatchReply {}))
+    }
+
+    async fn contacts(&self, request: Request<ContactsRequest>) -> Reply<ContactsReply> {
+        let ContactsRequest { app, user } = request.into_inner();
+        let (contacts, revision) = self.0.contacts(user_of(app, user)?).await?;
+        Ok(Response::new(ContactsReply { contacts, revision }))
+    }
+
+    async fn set_contact(&self, request: Request<SetContactRequest>) -> Reply<SetContactReply> {
+        let SetContactRequest { app, user, contact, name } = request.into_inner();
+        self.0.step(user_of(app, user)?, user_of(app, contact)?.user, Step::Set { name }).await?;
+        Ok(Response::new(SetContactReply {}))
+    }
+
+    async fn remove_contact(&self, request: Request<RemoveContactRequest>) -> Reply<RemoveContactReply> {
+        let RemoveContactRequest { app, user, contact } = request.into_inner();
+        self.0.step(user_of(app, user)?, user_of(app, contact)?.user, Step::Remove).await?;
+        Ok(Response::new(RemoveContactReply {}))
+    }
+
+    async fn subscribe(&self, request: Request<SubscribeRequest>) -> Reply<SubscribeReply> {
+        let request = request.into_inner();
+        let step = Step::of(request.kind()).ok_or(Error::Missing("kind"))?;
+        self.0.step(user_of(request.app, request.user)?, user_of(request.app, request.contact)?.user, step).await?;
+        Ok(Response::new(SubscribeReply {}))
     }
 
     async fn record(&self, request: Request<SessionRecord>) -> Reply<RecordReply> {
@@ -136,23 +167,42 @@ impl Presence for Rpc {
 }
 
 impl Shared {
-    /// A session that is new, or known and announced again.
+    /// A session that frames reach from now on.
+    async fn bind(&self, user: UserKey, session: SessionKey, record: Option<SessionRecord>) -> Result<usize, Error> {
+        let debts = self.debts_if_ready().await;
+        let (sessions, stored) = {
+            let mut directory = self.directory.lock();
+            let sessions = self.add(&mut directory, user, &session)?;
+            (sessions, record.zip(debts).map(|(record, debts)| debts.keep(user, session, record)))
+        };
+        done([stored]).await;
+        Ok(sessions)
+    }
+
+    /// A session that is available: new, bound before, or announced again.
     async fn arrive(
         &self,
         user: UserKey,
         session: SessionKey,
+        resource: String,
         record: Option<SessionRecord>,
-        is_available: bool,
-    ) -> Result<usize, Error> {
+    ) -> Result<(usize, Greeting), Error> {
         let debts = self.debts_if_ready().await;
-        let (sessions, stored) = {
+        let (sessions, arrival, stored) = {
             let mut directory = self.directory.lock();
-            let sessions = directory.add(user, session.clone()).map_err(|over| self.refusal(over))?;
-            self.meters.sessions.set(directory.len() as i64);
-            let came = is_available.then(|| self.came(user, session.clone())).flatten();
-            (sessions, [came, record.zip(debts).map(|(record, debts)| debts.keep(user, session, record))])
+            let sessions = self.add(&mut directory, user, &session)?;
+            let (arrival, came) = self.came(user, session.clone(), resource.clone());
+            let kept = record.zip(debts).map(|(record, debts)| debts.keep(user, session.clone(), record));
+            (sessions, arrival, [came, kept])
         };
         done(stored).await;
+        let greeting = self.greet(user, &session, &resource, arrival != Arrival::Again).await;
+        Ok((sessions, greeting))
+    }
+
+    fn add(&self, directory: &mut Directory, user: UserKey, session: &SessionKey) -> Result<usize, Error> {
+        let sessions = directory.add(user, session.clone()).map_err(|over| self.refusal(over))?;
+        self.meters.sessions.set(directory.len() as i64);
         Ok(sessions)
     }
 
@@ -166,14 +216,18 @@ impl Shared {
     /// A session that ended with a goodbye.
     async fn close(&self, user: UserKey, session: SessionKey) -> usize {
         let debts = self.debts_if_ready().await;
-        let (sessions, stored) = {
+        let (sessions, ended, stored) = {
             let mut directory = self.directory.lock();
             let sessions = directory.remove(user, &session);
             self.meters.sessions.set(directory.len() as i64);
             self.leave_rooms(user.user, &session);
-            (sessions, [self.left(user, &session), debts.map(|debts| debts.close(user, &session))])
+            let (ended, left) = self.left(user, &session).unzip();
+            (sessions, ended, [left.flatten(), debts.map(|debts| debts.close(user, &session))])
         };
         done(stored).await;
+        if let Some(ended) = ended {
+            self.tell_ended(ended).await;
+        }
         sessions
     }
 

@@ -14,6 +14,7 @@ use natter_telemetry::Metrics;
 use parking_lot::Mutex;
 
 use crate::activity::Activity;
+use crate::contacts::PairLocks;
 use crate::debt::Limits;
 use crate::debts::{self, Debts};
 use crate::directory::Directory;
@@ -21,6 +22,7 @@ use crate::fanout::Fanout;
 use crate::metrics::Meters;
 use crate::options::Options;
 use crate::rooms::Rooms;
+use crate::rosters::{self, Rosters};
 use crate::rpc::Rpc;
 use crate::seen::{self, Seen};
 
@@ -54,6 +56,8 @@ pub(crate) struct Shared {
     /// Likewise.
     pub activity: Mutex<Activity>,
     pub seen: Arc<dyn Seen>,
+    pub rosters: Arc<dyn Rosters>,
+    pub pairs: PairLocks,
     pub bus: Bus,
     pub clock: Clock,
     pub debts: Arc<dyn Debts>,
@@ -67,12 +71,25 @@ impl Service {
         let ttl_ms = i64::try_from(options.debt_ttl_s.saturating_mul(1_000)).unwrap_or(i64::MAX);
         let limits = Limits { ttl_ms, debts_per_user_max: options.debts_per_user_max };
         let seen = seen::open(parts.db.clone(), &parts.clock);
+        let rosters = rosters::open(parts.db.clone());
         let debts = debts::open(parts.db, parts.clock.clone(), limits, meters.clone());
         let rooms = Mutex::new(Rooms::new(options.rooms()));
         let directory = Mutex::new(Directory::new(options.sessions()));
         let activity = Mutex::new(Activity::new(options.watched_per_session_max));
         let told = Mutex::new(Some(parts.bus.subscribe(&Subject::Told.to_string())));
-        let shared = Shared { options, directory, rooms, activity, seen, bus: parts.bus, clock: parts.clock, debts, meters };
+        let shared = Shared {
+            options,
+            directory,
+            rooms,
+            activity,
+            seen,
+            rosters,
+            pairs: PairLocks::new(),
+            bus: parts.bus,
+            clock: parts.clock,
+            debts,
+            meters,
+        };
         Service { shared: Arc::new(shared), told }
     }
 
@@ -108,9 +125,12 @@ impl Service {
         loop {
             tokio::time::sleep(CLEAR_EVERY).await;
             self.shared.clear_rooms();
-            for stored in self.shared.expire_activity() {
-                // What is not kept this process knows all the same.
-                let _ = stored.await;
+            for (ended, stored) in self.shared.expire_activity() {
+                self.shared.tell_ended(ended).await;
+                if let Some(stored) = stored {
+                    // What is not kept this process knows all the same.
+                    let _ = stored.await;
+                }
             }
         }
     }

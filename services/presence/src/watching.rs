@@ -1,12 +1,13 @@
 //! Users who come and go: each change in one step with the directory, then it is kept, and whoever watches the user is told by a
 //! frame, on the way that all frames take.
 
+use natter_proto::AppId;
 use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Activity, Frame};
 use natter_proto::subject::Subject;
 use prost::Message;
 
-use crate::activity::Gone;
+use crate::activity::{self, Arrival, Ended};
 use crate::debts::Stored;
 use crate::error::Error;
 use crate::service::Shared;
@@ -14,21 +15,22 @@ use crate::session::{SessionKey, UserKey};
 
 impl Shared {
     /// A session became available. To be called under the lock of the directory, as the next two.
-    pub fn came(&self, user: UserKey, session: SessionKey) -> Option<Stored> {
+    pub fn came(&self, user: UserKey, session: SessionKey, resource: String) -> (Arrival, Option<Stored>) {
         let mut activity = self.activity.lock();
-        if !activity.arrive(user, session) {
-            return None;
+        let arrival = activity.arrive(user, session, resource);
+        if arrival != Arrival::First {
+            return (arrival, None);
         }
         self.tell_watchers(user, 0, activity.watchers(user));
-        Some(self.seen.came(user, self.clock.now_ms()))
+        (arrival, Some(self.seen.came(user, self.clock.now_ms())))
     }
 
     /// A session ended with a goodbye, or is not available any more.
-    pub fn left(&self, user: UserKey, session: &SessionKey) -> Option<Stored> {
+    pub fn left(&self, user: UserKey, session: &SessionKey) -> Option<(Ended, Option<Stored>)> {
         let mut activity = self.activity.lock();
-        let gone = activity.leave(self.clock.now_ms(), user, session)?;
-        let watchers = activity.watchers(user);
-        Some(self.gone(&gone, watchers))
+        let ended = activity.leave(self.clock.now_ms(), user, session)?;
+        let stored = self.ended(&activity, &ended);
+        Some((ended, stored))
     }
 
     /// A session died: nobody is told before its grace is over.
@@ -36,11 +38,12 @@ impl Shared {
         self.activity.lock().vanish(self.clock.now_ms(), user, session);
     }
 
-    /// Users whose sessions died long enough ago are gone.
-    pub fn expire_activity(&self) -> Vec<Stored> {
+    /// Sessions that died long enough ago are not there any more.
+    pub fn expire_activity(&self) -> Vec<(Ended, Option<Stored>)> {
         let mut activity = self.activity.lock();
-        let gone = activity.expire(self.clock.now_ms() - self.options.grace_ms());
-        gone.iter().map(|gone| self.gone(gone, activity.watchers(gone.user))).collect()
+        let ended = activity.expire(self.clock.now_ms() - self.options.grace_ms());
+        let stored: Vec<Option<Stored>> = ended.iter().map(|ended| self.ended(&activity, ended)).collect();
+        ended.into_iter().zip(stored).collect()
     }
 
     /// When a user who is not there was, unix milliseconds; nothing if he is there.
@@ -62,18 +65,23 @@ impl Shared {
     }
 
     // Under the lock of the activity: what is told of a user is told in the order it happened.
-    fn gone(&self, gone: &Gone, watchers: Vec<u64>) -> Stored {
-        self.tell_watchers(gone.user, gone.seen_at, watchers);
-        self.seen.left(gone.user, gone.seen_at)
+    fn ended(&self, activity: &activity::Activity, ended: &Ended) -> Option<Stored> {
+        let (user, seen_at) = (ended.user, ended.seen_at?);
+        self.tell_watchers(user, seen_at, activity.watchers(user));
+        Some(self.seen.left(user, seen_at))
     }
 
     fn tell_watchers(&self, user: UserKey, seen_at: i64, to: Vec<u64>) {
         if to.is_empty() {
             return;
         }
-        let told = Told::Activity(Activity { user: user.user.0, seen_at });
+        self.publish(user.app, to, Told::Activity(Activity { user: user.user.0, seen_at }));
+    }
+
+    /// Tells something that is about no dialog.
+    pub fn publish(&self, app: AppId, to: Vec<u64>, told: Told) {
         let traceparent = natter_telemetry::traceparent();
-        let frame = Frame { app: user.app.0, to, traceparent, told: Some(told), ..Frame::default() };
+        let frame = Frame { app: app.0, to, traceparent, told: Some(told), ..Frame::default() };
         self.bus.publish(&Subject::Told.to_string(), frame.encode_to_vec().into());
     }
 }

@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use natter_actor::Clock;
-use natter_bus::{Bus, Subscription};
+use natter_bus::Bus;
 use natter_db::{Faults, Kv};
 use natter_presence::{Options, Parts, Service};
-use natter_proto::event::v1::{Activity, EdgeFrame, Frame, Message, Occupant, OccupantState, SessionRef, frame::Told};
+use natter_proto::event::v1::{
+    Activity, Availability, Contact, ContactChange, ContactRequest, EdgeFrame, Frame, Message, Occupant, OccupantState,
+    SessionRef, Subscription, frame::Told,
+};
 use natter_proto::history::v1::From as Proof;
 use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::presence::v1::{
-    AnnounceRequest, EnterRoomRequest, EvictRequest, ExitRoomRequest, Fingerprint, LastActivityRequest, OnlineRequest,
-    ReachableRequest, RoomRequest, SessionRecord, SessionState, SettleDebtRequest, TakeDebtRequest, WatchRequest,
+    AnnounceReply, AnnounceRequest, ContactsRequest, EnterRoomRequest, EvictRequest, ExitRoomRequest, Fingerprint,
+    LastActivityRequest, OnlineRequest, Present, ReachableRequest, RemoveContactRequest, RoomRequest, SessionRecord,
+    SessionState, SetContactRequest, SettleDebtRequest, SubscribeRequest, TakeDebtRequest, WatchRequest,
 };
 use natter_proto::subject::Subject;
 use natter_proto::{Code, Failure};
@@ -392,6 +396,94 @@ async fn one_session_watches_so_many_and_no_more() {
     node.stop().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn two_become_contacts_and_see_each_other_come_and_go() {
+    let node = Node::start(Kv::memory());
+    let mut at_a = node.edge("a");
+    let mut at_b = node.edge("b");
+    node.announce(ROMEO, session("a", 1), SessionState::Available).await.unwrap();
+    node.announce(JULIET, session("b", 2), SessionState::Available).await.unwrap();
+
+    node.set_contact(ROMEO, JULIET, "Jule").await.unwrap();
+    assert_eq!(told(&mut at_a).await, [change(contact(JULIET, "Jule", false, false, false), 1)]);
+    node.subscribe(ROMEO, JULIET, Subscription::Subscribe).await.unwrap();
+    assert_eq!(told(&mut at_a).await, [change(contact(JULIET, "Jule", false, false, true), 2)]);
+    assert_eq!(told(&mut at_b).await, [asked(ROMEO, Subscription::Subscribe)]);
+    assert_eq!(node.contacts(JULIET).await, (vec![], 1), "who only asks is in no list");
+
+    node.subscribe(JULIET, ROMEO, Subscription::Subscribed).await.unwrap();
+    // The grant comes before the presence, which the SDK would drop otherwise.
+    assert_eq!(
+        told(&mut at_a).await,
+        [
+            change(contact(JULIET, "Jule", true, false, false), 3),
+            asked(JULIET, Subscription::Subscribed),
+            seen(JULIET, true, false)
+        ]
+    );
+    assert_eq!(told(&mut at_b).await, [change(contact(ROMEO, "", false, true, false), 2)]);
+    assert_eq!(node.contacts(JULIET).await.0, [contact(ROMEO, "", false, true, false)]);
+
+    // Her further device, and the end of both; his presence is not hers to see.
+    let reply = node.announced(JULIET, session("b", 3)).await;
+    assert_eq!((reply.requests.as_slice(), reply.present.as_slice()), (&[][..], &[][..]));
+    node.announce(JULIET, session("b", 3), SessionState::Available).await.unwrap();
+    node.announce(JULIET, session("b", 2), SessionState::Closed).await.unwrap();
+    node.announce(JULIET, session("b", 3), SessionState::Vanished).await.unwrap();
+    assert_eq!(told(&mut at_a).await, [seen(JULIET, true, false), seen(JULIET, false, false)], "announced again is no news");
+    advance(Duration::from_secs(21)).await;
+    assert_eq!(told(&mut at_a).await, [seen(JULIET, false, true)]);
+    node.announce(ROMEO, session("a", 1), SessionState::Closed).await.unwrap();
+    assert_eq!(told(&mut at_b).await, []);
+
+    node.announce(JULIET, session("b", 4), SessionState::Available).await.unwrap();
+    assert_eq!(told(&mut at_a).await, [], "he is not there");
+    let reply = node.announced(ROMEO, session("a", 5)).await;
+    assert_eq!(reply.present, [Present { user: JULIET, resource: "r".into() }]);
+
+    node.remove_contact(ROMEO, JULIET).await.unwrap();
+    let removed = ContactChange { removed: true, ..change_of(contact(JULIET, "Jule", true, false, false), 4) };
+    assert_eq!(told(&mut at_a).await, [Told::ContactChange(removed), seen(JULIET, false, true)]);
+    let last = told(&mut at_b).await;
+    assert_eq!(last, [change(contact(ROMEO, "", false, false, false), 3), asked(ROMEO, Subscription::Unsubscribe)]);
+    check_refusal(node.remove_contact(ROMEO, JULIET).await, Code::NotFound);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_repeated_at_each_login_until_it_is_answered_and_outlives_the_process() {
+    let node = Node::start(Kv::memory());
+    node.subscribe(ROMEO, JULIET, Subscription::Subscribe).await.unwrap();
+    assert_eq!(node.announced(JULIET, session("b", 1)).await.requests, [ROMEO]);
+    let node = node.killed().await;
+    assert_eq!(node.announced(JULIET, session("b", 2)).await.requests, [ROMEO]);
+    node.subscribe(JULIET, ROMEO, Subscription::Unsubscribed).await.unwrap();
+    assert_eq!(node.announced(JULIET, session("b", 3)).await.requests, [0_u64; 0]);
+    assert_eq!(node.contacts(ROMEO).await.0, [contact(JULIET, "", false, false, false)], "kept, and asked no more");
+    assert_eq!(node.contacts(JULIET).await.0, []);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn contacts_and_requests_are_bounded_and_a_refused_step_changes_nothing() {
+    let mut node = Node::with(Options { contacts_per_user_max: 2, ..Options::default() });
+    node.run();
+    for contact in [1, 2] {
+        node.set_contact(ROMEO, contact, "").await.unwrap();
+        node.subscribe(contact, JULIET, Subscription::Subscribe).await.unwrap();
+    }
+    check_refusal(node.set_contact(ROMEO, 3, "").await, Code::TooMany);
+    check_refusal(node.subscribe(ROMEO, 3, Subscription::Subscribe).await, Code::TooMany);
+    node.set_contact(ROMEO, 2, "two").await.unwrap();
+    check_refusal(node.subscribe(3, JULIET, Subscription::Subscribe).await, Code::TooMany);
+    assert_eq!(node.contacts(3).await, (vec![], 0));
+    node.subscribe(JULIET, 1, Subscription::Subscribed).await.unwrap();
+    node.subscribe(3, JULIET, Subscription::Subscribe).await.unwrap();
+    check_refusal(node.set_contact(ROMEO, ROMEO, "").await, Code::Invalid);
+    check_refusal(node.subscribe(ROMEO, 1, Subscription::Unspecified).await, Code::Invalid);
+    node.stop().await;
+}
+
 struct Node {
     kv: Kv,
     clock: Clock,
@@ -453,7 +545,7 @@ impl Node {
         node
     }
 
-    fn edge(&self, edge: &str) -> Subscription {
+    fn edge(&self, edge: &str) -> natter_bus::Subscription {
         self.bus.subscribe(&Subject::Edge(edge.into()).to_string())
     }
 
@@ -500,6 +592,32 @@ impl Node {
     async fn occupants(&self) -> Vec<u64> {
         let request = RoomRequest { app: 1, dialog: vec![0xdd; 12] };
         self.client.clone().occupants(request).await.unwrap().into_inner().users
+    }
+
+    /// What a session is answered that becomes available.
+    async fn announced(&self, user: u64, session: SessionRef) -> AnnounceReply {
+        let state = SessionState::Available.into();
+        let request = AnnounceRequest { app: 1, user, session: Some(session), state, record: None };
+        self.client.clone().announce(request).await.unwrap().into_inner()
+    }
+
+    async fn contacts(&self, user: u64) -> (Vec<Contact>, u64) {
+        let list = self.client.clone().contacts(ContactsRequest { app: 1, user }).await.unwrap().into_inner();
+        (list.contacts, list.revision)
+    }
+
+    async fn set_contact(&self, user: u64, contact: u64, name: &str) -> Result<(), Status> {
+        let request = SetContactRequest { app: 1, user, contact, name: name.into() };
+        self.client.clone().set_contact(request).await.map(|_| ())
+    }
+
+    async fn remove_contact(&self, user: u64, contact: u64) -> Result<(), Status> {
+        self.client.clone().remove_contact(RemoveContactRequest { app: 1, user, contact }).await.map(|_| ())
+    }
+
+    async fn subscribe(&self, user: u64, contact: u64, kind: Subscription) -> Result<(), Status> {
+        let request = SubscribeRequest { app: 1, user, contact, kind: kind.into() };
+        self.client.clone().subscribe(request).await.map(|_| ())
     }
 
     async fn last_activity(&self, user: u64) -> Result<Option<i64>, Status> {
@@ -566,13 +684,38 @@ fn activity(seen_at: i64) -> Frame {
     Frame { app: 1, to: vec![JULIET], told, ..Frame::default() }
 }
 
+fn contact(user: u64, name: &str, to: bool, from: bool, ask: bool) -> Contact {
+    Contact { user, name: name.into(), to, from, ask }
+}
+
+fn change_of(contact: Contact, revision: u64) -> ContactChange {
+    ContactChange { contact: Some(contact), removed: false, revision }
+}
+
+fn change(contact: Contact, revision: u64) -> Told {
+    Told::ContactChange(change_of(contact, revision))
+}
+
+fn asked(user: u64, kind: Subscription) -> Told {
+    Told::ContactRequest(ContactRequest { user, kind: kind.into() })
+}
+
+fn seen(user: u64, available: bool, last: bool) -> Told {
+    Told::Availability(Availability { user, resource: "r".into(), available, last })
+}
+
+/// What an edge has been told when all is quiet.
+async fn told(edge: &mut natter_bus::Subscription) -> Vec<Told> {
+    heard(edge).await.into_iter().filter_map(|(frame, _)| frame.told).collect()
+}
+
 fn occupant(user: u64, state: OccupantState, to: &[u64]) -> Frame {
     let told = Some(Told::Occupant(Occupant { user, state: state.into(), actor: 0 }));
     Frame { app: 1, dialog: vec![0xdd; 12], to: to.to_vec(), group: true, told, ..Frame::default() }
 }
 
 /// What an edge has heard when all is quiet.
-async fn heard(edge: &mut Subscription) -> Vec<(Frame, Vec<u64>)> {
+async fn heard(edge: &mut natter_bus::Subscription) -> Vec<(Frame, Vec<u64>)> {
     let mut heard = Vec::new();
     while let Ok(Some(payload)) = timeout(Duration::from_millis(1), edge.next()).await {
         let EdgeFrame { frame, users } = EdgeFrame::decode(payload).unwrap();

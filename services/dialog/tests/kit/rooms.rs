@@ -48,6 +48,18 @@ impl presence_server::Presence for Presence {
     async fn online(&self, _: Request<wire::OnlineRequest>) -> Reply<wire::OnlineReply> {
         Err(refusal(Code::Internal))
     }
+    async fn contacts(&self, _: Request<wire::ContactsRequest>) -> Reply<wire::ContactsReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn set_contact(&self, _: Request<wire::SetContactRequest>) -> Reply<wire::SetContactReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn remove_contact(&self, _: Request<wire::RemoveContactRequest>) -> Reply<wire::RemoveContactReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn subscribe(&self, _: Request<wire::SubscribeRequest>) -> Reply<wire::SubscribeReply> {
+        Err(refusal(Code::Internal))
+    }
     async fn last_activity(&self, _: Request<wire::LastActivityRequest>) -> Reply<wire::LastActivityReply> {
         Err(refusal(Code::Internal))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use natter_proto::dialog::v1::{Dialog, DialogKind, GetRequest, ListRequest};
 use natter_proto::history::v1::{ChangesReply, ChangesRequest, From, GapReply, GapRequest, KeptReply, KeptRequest};
-use natter_proto::presence::v1::{Fingerprint, SessionRecord, SessionState, TakeDebtRequest};
+use natter_proto::presence::v1::{AnnounceReply, Fingerprint, SessionRecord, SessionState, TakeDebtRequest};
 use natter_proto::{Code, DialogId, Failure};
 
 use super::{Caller, Links, is_passing};
@@ -24,12 +24,12 @@ impl Links {
     /// Fails as a whole: with a part of it the session would go on without the rest, and the debt would be forgotten.
     pub(super) async fn gather(&self, caller: &Caller, record: SessionRecord) -> Result<Box<Returned>, Failure> {
         let client = record.client.clone();
-        self.announce(caller, SessionState::Available, Some(record)).await?;
+        let AnnounceReply { requests, present, .. } = self.announce(caller, SessionState::Available, Some(record)).await?;
         let debt = self.debt(caller, client).await?;
         let dialogs = self.dialogs(caller).await?;
         let GapReply { rows, changes, .. } = self.gap(caller, debt.as_ref(), dialogs).await?;
         let kept = self.kept(caller, 0).await?;
-        Ok(Box::new(Returned { debt, rows, changes, kept }))
+        Ok(Box::new(Returned { debt, rows, changes, kept, requests, present }))
     }
 
     /// Asked again it is the same debt.

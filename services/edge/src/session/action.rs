@@ -4,11 +4,11 @@
 
 use natter_proto::event::v1::{Change, Message};
 use natter_proto::history::v1::{GapChange, GapRow, KeptRow, Range};
-use natter_proto::presence::v1::{SessionRecord, SessionState};
+use natter_proto::presence::v1::{Present, SessionRecord, SessionState};
 use natter_proto::{DialogId, Failure};
 use natter_xmpp::StreamFault;
 
-use super::{Ask, Job, Query};
+use super::{Answered, Ask, Job, Query};
 
 /// One thing to do, in order.
 #[derive(PartialEq, Debug)]
@@ -64,7 +64,7 @@ pub(crate) enum Call {
     Job { number: u64, job: Job },
     /// To the room of a dialog. Answered by [`Answer::Room`] with the same number.
     Room { number: u64, dialog: DialogId, ask: Ask },
-    /// To presence, about a user. Answered by [`Answer::Presence`] with the same number.
+    /// To presence. Answered by [`Answer::Presence`] with the same number.
     Presence { number: u64, query: Query },
     /// Announces the session as available, then gathers what it missed. Answered by [`Answer::Returned`].
     Return(SessionRecord),
@@ -93,21 +93,39 @@ pub(crate) enum Call {
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// The number the message got, 0 for none.
-    Job { number: u64, answer: Result<u64, Failure> },
+    Job {
+        number: u64,
+        answer: Result<u64, Failure>,
+    },
     /// Users in the room, ascending: besides the one who entered, or all.
-    Room { number: u64, answer: Result<Vec<u64>, Failure> },
-    /// When the user was last there, unix milliseconds; nothing if he is there, or if that was not the question.
-    Presence { number: u64, answer: Result<Option<i64>, Failure> },
+    Room {
+        number: u64,
+        answer: Result<Vec<u64>, Failure>,
+    },
+    Presence {
+        number: u64,
+        answer: Result<Answered, Failure>,
+    },
     /// A failure: no frames reach the session, or what it missed could not be read.
     Returned(Result<Box<Returned>, Failure>),
     /// Nothing if history did not answer: what is missing is not known then.
-    Filled { dialog: DialogId, stretch: Option<Stretch> },
+    Filled {
+        dialog: DialogId,
+        stretch: Option<Stretch>,
+    },
     /// Nothing if history did not answer.
-    Changed { dialog: DialogId, changes: Option<Changes> },
+    Changed {
+        dialog: DialogId,
+        changes: Option<Changes>,
+    },
     /// Nothing if history did not answer.
     Kept(Option<Queue>),
     /// `kept`: whether it was taken.
-    Delivered { dialog: DialogId, ranges: Vec<Range>, kept: bool },
+    Delivered {
+        dialog: DialogId,
+        ranges: Vec<Range>,
+        kept: bool,
+    },
 }
 
 /// The visible rows of a dialog above a number, ascending.
@@ -146,4 +164,8 @@ pub(crate) struct Returned {
     pub rows: Vec<GapRow>,
     pub changes: Vec<GapChange>,
     pub kept: Queue,
+    /// Users who wait for an answer to their request for presence.
+    pub requests: Vec<u64>,
+    /// Sessions of contacts that are there.
+    pub present: Vec<Present>,
 }

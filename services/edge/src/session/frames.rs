@@ -132,6 +132,9 @@ impl Session {
             (Some(FrameTold::Reaction(reaction)), Some(dialog)) => self.reaction(now, dialog, reaction, &frame),
             (Some(FrameTold::Occupant(occupant)), Some(dialog)) => self.occupant(now, dialog, occupant, &frame),
             (Some(FrameTold::Activity(activity)), _) => self.activity(now, activity),
+            (Some(FrameTold::Availability(availability)), _) => self.availability(now, availability),
+            (Some(FrameTold::ContactRequest(request)), _) => self.contact_request(now, request),
+            (Some(FrameTold::ContactChange(change)), _) => self.contact_change(now, change),
             (_, None) | (None, _) => {}
         }
     }

@@ -42,7 +42,8 @@ impl Session {
             ("ping", ns::PING) => self.grant(stanza, None),
             ("session", ns::SESSION) | ("mobile", ns::MOBILE) if is_set => self.grant(stanza, None),
             ("subscribe", ns::STATUS_STREAMING) if is_set => self.subscribe(stanza, payload),
-            ("query", ns::ROSTER) if !is_set => self.grant(stanza, Some(Element::new("query", ns::ROSTER))),
+            ("query", ns::ROSTER) if is_set => self.set_contact(stanza, payload),
+            ("query", ns::ROSTER) => self.get_contacts(stanza),
             ("enable", ns::CARBONS) if is_set => {
                 self.carbons = true;
                 self.is_sdk |= stanza.id().is_some_and(|id| id.ends_with(SDK_CARBONS_ID));

@@ -1,4 +1,4 @@
-//! Presence of the client: the first one makes the session available. Contacts and their presences are a later step.
+//! Presence of the client: the first one makes the session available. To contacts it is in `contacts.rs`, to rooms in `rooms.rs`.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -14,7 +14,8 @@ impl Session {
         match (stanza.to(), address::read(stanza.to(), self.me.app)) {
             (_, Address::Room(dialog)) => self.room_presence(&stanza, dialog),
             (None, _) => self.own_presence(now, &stanza),
-            // To a contact, to the server, to nobody: nothing is answered (RFC 6121, 4).
+            (_, Address::User(user)) => self.contact_presence(&stanza, user),
+            // To the server, to nobody: nothing is answered (RFC 6121, 4).
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod changes;
+mod contacts;
 mod groups;
 mod headlines;
 mod holes;

@@ -1,4 +1,5 @@
-//! Last activity (contract xmpp 8): the client asks when a user was last there, and hears of those whom it watches.
+//! What is asked of presence, and last activity (contract xmpp 8): the client asks when a user was last there, and hears of those
+//! whom it watches. Contacts are in `contacts.rs`.
 //!
 //! Requests run beside the session, a few at a time and one after another of one user; each is answered when its outcome is known.
 
@@ -6,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use natter_proto::event::v1::Activity;
+use natter_proto::event::v1::{Activity, Contact, Subscription};
 use natter_proto::{Code, Failure, UserId};
 use natter_xmpp::{Condition, Element, Kind, Stanza, StanzaError, ns};
 
@@ -21,21 +22,47 @@ const FLYING_MAX: usize = 8;
 /// Requests that wait before the client is not read any more.
 const WAITING_MAX: usize = 64;
 
-/// What is asked of presence about a user.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What is asked of presence.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Query {
-    /// Answered by when he was last there (unix milliseconds), or nothing if he is there.
+    /// Answered by [`Answered::LastActivity`].
     LastActivity(UserId),
     Watch {
         user: UserId,
         enable: bool,
     },
+    /// Answered by [`Answered::Contacts`].
+    Contacts,
+    SetContact {
+        user: UserId,
+        name: String,
+    },
+    RemoveContact(UserId),
+    Subscribe {
+        user: UserId,
+        kind: Subscription,
+    },
+}
+
+/// What presence answers.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Answered {
+    Done,
+    /// When he was last there, unix milliseconds; nothing if he is there.
+    LastActivity(Option<i64>),
+    Contacts {
+        contacts: Vec<Contact>,
+        revision: u64,
+    },
 }
 
 impl Query {
-    pub(super) fn user(self) -> UserId {
+    /// Whom it is about; nobody: the session's own user.
+    pub(super) fn user(&self) -> Option<UserId> {
         match self {
-            Query::LastActivity(user) | Query::Watch { user, .. } => user,
+            Query::LastActivity(user) | Query::Watch { user, .. } | Query::SetContact { user, .. } => Some(*user),
+            Query::RemoveContact(user) | Query::Subscribe { user, .. } => Some(*user),
+            Query::Contacts => None,
         }
     }
 }
@@ -64,10 +91,17 @@ impl Watching {
         if self.flying.len() >= FLYING_MAX {
             return None;
         }
-        let is_free = |request: &Request| self.flying.values().all(|flying| flying.query.user() != request.query.user());
+        // A list is not read while it changes, nor the other way round.
+        let clash = |a: Option<UserId>, b: Option<UserId>| a == b || a.is_none() || b.is_none();
+        let is_free = |request: &Request| !self.flying.values().any(|flying| clash(flying.query.user(), request.query.user()));
         let at = self.waiting.iter().position(is_free)?;
+        // What was asked before about the same user, or about all, goes first.
+        let is_first = self.waiting.iter().take(at).all(|earlier| !clash(earlier.query.user(), self.waiting[at].query.user()));
+        if !is_first {
+            return None;
+        }
         let request = self.waiting.remove(at)?;
-        let (number, query) = (self.next, request.query);
+        let (number, query) = (self.next, request.query.clone());
         self.next += 1;
         self.flying.insert(number, request);
         Some((number, query))
@@ -84,7 +118,12 @@ impl Session {
 
     /// When was this user last there (contract xmpp 8.1).
     pub(super) fn ask_last_activity(&mut self, request: &Element, user: UserId) {
-        self.watching.waiting.push_back(Request { query: Query::LastActivity(user), stanza: Some(without_content(request)) });
+        self.query(Query::LastActivity(user), Some(request));
+    }
+
+    /// Asks presence. `stanza`: what is answered then.
+    pub(super) fn query(&mut self, query: Query, stanza: Option<&Element>) {
+        self.watching.waiting.push_back(Request { query, stanza: stanza.map(without_content) });
     }
 
     /// Tell of this user from now on, or no more (contract xmpp 8.2).
@@ -98,8 +137,7 @@ impl Session {
             Some("false" | "0") => false,
             _ => return self.refuse_iq(stanza, Condition::BadRequest, "enable has to be true or false."),
         };
-        let query = Query::Watch { user, enable };
-        self.watching.waiting.push_back(Request { query, stanza: Some(without_content(stanza.element)) });
+        self.query(Query::Watch { user, enable }, Some(stanza.element));
     }
 
     /// Frames reach the session again: presence had forgotten whom it watches.
@@ -118,29 +156,30 @@ impl Session {
 
     // === answers ===
 
-    pub(super) fn presence_answered(&mut self, now: i64, number: u64, answer: Result<Option<i64>, Failure>) {
+    pub(super) fn presence_answered(&mut self, now: i64, number: u64, answer: Result<Answered, Failure>) {
         let Some(Request { query, stanza }) = self.watching.flying.remove(&number) else { return };
         // Of a session that frames do not reach presence hears when they do.
         let is_early = matches!(&answer, Err(failure) if failure.code == Code::Conflict);
-        let answer = match query {
-            Query::LastActivity(_) => answer.map(|seen_at| Some(last(now, seen_at))),
+        match query {
             Query::Watch { user, enable: false } => {
                 self.watching.users.remove(&user);
-                Ok(None)
             }
             Query::Watch { user, enable: true } if is_early || answer.is_ok() => {
                 self.watching.users.insert(user);
-                Ok(None)
             }
-            Query::Watch { .. } => answer.map(|_| None),
-        };
+            _ => {}
+        }
         let Some(stanza) = stanza else { return };
         let iq = Stanza { kind: Kind::Iq, element: &stanza };
         match answer {
-            Ok(payload) => self.grant(&iq, payload),
+            Ok(Answered::Done) => self.grant(&iq, None),
+            Ok(Answered::LastActivity(seen_at)) => self.grant(&iq, Some(last(now, seen_at))),
+            Ok(Answered::Contacts { contacts, revision }) => self.list_contacts(&iq, &contacts, revision),
+            Err(_) if is_early => self.grant(&iq, None),
             Err(failure) => {
                 let error = match failure.code {
-                    Code::NotFound => StanzaError::new(Condition::ItemNotFound, "Not found."),
+                    // Contract xmpp 6.
+                    Code::TooMany => StanzaError::new(Condition::NotAllowed, "Too many."),
                     _ => stanza_error::of(&failure),
                 };
                 let answer = error.answer(&iq, Some(&self.me.address));
@@ -157,7 +196,7 @@ impl Session {
         self.watching.told += 1;
         // No id that the client could wait for (contract xmpp 8.2).
         let id = format!("activity-{}", self.watching.told);
-        let from = format!("{}-{}@{}", activity.user, self.me.app, self.options.host);
+        let from = self.bare(activity.user);
         let query = last(now, Some(activity.seen_at).filter(|seen_at| *seen_at > 0));
         let iq = Element::new("iq", ns::CLIENT).with_attr("type", "result").with_attr("id", id).with_attr("from", from);
         self.write_element(&iq.with_attr("to", self.me.address.as_str()).with_child(query));

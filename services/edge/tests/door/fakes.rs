@@ -350,7 +350,7 @@ impl Presence for Fakes {
     async fn announce(&self, request: Request<AnnounceRequest>) -> Reply<AnnounceReply> {
         let request = request.into_inner();
         self.0.announced.send_modify(|announced| announced.push((request.user, request.state())));
-        Ok(Response::new(AnnounceReply { sessions: 1 }))
+        Ok(Response::new(AnnounceReply { sessions: 1, ..AnnounceReply::default() }))
     }
 
     async fn online(&self, _: Request<presence::OnlineRequest>) -> Reply<presence::OnlineReply> {
@@ -379,6 +379,22 @@ impl Presence for Fakes {
     }
 
     async fn watch(&self, _: Request<presence::WatchRequest>) -> Reply<presence::WatchReply> {
+        Err(Status::unimplemented("not in this fake"))
+    }
+
+    async fn contacts(&self, _: Request<presence::ContactsRequest>) -> Reply<presence::ContactsReply> {
+        Ok(Response::new(presence::ContactsReply::default()))
+    }
+
+    async fn set_contact(&self, _: Request<presence::SetContactRequest>) -> Reply<presence::SetContactReply> {
+        Err(Status::unimplemented("not in this fake"))
+    }
+
+    async fn remove_contact(&self, _: Request<presence::RemoveContactRequest>) -> Reply<presence::RemoveContactReply> {
+        Err(Status::unimplemented("not in this fake"))
+    }
+
+    async fn subscribe(&self, _: Request<presence::SubscribeRequest>) -> Reply<presence::SubscribeReply> {
         Err(Status::unimplemented("not in this fake"))
     }
 

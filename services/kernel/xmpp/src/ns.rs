@@ -32,6 +32,8 @@ pub const DELAY: &str = "urn:xmpp:delay";
 pub const PING: &str = "urn:xmpp:ping";
 /// The contact list (RFC 6121, 2).
 pub const ROSTER: &str = "jabber:iq:roster";
+/// Offers versions of the contact list (RFC 6121, 2.6.1).
+pub const ROSTER_VERSION: &str = "urn:xmpp:features:rosterver";
 /// Privacy lists (XEP-0016).
 pub const PRIVACY: &str = "jabber:iq:privacy";
 /// Last activity (XEP-0012).

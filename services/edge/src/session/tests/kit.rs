@@ -264,3 +264,27 @@ pub(super) fn of_group(told: FrameTold) -> Frame {
 pub(super) fn said(seq: u64, sender: u64, body: &str) -> Message {
     Message { recipient: 0, ..message(seq, sender, body) }
 }
+
+// === what is asked of presence ===
+
+pub(super) fn queries(actions: &[Action]) -> Vec<(u64, Query)> {
+    let query = |action: &Action| match action {
+        Action::Call(Call::Presence { number, query }) => Some((*number, query.clone())),
+        _ => None,
+    };
+    actions.iter().filter_map(query).collect()
+}
+
+/// The number of the one query that this stanza leads to.
+pub(super) fn asks(client: &mut Client, xml: &str, expected: Query) -> u64 {
+    let asked = queries(&client.stanza(xml));
+    let number = asked.first().map(|(number, _)| *number);
+    assert_eq!(asked.into_iter().map(|(_, query)| query).collect::<Vec<_>>(), [expected]);
+    number.unwrap()
+}
+
+/// What is written when presence answers.
+pub(super) fn answered(client: &mut Client, number: u64, answer: Result<Answered, Failure>) -> Vec<String> {
+    client.session.answer(client.at(), Answer::Presence { number, answer });
+    client.written()
+}

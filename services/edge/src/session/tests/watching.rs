@@ -14,7 +14,7 @@ fn the_answer_says_how_many_seconds_ago_and_0_is_now() {
     for (seen_at, seconds) in [(None, 0), (Some(client.now), 1), (Some(client.now - 3_617_999), 3_617)] {
         let number = asks(&mut client, LAST, Query::LastActivity(UserId(78)));
         assert_eq!(
-            answered(&mut client, number, Ok(seen_at)),
+            answered(&mut client, number, Ok(Answered::LastActivity(seen_at))),
             [format!(
                 "<iq xmlns=\"jabber:client\" type=\"result\" id=\"a:lastActivity\" from=\"78-905@h\" to=\"34-905@h/r1\">\
                  <query xmlns=\"jabber:iq:last\" seconds=\"{seconds}\"/></iq>"
@@ -22,7 +22,7 @@ fn the_answer_says_how_many_seconds_ago_and_0_is_now() {
         );
     }
     let number = asks(&mut client, &LAST.replace("78-905@h", "34-905@h/x"), Query::LastActivity(UserId(34)));
-    assert!(answered(&mut client, number, Ok(None))[0].contains("seconds=\"0\""), "oneself");
+    assert!(answered(&mut client, number, Ok(Answered::LastActivity(None)))[0].contains("seconds=\"0\""), "oneself");
     let number = asks(&mut client, LAST, Query::LastActivity(UserId(78)));
     let unknown = answered(&mut client, number, Err(Failure::new(Code::NotFound, "never")));
     let head = "<iq xmlns=\"jabber:client\" type=\"error\" id=\"a:lastActivity\" from=\"78-905@h\" to=\"34-905@h/r1\">\
@@ -36,7 +36,7 @@ fn only_whoever_watches_hears_until_he_watches_no_more() {
     assert_eq!(hears(&mut client, 0), [""; 0], "another session of the user watches");
     let number = asks(&mut client, WATCH, Query::Watch { user: UserId(78), enable: true });
     assert_eq!(
-        answered(&mut client, number, Ok(None)),
+        answered(&mut client, number, Ok(Answered::Done)),
         ["<iq xmlns=\"jabber:client\" type=\"result\" id=\"d:statusStreaming\" to=\"34-905@h/r1\"/>"]
     );
     let notice = |n: u64, seconds: u64| {
@@ -50,7 +50,7 @@ fn only_whoever_watches_hears_until_he_watches_no_more() {
     assert_eq!(hears(&mut client, now), [notice(2, 1)], "who went is not there");
     assert_eq!(hears(&mut client, now - 20_000), [notice(3, 20)]);
     let number = asks(&mut client, &WATCH.replace("true", "false"), Query::Watch { user: UserId(78), enable: false });
-    answered(&mut client, number, Ok(None));
+    answered(&mut client, number, Ok(Answered::Done));
     assert_eq!(hears(&mut client, 0), [""; 0]);
 }
 
@@ -71,7 +71,7 @@ fn a_subscription_that_is_refused_or_makes_no_sense_is_none() {
 fn a_session_that_comes_back_watches_again() {
     let mut client = Client::live();
     let number = asks(&mut client, WATCH, Query::Watch { user: UserId(78), enable: true });
-    answered(&mut client, number, Ok(None));
+    answered(&mut client, number, Ok(Answered::Done));
     client.stanza("<presence type=\"unavailable\"/>");
     // Presence takes no subscription of a session that frames do not reach; it is made when they do.
     let number = asks(&mut client, &WATCH.replace("78", "79"), Query::Watch { user: UserId(79), enable: true });
@@ -79,8 +79,8 @@ fn a_session_that_comes_back_watches_again() {
     assert!(granted[0].contains("type=\"result\""), "{granted:?}");
     client.stanza("<presence/>");
     client.session.answer(client.at(), Answer::Returned(Ok(Box::default())));
-    let watched: Vec<UserId> = queries(&client.actions()).into_iter().map(|(_, query)| query.user()).collect();
-    assert_eq!(watched, [UserId(78), UserId(79)]);
+    let watched: Vec<Option<UserId>> = queries(&client.actions()).into_iter().map(|(_, query)| query.user()).collect();
+    assert_eq!(watched, [Some(UserId(78)), Some(UserId(79))]);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_client_that_asks_for_all_its_contacts_at_once_is_answered_and_not_read_mean
     let mut flying: std::collections::VecDeque<u64> = queries(&asked).into_iter().map(|(number, _)| number).collect();
     let (mut answers, mut goes_on) = (0, false);
     while let Some(number) = flying.pop_front() {
-        client.session.answer(client.at(), Answer::Presence { number, answer: Ok(None) });
+        client.session.answer(client.at(), Answer::Presence { number, answer: Ok(Answered::LastActivity(None)) });
         let actions = client.actions();
         answers += actions.iter().filter(|action| matches!(action, Action::Write(_))).count();
         goes_on |= actions.contains(&Action::Pause(false));
@@ -105,25 +105,6 @@ fn a_client_that_asks_for_all_its_contacts_at_once_is_answered_and_not_read_mean
 }
 
 // === helpers ===
-
-fn queries(actions: &[Action]) -> Vec<(u64, Query)> {
-    let query = |action: &Action| match action {
-        Action::Call(Call::Presence { number, query }) => Some((*number, *query)),
-        _ => None,
-    };
-    actions.iter().filter_map(query).collect()
-}
-
-fn asks(client: &mut Client, xml: &str, expected: Query) -> u64 {
-    let asked = queries(&client.stanza(xml));
-    assert_eq!(asked.iter().map(|(_, query)| *query).collect::<Vec<_>>(), [expected]);
-    asked[0].0
-}
-
-fn answered(client: &mut Client, number: u64, answer: Result<Option<i64>, Failure>) -> Vec<String> {
-    client.session.answer(client.at(), Answer::Presence { number, answer });
-    client.written()
-}
 
 fn hears(client: &mut Client, seen_at: i64) -> Vec<String> {
     let told = Some(FrameTold::Activity(Activity { user: 78, seen_at }));

@@ -1,0 +1,181 @@
+//! The contact list, requests for presence, and contacts that come and go.
+
+use super::kit::*;
+use natter_proto::event::v1::{Availability, Contact, ContactChange, ContactRequest, Subscription};
+use natter_proto::presence::v1::Present;
+
+const GET: &str = "<iq type=\"get\" id=\"1:getRoster\" from=\"34-905@h/r1\"><query xmlns=\"jabber:iq:roster\"/></iq>";
+
+#[test]
+fn the_list_has_a_query_even_when_it_is_empty_and_no_version_unless_asked_for() {
+    let mut client = Client::live();
+    let number = asks(&mut client, GET, Query::Contacts);
+    let contacts = vec![
+        Contact { user: 78, name: "Bob & Co".to_owned(), to: true, from: true, ask: false },
+        Contact { user: 79, ask: true, ..Contact::default() },
+        Contact { user: 80, to: true, ..Contact::default() },
+        Contact { user: 81, from: true, ..Contact::default() },
+    ];
+    assert_eq!(
+        answered(&mut client, number, Ok(Answered::Contacts { contacts: contacts.clone(), revision: 7 })),
+        ["<iq xmlns=\"jabber:client\" type=\"result\" id=\"1:getRoster\" to=\"34-905@h/r1\"><query xmlns=\"jabber:iq:roster\">\
+          <item jid=\"78-905@h\" subscription=\"both\" name=\"Bob &amp; Co\"/>\
+          <item jid=\"79-905@h\" subscription=\"none\" ask=\"subscribe\"/>\
+          <item jid=\"80-905@h\" subscription=\"to\"/><item jid=\"81-905@h\" subscription=\"from\"/></query></iq>"]
+    );
+    let number = asks(&mut client, GET, Query::Contacts);
+    let written = answered(&mut client, number, Ok(Answered::Contacts { contacts: Vec::new(), revision: 0 }));
+    assert!(written[0].ends_with("<query xmlns=\"jabber:iq:roster\"/></iq>"), "{written:?}");
+
+    for (asked, answer) in [
+        ("", "<query xmlns=\"jabber:iq:roster\" ver=\"7\"><item "),
+        ("6", "<query xmlns=\"jabber:iq:roster\" ver=\"7\"><item "),
+        ("7", "to=\"34-905@h/r1\"/>"),
+    ] {
+        let get = GET.replace("roster\"/>", &format!("roster\" ver=\"{asked}\"/>"));
+        let number = asks(&mut client, &get, Query::Contacts);
+        let list = Answered::Contacts { contacts: contacts.clone(), revision: 7 };
+        let written = answered(&mut client, number, Ok(list));
+        assert!(written[0].contains(answer), "{asked}: {written:?}");
+    }
+}
+
+#[test]
+fn one_contact_is_set_at_a_time_and_the_answer_is_empty() {
+    let mut client = Client::live();
+    let set = |items: &str| {
+        format!("<iq type=\"set\" id=\"2:addContactInRoster\"><query xmlns=\"jabber:iq:roster\">{items}</query></iq>")
+    };
+    let done = "<iq xmlns=\"jabber:client\" type=\"result\" id=\"2:addContactInRoster\" to=\"34-905@h/r1\"/>";
+    let user = UserId(78);
+    for (item, query) in [
+        ("<item jid=\"78-905@h\"/>", Query::SetContact { user, name: String::new() }),
+        ("<item jid=\"78-905@h/x\" name=\"B\u{f6}b\"/>", Query::SetContact { user, name: "B\u{f6}b".to_owned() }),
+        ("<item jid=\"78-905@h\" subscription=\"remove\"/>", Query::RemoveContact(user)),
+    ] {
+        let number = asks(&mut client, &set(item), query);
+        assert_eq!(answered(&mut client, number, Ok(Answered::Done)), [done], "{item}");
+    }
+    let number = asks(&mut client, &set("<item jid=\"78-905@h\"/>"), Query::SetContact { user, name: String::new() });
+    let full = answered(&mut client, number, Err(Failure::new(Code::TooMany, "300")));
+    assert!(full[0].contains("<error code=\"405\"") && full[0].contains("<not-allowed "), "{full:?}");
+    for (items, code) in [
+        ("", "400"),
+        ("<item jid=\"78-905@h\"/><item jid=\"79-905@h\"/>", "400"),
+        ("<item/>", "404"),
+        ("<item jid=\"78-906@h\"/>", "404"),
+        ("<item jid=\"34-905@h\"/>", "405"),
+        (&format!("<item jid=\"78-905@h\" name=\"{}\"/>", "n".repeat(1_024)), "406"),
+    ] {
+        let refused = client.sends(&set(items));
+        assert!(refused.len() == 1 && refused[0].contains(&format!("<error code=\"{code}\"")), "{items}: {refused:?}");
+    }
+}
+
+#[test]
+fn requests_go_out_in_order_and_are_never_answered_to_who_sends_them() {
+    let mut client = Client::live();
+    for (kind, word) in KINDS {
+        let number = asks(
+            &mut client,
+            &format!("<presence to=\"78-905@h\" type=\"{word}\"/>"),
+            Query::Subscribe { user: UserId(78), kind },
+        );
+        assert_eq!(answered(&mut client, number, Err(Failure::new(Code::TooMany, "no"))), [""; 0]);
+    }
+    for odd in [
+        "<presence to=\"34-905@h\" type=\"subscribe\"/>",
+        "<presence to=\"78-905@h\"/>",
+        "<presence to=\"78-906@h\" type=\"subscribe\"/>",
+    ] {
+        assert_eq!((queries(&client.stanza(odd)).len(), client.written().len()), (0, 0), "{odd}");
+    }
+    // The SDK adds a contact and asks it at once: the second waits for the first, and for nobody else's.
+    let set = "<iq type=\"set\" id=\"2\"><query xmlns=\"jabber:iq:roster\"><item jid=\"78-905@h\"/></query></iq>";
+    let number = asks(&mut client, set, Query::SetContact { user: UserId(78), name: String::new() });
+    assert_eq!(queries(&client.stanza("<presence to=\"78-905@h\" type=\"subscribe\"/>")).len(), 0);
+    let other = "<presence to=\"79-905@h\" type=\"subscribe\"/>";
+    let kind = Subscription::Subscribe;
+    asks(&mut client, other, Query::Subscribe { user: UserId(79), kind });
+    client.session.answer(client.at(), Answer::Presence { number, answer: Ok(Answered::Done) });
+    assert_eq!(queries(&client.actions())[0].1, Query::Subscribe { user: UserId(78), kind });
+}
+
+#[test]
+fn what_a_contact_asks_and_answers_comes_from_bare_to_bare() {
+    let mut client = Client::live();
+    for (kind, word) in KINDS {
+        let request = ContactRequest { user: 78, kind: kind.into() };
+        assert_eq!(
+            hears(&mut client, FrameTold::ContactRequest(request)),
+            [format!("<presence xmlns=\"jabber:client\" from=\"78-905@h\" to=\"34-905@h\" type=\"{word}\"/>")]
+        );
+    }
+}
+
+#[test]
+fn an_sdk_hears_of_the_last_session_only_and_a_standard_client_of_each() {
+    let seen =
+        |available, last| FrameTold::Availability(Availability { user: 78, resource: "phone".to_owned(), available, last });
+    let there = "<presence xmlns=\"jabber:client\" from=\"78-905@h/phone\" to=\"34-905@h/r1\"/>".to_owned();
+    let gone = there.replace("/>", " type=\"unavailable\"/>");
+    let mut standard = Client::live();
+    let mut sdk = Client::of(Identity { has_authzid: true, ..identity() });
+    for (told, to_standard, to_sdk) in [
+        (seen(true, false), vec![&there], vec![&there]),
+        (seen(false, false), vec![&gone], vec![]),
+        (seen(false, true), vec![&gone], vec![&gone]),
+    ] {
+        assert_eq!(hears(&mut standard, told.clone()).iter().collect::<Vec<_>>(), to_standard);
+        assert_eq!(hears(&mut sdk, told).iter().collect::<Vec<_>>(), to_sdk);
+    }
+}
+
+#[test]
+fn a_change_is_pushed_to_standard_clients_that_asked_for_the_list() {
+    let change = |removed| {
+        let contact = Contact { user: 78, name: "Bob".to_owned(), to: true, ..Contact::default() };
+        FrameTold::ContactChange(ContactChange { contact: Some(contact), removed, revision: 8 })
+    };
+    let mut client = Client::live();
+    assert_eq!(hears(&mut client, change(false)), [""; 0], "it has no list");
+    asks(&mut client, GET, Query::Contacts);
+    let push = |n: u64, item: &str| {
+        format!(
+            "<iq xmlns=\"jabber:client\" type=\"set\" id=\"contacts-{n}\" to=\"34-905@h/r1\">\
+             <query xmlns=\"jabber:iq:roster\" ver=\"8\">{item}</query></iq>"
+        )
+    };
+    let item = "<item jid=\"78-905@h\" subscription=\"to\" name=\"Bob\"/>";
+    assert_eq!(hears(&mut client, change(false)), [push(1, item)]);
+    assert_eq!(hears(&mut client, change(true)), [push(2, "<item jid=\"78-905@h\" subscription=\"remove\"/>")]);
+    let mut sdk = Client::of(Identity { has_authzid: true, ..identity() });
+    asks(&mut sdk, GET, Query::Contacts);
+    assert_eq!(hears(&mut sdk, change(false)), [""; 0]);
+}
+
+#[test]
+fn the_first_presence_brings_contacts_and_open_requests_once() {
+    let mut client = Client::new(identity());
+    client.stanza("<presence/>");
+    let request = ContactRequest { user: 79, kind: Subscription::Subscribe.into() };
+    assert_eq!(hears(&mut client, FrameTold::ContactRequest(request)), [""; 0]);
+    let present = vec![Present { user: 78, resource: "phone".to_owned() }];
+    let written = client.returns(Returned { requests: vec![79, 80], present, ..Returned::default() });
+    let from = |text: &String| text.split('"').nth(3).unwrap().to_owned();
+    assert_eq!(written.iter().map(from).collect::<Vec<_>>(), ["78-905@h/phone", "80-905@h", "79-905@h"]);
+}
+
+// === helpers ===
+
+const KINDS: [(Subscription, &str); 4] = [
+    (Subscription::Subscribe, "subscribe"),
+    (Subscription::Subscribed, "subscribed"),
+    (Subscription::Unsubscribe, "unsubscribe"),
+    (Subscription::Unsubscribed, "unsubscribed"),
+];
+
+fn hears(client: &mut Client, told: FrameTold) -> Vec<String> {
+    client.session.frame(client.at(), shared(Frame { app: 905, to: vec![34], told: Some(told), ..Frame::default() }));
+    client.written()
+}

@@ -1,0 +1,185 @@
+//! Contact lists: each step of a user towards another, one pair after another, kept before anybody is told; and what sessions of
+//! contacts hear of each other.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use natter_proto::UserId;
+use natter_proto::event::v1::frame::Told;
+use natter_proto::event::v1::{Availability, Contact, ContactChange, ContactRequest, Subscription};
+use natter_proto::presence::v1::{ContactRow, Present};
+use tokio::sync::Mutex;
+
+use crate::activity::Ended;
+use crate::error::Error;
+use crate::roster::{Step, Tell, contact};
+use crate::rosters::View;
+use crate::service::Shared;
+use crate::session::{SessionKey, UserKey};
+
+/// Locks that pairs of users share.
+const LOCKS: usize = 64;
+
+/// One step of a pair at a time.
+pub(crate) struct PairLocks([Mutex<()>; LOCKS]);
+
+impl PairLocks {
+    pub fn new() -> PairLocks {
+        PairLocks(std::array::from_fn(|_| Mutex::new(())))
+    }
+
+    fn of(&self, user: UserKey, other: UserId) -> &Mutex<()> {
+        let mut hasher = DefaultHasher::new();
+        (user.app, user.user.min(other), user.user.max(other)).hash(&mut hasher);
+        &self.0[hasher.finish() as usize % LOCKS]
+    }
+}
+
+/// What a session is told that became available.
+#[derive(Default)]
+pub(crate) struct Greeting {
+    /// Who waits for an answer, ascending.
+    pub requests: Vec<u64>,
+    /// Sessions of contacts.
+    pub present: Vec<Present>,
+}
+
+impl Shared {
+    /// The list and its revision.
+    pub async fn contacts(&self, user: UserKey) -> Result<(Vec<Contact>, u64), Error> {
+        // The revision first: of a list that is newer than it says some is told again.
+        let revision = self.rosters.revision(user).await?;
+        let rows = self.rosters.all(user).await?;
+        Ok((rows.iter().filter_map(|(of, row)| contact(of.0, row)).collect(), revision))
+    }
+
+    /// Takes a step towards another user. He is told when it is kept.
+    pub async fn step(&self, user: UserKey, other: UserId, step: Step) -> Result<(), Error> {
+        if user.user == other {
+            return Err(Error::OneSelf);
+        }
+        let _turn = self.pairs.of(user, other).lock().await;
+        let theirs = UserKey { user: other, ..user };
+        let before = (self.rosters.get(user, other).await?, self.rosters.get(theirs, user.user).await?);
+        if step == Step::Remove && !before.0.listed && !before.0.asked {
+            return Err(Error::NoContact);
+        }
+        self.check_room(user, theirs, &step, &before).await?;
+        let mut after = before.clone();
+        let tell = step.apply(&mut after.0, &mut after.1);
+        let views = [(user, other, &before.0, &after.0), (theirs, user.user, &before.1, &after.1)];
+        let changed = views.into_iter().filter(|(_, _, before, after)| before != after);
+        let changed: Vec<_> =
+            changed.map(|(owner, of, before, after)| (View { owner, of, row: after.clone() }, before)).collect();
+        let revisions = match changed.is_empty() {
+            true => Vec::new(),
+            false => self.rosters.put(changed.iter().map(|(view, _)| view.clone()).collect()).await?,
+        };
+        for ((view, before), revision) in changed.iter().zip(revisions) {
+            self.tell_change(view, before, revision);
+        }
+        tell.into_iter().for_each(|tell| self.tell_step(user, theirs, tell));
+        Ok(())
+    }
+
+    async fn check_room(
+        &self,
+        user: UserKey,
+        theirs: UserKey,
+        step: &Step,
+        (mine, other): &(ContactRow, ContactRow),
+    ) -> Result<(), Error> {
+        let max = self.options.contacts_per_user_max;
+        if step.lists(mine) && self.count(user, |row| row.listed).await? >= max {
+            return Err(Error::TooManyContacts { max });
+        }
+        let asks = *step == Step::Subscribe && !mine.to && !other.asked;
+        if asks && self.count(theirs, |row| row.asked).await? >= max {
+            return Err(Error::TooManyContacts { max });
+        }
+        Ok(())
+    }
+
+    async fn count(&self, user: UserKey, which: impl Fn(&ContactRow) -> bool) -> Result<usize, Error> {
+        Ok(self.rosters.all(user).await?.iter().filter(|(_, row)| which(row)).count())
+    }
+
+    fn tell_change(&self, view: &View, before: &ContactRow, revision: u64) {
+        let (was, is) = (contact(view.of.0, before), contact(view.of.0, &view.row));
+        if was == is {
+            return;
+        }
+        let removed = is.is_none();
+        let change = ContactChange { contact: is.or(was), removed, revision };
+        self.publish(view.owner.app, vec![view.owner.user.0], Told::ContactChange(change));
+    }
+
+    fn tell_step(&self, user: UserKey, other: UserKey, tell: Tell) {
+        let request = |from: UserKey, to: UserKey, kind: Subscription| {
+            let request = ContactRequest { user: from.user.0, kind: kind.into() };
+            self.publish(to.app, vec![to.user.0], Told::ContactRequest(request));
+        };
+        match tell {
+            Tell::Other(kind) => request(user, other, kind),
+            Tell::Self_(kind) => request(other, user, kind),
+            Tell::OtherSees => self.tell_all_sessions(user, other, true),
+            Tell::OtherLoses => self.tell_all_sessions(user, other, false),
+            Tell::SelfLoses => self.tell_all_sessions(other, user, false),
+        }
+    }
+
+    /// Tells `to` that all sessions of `of` are there, or are no more to be seen.
+    fn tell_all_sessions(&self, of: UserKey, to: UserKey, available: bool) {
+        let activity = self.activity.lock();
+        let resources = activity.resources(of);
+        let last = resources.len();
+        for (n, resource) in resources.into_iter().enumerate() {
+            let last = !available && n + 1 == last;
+            let availability = Availability { user: of.user.0, resource, available, last };
+            self.publish(to.app, vec![to.user.0], Told::Availability(availability));
+        }
+    }
+
+    // === sessions that come and go ===
+
+    /// Tells the contacts of a session that came, and gives what it is told itself. A list that cannot be read keeps nobody out.
+    pub async fn greet(&self, user: UserKey, session: &SessionKey, resource: &str, is_new: bool) -> Greeting {
+        let Ok(rows) = self.rosters.all(user).await else { return Greeting::default() };
+        let followers = followers(&rows);
+        let activity = self.activity.lock();
+        // It may be gone by now, and that was told already.
+        if is_new && !followers.is_empty() && activity.has(user, session) {
+            let availability = Availability { user: user.user.0, resource: resource.to_owned(), available: true, last: false };
+            self.publish(user.app, followers, Told::Availability(availability));
+        }
+        let mut greeting = Greeting::default();
+        for (of, row) in rows {
+            if row.asked {
+                greeting.requests.push(of.0);
+            }
+            if row.to {
+                let present = |resource| Present { user: of.0, resource };
+                greeting.present.extend(activity.resources(UserKey { user: of, ..user }).into_iter().map(present));
+            }
+        }
+        greeting
+    }
+
+    /// Tells the contacts of a session that is not available any more.
+    pub async fn tell_ended(&self, ended: Ended) {
+        let Ok(rows) = self.rosters.all(ended.user).await else { return };
+        let followers = followers(&rows);
+        if followers.is_empty() {
+            return;
+        }
+        let activity = self.activity.lock();
+        // Another session may have come meanwhile, and that was told.
+        let last = !activity.is_there(ended.user);
+        let availability = Availability { user: ended.user.user.0, resource: ended.resource, available: false, last };
+        self.publish(ended.user.app, followers, Told::Availability(availability));
+    }
+}
+
+/// Who sees the owner of these views.
+fn followers(rows: &[(UserId, ContactRow)]) -> Vec<u64> {
+    rows.iter().filter(|(_, row)| row.from).map(|(of, _)| of.0).collect()
+}

@@ -1,0 +1,56 @@
+//! The port of contact lists.
+
+mod embedded;
+
+#[cfg(test)]
+mod contract;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use natter_db::{Error, Kv};
+use natter_proto::UserId;
+use natter_proto::presence::v1::ContactRow;
+
+use crate::session::UserKey;
+
+/// A view of somebody else, and whose it is.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct View {
+    pub owner: UserKey,
+    pub of: UserId,
+    /// One that is empty is not kept.
+    pub row: ContactRow,
+}
+
+/// Contact lists. Verbs about the same pair of users must not run at the same time.
+pub(crate) trait Rosters: Send + Sync {
+    /// All views of a user, ascending, those too that are not in the list.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn all(&self, owner: UserKey) -> BoxFuture<'_, Result<Vec<(UserId, ContactRow)>, Error>>;
+
+    /// Grows with every change of the user's list; 0: there was none.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn revision(&self, owner: UserKey) -> BoxFuture<'_, Result<u64, Error>>;
+
+    /// One view; an empty one if there is none.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn get(&self, owner: UserKey, of: UserId) -> BoxFuture<'_, Result<ContactRow, Error>>;
+
+    /// Keeps views, all or none, and gives the new revisions of their owners' lists, in the order of `views`. They are durable then.
+    ///
+    /// # Errors
+    /// None was kept, or that is not known.
+    fn put(&self, views: Vec<View>) -> BoxFuture<'_, Result<Vec<u64>, Error>>;
+}
+
+/// The engine for this store.
+pub(crate) fn open(db: Kv) -> Arc<dyn Rosters> {
+    Arc::new(embedded::Embedded::new(db))
+}
