@@ -37,7 +37,9 @@ impl Session {
         match (message_type, to) {
             ("error", _) => self.acks.done(place),
             ("headline", Address::User(to)) if !stanza::is_call(&element) => self.post_headline(place, &element, to),
-            ("headline", _) => self.refuse(place, &element, Condition::ServiceUnavailable, "Service not available."),
+            // Calls are not offered, and rooms take no system messages, whoever's they are.
+            ("headline", Address::Room(_) | Address::ForeignRoom | Address::Server) => self.refuse_headline(place, &element),
+            ("headline", _) if stanza::is_call(&element) => self.refuse_headline(place, &element),
             ("groupchat", Address::Room(dialog)) => self.send(place, element, purpose, Peer::Group(dialog)),
             (other, Address::User(to)) if other != "groupchat" => self.send(place, element, purpose, Peer::User(to)),
             (other, Address::Server) if other != "groupchat" => self.acks.done(place),
@@ -47,6 +49,10 @@ impl Session {
             }
             _ => self.refuse(place, &element, Condition::ItemNotFound, "Not found."),
         }
+    }
+
+    fn refuse_headline(&mut self, place: Place, element: &Element) {
+        self.refuse(place, element, Condition::ServiceUnavailable, "Service not available.");
     }
 
     fn send(&mut self, place: Place, element: Element, purpose: Purpose, to: Peer) {
