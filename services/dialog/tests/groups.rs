@@ -234,14 +234,8 @@ async fn edits_over_xmpp_are_told_and_an_admin_removes_what_others_wrote() {
         assert_eq!((change_told.relay.as_str(), change_told.resource.as_str()), ("<extraParams/>", "r-56"));
         assert!(matches!(change_told.what, Some(What::Edited(row)) if row.body.as_deref() == Some("hello")));
 
-        let remove = |user| RemoveMessagesRequest {
-            app: APP,
-            user,
-            ids: vec![id(1)],
-            force: true,
-            origin: None,
-            stanza_id: String::new(),
-        };
+        let remove =
+            |user| RemoveMessagesRequest { app: APP, user, ids: vec![id(1)], force: true, ..RemoveMessagesRequest::default() };
         assert_eq!(door.dialogs.remove(remove(BOB)).await.unwrap().into_inner().forbidden, [id(1)]);
         change(&door, &group.id, ANN, |change| change.add_admins = vec![BOB]).await.unwrap();
         assert_eq!(door.dialogs.remove(remove(BOB)).await.unwrap().into_inner().removed, [id(1)]);

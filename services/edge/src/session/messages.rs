@@ -62,7 +62,7 @@ impl Session {
             }
             (Purpose::Content { .. }, to) => self.post(place, element, to),
             (Purpose::Edit { id, last }, to) => self.edit(place, &element, to, &id, last),
-            (Purpose::Removal { id }, _) => self.remove(place, &element, &id),
+            (Purpose::Removal { id }, to) => self.remove(place, &element, to, &id),
             (Purpose::Typing { composing }, to) => self.signal(place, &element, to, composing),
             (Purpose::Marker { kind, id, dialog }, Peer::User(to)) => self.mark(place, &element, to, kind, id, dialog),
             // Statuses go to the author, never to the group (contract xmpp 3.4).
@@ -153,13 +153,15 @@ impl Session {
         self.ask_dialog(place, element, Job::Update(Box::new(request)));
     }
 
-    fn remove(&mut self, place: Place, element: &Element, named: &str) {
+    /// In the dialog it is addressed to, and nowhere else.
+    fn remove(&mut self, place: Place, element: &Element, to: Peer, named: &str) {
         let Some(id) = self.message_named(named) else {
             return self.refuse(place, element, Condition::ItemNotFound, "Not found.");
         };
         let request = RemoveMessagesRequest {
             app: self.me.app.0,
             user: self.me.user.0,
+            dialog: self.dialog_with(to).to_vec(),
             ids: vec![id.to_vec()],
             force: true,
             origin: Some(self.me.session.clone()),
