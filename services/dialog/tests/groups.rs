@@ -135,6 +135,34 @@ async fn a_public_dialog_is_read_and_written_by_everybody_and_heard_by_who_enter
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_no_member_of_a_public_dialog_hears_what_he_does_there_and_marks_nothing() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        let public = create(&door, DialogKind::Public, &[]).await.unwrap();
+        door.post(say(&public.id, CAT, 1, "hi")).await.unwrap();
+        let (dialog, body, told) = (public.id.clone(), "hello".into(), true);
+        let edit = UpdateMessageRequest { app: APP, user: CAT, dialog, id: id(1), body, told, ..UpdateMessageRequest::default() };
+        door.dialogs.update(edit).await.unwrap();
+        door.dialogs
+            .react(ReactRequest { app: APP, user: CAT, id: id(1), add: "+".into(), remove: String::new() })
+            .await
+            .unwrap();
+        let to: Vec<Vec<u64>> = door.told().await.into_iter().map(|frame| frame.to).collect();
+        assert_eq!(to, [[ANN, CAT]; 3]);
+
+        let read =
+            MarkRequest { app: APP, dialog: public.id, kind: MarkKind::Read.into(), relay: true, ..MarkRequest::default() };
+        for (user, n, found) in [(BOB, 1, 1), (ANN, 1, 1), (CAT, 1, 0), (BOB, 9, 0)] {
+            let request = MarkRequest { user, ids: vec![id(n)], ..read.clone() };
+            assert_eq!(door.dialogs.mark(request).await.unwrap().into_inner().found, found, "user {user}, message {n}");
+        }
+        assert!(world.history.state().marks.is_empty() && door.told().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_room_is_for_members_and_tells_who_is_there() {
     play(async {
         let world = World::new();
