@@ -348,7 +348,8 @@ async fn a_preview_is_for_everybody_where_it_is_allowed() {
         let group = create(&door, DialogKind::Group, &[BOB]).await.unwrap();
         let preview = |preview| GetRequest { app: APP, dialog: group.id.clone(), user: CAT, preview };
         assert_eq!(code(door.dialogs.clone().get(preview(true)).await), Code::Forbidden);
-        change(&door, &group.id, BOB, |change| change.allow_preview = Some(true)).await.unwrap();
+        assert_eq!(code(change(&door, &group.id, BOB, |change| change.allow_preview = Some(true)).await), Code::Forbidden);
+        change(&door, &group.id, ANN, |change| change.allow_preview = Some(true)).await.unwrap();
         assert_eq!(door.dialogs.clone().get(preview(true)).await.unwrap().into_inner().allow_preview, Some(true));
         assert_eq!(code(door.dialogs.clone().get(preview(false)).await), Code::Forbidden);
     })
