@@ -1,6 +1,6 @@
 //! The tests' kit: a Natter process ([`process`]), SDK clients in processes of their own ([`sdk`]), a network that can be cut
-//! ([`proxy`]), a reference model ([`model`]), stanza scenarios ([`play`]), lean XMPP clients ([`client`], [`stream`]). What a scenario checks stands in the
-//! test crates beside this folder.
+//! ([`proxy`]), a reference model ([`model`]), stanza scenarios ([`play`]), the tables of rights ([`rights`]), lean XMPP clients
+//! ([`client`], [`stream`]). What a scenario checks stands in the test crates beside this folder.
 
 pub mod client;
 pub mod limits;
@@ -8,5 +8,6 @@ pub mod model;
 pub mod play;
 pub mod process;
 pub mod proxy;
+pub mod rights;
 pub mod sdk;
 pub mod stream;
