@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use natter_tests::build::Build;
 use natter_tests::client::{ASK, Account, Client, acknowledged, message, trusting};
 use natter_tests::process::Natter;
 use natter_tests::sdk::Sdk;
@@ -77,7 +78,7 @@ impl Stage {
         let dialog = rest.dialog(&ann, &bob).await?;
         // It must not return by itself: an ack of a later stream would count for a message of this one (contract xmpp 5).
         let chat = json!({"streamManagement": {"enable": true, "acknowledgementTimeout": 5}, "reconnect": {"enable": true, "timeInterval": 600}});
-        let sdk = Sdk::start(6, &natter.sdk_config(1, false)?, chat).await?;
+        let sdk = Sdk::start(Build::Node6, &natter.sdk_config(1, false)?, chat).await?;
         let stage = Stage { rest, ann, sdk, bob, cat, dialog };
         stage.connect().await?;
         Ok(stage)

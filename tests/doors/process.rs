@@ -7,6 +7,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use natter_tests::build::Build;
 use natter_tests::client::{Account, trusting};
 use natter_tests::process::Natter;
 use natter_tests::sdk::Sdk;
@@ -184,7 +185,7 @@ async fn ask_by_command() -> Result<()> {
 async fn sdk_talks_over_plain_endpoints(natter: &Natter) -> Result<()> {
     let bob = Account { app: 1, user: natter.create_user(1, "bob", PASSWORD)?, password: PASSWORD.into() };
     natter.create_user(1, "ann", PASSWORD)?;
-    let sdk = Sdk::start(6, &natter.sdk_config(1, true)?, json!({"streamManagement": {"enable": true}})).await?;
+    let sdk = Sdk::start(Build::Node6, &natter.sdk_config(1, true)?, json!({"streamManagement": {"enable": true}})).await?;
     let session = sdk.call("createSession", json!([{"login": "ann", "password": PASSWORD}])).await?;
     sdk.call("chat.connect", json!([{"userId": session["user_id"], "password": session["token"]}])).await?;
     let mut reader = Raw::signed_in(Over::Tcp, natter.ports.tcp, &bob).await?;

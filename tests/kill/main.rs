@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use natter_actor::Chance;
+use natter_tests::build::Build;
 use natter_tests::client::{Account, trusting};
 use natter_tests::process::Natter;
 use natter_tests::sdk::Sdk;
@@ -55,8 +56,8 @@ async fn run(natter: &mut Natter, seed: u64, kills: u64) -> Result<String> {
     let lean_run = tokio::spawn(sender::lean(natter.ports.wss, tls, lean.clone(), reader.clone(), stop.clone()));
     let managed = json!({"streamManagement": {"enable": true}, "reconnect": {"enable": true, "timeInterval": 1}});
     let plain = json!({"reconnect": {"enable": true, "timeInterval": 1}});
-    let sdk6_run = tokio::spawn(sender::sdk(6, config.clone(), managed, sdk6.clone(), reader.clone(), stop.clone()));
-    let sdk3_run = tokio::spawn(sender::sdk(3, config.clone(), plain, sdk3.clone(), reader.clone(), stop.clone()));
+    let sdk6_run = tokio::spawn(sender::sdk(Build::Node6, config.clone(), managed, sdk6.clone(), reader.clone(), stop.clone()));
+    let sdk3_run = tokio::spawn(sender::sdk(Build::Node3, config.clone(), plain, sdk3.clone(), reader.clone(), stop.clone()));
 
     for _ in 0..kills {
         // The moment of the kill is the point of the test, so it is chance and real time.
@@ -68,7 +69,7 @@ async fn run(natter: &mut Natter, seed: u64, kills: u64) -> Result<String> {
     stop.store(true, Ordering::Relaxed);
     let sent = [(lean, lean_run.await??), (sdk6, sdk6_run.await??), (sdk3, sdk3_run.await??)];
 
-    let reading = Sdk::start(6, &config, json!({})).await?;
+    let reading = Sdk::start(Build::Node6, &config, json!({})).await?;
     reading.call("createSession", json!([{"login": "reader", "password": PASSWORD}])).await?;
     let mut lines = vec![format!("{kills} kills")];
     for (who, record) in sent {

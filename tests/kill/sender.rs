@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use natter_proto::MessageId;
+use natter_tests::build::Build;
 use natter_tests::client::{ASK, Account, Client, acknowledged, message};
 use natter_tests::sdk::Sdk;
 use serde_json::{Value, json};
@@ -74,10 +75,10 @@ async fn stream(
 
 /// Streams through the unmodified SDK. Acknowledged is what `onSentMessageCallback` reports for a message of the same
 /// connection: of an older one, the SDK itself may report wrongly (contract xmpp 5).
-pub async fn sdk(major: u32, config: Value, chat: Value, me: Account, to: Account, stop: Arc<AtomicBool>) -> Result<Record> {
-    let name = if major == 6 { "SDK 6.1.2" } else { "SDK 3.35.3" };
+pub async fn sdk(build: Build, config: Value, chat: Value, me: Account, to: Account, stop: Arc<AtomicBool>) -> Result<Record> {
+    let name = build.name();
     let mut record = Record { name, ..Record::default() };
-    let client = Sdk::start(major, &config, chat).await?;
+    let client = Sdk::start(build, &config, chat).await?;
     let login = json!([{"userId": me.user, "password": me.password}]);
     while client.call("chat.connect", login.clone()).await.is_err() {
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -1,12 +1,13 @@
 //! Sessions, users, dialogs, history and unread counts through the SDK's REST calls.
 
 use anyhow::{Context, Result};
+use natter_tests::build::Build;
 use serde_json::{Value, json};
 
 use crate::stage::{PASSWORD, Person, Stage};
 
-async fn a_session_can_be_opened_upgraded_and_ended(major: u32) -> Result<()> {
-    let stage = Stage::open(major, json!({})).await?;
+async fn a_session_can_be_opened_upgraded_and_ended(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
     let sdk = &stage.ann.sdk;
     let session = sdk.call("getSession", json!([])).await?;
     assert_eq!(session["user_id"], stage.ann.id, "{session}");
@@ -21,8 +22,8 @@ async fn a_session_can_be_opened_upgraded_and_ended(major: u32) -> Result<()> {
     Ok(())
 }
 
-async fn a_user_can_be_changed_and_deleted(major: u32) -> Result<()> {
-    let stage = Stage::open(major, json!({})).await?;
+async fn a_user_can_be_changed_and_deleted(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
     let sdk = &stage.ann.sdk;
     let changed = sdk.call("users.update", json!([{"full_name": "Ann of Verona", "custom_data": "{\"a\":1}"}])).await?;
     assert_eq!(changed["user"]["full_name"], "Ann of Verona", "{changed}");
@@ -36,8 +37,8 @@ async fn a_user_can_be_changed_and_deleted(major: u32) -> Result<()> {
     Ok(())
 }
 
-async fn a_private_dialog_is_the_same_for_both_and_can_be_filtered(major: u32) -> Result<()> {
-    let stage = Stage::open(major, json!({})).await?;
+async fn a_private_dialog_is_the_same_for_both_and_can_be_filtered(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
     let (ann, bob, dialog) = (&stage.ann, &stage.bob, stage.dialog.as_str());
     assert_eq!(bob.dialog_with(ann.id).await?["_id"], dialog);
     let listed = ann.sdk.call("chat.dialog.list", json!([{"_id": dialog, "type": 3, "limit": 5, "skip": 0}])).await?;
@@ -50,8 +51,8 @@ async fn a_private_dialog_is_the_same_for_both_and_can_be_filtered(major: u32) -
     Ok(())
 }
 
-async fn a_deleted_dialog_comes_back_with_the_next_message_only(major: u32) -> Result<()> {
-    let stage = Stage::open(major, json!({})).await?;
+async fn a_deleted_dialog_comes_back_with_the_next_message_only(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
     let (ann, bob, dialog) = (&stage.ann, &stage.bob, stage.dialog.as_str());
     bob.send(ann.id, dialog, "old").await?;
     ann.sdk.event("onMessageListener").await?;
@@ -65,8 +66,8 @@ async fn a_deleted_dialog_comes_back_with_the_next_message_only(major: u32) -> R
     Ok(())
 }
 
-async fn history_pages_filters_and_marks(major: u32) -> Result<()> {
-    let stage = Stage::open(major, json!({})).await?;
+async fn history_pages_filters_and_marks(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
     let (ann, bob, dialog) = (&stage.ann, &stage.bob, stage.dialog.as_str());
     let mut ids = Vec::new();
     for n in 1..=5 {
@@ -100,8 +101,8 @@ async fn history_pages_filters_and_marks(major: u32) -> Result<()> {
     Ok(())
 }
 
-async fn messages_are_made_edited_and_deleted_by_rest(major: u32) -> Result<()> {
-    let stage = Stage::open(major, json!({})).await?;
+async fn messages_are_made_edited_and_deleted_by_rest(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
     let (ann, bob, dialog) = (&stage.ann, &stage.bob, stage.dialog.as_str());
     let make = json!([{"chat_dialog_id": dialog, "message": "by rest", "custom": "x", "send_to_chat": 1}]);
     let made = ann.sdk.call("chat.message.create", make).await?;
@@ -120,16 +121,24 @@ async fn messages_are_made_edited_and_deleted_by_rest(major: u32) -> Result<()> 
     assert!(refused.to_string().contains("WrongPermissions"), "{refused}");
     ann.sdk.call("chat.message.delete", json!([id, {"force": 1}])).await?;
     assert_eq!(ann.bodies(dialog).await?.len(), 0);
-    assert_eq!(bob.sdk.event("onMessageDeleteListener").await?[0], id);
     Ok(())
 }
 
-async fn another_app_sees_nothing(major: u32) -> Result<()> {
-    let stage = Stage::open(major, json!({})).await?;
+async fn a_message_deleted_by_rest_is_gone_from_the_other_screen(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
+    let id = stage.ann.send(stage.bob.id, &stage.dialog, "by mistake").await?;
+    stage.bob.sdk.event("onMessageListener").await?;
+    stage.ann.sdk.call("chat.message.delete", json!([id, {"force": 1}])).await?;
+    assert_eq!(stage.bob.sdk.event("onMessageDeleteListener").await?[0], id.as_str());
+    Ok(())
+}
+
+async fn another_app_sees_nothing(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
     stage.ann.send(stage.bob.id, &stage.dialog, "secret").await?;
     stage.natter.shell(&["app", "create", "--id", "77"])?;
-    let config = stage.natter.sdk_config(77, false)?;
-    let eve = Person::sign_up(major, &config, "ann", json!({})).await?;
+    let config = stage.config_of(77)?;
+    let eve = Person::sign_up(build, &config, "ann", json!({})).await?;
     let error = eve.bodies(&stage.dialog).await.unwrap_err().to_string();
     assert!(error.contains("404"), "{error}");
     let error = eve.sdk.call("users.get", json!([stage.bob.id])).await.unwrap_err().to_string();
@@ -137,12 +146,13 @@ async fn another_app_sees_nothing(major: u32) -> Result<()> {
     Ok(())
 }
 
-for_each_major!(
+for_each_build!(
     a_session_can_be_opened_upgraded_and_ended,
     a_user_can_be_changed_and_deleted,
     a_private_dialog_is_the_same_for_both_and_can_be_filtered,
     a_deleted_dialog_comes_back_with_the_next_message_only,
     history_pages_filters_and_marks,
     messages_are_made_edited_and_deleted_by_rest,
+    a_message_deleted_by_rest_is_gone_from_the_other_screen,
     another_app_sees_nothing,
 );

@@ -1,7 +1,10 @@
-//! Two users of one SDK major, signed up and connected, as most checks need them.
+//! Two users of one build of the SDK, signed up and connected, as most checks need them.
 
 use anyhow::{Context, Result};
-use natter_tests::process::Natter;
+use natter_tests::address::Address;
+use natter_tests::build::Build;
+use natter_tests::process::{Natter, XMPP_PORT};
+use natter_tests::proxy::Proxy;
 use natter_tests::sdk::Sdk;
 use serde_json::{Value, json};
 
@@ -16,8 +19,8 @@ pub const PASSWORD: &str = "correct horse";
 
 impl Person {
     /// Signs a new user up and opens a session, with a client of its own.
-    pub async fn sign_up(major: u32, config: &Value, login: &str, chat: Value) -> Result<Person> {
-        let sdk = Sdk::start(major, config, chat).await?;
+    pub async fn sign_up(build: Build, config: &Value, login: &str, chat: Value) -> Result<Person> {
+        let sdk = Sdk::start(build, config, chat).await?;
         sdk.call("createSession", json!([])).await?;
         let made = sdk
             .call("users.signup", json!([{"login": login, "password": PASSWORD, "full_name": format!("The {login}")}]))
@@ -28,8 +31,8 @@ impl Person {
     }
 
     /// A further client of the same user, with a session.
-    pub async fn another_device(&self, major: u32, config: &Value, chat: Value) -> Result<Person> {
-        let sdk = Sdk::start(major, config, chat).await?;
+    pub async fn another_device(&self, build: Build, config: &Value, chat: Value) -> Result<Person> {
+        let sdk = Sdk::start(build, config, chat).await?;
         sdk.call("createSession", json!([{"login": self.login, "password": PASSWORD}])).await?;
         Ok(Person { sdk, id: self.id, login: self.login.clone() })
     }
@@ -67,34 +70,69 @@ impl Person {
     }
 }
 
-/// A process with app 1, and two connected users of one major.
+/// A process with app 1, and two connected users of one build.
 pub struct Stage {
+    pub build: Build,
     pub natter: Natter,
     pub config: Value,
     pub ann: Person,
     pub bob: Person,
     pub dialog: String,
+    // The chat door's own, for a build that cannot be told a port.
+    address: Option<Address>,
 }
 
 impl Stage {
     /// Starts a process and connects Ann and Bob, their private dialog made by Ann. `chat` is the app's chat config.
-    pub async fn open(major: u32, chat: Value) -> Result<Stage> {
-        let natter = Natter::start(&[]).await?;
-        let config = natter.sdk_config(1, false)?;
-        let ann = Person::sign_up(major, &config, "ann", chat.clone()).await?;
-        let bob = Person::sign_up(major, &config, "bob", chat).await?;
+    pub async fn open(build: Build, chat: Value) -> Result<Stage> {
+        let address = if build == Build::Node1 { Some(Address::take(XMPP_PORT)?) } else { None };
+        let natter = match &address {
+            Some(address) => Natter::start_at(address, &[]).await?,
+            None => Natter::start(&[]).await?,
+        };
+        let config = config_of(1, build, &natter, address.as_ref())?;
+        let ann = Person::sign_up(build, &config, "ann", chat.clone()).await?;
+        let bob = Person::sign_up(build, &config, "bob", chat).await?;
         ann.connect().await?;
         bob.connect().await?;
         let dialog = ann.dialog_with(bob.id).await?;
         let dialog = dialog["_id"].as_str().context("a dialog has an _id")?.to_owned();
-        Ok(Stage { natter, config, ann, bob, dialog })
+        Ok(Stage { build, natter, config, ann, bob, dialog, address })
+    }
+
+    /// What clients of another app are given.
+    pub fn config_of(&self, app: u64) -> Result<Value> {
+        config_of(app, self.build, &self.natter, self.address.as_ref())
+    }
+
+    /// A network of its own in front of the chat door.
+    pub async fn detour(&self) -> Result<Detour> {
+        let mut config = self.config.clone();
+        let ports = &self.natter.ports;
+        let Some(door) = &self.address else {
+            let (scheme, port) = if self.build.is_plain() { ("ws", ports.ws) } else { ("wss", ports.wss) };
+            let proxy = Proxy::start(port).await?;
+            config["config"]["chatProtocol"]["websocket"] = json!(format!("{scheme}://localhost:{}", proxy.port));
+            return Ok(Detour { proxy, config, _address: None });
+        };
+        let address = Address::take(XMPP_PORT)?;
+        let proxy = Proxy::start_between(address.port(XMPP_PORT), door.port(XMPP_PORT)).await?;
+        config["config"]["endpoints"]["chat"] = json!(address.ip);
+        Ok(Detour { proxy, config, _address: Some(address) })
     }
 }
 
-/// Makes one test per SDK major of an async function that takes the major.
-macro_rules! for_each_major {
-    ($($check:ident),* $(,)?) => {
-        mod sdk_3_35_3 { $( #[tokio::test] async fn $check() { super::$check(3).await.unwrap(); } )* }
-        mod sdk_6_1_2 { $( #[tokio::test] async fn $check() { super::$check(6).await.unwrap(); } )* }
-    };
+/// A network that can be cut, and what a client behind it is given.
+pub struct Detour {
+    pub proxy: Proxy,
+    pub config: Value,
+    _address: Option<Address>,
+}
+
+fn config_of(app: u64, build: Build, natter: &Natter, address: Option<&Address>) -> Result<Value> {
+    let mut config = natter.sdk_config(app, build.is_plain())?;
+    if let Some(address) = address {
+        config["config"]["endpoints"]["chat"] = json!(address.ip);
+    }
+    Ok(config)
 }

@@ -1,6 +1,7 @@
 //! Users through the SDK: lookups, filters, orders, pages, who is online, and what a new password ends.
 
 use anyhow::{Context, Result};
+use natter_tests::build::Build;
 use serde_json::{Value, json};
 
 use crate::stage::{PASSWORD, Person, Stage};
@@ -12,8 +13,8 @@ fn page(list: &Value) -> Result<(u64, Vec<String>)> {
     Ok((list["total_entries"].as_u64().context("total_entries")?, items.iter().map(login).collect()))
 }
 
-async fn one_user_is_found_by_every_name(major: u32) -> Result<()> {
-    let stage = Stage::open(major, json!({})).await?;
+async fn one_user_is_found_by_every_name(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
     let sdk = &stage.ann.sdk;
     let fields = json!([{"login": "cat", "password": PASSWORD, "email": "Cat@example.test", "phone": "+15550100",
         "facebook_id": "f1", "twitter_id": "t1", "external_user_id": 675, "full_name": "Cat"}]);
@@ -38,8 +39,8 @@ async fn one_user_is_found_by_every_name(major: u32) -> Result<()> {
     Ok(())
 }
 
-async fn lists_are_filtered_ordered_and_paged(major: u32) -> Result<()> {
-    let stage = Stage::open(major, json!({})).await?;
+async fn lists_are_filtered_ordered_and_paged(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
     let sdk = &stage.ann.sdk;
     for (login, name, tags) in [("cat", "Ann Lee", "vip,staff"), ("dan", "Dan Lee", "staff"), ("eve", "Eve", "")] {
         let fields = json!([{"login": login, "password": PASSWORD, "full_name": name, "tag_list": tags}]);
@@ -69,7 +70,17 @@ async fn lists_are_filtered_ordered_and_paged(major: u32) -> Result<()> {
     assert_eq!((total, &everybody[2..]), (7, &found(5, &["ann", "bob", "cat", "dan", "eve"]).1[..]));
     let refused = sdk.call("users.get", json!([{"filter": {"field": "custom_data", "param": "eq", "value": 1}}])).await;
     assert!(refused.unwrap_err().to_string().contains("422"));
+    Ok(())
+}
 
+async fn lists_of_the_second_version_name_somebody(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
+    let sdk = &stage.ann.sdk;
+    for (login, name, tags) in [("cat", "Ann Lee", "vip,staff"), ("dan", "Dan Lee", "staff"), ("eve", "Eve", "")] {
+        let fields = json!([{"login": login, "password": PASSWORD, "full_name": name, "tag_list": tags}]);
+        sdk.call("users.signup", fields).await?;
+    }
+    let found = |total: u64, logins: &[&str]| (total, logins.iter().map(|login| (*login).to_owned()).collect::<Vec<_>>());
     let v2 = async |query: Value| -> Result<(u64, Vec<String>)> { page(&sdk.call("users.getV2", json!([query])).await?) };
     assert_eq!(v2(json!({"login": {"in": ["eve", "cat"]}, "sort_desc": "login"})).await?, found(2, &["eve", "cat"]));
     assert_eq!(v2(json!({"full_name": {"start_with": "Ann "}})).await?, found(1, &["cat"]));
@@ -83,11 +94,10 @@ async fn lists_are_filtered_ordered_and_paged(major: u32) -> Result<()> {
     Ok(())
 }
 
-// SDK 3 has no calls for this.
-async fn users_with_a_chat_session_are_online(major: u32) -> Result<()> {
-    let stage = Stage::open(major, json!({})).await?;
+async fn users_with_a_chat_session_are_online(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
     let sdk = &stage.ann.sdk;
-    let cat = Person::sign_up(major, &stage.config, "cat", json!({})).await?;
+    let cat = Person::sign_up(build, &stage.config, "cat", json!({})).await?;
     let online = sdk.call("users.listOnline", json!([{"limit": 10, "offset": 0}])).await?;
     let logins: Vec<_> = online["users"].as_array().context("users")?.iter().map(|user| user["login"].clone()).collect();
     assert_eq!(logins, ["ann", "bob"]);
@@ -99,10 +109,10 @@ async fn users_with_a_chat_session_are_online(major: u32) -> Result<()> {
     Ok(())
 }
 
-async fn a_new_password_ends_the_other_sessions_and_no_stream(major: u32) -> Result<()> {
-    let stage = Stage::open(major, json!({})).await?;
+async fn a_new_password_ends_the_other_sessions_and_no_stream(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
     let (ann, bob, dialog) = (&stage.ann, &stage.bob, stage.dialog.as_str());
-    let tablet = ann.another_device(major, &stage.config, json!({})).await?;
+    let tablet = ann.another_device(build, &stage.config, json!({})).await?;
     tablet.connect().await?;
     ann.sdk.call("users.update", json!([{"password": "better horse", "old_password": PASSWORD}])).await?;
     assert_eq!(ann.sdk.call("getSession", json!([])).await?["user_id"], ann.id, "the caller's own session stays");
@@ -113,13 +123,10 @@ async fn a_new_password_ends_the_other_sessions_and_no_stream(major: u32) -> Res
     Ok(())
 }
 
-#[tokio::test]
-async fn sdk_6_1_2_lists_and_counts_who_is_online() {
-    users_with_a_chat_session_are_online(6).await.unwrap();
-}
-
-for_each_major!(
+for_each_build!(
     one_user_is_found_by_every_name,
     lists_are_filtered_ordered_and_paged,
+    lists_of_the_second_version_name_somebody,
+    users_with_a_chat_session_are_online,
     a_new_password_ends_the_other_sessions_and_no_stream,
 );

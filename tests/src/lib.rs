@@ -1,7 +1,9 @@
-//! The tests' kit: a Natter process ([`process`]), SDK clients in processes of their own ([`sdk`]), a network that can be cut
-//! ([`proxy`]), a reference model ([`model`]), stanza scenarios ([`play`]), the tables of rights ([`rights`]), lean XMPP clients
-//! ([`client`], [`stream`]). What a scenario checks stands in the test crates beside this folder.
+//! The tests' kit: a Natter process ([`process`]), SDK clients in processes of their own ([`sdk`], [`build`]), a network that
+//! can be cut ([`proxy`]), a reference model ([`model`]), stanza scenarios ([`play`]), the tables of rights ([`rights`]), lean XMPP
+//! clients ([`client`], [`stream`]). What a scenario checks stands in the test crates beside this folder.
 
+pub mod address;
+pub mod build;
 pub mod client;
 pub mod limits;
 pub mod model;

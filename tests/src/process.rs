@@ -6,11 +6,15 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Child;
 
+use crate::address::Address;
 use crate::client::http;
+
+/// Where clients look for XMPP over TCP.
+pub const XMPP_PORT: u16 = 5222;
 
 /// Where the process listens.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +42,17 @@ pub struct Natter {
 impl Natter {
     /// Starts a process on free ports and waits until it is ready. `settings` are `path=value`.
     pub async fn start(settings: &[&str]) -> Result<Natter> {
+        Natter::start_on(free_ports()?, settings).await
+    }
+
+    /// The same with the public chat listeners on `address` and TCP on the standard port, which some clients cannot change.
+    pub async fn start_at(address: &Address, settings: &[&str]) -> Result<Natter> {
+        let at = format!("edge.address={}", address.ip);
+        let settings: Vec<&str> = settings.iter().copied().chain([at.as_str()]).collect();
+        Natter::start_on(Ports { tcp: XMPP_PORT, ..free_ports()? }, &settings).await
+    }
+
+    async fn start_on(ports: Ports, settings: &[&str]) -> Result<Natter> {
         let binary =
             std::env::var_os("NATTER_BINARY").context("NATTER_BINARY names the binary to test: run `cargo xtask test`")?;
         let mut natter = Natter {
@@ -46,7 +61,7 @@ impl Natter {
             settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
             child: None,
             starts: 0,
-            ports: free_ports()?,
+            ports,
         };
         natter.restart().await?;
         Ok(natter)
@@ -200,13 +215,6 @@ impl Natter {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-}
-
-/// The credentials and config of `sdk_config`, with the chat behind another port (a proxy's).
-pub fn through_port(sdk_config: &Value, wss: u16) -> Value {
-    let mut config = sdk_config.clone();
-    config["config"]["chatProtocol"]["websocket"] = json!(format!("wss://localhost:{wss}"));
-    config
 }
 
 // Eight ports that were free a moment ago. They are held together until all are known.

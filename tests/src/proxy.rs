@@ -1,5 +1,6 @@
 //! A TCP proxy on loopback that can do to a connection what a network does: end it, reset it, or go silent.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -29,7 +30,12 @@ pub struct Proxy {
 impl Proxy {
     /// Listens on a free port and forwards to `upstream` on loopback.
     pub async fn start(upstream: u16) -> Result<Proxy> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Proxy::start_between((Ipv4Addr::LOCALHOST, 0).into(), (Ipv4Addr::LOCALHOST, upstream).into()).await
+    }
+
+    /// The same from one given address to another.
+    pub async fn start_between(address: SocketAddr, upstream: SocketAddr) -> Result<Proxy> {
+        let listener = TcpListener::bind(address).await?;
         let port = listener.local_addr()?.port();
         let (send, receive) = watch::channel((0, Network::Up));
         tokio::spawn(async move {
@@ -46,12 +52,12 @@ impl Proxy {
     }
 }
 
-async fn carry(client: TcpStream, upstream: u16, mut state: watch::Receiver<(u64, Network)>) {
+async fn carry(client: TcpStream, upstream: SocketAddr, mut state: watch::Receiver<(u64, Network)>) {
     let (born, network) = *state.borrow_and_update();
     if matches!(network, Network::Closed | Network::Reset) {
         return end(client, network);
     }
-    let Ok(server) = TcpStream::connect(("127.0.0.1", upstream)).await else { return };
+    let Ok(server) = TcpStream::connect(upstream).await else { return };
     let (mut client_read, mut client_write) = client.into_split();
     let (mut server_read, mut server_write) = server.into_split();
     let network = tokio::select! {

@@ -1,4 +1,5 @@
-//! A client: the unmodified SDK package in a Node process (`tests/sdk/client.mjs`), driven by lines of JSON.
+//! A client: the unmodified SDK package in a process of its own, Node or a browser that Node starts (`tests/sdk/client.mjs`),
+//! driven by lines of JSON.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -8,9 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::build::Build;
 
 /// How long one call of the SDK or one awaited event may take. Ten times what it takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -22,6 +26,8 @@ pub struct Sdk {
     pending: Pending,
     events: Mutex<Events>,
     next: AtomicU64,
+    // What a browser writes. Removed with the client.
+    _profile: TempDir,
 }
 
 // Calls that were sent and not yet settled, by the number of their line.
@@ -34,19 +40,23 @@ struct Events {
 }
 
 impl Sdk {
-    /// Starts a client of an SDK major and calls `init` with what `natter sdk-config --json` gave. `chat` is merged into the
-    /// config under `chat`, as an app would write it.
-    pub async fn start(major: u32, sdk_config: &Value, chat: Value) -> Result<Sdk> {
+    /// Starts a client of a build and calls `init` with what `natter sdk-config --json` gave. `chat` stands in the config under
+    /// `chat`, as an app would write it.
+    pub async fn start(build: Build, sdk_config: &Value, chat: Value) -> Result<Sdk> {
         let modules = std::env::var_os("NATTER_SDK_MODULES")
             .context("NATTER_SDK_MODULES names the installed SDK packages: run `cargo xtask test`")?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/client.mjs");
+        let profile = tempfile::Builder::new().prefix("natter-profile-").tempdir()?;
         let mut command = Command::new("node");
         command
             .arg(script)
-            .arg(major.to_string())
+            .arg(build.major().to_string())
+            .arg(build.place())
             .env("NATTER_SDK_MODULES", modules)
+            .env("NATTER_BROWSER_PROFILE", profile.path())
             .env("NODE_EXTRA_CA_CERTS", text(&sdk_config["ca"])?);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        command.process_group(0);
         let mut child = command.spawn().context("cannot start node")?;
         let stdin = child.stdin.take().context("stdin is piped")?;
         let lines = BufReader::new(child.stdout.take().context("stdout is piped")?).lines();
@@ -54,7 +64,7 @@ impl Sdk {
         let (send, incoming) = mpsc::unbounded_channel();
         tokio::spawn(read_lines(lines, pending.clone(), send));
         let events = Mutex::new(Events { incoming, seen: Vec::new() });
-        let sdk = Sdk { child, stdin: Mutex::new(stdin), pending, events, next: AtomicU64::new(1) };
+        let sdk = Sdk { child, stdin: Mutex::new(stdin), pending, events, next: AtomicU64::new(1), _profile: profile };
         let mut config = sdk_config["config"].clone();
         config["chat"] = chat;
         config["debug"] = json!({"mode": 0});
@@ -117,6 +127,15 @@ impl Sdk {
     /// Ends the client's process at once, as a phone that runs out of power.
     pub async fn kill(mut self) -> Result<()> {
         self.child.kill().await.context("cannot kill the client")
+    }
+}
+
+impl Drop for Sdk {
+    // A browser is several processes of the client's group. They must be gone before their profile can be removed.
+    fn drop(&mut self) {
+        if let Some(pid) = self.child.id() {
+            let _ = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{pid}")]).status();
+        }
     }
 }
 

@@ -252,6 +252,7 @@ async fn edits_over_xmpp_are_told_and_an_admin_removes_what_others_wrote() {
             stanza_id: "e1".into(),
             relay: "<extraParams/>".into(),
             last: true,
+            ..UpdateMessageRequest::default()
         };
         assert_eq!(code(door.dialogs.update(UpdateMessageRequest { user: ANN, ..edit.clone() }).await), Code::Forbidden);
         door.dialogs.update(edit).await.unwrap();

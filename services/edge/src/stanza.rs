@@ -12,7 +12,7 @@ mod write;
 
 pub(crate) use change::{change, group_change, group_reaction, reaction};
 pub(crate) use kind::Kind;
-pub(crate) use read::{content, headline_children, relayed};
+pub(crate) use read::{content, edited, headline_children, relayed};
 pub(crate) use room::{Seen, Spelled, items, occupant, own_presence, removed};
 pub(crate) use write::{Envelope, Sender, Spelling, carbon, group_message, group_typing, headline, marker, message, typing};
 

@@ -24,6 +24,10 @@ pub struct Head {
     pub updated_at: i64,
     /// Rows removed for all.
     pub removed: Ranges,
+    /// Rows up to it were removed for all at once.
+    pub cleared: u64,
+    /// Rows up to it say nothing any more, also on the disk.
+    pub wiped: u64,
 }
 
 impl Head {
@@ -62,6 +66,16 @@ impl Head {
         self.stamp
     }
 
+    /// Every row is removed for all. `false`: they were.
+    pub fn clear(&mut self) -> bool {
+        let moved = self.cleared < self.seq;
+        self.cleared = self.seq;
+        if moved {
+            self.removed.insert(1, self.seq);
+        }
+        moved
+    }
+
     /// The rows that are there for a member to see: not gone, not removed, not hidden from him.
     pub fn visible(&self, member: &Member) -> Ranges {
         self.removed.union(&member.quiet).gaps_within(self.floor + 1, self.seq)
@@ -77,6 +91,8 @@ impl Head {
             date_sent: self.date_sent,
             updated_at: self.updated_at,
             removed: self.removed.into(),
+            cleared: self.cleared,
+            wiped: self.wiped,
         }
     }
 }
@@ -90,6 +106,8 @@ impl From<DialogHead> for Head {
             date_sent: head.date_sent,
             updated_at: head.updated_at,
             removed: Ranges::collect(head.removed),
+            cleared: head.cleared,
+            wiped: head.wiped,
         }
     }
 }
@@ -113,6 +131,15 @@ mod tests {
         let head = Head { seq: 9, floor: 2, removed: Ranges::of(5, 5), ..Head::default() };
         let member = Member { quiet: Ranges::of(7, 8), ..Member::new(1) };
         assert_eq!(head.visible(&member).numbers().collect::<Vec<_>>(), [3, 4, 6, 9]);
+    }
+
+    #[test]
+    fn what_is_cleared_for_all_is_removed_and_what_comes_after_is_not() {
+        let mut head = Head { seq: 3, ..Head::default() };
+        assert!(head.clear() && !head.clear());
+        head.append(&[row(4, 100)]);
+        assert_eq!(head.visible(&Member::new(1)).numbers().collect::<Vec<_>>(), [4]);
+        assert!(!Head::default().clear(), "nothing is there");
     }
 
     fn row(seq: u64, date_sent: i64) -> Message {

@@ -120,6 +120,10 @@ pub trait MessageLog: Send + Sync + 'static {
     /// Fails with [`Error::NoRow`] if there is no such row, or if one that was removed is to be replaced.
     async fn change(&self, key: DialogKey, seq: u64, edit: Edit, user: u64, now: i64) -> Result<Changed, Error>;
 
+    /// Removes every row for all, and answers the place of the newest. They are out of sight at once; what they said goes from the
+    /// disk afterwards, also if the process ends meanwhile and the dialog is loaded again.
+    async fn clear(&self, key: DialogKey) -> Result<u64, Error>;
+
     /// Changes above a stamp, ascending, at most `max`. Those that are kept: old ones go.
     async fn changes(&self, key: DialogKey, above: u64, max: usize) -> Result<Vec<Change>, Error>;
 

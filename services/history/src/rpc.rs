@@ -109,8 +109,11 @@ impl History for Rpc {
     async fn clear(&self, request: Request<ClearRequest>) -> Reply<ClearReply> {
         let asked = request.into_inner();
         let key = key(asked.app, &asked.dialog)?;
-        let moved = self.0.log.move_member(key, asked.user, Move::Cleared(u64::MAX)).await.map_err(Failure::from)?;
-        Ok(Response::new(ClearReply { head: moved.head }))
+        let head = match asked.user {
+            0 => self.0.log.clear(key).await,
+            user => self.0.log.move_member(key, user, Move::Cleared(u64::MAX)).await.map(|moved| moved.head),
+        };
+        Ok(Response::new(ClearReply { head: head.map_err(Failure::from)? }))
     }
 
     async fn join(&self, request: Request<JoinRequest>) -> Reply<JoinReply> {

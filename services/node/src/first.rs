@@ -1,6 +1,8 @@
 //! What a start makes when nothing is there yet (app 1, two demo users, the operator `admin`), and what it prints. Passwords
 //! are printed by the start that made them, and by no other.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use natter_console::SdkFacts;
 use natter_proto::Failure;
@@ -25,12 +27,15 @@ impl Banner {
     }
 }
 
+/// Longest wait for what a first start makes. A slow disk shall not end a start half way: who has an app gets no demo users later.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 const DEMO: [(&str, &str); 2] = [("romeo", "Romeo Montague"), ("juliet", "Juliet Capulet")];
 
 /// Makes app 1 and the demo users if there is no app, and the operator if there is none, and composes the banner.
 pub async fn prepare(services: &Services, facts: &SdkFacts, doors: &Doors) -> Result<Banner> {
     let operator = operator(&services.operators_link).await?;
-    let mut client = AccountsClient::new(services.account_link.clone());
+    let mut client = AccountsClient::new(services.account_link.clone().with_deadline(PATIENCE));
     let mut apps =
         client.list_apps(ListAppsRequest {}).await.map_err(Failure::from).context("cannot list the apps")?.into_inner().apps;
     let mut users = String::new();
@@ -85,7 +90,7 @@ Next: `natter sdk-config --app {app_id} --json` for programs, `natter user creat
 
 // The line of an operator that was made just now; nothing if it was there.
 async fn operator(link: &Link) -> Result<String> {
-    let made = OperatorsClient::new(link.clone()).make_first_operator(MakeFirstOperatorRequest {}).await;
+    let made = OperatorsClient::new(link.clone().with_deadline(PATIENCE)).make_first_operator(MakeFirstOperatorRequest {}).await;
     let secret = made.map_err(Failure::from).context("cannot make the first operator")?.into_inner();
     if secret.password.is_empty() {
         return Ok(String::new());

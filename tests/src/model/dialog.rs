@@ -276,8 +276,8 @@ impl Dialog {
         self.may(user, if force { Action::DeleteForAll } else { Action::Leave })?;
         match (self.place.kind(), force) {
             (Kind::Private, _) => {
-                let users = self.whose(user, force);
-                self.hide_all(&users);
+                self.clear(user, force)?;
+                let users: BTreeSet<User> = if force { self.members.iter().copied().collect() } else { [user].into() };
                 self.deleted.extend(users);
             }
             (_, true) => self.gone = true,
@@ -286,10 +286,13 @@ impl Dialog {
         Ok(())
     }
 
-    /// What is in the dialog goes, for the user or for all its members (contract rest 4.8).
+    /// What is in the dialog goes, for the user or for all, also for whoever comes later (contract rest 4.8).
     pub fn clear(&mut self, user: User, force: bool) -> Result<(), Refusal> {
         self.may(user, if force { Action::DeleteForAll } else { Action::Leave })?;
-        self.hide_all(&self.whose(user, force));
+        for row in &mut self.rows {
+            row.removed |= force;
+            row.hidden.insert(user);
+        }
         Ok(())
     }
 
@@ -348,13 +351,5 @@ impl Dialog {
             Some(next) => self.owner = *next,
             None => self.gone = true,
         }
-    }
-
-    fn whose(&self, user: User, force: bool) -> BTreeSet<User> {
-        if force { self.members.iter().copied().collect() } else { [user].into() }
-    }
-
-    fn hide_all(&mut self, users: &BTreeSet<User>) {
-        self.rows.iter_mut().for_each(|row| row.hidden.extend(users));
     }
 }

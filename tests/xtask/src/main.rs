@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod command;
 mod model;
+mod report;
 mod test;
 mod tools;
 
@@ -14,6 +15,7 @@ const USAGE: &str = "usage: cargo xtask <command>
 
   test            the whole suite; installs what it needs under target/
   test --fast     the part that needs neither network nor servers
+  matrix          the SDK checks alone, with every build of the SDK; needs or installs Chromium
   check           format, clippy, tidy, licences and fences (cargo-deny)
   model [STEPS]   random programs on the reference model and the services; a million steps
   bench [NAME]    measurements; a table on stdout, JSON under target/bench/";
@@ -25,6 +27,7 @@ fn main() -> Result<()> {
     match words.as_slice() {
         ["test"] => test::all(),
         ["test", "--fast"] => test::fast(),
+        ["matrix"] => test::matrix(),
         ["check"] => check::all(),
         ["model"] => model::run_steps(None),
         ["model", steps] => model::run_steps(Some(steps)),

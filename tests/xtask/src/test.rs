@@ -5,10 +5,13 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::command::{cargo, run, target};
-use crate::tools;
+use crate::{report, tools};
 
 /// Tests that need a server process, the SDK packages or another language. Cargo runs them only when they are named.
 const WITH_PROCESSES: [&str; 5] = ["doors", "interop", "kill", "plays", "sdk"];
+
+/// Builds of the SDK that run in Chromium.
+const IN_BROWSER: [&str; 2] = ["browser_1_7_3", "browser_6_1_2"];
 
 /// The whole suite.
 pub fn all() -> Result<()> {
@@ -20,10 +23,31 @@ pub fn all() -> Result<()> {
     for name in WITH_PROCESSES {
         tests.args(["--test", name]);
     }
-    run(tests
+    if let Err(error) = tools::chromium() {
+        println!("xtask: NOT RUN, the SDK in a browser ({}): {error}", IN_BROWSER.join(", "));
+        tests.args(["-E", &format!("not ({})", IN_BROWSER.map(|build| format!("test(/::{build}::/)")).join(" or "))]);
+    }
+    report::begin()?;
+    let outcome = run(tests
         .env("NATTER_BINARY", target()?.join("debug/natter"))
         .env("NATTER_SDK_MODULES", sdk.join("package.json"))
-        .env("NATTER_PYTHON", python))
+        .env("NATTER_PYTHON", python));
+    report::end()?;
+    outcome
+}
+
+/// The SDK checks alone, with every build.
+pub fn matrix() -> Result<()> {
+    let sdk = tools::sdk()?;
+    tools::chromium()?;
+    run(cargo().args(["build", "--workspace", "--bins", "--locked"]))?;
+    let mut tests = nextest()?;
+    tests.args(["--test", "sdk"]);
+    report::begin()?;
+    let outcome =
+        run(tests.env("NATTER_BINARY", target()?.join("debug/natter")).env("NATTER_SDK_MODULES", sdk.join("package.json")));
+    report::end()?;
+    outcome
 }
 
 /// What needs neither network nor servers.

@@ -30,15 +30,30 @@ pub fn sdk() -> Result<PathBuf> {
     std::fs::create_dir_all(&folder)?;
     let lock = std::fs::read("tests/sdk/package-lock.json").context("cannot read tests/sdk/package-lock.json")?;
     let installed = folder.join("installed-lock.json");
+    std::fs::create_dir_all(folder.join("reconnect-core"))?;
+    for name in ["package.json", "package-lock.json", "reconnect-core/package.json", "reconnect-core/index.js"] {
+        std::fs::copy(Path::new("tests/sdk").join(name), folder.join(name))?;
+    }
     if std::fs::read(&installed).is_ok_and(|there| there == lock) {
         return Ok(folder);
-    }
-    for name in ["package.json", "package-lock.json"] {
-        std::fs::copy(Path::new("tests/sdk").join(name), folder.join(name))?;
     }
     run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&folder))?;
     std::fs::write(installed, lock)?;
     Ok(folder)
+}
+
+/// Chromium, which the SDK's browser bundles run in. Installed by the system's packages, where that may be done.
+pub fn chromium() -> Result<()> {
+    if answers("chromium", "--version") {
+        return Ok(());
+    }
+    let installed = answers("apt-get", "--version")
+        && run(Command::new("apt-get").args(["update", "-qq"])).is_ok()
+        && run(Command::new("apt-get").args(["install", "-y", "-qq", "--no-install-recommends", "chromium"])).is_ok();
+    if !installed || !answers("chromium", "--version") {
+        bail!("the SDK tests need Chromium on the PATH (Debian, as root: apt-get install chromium)");
+    }
+    Ok(())
 }
 
 /// A Python with slixmpp, the independent XMPP client: the interpreter of a virtual environment.

@@ -52,8 +52,8 @@ pub(super) async fn delete(shared: &Shared, dialog: &mut Dialog, delete: &Delete
 async fn hide(shared: &Shared, dialog: &mut Dialog, user: UserId, force: bool) -> Result<bool, Trouble> {
     let users = if force { everybody(dialog) } else { vec![user] };
     let mut members = dialog.members.clone();
+    let head = clear_history(shared, dialog, user, force).await?;
     for user in &users {
-        let head = clear_one(shared, dialog, *user).await?;
         let view = members.get(*user).copied().unwrap_or_default();
         members.set(*user, view.deleted_at(head));
     }
@@ -77,8 +77,8 @@ pub(super) async fn clear(shared: &Shared, dialog: &mut Dialog, delete: &Delete)
     dialog.may(delete.user, action).map_err(|_| forbidden(dialog.key, delete.user))?;
     let users = if delete.force { everybody(dialog) } else { vec![delete.user] };
     let mut members = dialog.members.clone();
+    let head = clear_history(shared, dialog, delete.user, delete.force).await?;
     for user in &users {
-        let head = clear_one(shared, dialog, *user).await?;
         let view = members.get(*user).copied().unwrap_or_default();
         // What came back after it was deleted stays.
         let view = if view.lists(dialog.head()) { view.created_again() } else { view };
@@ -194,8 +194,10 @@ async fn evict(shared: &Shared, dialog: &Dialog, actor: UserId, users: &[UserId]
     }
 }
 
-async fn clear_one(shared: &Shared, dialog: &Dialog, user: UserId) -> Result<u64, Trouble> {
-    let request = ClearRequest { app: dialog.key.app.0, dialog: dialog.key.dialog.to_vec(), user: user.0 };
+/// Up to which place it was cleared; with `force` also for whoever joins or looks in later.
+async fn clear_history(shared: &Shared, dialog: &Dialog, user: UserId, force: bool) -> Result<u64, Trouble> {
+    let user = if force { 0 } else { user.0 };
+    let request = ClearRequest { app: dialog.key.app.0, dialog: dialog.key.dialog.to_vec(), user };
     Ok(shared.history().clear(request).await.map_err(Trouble::of_repeatable)?.into_inner().head)
 }
 

@@ -5,6 +5,7 @@ use natter_proto::event::v1::{Message, SessionRef, Typing};
 use natter_proto::history::v1::Found;
 use natter_proto::{Failure, MessageId, UserId, dialog::v1 as wire};
 
+use crate::dialog::changes::Words;
 use crate::dialog::group::Change;
 use crate::dialog::marks::Mark;
 use crate::dialog::{Kind, Post};
@@ -93,7 +94,7 @@ pub struct Notify {
 pub struct Edit {
     pub user: UserId,
     pub id: MessageId,
-    pub body: String,
+    pub words: Words,
     /// Absent: nobody is told.
     pub told: Option<TellEdit>,
 }

@@ -14,9 +14,9 @@ use crate::error::{Trouble, forbidden};
 use crate::frames;
 use crate::shared::{Shared, broken};
 
-/// A message gets another body. Over REST nobody is told (contract rest 5.4), over XMPP everybody is (xmpp 3.6).
+/// A message gets other words. Over REST nobody is told (contract rest 5.4), over XMPP everybody is (xmpp 3.6).
 pub(super) async fn edit(shared: &Shared, dialog: &mut Dialog, edit: Edit) -> Result<(), Trouble> {
-    let Edit { user, id, body, told } = edit;
+    let Edit { user, id, words, told } = edit;
     // A stranger does not hear which messages there are.
     dialog.may(user, Action::Read).map_err(|_| forbidden(dialog.key, user))?;
     let found = shared.find(dialog.key.app, Some(user), vec![id], &[dialog.key.dialog]).await?;
@@ -24,7 +24,7 @@ pub(super) async fn edit(shared: &Shared, dialog: &mut Dialog, edit: Edit) -> Re
     // The message that has the id before one whose client gave it.
     let Some(row) = rows.min_by_key(|row| row.id != id.0) else { return Err(no_message(dialog).into()) };
     let (app, seq) = (dialog.key.app.0, row.seq);
-    let row = dialog.edited(user, row, body, &shared.limits, shared.clock.now_ms());
+    let row = dialog.edited(user, row, words, &shared.limits, shared.clock.now_ms());
     let row = row.map_err(|error| of_change(dialog, user, error))?;
     let dialog_id = dialog.key.dialog.to_vec();
     let request = EditRequest { app, dialog: dialog_id, seq, row: Some(row), user: user.0, silent: told.is_none() };
@@ -51,7 +51,7 @@ pub(super) async fn remove(shared: &Shared, dialog: &mut Dialog, remove: Remove)
                 outcome.not_found.push(asked);
                 continue;
             }
-            Err(ChangeError::Forbidden | ChangeError::BodyTooLarge { .. }) => {
+            Err(ChangeError::Forbidden | ChangeError::BodyTooLarge { .. } | ChangeError::MessageTooLarge { .. }) => {
                 outcome.forbidden.push(asked);
                 continue;
             }
@@ -124,6 +124,9 @@ fn of_change(dialog: &Dialog, user: UserId, error: ChangeError) -> Failure {
         ChangeError::NotFound => no_message(dialog),
         ChangeError::BodyTooLarge { bytes, max } => {
             Failure::of_field(Code::TooLarge, "message", format!("has {bytes} bytes, at most {max} are taken"))
+        }
+        ChangeError::MessageTooLarge { bytes, max } => {
+            Failure::new(Code::TooLarge, format!("the message with all its keys has {bytes} bytes, at most {max} are taken"))
         }
     }
 }

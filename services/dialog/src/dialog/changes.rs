@@ -3,7 +3,8 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use natter_proto::UserId;
-use natter_proto::event::v1::Message;
+use natter_proto::event::v1::{Attachment, Extension, Message};
+use prost::Message as _;
 
 use super::rights::Action;
 use super::{Dialog, Limits};
@@ -19,6 +20,19 @@ pub enum ChangeError {
         bytes: usize,
         max: usize,
     },
+    /// With all its keys.
+    MessageTooLarge {
+        bytes: usize,
+        max: usize,
+    },
+}
+
+/// What an edit says: a body, the keys that get other values, and attachments, which replace the old ones if there are any.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Words {
+    pub body: String,
+    pub extensions: Vec<Extension>,
+    pub attachments: Vec<Attachment>,
 }
 
 /// What becomes of a row that its reader wants to be rid of.
@@ -31,18 +45,30 @@ pub enum Removal {
 }
 
 impl Dialog {
-    /// The row with another body. Only its sender may write it. The content hash stays: it is of what was sent, and the
+    /// The row with other words. Only its sender may write it. The content hash stays: it is of what was sent, and the
     /// message sent again is still the same.
-    pub fn edited(&self, user: UserId, row: Message, body: String, limits: &Limits, now_ms: i64) -> Result<Message, ChangeError> {
+    pub fn edited(&self, user: UserId, row: Message, words: Words, limits: &Limits, now_ms: i64) -> Result<Message, ChangeError> {
         self.sees(user, &row)?;
         if row.sender != user.0 {
             return Err(ChangeError::Forbidden);
         }
+        let Words { body, extensions, attachments } = words;
         let (bytes, max) = (body.len(), limits.body_bytes_max);
         if bytes > max {
             return Err(ChangeError::BodyTooLarge { bytes, max });
         }
-        Ok(Message { body: Some(body), updated_at: now_ms.max(row.updated_at), ..row })
+        let mut edited = Message { body: Some(body), updated_at: now_ms.max(row.updated_at), ..row };
+        // A key may be there several times, on either side.
+        edited.extensions.retain(|old| extensions.iter().all(|new| new.key != old.key));
+        edited.extensions.extend(extensions);
+        if !attachments.is_empty() {
+            edited.attachments = attachments;
+        }
+        let (bytes, max) = (edited.encoded_len(), limits.stored_bytes_max);
+        match bytes > max {
+            true => Err(ChangeError::MessageTooLarge { bytes, max }),
+            false => Ok(edited),
+        }
     }
 
     /// How a row goes (contract rest 5.5): without `force` for the user only, with it for all, if it is his own.

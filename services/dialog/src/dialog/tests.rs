@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use natter_proto::event::v1::{MarkKind, Message};
+use natter_proto::event::v1::{Attachment, Attribute, Extension, MarkKind, Message, extension};
 use natter_proto::history::v1::Range;
 use natter_proto::{AppId, DialogId, MessageId, UserId};
 use proptest::prelude::*;
 
-use super::changes::{ChangeError, Removal};
+use super::changes::{ChangeError, Removal, Words};
 use super::duplicates::Known;
 use super::group::Profile;
 use super::marks::{Mark, Marked, Settled, merge};
@@ -367,7 +367,9 @@ fn only_the_owner_deletes_for_all() {
 fn only_the_sender_edits_and_what_he_sent_stays_recognisable() {
     let mut dialog = dialog();
     let row = post_all(&mut dialog, vec![post(ANN, 1, "hi")]).remove(0);
-    let edit = |user, row: &Message, body: &str| dialog.edited(user, row.clone(), body.into(), &LIMITS, NOW + 9);
+    let edit = |user, row: &Message, body: &str| {
+        dialog.edited(user, row.clone(), Words { body: body.into(), ..Words::default() }, &LIMITS, NOW + 9)
+    };
     let edited = edit(ANN, &row, "hello").unwrap();
     assert_eq!((edited.body.as_deref(), edited.updated_at), (Some("hello"), NOW + 9));
     assert_eq!((edited.content_hash, edited.created_at), (row.content_hash.clone(), NOW));
@@ -375,6 +377,29 @@ fn only_the_sender_edits_and_what_he_sent_stays_recognisable() {
     assert_eq!(edit(EVE, &row, "hello"), Err(ChangeError::Forbidden));
     assert_eq!(edit(ANN, &row, &"a".repeat(21)), Err(ChangeError::BodyTooLarge { bytes: 21, max: 20 }));
     assert_eq!(edit(ANN, &Message { removed: true, ..row }, "hello"), Err(ChangeError::NotFound));
+}
+
+#[test]
+fn an_edit_gives_its_keys_other_values_and_leaves_the_rest() {
+    let mut dialog = dialog();
+    let key = |key: &str, text: &str| Extension {
+        key: key.into(),
+        value: Some(extension::Value::Text(text.into())),
+        ..Extension::default()
+    };
+    let attachment = |value: &str| Attachment { attributes: vec![Attribute { name: "id".into(), value: value.into() }] };
+    let row = post_all(&mut dialog, vec![post(ANN, 1, "hi")]).remove(0);
+    let row = Message { extensions: vec![key("a", "1"), key("b", "2")], attachments: vec![attachment("x")], ..row };
+    let edit = |extensions: Vec<Extension>, attachments: Vec<Attachment>| {
+        let words = Words { body: "hello".into(), extensions, attachments };
+        dialog.edited(ANN, row.clone(), words, &LIMITS, NOW + 9)
+    };
+    let edited = edit(vec![key("b", "3"), key("c", "4")], Vec::new()).unwrap();
+    assert_eq!(edited.extensions, [key("a", "1"), key("b", "3"), key("c", "4")]);
+    assert_eq!(edited.attachments, row.attachments);
+    assert_eq!(edit(Vec::new(), vec![attachment("y")]).unwrap().attachments, [attachment("y")]);
+    let heavy = edit(vec![key("b", &"3".repeat(200))], Vec::new());
+    assert!(matches!(heavy, Err(ChangeError::MessageTooLarge { max: 200, .. })), "{heavy:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use natter_proto::event::v1::{Frame, MarkKind};
 use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
 
 use crate::actor::{By, Changing, Create, Delete, Edit, Signal, TellEdit};
+use crate::dialog::changes::Words;
 use crate::dialog::group::Change;
 use crate::dialog::marks::{Mark, Marked};
 use crate::dialog::post::Source;
@@ -144,9 +145,10 @@ pub fn change(request: wire::ChangeDialogRequest) -> Result<(Key, Changing), Fai
 
 /// App, id of the dialog (empty: any of the user's), edit.
 pub fn edit(request: wire::UpdateMessageRequest) -> Result<(AppId, Vec<u8>, Edit), Failure> {
-    let wire::UpdateMessageRequest { relay, last, origin, stanza_id, .. } = request;
+    let wire::UpdateMessageRequest { relay, last, origin, stanza_id, body, extensions, attachments, .. } = request;
     let told = request.told.then_some(TellEdit { from: By { origin, stanza_id }, relay, last });
-    let edit = Edit { user: user(request.user)?, id: message_id(&request.id)?, body: request.body, told };
+    let words = Words { body, extensions, attachments };
+    let edit = Edit { user: user(request.user)?, id: message_id(&request.id)?, words, told };
     Ok((app(request.app)?, request.dialog, edit))
 }
 

@@ -223,7 +223,10 @@ impl history_server::History for History {
     async fn clear(&self, request: Request<wire::ClearRequest>) -> Reply<wire::ClearReply> {
         let request = request.into_inner();
         self.write(|state| {
-            state.settle(&request.dialog, request.user, &[], true);
+            match request.user {
+                0 => state.rows.get_mut(&request.dialog).into_iter().flatten().for_each(|row| row.removed = true),
+                user => state.settle(&request.dialog, user, &[], true),
+            }
             Ok(wire::ClearReply { head: state.head(&request.dialog).seq })
         })
         .await

@@ -41,6 +41,10 @@ impl Session {
             ("headline", Address::Room(_) | Address::ForeignRoom | Address::Server) => self.refuse_headline(place, &element),
             ("headline", _) if stanza::is_call(&element) => self.refuse_headline(place, &element),
             ("groupchat", Address::Room(dialog)) => self.send(place, element, purpose, Peer::Group(dialog)),
+            // SDK 1.x and 2.x take a bare dialog id for a user's (contract xmpp 0.3).
+            (_, Address::Room(dialog)) if matches!(purpose, Purpose::Typing { .. }) => {
+                self.send(place, element, purpose, Peer::Group(dialog));
+            }
             (other, Address::User(to)) if other != "groupchat" => self.send(place, element, purpose, Peer::User(to)),
             (other, Address::Server) if other != "groupchat" => self.acks.done(place),
             // An error would fire with the id of a marker (contract xmpp 7.3).
@@ -138,12 +142,15 @@ impl Session {
             return self.refuse(place, element, Condition::ItemNotFound, "Not found.");
         };
         let dialog = self.dialog_with(to);
+        let words = stanza::edited(element);
         let request = UpdateMessageRequest {
             app: self.me.app.0,
             user: self.me.user.0,
             dialog: dialog.to_vec(),
             id: id.to_vec(),
-            body: element.child_text("body", ns::CLIENT).unwrap_or_default(),
+            body: words.body.unwrap_or_default(),
+            extensions: words.extensions,
+            attachments: words.attachments,
             told: true,
             origin: Some(self.me.session.clone()),
             stanza_id: self.stanza_id(place, element),

@@ -57,6 +57,13 @@ pub(crate) fn content(element: Element) -> Content {
     content
 }
 
+/// What an edit changes: body, keys of the app, attachments. What says where a message belongs is not the edit's to change.
+pub(crate) fn edited(element: &Element) -> Message {
+    let mut words = content(element.clone()).message;
+    words.extensions.retain(|extension| !matches!(extension.key.as_str(), "dialog_id" | "save_to_history"));
+    words
+}
+
 /// The `extraParams` of an edit as they are relayed: the client's own, and the dialog if it named none.
 pub(crate) fn relayed(element: &Element, dialog: DialogId) -> String {
     let mut extra = match element.child("extraParams", ns::CLIENT) {

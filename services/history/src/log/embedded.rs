@@ -5,8 +5,10 @@ mod keys;
 mod live;
 mod read;
 mod slot;
+mod wipe;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use natter_db::{Batch, Kv};
 use natter_proto::event::v1::{Change, Message};
@@ -31,7 +33,9 @@ const TRIES: usize = 64;
 const JOIN_CHUNK: usize = 1_000;
 
 /// The embedded engine.
-pub struct EmbeddedLog {
+pub struct EmbeddedLog(Arc<Engine>);
+
+struct Engine {
     reader: Reader,
     lives: Lives,
     changes_kept: u64,
@@ -41,9 +45,19 @@ impl EmbeddedLog {
     /// A log in `kv`, whose only writer it must be. It keeps up to `dialogs_max` dialogs in memory, and of each dialog the
     /// last `changes_kept` changes in the store.
     pub fn new(kv: Kv, dialogs_max: usize, changes_kept: u64) -> EmbeddedLog {
-        EmbeddedLog { reader: Reader { kv }, lives: Lives::new(dialogs_max), changes_kept }
+        EmbeddedLog(Arc::new(Engine { reader: Reader { kv }, lives: Lives::new(dialogs_max), changes_kept }))
     }
 
+    /// Goes on with what is cleared and not yet wiped, after the answer.
+    fn wipe(&self, key: DialogKey, head: &Head) {
+        if head.wiped < head.cleared {
+            let engine = self.0.clone();
+            tokio::spawn(async move { engine.wipe(key).await });
+        }
+    }
+}
+
+impl Engine {
     /// Decides on a dialog in memory and waits until what was decided is durable.
     async fn write<T>(
         &self,
@@ -85,55 +99,62 @@ impl MessageLog for EmbeddedLog {
         let touch = Touch { users: moves.keys().copied().collect(), head: true, durable: true };
         // Encoded before the lock, and used once: an append is refused or written.
         let mut rows = encode_rows(key, &append.rows);
-        self.write(key, touch, |dialog| {
-            dialog.head.check(append.first_seq, &append.rows)?;
-            let mut batch = std::mem::take(&mut rows);
-            dialog.head.append(&append.rows);
-            put_head(key, &dialog.head, &mut batch);
-            for (user, moves) in &moves {
-                let slot = dialog.slots.get_mut(user).ok_or(Error::Corrupt("a slot is not loaded"))?;
-                moves.iter().for_each(|to| _ = slot.apply(to));
-                slot.put(key, &mut batch);
-            }
-            Ok(Verdict::Write(batch, dialog.head.seq))
-        })
-        .await
+        self.0
+            .write(key, touch, |dialog| {
+                dialog.head.check(append.first_seq, &append.rows)?;
+                let mut batch = std::mem::take(&mut rows);
+                dialog.head.append(&append.rows);
+                put_head(key, &dialog.head, &mut batch);
+                for (user, moves) in &moves {
+                    let slot = dialog.slots.get_mut(user).ok_or(Error::Corrupt("a slot is not loaded"))?;
+                    moves.iter().for_each(|to| _ = slot.apply(to));
+                    slot.put(key, &mut batch);
+                }
+                Ok(Verdict::Write(batch, dialog.head.seq))
+            })
+            .await
     }
 
     async fn load(&self, key: DialogKey) -> Result<Head, Error> {
-        if let Some(live) = self.lives.peek(key) {
+        if let Some(live) = self.0.lives.peek(key) {
             live.settled().await;
         }
-        self.reader.head(key).await
+        let head = self.0.reader.head(key).await?;
+        self.wipe(key, &head);
+        Ok(head)
     }
 
     async fn heads(&self, app: AppId, dialogs: &[DialogId]) -> Result<Vec<Head>, Error> {
-        self.reader.heads(app, dialogs).await
+        self.0.reader.heads(app, dialogs).await
     }
 
     async fn rows(&self, key: DialogKey, places: &Ranges) -> Result<Vec<Message>, Error> {
-        self.reader.rows(key, places).await
+        self.0.reader.rows(key, places).await
     }
 
     async fn pick(&self, app: AppId, places: &[(DialogId, u64)]) -> Result<Vec<Option<Message>>, Error> {
-        self.reader.pick(app, places).await
+        self.0.reader.pick(app, places).await
     }
 
     async fn find(&self, app: AppId, id: MessageId, dialogs: &[DialogId]) -> Result<Vec<(DialogId, IdRow)>, Error> {
-        self.reader.find(app, id, dialogs).await
+        self.0.reader.find(app, id, dialogs).await
     }
 
     async fn change(&self, key: DialogKey, seq: u64, edit: Edit, user: u64, now: i64) -> Result<Changed, Error> {
         for _ in 0..TRIES {
             // The head first: a change that comes between makes its stamp stale.
-            let stamp = self.reader.head(key).await?.stamp;
-            let row = self.reader.pick(key.app, &[(key.dialog, seq)]).await?.pop().flatten().ok_or(Error::NoRow)?;
+            let head = self.0.reader.head(key).await?;
+            let stamp = head.stamp;
+            if matches!(edit, Edit::Replace { .. }) && head.removed.contains(seq) {
+                return Err(Error::NoRow);
+            }
+            let row = self.0.reader.pick(key.app, &[(key.dialog, seq)]).await?.pop().flatten().ok_or(Error::NoRow)?;
             let Some(row) = edit.apply(&row, now)? else {
-                let stamp = self.reader.stamp_of(key, seq).await?.unwrap_or(0);
+                let stamp = self.0.reader.stamp_of(key, seq).await?.unwrap_or(0);
                 return Ok(Changed { stamp, row });
             };
             let touch = Touch { users: Vec::new(), head: true, durable: true };
-            let written = self.write(key, touch, |dialog| {
+            let written = self.0.write(key, touch, |dialog| {
                 if dialog.head.stamp != stamp {
                     return Ok(Verdict::Same(None));
                 }
@@ -141,7 +162,7 @@ impl MessageLog for EmbeddedLog {
                 let mut batch = Batch::new();
                 batch.put(MESSAGES, keys::numbered(key, seq), row.encode_to_vec());
                 batch.put(CHANGES, keys::numbered(key, stamp), edit.told(&row, user, stamp).encode_to_vec());
-                if let Some(old) = stamp.checked_sub(self.changes_kept).filter(|old| *old > 0) {
+                if let Some(old) = stamp.checked_sub(self.0.changes_kept).filter(|old| *old > 0) {
                     batch.delete(CHANGES, keys::numbered(key, old));
                 }
                 put_head(key, &dialog.head, &mut batch);
@@ -154,31 +175,47 @@ impl MessageLog for EmbeddedLog {
         Err(Error::Busy)
     }
 
+    async fn clear(&self, key: DialogKey) -> Result<u64, Error> {
+        let touch = Touch { users: Vec::new(), head: true, durable: true };
+        let head = self.0.write(key, touch, |dialog| {
+            let mut batch = Batch::new();
+            if !dialog.head.clear() {
+                return Ok(Verdict::Same(dialog.head.clone()));
+            }
+            put_head(key, &dialog.head, &mut batch);
+            Ok(Verdict::Write(batch, dialog.head.clone()))
+        });
+        let head = head.await?;
+        self.wipe(key, &head);
+        Ok(head.seq)
+    }
+
     async fn changes(&self, key: DialogKey, above: u64, max: usize) -> Result<Vec<Change>, Error> {
-        self.reader.changes(key, above, max).await
+        self.0.reader.changes(key, above, max).await
     }
 
     async fn newest_changes(&self, key: DialogKey, max: usize) -> Result<Vec<Change>, Error> {
-        self.reader.newest_changes(key, max).await
+        self.0.reader.newest_changes(key, max).await
     }
 
     async fn move_member(&self, key: DialogKey, user: u64, to: Move) -> Result<Moved, Error> {
         let relaxed = matches!(to, Move::Received(_));
         let touch = Touch { users: vec![user], head: false, durable: !relaxed };
-        self.write(key, touch, |dialog| {
-            let head = dialog.stored_seq;
-            let slot = dialog.slots.get_mut(&user).ok_or(Error::Corrupt("a slot is not loaded"))?;
-            if !slot.apply(&to.cut(head)) {
-                return Ok(Verdict::Same(Moved { changed: false, head }));
-            }
-            let mut batch = Batch::new();
-            slot.put(key, &mut batch);
-            if relaxed {
-                batch.relaxed();
-            }
-            Ok(Verdict::Write(batch, Moved { changed: true, head }))
-        })
-        .await
+        self.0
+            .write(key, touch, |dialog| {
+                let head = dialog.stored_seq;
+                let slot = dialog.slots.get_mut(&user).ok_or(Error::Corrupt("a slot is not loaded"))?;
+                if !slot.apply(&to.cut(head)) {
+                    return Ok(Verdict::Same(Moved { changed: false, head }));
+                }
+                let mut batch = Batch::new();
+                slot.put(key, &mut batch);
+                if relaxed {
+                    batch.relaxed();
+                }
+                Ok(Verdict::Write(batch, Moved { changed: true, head }))
+            })
+            .await
     }
 
     async fn join(&self, key: DialogKey, users: &[u64]) -> Result<(), Error> {
@@ -186,27 +223,28 @@ impl MessageLog for EmbeddedLog {
         let users: Vec<u64> = users.iter().copied().collect::<BTreeSet<u64>>().into_iter().collect();
         for users in users.chunks(JOIN_CHUNK) {
             let touch = Touch { users: users.to_vec(), head: false, durable: true };
-            self.write(key, touch, |dialog| {
-                let (at, mut batch) = (Move::Joined(dialog.stored_seq), Batch::new());
-                for user in users {
-                    let slot = dialog.slots.get_mut(user).ok_or(Error::Corrupt("a slot is not loaded"))?;
-                    if slot.apply(&at) {
-                        slot.put(key, &mut batch);
+            self.0
+                .write(key, touch, |dialog| {
+                    let (at, mut batch) = (Move::Joined(dialog.stored_seq), Batch::new());
+                    for user in users {
+                        let slot = dialog.slots.get_mut(user).ok_or(Error::Corrupt("a slot is not loaded"))?;
+                        if slot.apply(&at) {
+                            slot.put(key, &mut batch);
+                        }
                     }
-                }
-                Ok(if batch.is_empty() { Verdict::Same(()) } else { Verdict::Write(batch, ()) })
-            })
-            .await?;
+                    Ok(if batch.is_empty() { Verdict::Same(()) } else { Verdict::Write(batch, ()) })
+                })
+                .await?;
         }
         Ok(())
     }
 
     async fn members(&self, app: AppId, of: &[(DialogId, u64)]) -> Result<Vec<Member>, Error> {
-        self.reader.members(app, of).await
+        self.0.reader.members(app, of).await
     }
 
     async fn everyone(&self, key: DialogKey) -> Result<Vec<Member>, Error> {
-        self.reader.everyone(key).await
+        self.0.reader.everyone(key).await
     }
 }
 

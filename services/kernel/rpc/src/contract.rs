@@ -191,6 +191,9 @@ async fn a_deadline_in_process_follows_paused_time() {
     let asked_at = tokio::time::Instant::now();
     assert_eq!(ask(&link, "romeo").await.unwrap_err().code(), Grpc::DeadlineExceeded);
     assert_eq!(asked_at.elapsed(), LONG);
+    let (patient, asked_at) = (link.with_deadline(3 * LONG), tokio::time::Instant::now());
+    assert_eq!(ask(&patient, "romeo").await.unwrap_err().code(), Grpc::DeadlineExceeded);
+    assert_eq!(asked_at.elapsed(), 3 * LONG);
 }
 
 #[cfg(feature = "testing")]

@@ -72,6 +72,12 @@ impl Link {
         Ok(Link::over(Remote(channel), options))
     }
 
+    /// This link with a deadline of its own, for a caller who would rather wait.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Duration) -> Link {
+        Link { deadline, ..self }
+    }
+
     /// A link to a service that nobody runs: every call is `unavailable`.
     pub fn absent() -> Link {
         Link::over(Absent, LinkOptions::default())

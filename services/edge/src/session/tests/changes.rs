@@ -22,6 +22,8 @@ fn an_edit_is_made_with_its_keys_and_a_removal_is_for_all() {
         format!("<extraParams xmlns=\"jabber:client\"><k>v</k><dialog_id>{}</dialog_id></extraParams>", dialog())
     );
     assert_eq!(edit.origin, Some(identity().session));
+    let keys: Vec<_> = edit.extensions.iter().map(|extension| extension.key.as_str()).collect();
+    assert_eq!((keys, edit.attachments.is_empty()), (vec!["k"], true));
 
     let to_group = EDIT.replace("type=\"chat\"", "type=\"groupchat\"").replace("78-905@h", ROOM);
     let actions = client.stanza(&to_group.replace("<k>v</k>", "<dialog_id>null</dialog_id>").replace(" last=\"true\"", ""));

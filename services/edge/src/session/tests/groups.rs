@@ -94,6 +94,13 @@ fn typing_in_a_group_is_heard_by_the_others() {
     let actions = client.stanza(&typing);
     let [Action::Call(Call::Job { job: Job::Signal(signal), .. })] = actions.as_slice() else { panic!("{actions:?}") };
     assert_eq!((signal.dialog.clone(), signal.recipient), (group().to_vec(), 0));
+    // As SDK 1.7.3 and 2.1.7 name it who are given a dialog's id.
+    for loose in [format!("to=\"{GROUP}\""), format!("to=\"{GROUP}-905@h\"")] {
+        let typing = typing.replace("groupchat", "chat").replace(&format!("to=\"{ROOM}\""), &loose);
+        let actions = client.stanza(&typing);
+        let [Action::Call(Call::Job { job: Job::Signal(again), .. })] = actions.as_slice() else { panic!("{actions:?}") };
+        assert_eq!((&again.dialog, again.recipient), (&signal.dialog, 0), "{typing}");
+    }
 
     let heard = |user| of_group(FrameTold::Typing(Typing { user, composing: true, ..Typing::default() }));
     assert_eq!(

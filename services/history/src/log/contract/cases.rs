@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use natter_proto::AppId;
+use natter_proto::event::v1::change::What;
 use natter_proto::event::v1::{Change, Extension, Message};
 
 use super::key;
@@ -26,6 +27,7 @@ pub async fn all(open: impl Fn() -> Arc<dyn MessageLog>) {
     scattered_states_stay_exact(&*log, key(8)).await;
     who_joins_starts_at_the_newest_row(&*log, key(12)).await;
     apps_are_apart(&*log, key(9)).await;
+    what_is_cleared_for_all_is_gone_for_good(&*log, key(13)).await;
     many_writers_at_once_agree(log, key(10)).await;
 }
 
@@ -110,6 +112,30 @@ async fn an_edit_keeps_the_place_and_a_removal_empties_it(log: &dyn MessageLog, 
     assert_eq!(log.changes(key, 0, 1).await.unwrap(), changes[..1]);
     assert_eq!(log.changes(key, u64::MAX, 9).await.unwrap(), []);
     assert_eq!(log.newest_changes(key, 1).await.unwrap(), changes[1..]);
+}
+
+async fn what_is_cleared_for_all_is_gone_for_good(log: &dyn MessageLog, key: DialogKey) {
+    assert_eq!(log.clear(key).await, Ok(0), "nothing is there");
+    log.append(key, rows(1, &[1; 300])).await.unwrap();
+    let words = || Edit::of(Message { body: Some("better".into()), ..Message::default() }, false);
+    log.change(key, 2, words(), 1, 900).await.unwrap();
+    assert_eq!(log.clear(key).await, Ok(300));
+    assert_eq!(log.clear(key).await, Ok(300), "again is the same");
+    log.append(key, rows(301, &[2])).await.unwrap();
+    let head = log.load(key).await.unwrap();
+    assert_eq!((head.seq, head.removed.clone()), (301, Ranges::of(1, 300)));
+    assert_eq!(head.visible(&Member::new(9)), Ranges::of(301, 301), "also for whoever comes later");
+    assert_eq!(log.change(key, 3, words(), 1, 950).await, Err(Error::NoRow));
+
+    while log.load(key).await.unwrap().wiped < 300 {
+        tokio::task::yield_now().await;
+    }
+    let kept = log.rows(key, &Ranges::of(1, 301)).await.unwrap();
+    let says = |row: &Message| !row.removed || row.body.is_some() || !row.extensions.is_empty();
+    assert_eq!(kept.iter().filter(|row| says(row)).map(|row| row.seq).collect::<Vec<_>>(), [301]);
+    assert_eq!(kept[0].id, id(1).to_vec(), "a repeated post is known again");
+    let changes = log.changes(key, 0, 9).await.unwrap();
+    assert!(changes.iter().all(|change| change.what == Some(What::Removed(true))), "{changes:?}");
 }
 
 async fn changes_of_one_dialog_get_stamps_of_their_own(log: &dyn MessageLog, key: DialogKey) {
