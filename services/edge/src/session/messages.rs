@@ -14,7 +14,7 @@ use super::Session;
 use super::posts::{Job, Task};
 use crate::acks::Place;
 use crate::address::{self, Address};
-use crate::stanza::{self, Purpose};
+use crate::stanza::{self, Kind, Purpose};
 
 /// Whom a message is for.
 #[derive(Clone, Copy)]
@@ -34,29 +34,30 @@ impl Session {
         let counted = matches!(message_type, "chat" | "groupchat") && purpose == (Purpose::Content { counted: true });
         let place = self.acks.stanza(counted);
         let to = address::read(element.attr("to"), self.me.app);
-        match (message_type, to) {
-            ("error", _) => self.acks.done(place),
-            ("headline", Address::User(to)) if !stanza::is_call(&element) => self.post_headline(place, &element, to),
-            // Calls are not offered, and rooms take no system messages, whoever's they are.
-            ("headline", Address::Room(_) | Address::ForeignRoom | Address::Server) => self.refuse_headline(place, &element),
-            ("headline", _) if stanza::is_call(&element) => self.refuse_headline(place, &element),
-            ("groupchat", Address::Room(dialog)) => self.send(place, element, purpose, Peer::Group(dialog)),
-            // SDK 1.x and 2.x take a bare dialog id for a user's (contract xmpp 0.3).
-            (_, Address::Room(dialog)) if matches!(purpose, Purpose::Typing { .. }) => {
-                self.send(place, element, purpose, Peer::Group(dialog));
+        match (self.kind_of(&element), to) {
+            (Kind::ErrorMessage, _) => self.acks.done(place),
+            // Calls are not offered, and only users take system messages.
+            (Kind::Call | Kind::GroupSystem, _) => {
+                self.refuse(place, &element, Condition::ServiceUnavailable, "Service not available.");
             }
-            (other, Address::User(to)) if other != "groupchat" => self.send(place, element, purpose, Peer::User(to)),
-            (other, Address::Server) if other != "groupchat" => self.acks.done(place),
-            // An error would fire with the id of a marker (contract xmpp 7.3).
-            _ if matches!(purpose, Purpose::Marker { .. } | Purpose::Typing { .. } | Purpose::Nothing) => {
-                self.acks.done(place);
+            (Kind::System, Address::User(to)) => self.post_headline(place, &element, to),
+            (Kind::Astray, _) | (_, Address::Server | Address::Foreign | Address::ForeignRoom | Address::Malformed) => {
+                self.astray(place, &element, to, &purpose);
             }
-            _ => self.refuse(place, &element, Condition::ItemNotFound, "Not found."),
+            (_, Address::User(to)) => self.send(place, element, purpose, Peer::User(to)),
+            (_, Address::Room(dialog)) => self.send(place, element, purpose, Peer::Group(dialog)),
         }
     }
 
-    fn refuse_headline(&mut self, place: Place, element: &Element) {
-        self.refuse(place, element, Condition::ServiceUnavailable, "Service not available.");
+    /// The server takes what is for itself. Of a status and a chat state no error is told: it would fire with the id of a marker
+    /// (contract xmpp 7.3).
+    fn astray(&mut self, place: Place, element: &Element, to: Address, purpose: &Purpose) {
+        let is_for_server = to == Address::Server && element.attr("type") != Some("groupchat");
+        match purpose {
+            Purpose::Marker { .. } | Purpose::Typing { .. } | Purpose::Nothing => self.acks.done(place),
+            _ if is_for_server => self.acks.done(place),
+            _ => self.refuse(place, element, Condition::ItemNotFound, "Not found."),
+        }
     }
 
     fn send(&mut self, place: Place, element: Element, purpose: Purpose, to: Peer) {

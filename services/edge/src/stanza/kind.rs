@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     GroupStatus,
     GroupTyping,
     GroupIdle,
+    /// A system message to what is no user.
     GroupSystem,
     /// A message to nobody who could be reached, or of a type that does not fit.
     Astray,
@@ -154,7 +155,7 @@ fn of_message(element: &Element, to: Address) -> Kind {
         ("error", _) => Kind::ErrorMessage,
         ("headline", _) if is_call(element) => Kind::Call,
         ("headline", Address::User(_)) => Kind::System,
-        ("headline", Address::Room(_) | Address::ForeignRoom) => Kind::GroupSystem,
+        ("headline", Address::Room(_) | Address::ForeignRoom | Address::Server) => Kind::GroupSystem,
         ("groupchat", Address::Room(_)) => match purpose(element) {
             Purpose::Content { .. } => Kind::GroupText,
             Purpose::Edit { .. } => Kind::GroupEdit,
@@ -163,6 +164,8 @@ fn of_message(element: &Element, to: Address) -> Kind {
             Purpose::Typing { .. } => Kind::GroupTyping,
             Purpose::Nothing => Kind::GroupIdle,
         },
+        // SDK 1.x and 2.x take a bare dialog id for a user's (contract xmpp 0.3).
+        (_, Address::Room(_)) if matches!(purpose(element), Purpose::Typing { .. }) => Kind::GroupTyping,
         (other, Address::User(_)) if other != "groupchat" => match purpose(element) {
             Purpose::Content { .. } => Kind::Text,
             Purpose::Edit { .. } => Kind::Edit,
