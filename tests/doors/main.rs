@@ -14,4 +14,5 @@ mod quiet;
 mod raw;
 mod rest;
 mod rest_refusals;
+mod rights;
 mod verdict;

@@ -51,6 +51,14 @@ impl Rest {
         Ok(Rest { client: http()?, root, app, auth_key: text("authKey")?, auth_secret: text("authSecret")? })
     }
 
+    /// The same door for another app, as the admin API answered its creation.
+    pub fn for_app(&self, made: &Value) -> Result<Rest> {
+        let text = |name: &str| made["app"][name].as_str().map(str::to_owned).with_context(|| format!("no {name} in {made}"));
+        let app = made["app"]["id"].as_u64().with_context(|| format!("no id in {made}"))?;
+        let (client, root) = (self.client.clone(), self.root.clone());
+        Ok(Rest { client, root, app, auth_key: text("auth_key")?, auth_secret: text("auth_secret")? })
+    }
+
     /// A request; the caller adds what it likes.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.root)).header("CB-SDK", "JS 6.1.2 - Client")
@@ -118,8 +126,14 @@ impl Rest {
 
     /// Signs a user up, and opens a session.
     pub async fn sign_up(&self, login: &str) -> Result<Person> {
-        let user = json!({"user": {"login": login, "password": PASSWORD}});
-        let made = self.done(self.post("/users.json", &self.app_token().await?, &user)).await?;
+        self.sign_up_as(&self.app_token().await?, login, json!({})).await
+    }
+
+    /// The same with an app session that is there, and with more to say of the user.
+    pub async fn sign_up_as(&self, app_token: &str, login: &str, mut user: Value) -> Result<Person> {
+        user["login"] = login.into();
+        user["password"] = PASSWORD.into();
+        let made = self.done(self.post("/users.json", app_token, &json!({ "user": user }))).await?;
         let user = made["user"]["id"].as_u64().with_context(|| format!("no id in {made}"))?;
         let session = self.done(self.session(Some(json!({"login": login, "password": PASSWORD})))).await?;
         let account = Account { app: self.app, user, password: PASSWORD.into() };

@@ -1,7 +1,9 @@
-//! Tests that need neither network nor servers: the tree's own rules, the simulation, and the reference model.
+//! Tests that need neither network nor servers: the tree's own rules, the simulation, the reference model, and that no right
+//! is missing in the tables.
 #![allow(clippy::unwrap_used)]
 
 mod model;
+mod rights;
 mod simulation;
 mod tidy;
 mod world;

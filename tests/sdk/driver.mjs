@@ -17,7 +17,9 @@ const AT_ONCE = new Set([
   'chat.sendReadStatus', 'chat.getLastUserActivity', 'chat.disconnect',
 ]);
 // Methods of 1.x whose callback has the answer, if anything, as its only argument.
-const ANSWER_FIRST = new Set(['chat.muc.listOnlineUsers', 'chat.muc.leave', 'chat.contactList.get']);
+const ANSWER_FIRST = new Set([
+  'chat.muc.listOnlineUsers', 'chat.muc.leave', 'chat.contactList.get', 'chat.contactList.updateName',
+]);
 // Methods of 2.x and 3.x whose promise never settles (contract xmpp 10).
 const NEVER_SETTLES = new Set(['chat.contactList.confirm']);
 // Answers that 1.x unwraps and later majors do not.

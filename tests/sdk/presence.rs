@@ -71,10 +71,9 @@ async fn two_become_contacts_and_see_each_other(build: Build) -> Result<()> {
     assert_eq!(bob.sdk.event("onConfirmSubscribeListener").await?, json!([ann.id]));
     assert_eq!(bob.sdk.event("onContactListListener").await?, json!([ann.id]));
     assert_eq!(contacts(ann).await?, json!({bob.id.to_string(): {"subscription": "both", "ask": null, "name": "Bobby"}}));
-    assert_eq!(contacts(bob).await?[ann.id.to_string()]["subscription"], "both");
-    assert_eq!(contacts(bob).await?[ann.id.to_string()]["name"], Value::Null);
+    assert_eq!(contact(bob, ann).await?, ("both".into(), Value::Null, Value::Null));
     ann.sdk.call("chat.contactList.updateName", json!([{"userId": bob.id, "name": "Rob"}])).await?;
-    assert_eq!(contacts(ann).await?[bob.id.to_string()], json!({"subscription": "both", "ask": null, "name": "Rob"}));
+    assert_eq!(contact(ann, bob).await?, ("both".into(), Value::Null, "Rob".into()));
 
     bob.sdk.call("chat.disconnect", json!([])).await?;
     assert_eq!(ann.sdk.event("onContactListListener").await?, json!([bob.id, "unavailable"]));
@@ -87,7 +86,10 @@ async fn two_become_contacts_and_see_each_other(build: Build) -> Result<()> {
 
     ann.sdk.call("chat.contactList.remove", json!([bob.id])).await?;
     assert_eq!(contacts(ann).await?, json!({}));
-    assert_eq!(contacts(&bob).await?[ann.id.to_string()]["subscription"], "none");
+    // 2.1.7 breaks when it hears of this (contract xmpp 10): another device asks.
+    let bob = bob.another_device(build, &stage.config, json!({})).await?;
+    bob.connect().await?;
+    assert_eq!(contact(&bob, ann).await?, ("none".into(), Value::Null, Value::Null));
     Ok(())
 }
 
@@ -103,19 +105,24 @@ async fn a_contact_request_waits_and_is_refused(build: Build) -> Result<()> {
         assert_eq!(bob.sdk.event("onSubscribeListener").await?, json!([ann.id]), "at each login until it is answered");
         bob.sdk.call("chat.disconnect", json!([])).await?;
     }
-    let waits = json!({bob.id.to_string(): {"subscription": "none", "ask": "subscribe", "name": null}});
-    assert_eq!(contacts(ann).await?, waits);
+    assert_eq!(contact(ann, bob).await?, ("none".into(), "subscribe".into(), Value::Null));
     let bob = bob.another_device(build, &stage.config, json!({})).await?;
     bob.connect().await?;
     bob.sdk.event("onSubscribeListener").await?;
     bob.sdk.call("chat.contactList.reject", json!([ann.id])).await?;
     assert_eq!(ann.sdk.event("onRejectSubscribeListener").await?, json!([bob.id]));
-    assert_eq!(contacts(ann).await?[bob.id.to_string()]["ask"], Value::Null);
+    assert_eq!(contact(ann, &bob).await?, ("none".into(), Value::Null, Value::Null));
     Ok(())
 }
 
 async fn contacts(person: &Person) -> Result<Value> {
     person.sdk.call("chat.contactList.get", json!([])).await
+}
+
+/// Subscription, request and name of a contact as its owner sees it.
+async fn contact(person: &Person, other: &Person) -> Result<(Value, Value, Value)> {
+    let mut contact = contacts(person).await?[other.id.to_string()].take();
+    Ok((contact["subscription"].take(), contact["ask"].take(), contact["name"].take()))
 }
 
 /// Of both the answer is all there is to see: alerts are decided by them.

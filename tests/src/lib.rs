@@ -1,7 +1,6 @@
 //! The tests' kit: a Natter process ([`process`]), SDK clients in processes of their own ([`sdk`], [`build`]), a network that
-//! can be cut ([`proxy`]), a reference model ([`model`]), stanza scenarios ([`play`]), lean XMPP clients ([`client`],
-//! [`stream`]). What a scenario checks stands in the
-//! test crates beside this folder.
+//! can be cut ([`proxy`]), a reference model ([`model`]), stanza scenarios ([`play`]), the tables of rights ([`rights`]), lean XMPP
+//! clients ([`client`], [`stream`]). What a scenario checks stands in the test crates beside this folder.
 
 pub mod address;
 pub mod build;
@@ -11,5 +10,6 @@ pub mod model;
 pub mod play;
 pub mod process;
 pub mod proxy;
+pub mod rights;
 pub mod sdk;
 pub mod stream;

@@ -36,4 +36,5 @@ mod unread;
 mod users;
 
 pub use options::Options;
+pub use routes::routes;
 pub use service::{Doors, Parts, Service};

@@ -195,6 +195,11 @@ const ROUTES: &[Route] = &[
     route("POST", "unfurl", OTHERS),
 ];
 
+/// Every method and pattern that this door knows, offered or not; `{}` stands for any one segment.
+pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ROUTES.iter().map(|route| (route.method, route.pattern))
+}
+
 /// What a method and a path lead to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Found<'a> {

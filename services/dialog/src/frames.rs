@@ -16,10 +16,7 @@ use crate::dialog::{Dialog, Key, Kind};
 /// dialog hears himself, member or not.
 pub fn message(dialog: &Dialog, message: Message, source: Source) -> Frame {
     let Source { origin, traceparent } = source;
-    let (mut to, stamp) = (dialog.members.ids(), dialog.stamp());
-    if let Err(place) = to.binary_search(&message.sender) {
-        to.insert(place, message.sender);
-    }
+    let (to, stamp) = (members_and(dialog, message.sender), dialog.stamp());
     Frame { to, origin, traceparent, stamp, told: Some(Told::Message(message)), ..of(dialog) }
 }
 
@@ -59,14 +56,15 @@ pub fn group_typing(dialog: &Dialog, origin: Option<SessionRef>, typing: Typing)
     Frame { to, origin, told: Some(Told::Typing(Typing { recipient: 0, ..typing })), ..of(dialog) }
 }
 
-/// An edit or a removal of a row.
+/// An edit or a removal of a row, for every member and whoever made it.
 pub fn change(dialog: &Dialog, change: Change, origin: Option<SessionRef>) -> Frame {
-    Frame { to: dialog.members.ids(), stamp: change.stamp, origin, told: Some(Told::Change(change)), ..of(dialog) }
+    let (to, stamp) = (members_and(dialog, change.user), change.stamp);
+    Frame { to, stamp, origin, told: Some(Told::Change(change)), ..of(dialog) }
 }
 
-/// A reaction to a message.
+/// A reaction to a message, for every member and whoever reacted.
 pub fn reaction(dialog: &Dialog, reaction: Reaction) -> Frame {
-    Frame { to: dialog.members.ids(), told: Some(Told::Reaction(reaction)), ..of(dialog) }
+    Frame { to: members_and(dialog, reaction.user), told: Some(Told::Reaction(reaction)), ..of(dialog) }
 }
 
 /// A user is no member any more: for those in the room, and for himself if it was not his wish.
@@ -83,6 +81,15 @@ pub fn gone(dialog: &Dialog, user: UserId, actor: UserId, room: &[u64]) -> Frame
 /// A system message for a user, at this place of his queue.
 pub fn headline(app: AppId, to: UserId, headline: Headline, origin: Option<SessionRef>) -> Frame {
     Frame { app: app.0, to: vec![to.0], origin, told: Some(Told::Headline(headline)), ..Frame::default() }
+}
+
+/// The members, ascending, and the user who did something in the dialog: in a public one he need not be a member.
+fn members_and(dialog: &Dialog, user: u64) -> Vec<u64> {
+    let mut users = dialog.members.ids();
+    if let Err(place) = users.binary_search(&user) {
+        users.insert(place, user);
+    }
+    users
 }
 
 fn of(dialog: &Dialog) -> Frame {

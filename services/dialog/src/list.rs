@@ -88,12 +88,13 @@ pub(crate) async fn get(shared: &Shared, key: Key, user: Option<UserId>, preview
 
 /// Who is in a dialog, ascending, for one who may read it.
 pub(crate) async fn members(shared: &Shared, key: Key, user: UserId) -> Result<Vec<u64>, Failure> {
-    let kept = shared.store.load(key).await.map_err(of_read)?.ok_or_else(|| no_dialog(key))?;
-    let role = role(&kept.facts, &kept.profile, &kept.members, user);
-    match rights::may(kept.facts.kind, role, Action::Read) {
-        true => Ok(kept.members.ids()),
-        false => Err(forbidden(key, user)),
-    }
+    Ok(read_by(shared, key, user).await?.members.ids())
+}
+
+/// Rows of one dialog with these ids, as one who may read it sees them: a stranger does not hear which messages there are.
+pub(crate) async fn find_in(shared: &Shared, key: Key, user: UserId, ids: Vec<MessageId>) -> Result<Vec<Found>, Failure> {
+    read_by(shared, key, user).await?;
+    shared.find(key.app, Some(user), ids, &[key.dialog]).await
 }
 
 /// Users in the room of a dialog; nobody for one who may not read it (contract xmpp 4.6).
@@ -105,6 +106,16 @@ pub(crate) async fn occupants(shared: &Shared, key: Key, user: UserId) -> Result
     }
     let request = RoomRequest { app: key.app.0, dialog: key.dialog.to_vec() };
     Ok(shared.presence().occupants(request).await.map_err(of_read)?.into_inner().users)
+}
+
+/// The dialog, for one who may read it.
+async fn read_by(shared: &Shared, key: Key, user: UserId) -> Result<Kept, Failure> {
+    let kept = shared.store.load(key).await.map_err(of_read)?.ok_or_else(|| no_dialog(key))?;
+    let role = role(&kept.facts, &kept.profile, &kept.members, user);
+    match rights::may(kept.facts.kind, role, Action::Read) {
+        true => Ok(kept),
+        false => Err(forbidden(key, user)),
+    }
 }
 
 async fn of_user(shared: &Shared, app: AppId, user: UserId) -> Result<Vec<Listed>, Failure> {

@@ -113,7 +113,10 @@ impl Rpc {
         let (user, force) = (decode::user(request.user)?, request.force);
         // Malformed ids are no error, they are not found (contract rest 4.7).
         let ids = request.ids.iter().filter_map(|id| MessageId::try_from(id.as_slice()).ok()).collect();
-        let found = list::find(&self.shared, app, user, ids).await?;
+        let found = match request.dialog.as_slice() {
+            [] => list::find(&self.shared, app, user, ids).await?,
+            id => list::find_in(&self.shared, Key { app, dialog: decode::dialog(id)? }, user, ids).await?,
+        };
         let mut all = Removed::default();
         let missing = request.ids.iter().filter(|id| !found.iter().any(|found| found.asked == **id));
         all.not_found.extend(missing.cloned());

@@ -135,6 +135,34 @@ async fn a_public_dialog_is_read_and_written_by_everybody_and_heard_by_who_enter
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_no_member_of_a_public_dialog_hears_what_he_does_there_and_marks_nothing() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        let public = create(&door, DialogKind::Public, &[]).await.unwrap();
+        door.post(say(&public.id, CAT, 1, "hi")).await.unwrap();
+        let (dialog, body, told) = (public.id.clone(), "hello".into(), true);
+        let edit = UpdateMessageRequest { app: APP, user: CAT, dialog, id: id(1), body, told, ..UpdateMessageRequest::default() };
+        door.dialogs.update(edit).await.unwrap();
+        door.dialogs
+            .react(ReactRequest { app: APP, user: CAT, id: id(1), add: "+".into(), remove: String::new() })
+            .await
+            .unwrap();
+        let to: Vec<Vec<u64>> = door.told().await.into_iter().map(|frame| frame.to).collect();
+        assert_eq!(to, [[ANN, CAT]; 3]);
+
+        let read =
+            MarkRequest { app: APP, dialog: public.id, kind: MarkKind::Read.into(), relay: true, ..MarkRequest::default() };
+        for (user, n, found) in [(BOB, 1, 1), (ANN, 1, 1), (CAT, 1, 0), (BOB, 9, 0)] {
+            let request = MarkRequest { user, ids: vec![id(n)], ..read.clone() };
+            assert_eq!(door.dialogs.mark(request).await.unwrap().into_inner().found, found, "user {user}, message {n}");
+        }
+        assert!(world.history.state().marks.is_empty() && door.told().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_room_is_for_members_and_tells_who_is_there() {
     play(async {
         let world = World::new();
@@ -235,14 +263,8 @@ async fn edits_over_xmpp_are_told_and_an_admin_removes_what_others_wrote() {
         assert_eq!((change_told.relay.as_str(), change_told.resource.as_str()), ("<extraParams/>", "r-56"));
         assert!(matches!(change_told.what, Some(What::Edited(row)) if row.body.as_deref() == Some("hello")));
 
-        let remove = |user| RemoveMessagesRequest {
-            app: APP,
-            user,
-            ids: vec![id(1)],
-            force: true,
-            origin: None,
-            stanza_id: String::new(),
-        };
+        let remove =
+            |user| RemoveMessagesRequest { app: APP, user, ids: vec![id(1)], force: true, ..RemoveMessagesRequest::default() };
         assert_eq!(door.dialogs.remove(remove(BOB)).await.unwrap().into_inner().forbidden, [id(1)]);
         change(&door, &group.id, ANN, |change| change.add_admins = vec![BOB]).await.unwrap();
         assert_eq!(door.dialogs.remove(remove(BOB)).await.unwrap().into_inner().removed, [id(1)]);
@@ -327,7 +349,8 @@ async fn a_preview_is_for_everybody_where_it_is_allowed() {
         let group = create(&door, DialogKind::Group, &[BOB]).await.unwrap();
         let preview = |preview| GetRequest { app: APP, dialog: group.id.clone(), user: CAT, preview };
         assert_eq!(code(door.dialogs.clone().get(preview(true)).await), Code::Forbidden);
-        change(&door, &group.id, BOB, |change| change.allow_preview = Some(true)).await.unwrap();
+        assert_eq!(code(change(&door, &group.id, BOB, |change| change.allow_preview = Some(true)).await), Code::Forbidden);
+        change(&door, &group.id, ANN, |change| change.allow_preview = Some(true)).await.unwrap();
         assert_eq!(door.dialogs.clone().get(preview(true)).await.unwrap().into_inner().allow_preview, Some(true));
         assert_eq!(code(door.dialogs.clone().get(preview(false)).await), Code::Forbidden);
     })

@@ -216,6 +216,27 @@ async fn removing_hides_or_with_force_removes_own_messages_for_all_and_tells_it(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_removal_that_names_its_dialog_is_of_that_dialog_and_tells_a_stranger_nothing() {
+    play(async {
+        let door = World::new().start();
+        door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
+        door.post(post(ANN, CAT, 2, "hi")).await.unwrap();
+        let remove = async |user, n, dialog| {
+            let (ids, force) = (vec![id(n)], true);
+            let request = RemoveMessagesRequest { app: APP, user, dialog, ids, force, ..RemoveMessagesRequest::default() };
+            door.dialogs.clone().remove(request).await
+        };
+        for n in [1, 9] {
+            assert_eq!(code(remove(CAT, n, pair(ANN, BOB)).await), Code::Forbidden, "whether there is such a message or not");
+        }
+        assert_eq!(code(remove(CAT, 1, pair(BOB, CAT)).await), Code::NotFound);
+        assert_eq!(remove(ANN, 1, pair(ANN, CAT)).await.unwrap().into_inner().not_found, [id(1)]);
+        assert_eq!(remove(ANN, 1, pair(ANN, BOB)).await.unwrap().into_inner().removed, [id(1)]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn unread_counts_are_of_the_dialogs_asked_for_and_of_all_together() {
     play(async {
         let door = World::new().start();

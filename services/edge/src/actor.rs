@@ -142,8 +142,9 @@ impl SessionActor {
         match mail {
             ClientMail::Stanza(element) => {
                 let (app, user) = (self.caller.app, self.caller.user);
-                let span = tracing::info_span!("stanza", kind = %element.name, app, user);
-                self.edge.metrics.stanza(&element.name);
+                let kind = self.session.kind_of(&element);
+                let span = tracing::info_span!("stanza", kind = kind.name(), app, user);
+                self.edge.metrics.stanza(kind);
                 // Nothing below waits, so the span is entered and left on this thread. Calls start inside it.
                 let _entered = span.enter();
                 self.session.stanza(at, element);

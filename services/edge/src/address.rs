@@ -13,8 +13,10 @@ pub(crate) enum Address {
     Room(DialogId),
     /// The server itself: no `to`, or a host without a local part.
     Server,
-    /// A user or room of another app. Nobody is reachable there.
+    /// A user of another app. Nobody is reachable there.
     Foreign,
+    /// A room of another app: like one that does not exist.
+    ForeignRoom,
     /// None of these.
     Malformed,
 }
@@ -34,17 +36,17 @@ pub(crate) fn read(to: Option<&str>, app: AppId) -> Address {
 fn of_local(local: &str, app: AppId) -> Address {
     if let Some((left, right)) = local.split_once('_') {
         return match (left.parse(), right.parse()) {
-            (Ok(of), Ok(dialog)) => within(app, of, Address::Room(dialog)),
+            (Ok(of), Ok(dialog)) => room(app, of, dialog),
             _ => Address::Malformed,
         };
     }
     let Some((left, right)) = local.split_once('-') else { return Address::Malformed };
     let Ok(of) = right.parse() else { return Address::Malformed };
     if let Ok(user) = left.parse() {
-        return within(app, of, Address::User(user));
+        return if app == of { Address::User(user) } else { Address::Foreign };
     }
     match left.parse() {
-        Ok(dialog) => within(app, of, Address::Room(dialog)),
+        Ok(dialog) => room(app, of, dialog),
         Err(_) => Address::Malformed,
     }
 }
@@ -57,8 +59,8 @@ fn of_bare_id(bare: &str) -> Address {
     bare.parse().map_or(Address::Server, Address::Room)
 }
 
-fn within(app: AppId, of: AppId, address: Address) -> Address {
-    if app == of { address } else { Address::Foreign }
+fn room(app: AppId, of: AppId, dialog: DialogId) -> Address {
+    if app == of { Address::Room(dialog) } else { Address::ForeignRoom }
 }
 
 #[cfg(test)]
@@ -86,7 +88,8 @@ mod tests {
     #[test]
     fn other_apps_and_nonsense_lead_nowhere() {
         check("78-906@chat.example.net", Address::Foreign);
-        check("906_66f0a1b2c3d4e5f607182930@muc.chat.example.net", Address::Foreign);
+        check("906_66f0a1b2c3d4e5f607182930@muc.chat.example.net", Address::ForeignRoom);
+        check("66f0a1b2c3d4e5f607182930-906@chat.example.net", Address::ForeignRoom);
         for bad in
             ["@chat", "romeo@chat", "78-@chat", "-905@chat", "0-905@chat", "905_@muc.chat", "905_zz@muc.chat", "78-905-1@chat"]
         {

@@ -46,3 +46,8 @@ mod ws;
 pub use error::Error;
 pub use options::Options;
 pub use service::{Doors, Parts, Service};
+
+/// The kinds of stanzas that sessions tell apart, by the names they are counted under.
+pub fn stanza_kinds() -> impl Iterator<Item = &'static str> {
+    stanza::Kind::ALL.into_iter().map(stanza::Kind::name)
+}

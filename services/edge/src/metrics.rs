@@ -5,6 +5,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
+use crate::stanza::Kind;
+
 /// Counts of the chat door, names `natter_edge_...`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
@@ -47,7 +49,7 @@ impl Metrics {
             edge.register("turned_away", "Connections closed before a session, by reason", m.turned_away);
             edge.register("sessions", "Bound sessions", m.sessions);
             edge.register("sign_ins", "Sign-ins, by outcome", m.sign_ins);
-            edge.register("stanzas", "Stanzas received, by kind", m.stanzas);
+            edge.register("stanzas", "Stanzas received of sessions, by kind", m.stanzas);
             edge.register("frames", "Frames received for sessions here", m.frames);
             edge.register("frames_lost", "Frames a session could not take; history has what was stored", m.frames_lost);
             edge.register("cut_off", "Connections cut off because the client did not read", m.cut_off);
@@ -69,14 +71,8 @@ impl Metrics {
         self.calls_failed.get_or_create(&Call { call }).inc();
     }
 
-    /// Counts a first-level element; other names than those of stanzas are one kind.
-    pub(crate) fn stanza(&self, name: &str) {
-        let kind = match name {
-            "message" => "message",
-            "iq" => "iq",
-            "presence" => "presence",
-            _ => "other",
-        };
-        self.stanzas.get_or_create(&Stanza { kind }).inc();
+    /// Counts a first-level element of a session.
+    pub(crate) fn stanza(&self, kind: Kind) {
+        self.stanzas.get_or_create(&Stanza { kind: kind.name() }).inc();
     }
 }

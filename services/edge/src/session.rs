@@ -45,7 +45,7 @@ pub(crate) use watching::{Answered, Query};
 use crate::acks::Acks;
 use crate::options::Options;
 use crate::proof::{Means, Proof};
-use crate::stanza::Spelling;
+use crate::stanza::{self, Spelling};
 use backlog::Backlog;
 use contacts::Contacts;
 use names::Names;
@@ -207,6 +207,11 @@ impl Session {
     /// Takes the next thing to do. Empty it after every call of another method.
     pub(crate) fn next_action(&mut self) -> Option<Action> {
         self.out.pop_front()
+    }
+
+    /// What a first-level element of the client is for.
+    pub(crate) fn kind_of(&self, element: &Element) -> stanza::Kind {
+        stanza::Kind::of(element, self.me.app, self.me.user)
     }
 
     /// A first-level element of the client.

@@ -1,6 +1,6 @@
 //! `PUT /chat/Message` and `DELETE /chat/Message` (contract rest 5.4, 5.5).
 
-use natter_proto::dialog::v1::{MarkRequest, RemoveMessagesRequest, UpdateMessageRequest};
+use natter_proto::dialog::v1::{GetRequest, MarkRequest, RemoveMessagesRequest, UpdateMessageRequest};
 use natter_proto::event::v1::MarkKind;
 use natter_proto::{DialogId, MessageId};
 
@@ -25,6 +25,9 @@ pub(crate) async fn update(door: &Door, asked: &Asked, caller: &Caller) -> Resul
         if text.is_some() {
             return Err(Refusal::field("message", "can be changed for given ids only"));
         }
+        // To the service it is no mistake to mark in a dialog that nobody made; here it is one (contract rest 1.6).
+        let request = GetRequest { app: caller.0.app, dialog: dialog.to_vec(), user: caller.0.user, preview: false };
+        door.dialogs().get(request).await?;
         if let Some(kind) = mark {
             door.dialogs().mark(marking(caller, Some(dialog), kind, Vec::new())).await?;
         }

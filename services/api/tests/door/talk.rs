@@ -47,7 +47,7 @@ async fn a_public_dialog_is_read_by_everybody_and_keeps_no_book_of_it() {
 
 #[tokio::test]
 async fn all_messages_of_a_group_are_marked_at_once() {
-    let door = open(&[group()]).await;
+    let door = open(&[group(), closed()]).await;
     for (content_type, body, kind) in [
         (JSON, json!({"chat_dialog_id": hex(&group().id), "read": 1}).to_string(), MarkKind::Read),
         (FORM, format!("chat_dialog_id={}&delivered=1", hex(&group().id)), MarkKind::Delivered),
@@ -56,6 +56,11 @@ async fn all_messages_of_a_group_are_marked_at_once() {
         let mark = door.world.marks.lock().pop().unwrap();
         assert_eq!((mark.dialog.clone(), mark.all, mark.kind(), mark.relay), (group().id, true, kind, false));
     }
+    for (dialog, status, text) in [(UNKNOWN.to_owned(), 404, NOT_FOUND), (hex(&closed().id), 403, FORBIDDEN)] {
+        let body = json!({"chat_dialog_id": dialog, "read": 1}).to_string();
+        door.ask("PUT", "/chat/Message.json", &[ANN, JSON], body).await.is(status, text);
+    }
+    assert!(door.world.marks.lock().is_empty());
     door.close().await;
 }
 

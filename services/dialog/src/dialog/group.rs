@@ -158,7 +158,8 @@ impl Dialog {
         // Whoever may do nothing else must not learn that nothing was asked.
         check(true, Action::Read)?;
         check(self.facts.kind == Kind::Private, Action::Describe)?;
-        check(describes || allow_preview.is_some(), Action::Describe)?;
+        check(describes, Action::Describe)?;
+        check(allow_preview.is_some(), Action::Open)?;
         check(!change.add.is_empty(), Action::AddMembers)?;
         check(change.remove.contains(&user), Action::Leave)?;
         check(change.remove.iter().any(|other| *other != user), Action::RemoveOthers)?;

@@ -64,19 +64,17 @@ impl Dialog {
     /// `older` are rows that the tail has forgotten. With more than `markers_max` members authors are not told (design.md 8).
     pub fn settle(&self, mark: &Mark, older: &[Known], markers_max: usize) -> Result<Settled, Forbidden> {
         let member = self.may(mark.user, Action::Read)?;
-        // Nobody keeps book of who has read what in public (contract rest 4.2).
-        if self.facts.kind.is_public() {
-            return Ok(Settled::default());
-        }
         let whole = Range { from: member.cleared_upto + 1, upto: self.head() };
-        Ok(match &mark.rows {
+        let settled = match &mark.rows {
             Marked::All => Settled { all: whole.upto >= whole.from, found: rows_in(&[whole]), ..Settled::default() },
             Marked::Ranges(ranges) => {
                 let ranges = merge(ranges.iter().filter_map(|range| cut(*range, whole)));
                 Settled { found: rows_in(&ranges), ranges, ..Settled::default() }
             }
             Marked::Ids(ids) => self.settle_ids(mark, ids, older, markers_max),
-        })
+        };
+        // Nobody keeps book of who has read what in public (contract rest 4.2): what is there is found, and no more.
+        Ok(if self.facts.kind.is_public() { Settled { found: settled.found, ..Settled::default() } } else { settled })
     }
 
     fn settle_ids(&self, mark: &Mark, ids: &[MessageId], older: &[Known], markers_max: usize) -> Settled {
@@ -96,7 +94,7 @@ impl Dialog {
 
     /// The message that the user means by this id: one that has it before one whose client gave it.
     fn marked<'a>(&'a self, mark: &Mark, id: MessageId, older: &'a [Known]) -> Option<&'a Known> {
-        let member = self.members.get(mark.user)?;
+        let member = self.may(mark.user, Action::Read).ok()?;
         let candidates = self.known(id).chain(older).chain(self.unsaved.find(id));
         let visible = candidates
             .filter(|known| known.answers_to(id) && known.sender != mark.user)
@@ -105,9 +103,10 @@ impl Dialog {
         visible.min_by_key(|known| known.id != id)
     }
 
-    /// Ids of this mark that may stand in rows the tail has forgotten.
+    /// Ids of this mark that may stand in rows the tail has forgotten. Nothing comes of a status in public: none is looked for.
     pub fn forgotten_of(&self, mark: &Mark) -> Vec<MessageId> {
-        if self.remembers_all() || self.members.get(mark.user).is_none() {
+        let is_idle = self.facts.kind.is_public() && mark.relay;
+        if self.remembers_all() || is_idle || self.may(mark.user, Action::Read).is_err() {
             return Vec::new();
         }
         // An alias in the tail is no answer: an older row may have the id as its own.

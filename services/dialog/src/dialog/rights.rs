@@ -24,6 +24,8 @@ pub enum Action {
     ChangeOthers,
     /// Name, photo, description, own keys.
     Describe,
+    /// Let who is no member see the newest messages, or stop it (decision 0010).
+    Open,
     AddMembers,
     RemoveOthers,
     SetAdmins,
@@ -45,7 +47,7 @@ pub fn may(kind: Kind, role: Role, action: Action) -> bool {
         // To a public dialog everybody adds himself.
         (Kind::Public | Kind::Broadcast, Action::AddMembers) => return false,
         (Kind::Public | Kind::Broadcast, Action::Describe) => Role::Admin,
-        (_, Action::Pin | Action::ChangeOthers) => Role::Admin,
+        (_, Action::Open | Action::Pin | Action::ChangeOthers) => Role::Admin,
         (_, Action::RemoveOthers | Action::SetAdmins | Action::DeleteForAll) => Role::Owner,
     };
     role >= least
@@ -56,8 +58,8 @@ mod tests {
     use super::*;
     use Action::*;
 
-    const ACTIONS: [Action; 10] =
-        [Read, Post, ChangeOthers, Describe, AddMembers, RemoveOthers, SetAdmins, Pin, Leave, DeleteForAll];
+    const ACTIONS: [Action; 11] =
+        [Read, Post, ChangeOthers, Describe, Open, AddMembers, RemoveOthers, SetAdmins, Pin, Leave, DeleteForAll];
 
     #[test]
     fn the_table_of_the_contract() {
@@ -66,12 +68,12 @@ mod tests {
         check(Kind::Private, Role::Owner, &[Read, Post, Leave, DeleteForAll]);
         check(Kind::Group, Role::Guest, &[]);
         check(Kind::Group, Role::Member, &[Read, Post, Describe, AddMembers, Leave]);
-        check(Kind::Group, Role::Admin, &[Read, Post, ChangeOthers, Describe, AddMembers, Pin, Leave]);
+        check(Kind::Group, Role::Admin, &[Read, Post, ChangeOthers, Describe, Open, AddMembers, Pin, Leave]);
         check(Kind::Group, Role::Owner, &ACTIONS);
         for kind in [Kind::Public, Kind::Broadcast] {
             check(kind, Role::Guest, &[Read, Post]);
             check(kind, Role::Member, &[Read, Post, Leave]);
-            check(kind, Role::Admin, &[Read, Post, ChangeOthers, Describe, Pin, Leave]);
+            check(kind, Role::Admin, &[Read, Post, ChangeOthers, Describe, Open, Pin, Leave]);
             let all_but_adding: Vec<Action> = ACTIONS.into_iter().filter(|action| *action != AddMembers).collect();
             check(kind, Role::Owner, &all_but_adding);
         }

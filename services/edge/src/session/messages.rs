@@ -14,7 +14,7 @@ use super::Session;
 use super::posts::{Job, Task};
 use crate::acks::Place;
 use crate::address::{self, Address};
-use crate::stanza::{self, Purpose};
+use crate::stanza::{self, Kind, Purpose};
 
 /// Whom a message is for.
 #[derive(Clone, Copy)]
@@ -34,22 +34,29 @@ impl Session {
         let counted = matches!(message_type, "chat" | "groupchat") && purpose == (Purpose::Content { counted: true });
         let place = self.acks.stanza(counted);
         let to = address::read(element.attr("to"), self.me.app);
-        match (message_type, to) {
-            ("error", _) => self.acks.done(place),
-            ("headline", Address::User(to)) if !stanza::is_call(&element) => self.post_headline(place, &element, to),
-            ("headline", _) => self.refuse(place, &element, Condition::ServiceUnavailable, "Service not available."),
-            ("groupchat", Address::Room(dialog)) => self.send(place, element, purpose, Peer::Group(dialog)),
-            // SDK 1.x and 2.x take a bare dialog id for a user's (contract xmpp 0.3).
-            (_, Address::Room(dialog)) if matches!(purpose, Purpose::Typing { .. }) => {
-                self.send(place, element, purpose, Peer::Group(dialog));
+        match (self.kind_of(&element), to) {
+            (Kind::ErrorMessage, _) => self.acks.done(place),
+            // Calls are not offered, and only users take system messages.
+            (Kind::Call | Kind::GroupSystem, _) => {
+                self.refuse(place, &element, Condition::ServiceUnavailable, "Service not available.");
             }
-            (other, Address::User(to)) if other != "groupchat" => self.send(place, element, purpose, Peer::User(to)),
-            (other, Address::Server) if other != "groupchat" => self.acks.done(place),
-            // An error would fire with the id of a marker (contract xmpp 7.3).
-            _ if matches!(purpose, Purpose::Marker { .. } | Purpose::Typing { .. } | Purpose::Nothing) => {
-                self.acks.done(place);
+            (Kind::System, Address::User(to)) => self.post_headline(place, &element, to),
+            (Kind::Astray, _) | (_, Address::Server | Address::Foreign | Address::ForeignRoom | Address::Malformed) => {
+                self.astray(place, &element, to, &purpose);
             }
-            _ => self.refuse(place, &element, Condition::ItemNotFound, "Not found."),
+            (_, Address::User(to)) => self.send(place, element, purpose, Peer::User(to)),
+            (_, Address::Room(dialog)) => self.send(place, element, purpose, Peer::Group(dialog)),
+        }
+    }
+
+    /// The server takes what is for itself. Of a status and a chat state no error is told: it would fire with the id of a marker
+    /// (contract xmpp 7.3).
+    fn astray(&mut self, place: Place, element: &Element, to: Address, purpose: &Purpose) {
+        let is_for_server = to == Address::Server && element.attr("type") != Some("groupchat");
+        match purpose {
+            Purpose::Marker { .. } | Purpose::Typing { .. } | Purpose::Nothing => self.acks.done(place),
+            _ if is_for_server => self.acks.done(place),
+            _ => self.refuse(place, element, Condition::ItemNotFound, "Not found."),
         }
     }
 
@@ -60,7 +67,7 @@ impl Session {
             }
             (Purpose::Content { .. }, to) => self.post(place, element, to),
             (Purpose::Edit { id, last }, to) => self.edit(place, &element, to, &id, last),
-            (Purpose::Removal { id }, _) => self.remove(place, &element, &id),
+            (Purpose::Removal { id }, to) => self.remove(place, &element, to, &id),
             (Purpose::Typing { composing }, to) => self.signal(place, &element, to, composing),
             (Purpose::Marker { kind, id, dialog }, Peer::User(to)) => self.mark(place, &element, to, kind, id, dialog),
             // Statuses go to the author, never to the group (contract xmpp 3.4).
@@ -154,13 +161,15 @@ impl Session {
         self.ask_dialog(place, element, Job::Update(Box::new(request)));
     }
 
-    fn remove(&mut self, place: Place, element: &Element, named: &str) {
+    /// In the dialog it is addressed to, and nowhere else.
+    fn remove(&mut self, place: Place, element: &Element, to: Peer, named: &str) {
         let Some(id) = self.message_named(named) else {
             return self.refuse(place, element, Condition::ItemNotFound, "Not found.");
         };
         let request = RemoveMessagesRequest {
             app: self.me.app.0,
             user: self.me.user.0,
+            dialog: self.dialog_with(to).to_vec(),
             ids: vec![id.to_vec()],
             force: true,
             origin: Some(self.me.session.clone()),

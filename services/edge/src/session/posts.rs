@@ -96,7 +96,7 @@ impl Task {
             Job::Mark(request) => &request.dialog,
             Job::Signal(request) => &request.dialog,
             Job::Update(request) => &request.dialog,
-            // Of no dialog that is known here: nothing overtakes them.
+            // A removal is as right later, and a system message is of no dialog: nothing overtakes them.
             Job::Remove(_) | Job::Headline(_) => &[],
         }
     }

@@ -13,6 +13,7 @@ impl Session {
         let stanza = Stanza { kind: Kind::Presence, element };
         match (stanza.to(), address::read(stanza.to(), self.me.app)) {
             (_, Address::Room(dialog)) => self.room_presence(&stanza, dialog),
+            (_, Address::ForeignRoom) => self.foreign_room_presence(&stanza),
             (None, _) => self.own_presence(now, &stanza),
             (_, Address::User(user)) => self.contact_presence(&stanza, user),
             // To the server, to nobody: nothing is answered (RFC 6121, 4).

@@ -119,6 +119,16 @@ impl Session {
         }
     }
 
+    /// The rooms of other apps are answered like those that do not exist: silence would tell them apart, and a build whose join
+    /// is not answered waits for ever (contract xmpp 4.1).
+    pub(super) fn foreign_room_presence(&mut self, stanza: &Stanza<'_>) {
+        match stanza.stanza_type() {
+            "available" => self.refuse_join(stanza.element, &refusal(&Failure::new(Code::NotFound, ""))),
+            "unavailable" => self.left(stanza.element),
+            _ => {}
+        }
+    }
+
     /// Who is in a room (contract xmpp 4.6).
     pub(super) fn room_items(&mut self, request: &Element, dialog: DialogId) {
         self.rooms.push(dialog, Ask::Occupants, request);
@@ -146,9 +156,7 @@ impl Session {
             // Whatever became of it: who leaves is answered (contract xmpp 4.4).
             (Ask::Exit, _) => {
                 self.rooms.inside.remove(&request.dialog);
-                let from = request.stanza.attr("to").unwrap_or_default().to_owned();
-                let answer = stanza::own_presence(from, &self.me.address, request.stanza.attr("id"), Seen::Gone);
-                self.write_element(&answer);
+                self.left(&request.stanza);
             }
             // An unknown room has nobody in it: builds never hear of an error (contract xmpp 4.6).
             (Ask::Occupants, users) => self.list(&request, &users.unwrap_or_default()),
@@ -172,6 +180,12 @@ impl Session {
         let answer = stanza::own_presence(from, &self.me.address, stanza.attr("id"), Seen::There);
         self.write_element(&answer);
         news.into_iter().for_each(|frame| self.deliver(now, frame));
+    }
+
+    fn left(&mut self, stanza: &Element) {
+        let from = stanza.attr("to").unwrap_or_default().to_owned();
+        let answer = stanza::own_presence(from, &self.me.address, stanza.attr("id"), Seen::Gone);
+        self.write_element(&answer);
     }
 
     fn list(&mut self, request: &Request, users: &[u64]) {

@@ -116,11 +116,6 @@ impl Watching {
 impl Session {
     // === requests ===
 
-    /// When was this user last there (contract xmpp 8.1).
-    pub(super) fn ask_last_activity(&mut self, request: &Element, user: UserId) {
-        self.query(Query::LastActivity(user), Some(request));
-    }
-
     /// Asks presence. `stanza`: what is answered then.
     pub(super) fn query(&mut self, query: Query, stanza: Option<&Element>) {
         self.watching.waiting.push_back(Request { query, stanza: stanza.map(without_content) });

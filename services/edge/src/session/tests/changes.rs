@@ -34,7 +34,10 @@ fn an_edit_is_made_with_its_keys_and_a_removal_is_for_all() {
     let actions = client.stanza(REMOVAL);
     let [Action::Call(Call::Job { job: Job::Remove(removal), .. })] = actions.as_slice() else { panic!("{actions:?}") };
     assert_eq!((removal.user, removal.force, removal.ids.clone()), (34, true, vec![id]));
-    assert_eq!(removal.stanza_id, "66f1000000000000000000c2");
+    assert_eq!((removal.stanza_id.as_str(), removal.dialog.clone()), ("66f1000000000000000000c2", group().to_vec()));
+    let actions = client.stanza(&REMOVAL.replace("groupchat", "chat").replace(ROOM, "78-905@h"));
+    let [Action::Call(Call::Job { job: Job::Remove(removal), .. })] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!(removal.dialog, dialog().to_vec());
 }
 
 #[test]

@@ -31,6 +31,15 @@ fn a_system_message_is_handed_on_with_extra_params_and_acked_when_it_is_kept() {
 }
 
 #[test]
+fn no_room_takes_system_messages_and_a_user_of_another_app_is_not_found() {
+    let mut client = Client::live();
+    for (to, code) in [(ROOM, 503), ("906_a6f0a1b2c3d4e5f607182930@muc.h", 503), ("78-906@h", 404)] {
+        let written = client.sends(&format!("<message type=\"headline\" id=\"e\" to=\"{to}\"><body>x</body></message>"));
+        assert!(written.len() == 1 && written[0].contains(&format!("<error code=\"{code}\"")), "{to}: {written:?}");
+    }
+}
+
+#[test]
 fn a_kept_system_message_obeys_its_place() {
     let mut client = Client::live();
     assert_eq!(

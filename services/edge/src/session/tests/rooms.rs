@@ -59,6 +59,18 @@ fn a_refused_join_keeps_its_id_and_its_x() {
 }
 
 #[test]
+fn the_room_of_another_app_is_like_one_that_does_not_exist() {
+    let mut client = Client::live();
+    let foreign = ROOM.replace("905_", "906_");
+    let join = client.sends(&JOIN.replace(ROOM, &foreign));
+    client.stanza(JOIN);
+    let unknown = answered(&mut client, 0, Err(Failure::new(Code::NotFound, "no")));
+    assert_eq!(join, [unknown[0].replace(ROOM, &foreign)]);
+    let left = client.sends(&LEAVE.replace(ROOM, &foreign));
+    assert!(left.len() == 1 && left[0].contains(&format!("from=\"{foreign}/34\"")) && left[0].contains("code=\"110\""));
+}
+
+#[test]
 fn only_in_the_room_others_are_seen_to_come_and_go_and_never_oneself() {
     let mut client = Client::live();
     assert_eq!(hears(&mut client, 78, OccupantState::Entered), [""; 0]);
