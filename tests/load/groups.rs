@@ -8,15 +8,14 @@ use futures::future::try_join_all;
 use hdrhistogram::Histogram;
 use natter_actor::Chance;
 use natter_proto::MessageId;
-use natter_tests::client::{Account, Client, between, http, trusting};
+use natter_tests::client::{Client, between, trusting};
 use natter_tests::process::Natter;
-use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::fixture::{FILLED, Rest, stored, users};
 use crate::report::Report;
 
 const SECONDS: u64 = 10;
-const PASSWORD: &str = "correct horse";
 /// Messages of one sender on their way.
 const WINDOW: usize = 4;
 /// A member that heard nothing for so long hears nothing more.
@@ -60,20 +59,14 @@ pub async fn run(report: &mut Report) -> Result<()> {
 
 /// Deliveries per second, how long they took, and the server's memory in bytes.
 async fn measure(shape: &Shape) -> Result<(f64, Histogram<u64>, u64)> {
-    let natter = Natter::start(&[
-        // Signing thousands of users up is not what is measured.
-        "account.argon2.memory_kib=8",
-        "account.argon2.passes=1",
-        "edge.connections_per_address_max=20000",
-        "dialog.app_rate=1000000",
-    ])
-    .await?;
-    let tls = trusting(&natter.ca())?;
+    let natter = Natter::start(&FILLED).await?;
+    let (tls, rest) = (trusting(&natter.ca())?, Rest::of(&natter)?);
     let (mut listeners, mut senders) = (Vec::new(), Vec::new());
     let epoch = Instant::now();
     for room in 0..shape.rooms {
-        let accounts = users(&natter, room, shape.members).await?;
-        let group = group(&natter, room, &accounts).await?;
+        let prefix = format!("room{room}");
+        let accounts = users(&natter, &prefix, shape.members).await?;
+        let group = rest.sign_in(&format!("{prefix}-0")).await?.make_group(&prefix, accounts.iter()).await?;
         let (sender, others) = accounts[..shape.online].split_first().context("a group has members")?;
         for chunk in others.chunks(50) {
             let connecting = chunk.iter().map(|account| Client::connect(natter.ports.wss, &tls, account, false));
@@ -125,11 +118,7 @@ async fn talk(mut client: Client, group: String, lane: i64, epoch: Instant, end:
         while Instant::now() < end && sent - heard < WINDOW as u64 {
             let id = MessageId::from_random(lane, salt.wrapping_add(sent).to_be_bytes());
             let body = epoch.elapsed().as_micros();
-            let message = format!(
-                "<message xmlns='jabber:client' to='1_{group}@muc.localhost' type='groupchat' id='{id}'><body>{body}</body>\
-                 <extraParams xmlns='jabber:client'><save_to_history>1</save_to_history></extraParams></message>"
-            );
-            client.send(message).await?;
+            client.send(stored(&format!("1_{group}@muc.localhost"), "groupchat", id, &body.to_string())).await?;
             sent += 1;
         }
         if sent == heard {
@@ -138,40 +127,4 @@ async fn talk(mut client: Client, group: String, lane: i64, epoch: Instant, end:
         let frame = client.next().await?.context("the stream of a sender ended")?;
         heard += u64::from(frame.contains("<body>"));
     }
-}
-
-/// Makes the users of a room.
-async fn users(natter: &Natter, room: usize, count: usize) -> Result<Vec<Account>> {
-    let token = std::fs::read_to_string(natter.data().join("admin.token"))?;
-    let (http, url) = (http()?, format!("http://127.0.0.1:{}/admin/v1/apps/1/users", natter.ports.console));
-    let mut accounts = Vec::with_capacity(count);
-    for chunk in (0..count).collect::<Vec<_>>().chunks(16) {
-        let made = chunk.iter().map(|n| {
-            let body = json!({"login": format!("u{room}-{n}"), "password": PASSWORD});
-            let request = http.post(&url).bearer_auth(token.trim()).json(&body);
-            async move { anyhow::Ok(request.send().await?.error_for_status()?.json::<Value>().await?) }
-        });
-        for made in try_join_all(made).await? {
-            let user = made["user"]["id"].as_u64().with_context(|| format!("no id in {made}"))?;
-            accounts.push(Account { app: 1, user, password: PASSWORD.into() });
-        }
-    }
-    Ok(accounts)
-}
-
-/// Makes the group of a room, over REST as its first user; its id.
-async fn group(natter: &Natter, room: usize, members: &[Account]) -> Result<String> {
-    let config = natter.sdk_config(1, true)?;
-    let (http, root) = (http()?, format!("http://127.0.0.1:{}", natter.ports.rest_plain));
-    let session = json!({
-        "application_id": 1, "auth_key": config["credentials"]["authKey"],
-        "user": {"login": format!("u{room}-0"), "password": PASSWORD},
-    });
-    let made: Value = http.post(format!("{root}/session")).json(&session).send().await?.error_for_status()?.json().await?;
-    let token = made["session"]["token"].as_str().with_context(|| format!("no token in {made}"))?.to_owned();
-    let ids: Vec<String> = members.iter().map(|member| member.user.to_string()).collect();
-    let wanted = json!({"type": 2, "name": "room", "occupants_ids": ids.join(", ")});
-    let request = http.post(format!("{root}/chat/Dialog")).header("CB-Token", token).json(&wanted);
-    let made: Value = request.send().await?.error_for_status()?.json().await?;
-    Ok(made["_id"].as_str().with_context(|| format!("no _id in {made}"))?.to_owned())
 }

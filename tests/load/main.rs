@@ -2,18 +2,20 @@
 //! machine, and every figure stands beside the limit measured in the same run.
 #![allow(clippy::print_stdout)]
 
+mod fixture;
 mod groups;
 mod idle;
 mod limit;
 mod logins;
 mod messages;
+mod reads;
 mod report;
 mod start;
 
 use anyhow::{Result, bail};
 use report::Report;
 
-const ALL: [&str; 6] = ["limit", "messages", "groups", "logins", "idle", "start"];
+const ALL: [&str; 7] = ["limit", "messages", "groups", "reads", "logins", "idle", "start"];
 
 fn main() -> Result<()> {
     let named: Vec<String> = std::env::args().skip(1).collect();
@@ -22,14 +24,15 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut report = Report::default();
     for name in named {
-        // `idle=20` is the measurement with 20 users, to see that it works.
+        // `idle=20` is the measurement with 20 users, `reads=100000` with so many messages: to see that they work.
         let (name, size) = name.split_once('=').map_or((name, None), |(name, size)| (name, Some(size)));
-        let size = size.map(str::parse).transpose()?;
+        let size: Option<usize> = size.map(str::parse).transpose()?;
         match name {
-            name if size.is_some() && name != "idle" => bail!("{name} has one size"),
+            name if size.is_some() && !matches!(name, "idle" | "reads") => bail!("{name} has one size"),
             "limit" => limit::run(&mut report)?,
             "messages" => runtime.block_on(messages::run(&mut report))?,
             "groups" => runtime.block_on(groups::run(&mut report))?,
+            "reads" => runtime.block_on(reads::run(&mut report, size.unwrap_or(reads::MESSAGES) as u64))?,
             "logins" => runtime.block_on(logins::run(&mut report))?,
             "idle" => runtime.block_on(idle::run(&mut report, size.unwrap_or(idle::USERS)))?,
             "start" => runtime.block_on(start::run(&mut report))?,

@@ -20,6 +20,8 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 const OPEN: &str = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>";
 
+const CLOSE: &str = "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>";
+
 /// Who signs in, and where.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -50,6 +52,13 @@ pub fn http() -> Result<reqwest::Client> {
     Ok(reqwest::Client::builder().no_proxy().build()?)
 }
 
+/// The same over TLS, trusting a data directory's CA and nobody else.
+pub fn https(ca: &Path) -> Result<reqwest::Client> {
+    install_crypto();
+    let ca = reqwest::Certificate::from_pem(&std::fs::read(ca).with_context(|| format!("cannot read {}", ca.display()))?)?;
+    Ok(reqwest::Client::builder().no_proxy().tls_certs_only([ca]).build()?)
+}
+
 /// A signed-in session.
 pub struct Client {
     socket: WebSocketStream<TlsStream<TcpStream>>,
@@ -65,7 +74,7 @@ impl Client {
         let stream = tls.connect(ServerName::try_from("localhost")?, stream).await?;
         let mut request = format!("wss://localhost:{port}/").into_client_request()?;
         request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("xmpp"));
-        let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(0);
+        let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(16 * 1024);
         let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await?;
         let mut client = Client { socket, jid: String::new() };
         client.sign_in(account).await?;
@@ -103,6 +112,13 @@ impl Client {
                 Some(Err(error)) => return Err(error.into()),
             }
         }
+    }
+
+    /// Ends the session properly: its server owes it nothing.
+    pub async fn close(mut self) -> Result<()> {
+        self.send(CLOSE.into()).await?;
+        while self.next().await?.is_some() {}
+        Ok(())
     }
 
     async fn sign_in(&mut self, account: &Account) -> Result<()> {

@@ -109,7 +109,7 @@ fn dates(params: &Params, now_ms: i64) -> Result<(i64, Option<i64>), Refusal> {
 
 // Those asked for, or all; what moved last comes first.
 async fn entries(door: &Door, caller: &Caller, search: &Search) -> Result<Vec<Entry>, Refusal> {
-    let request = ListRequest { app: caller.0.app, user: caller.0.user, with_hidden: false, brief: false };
+    let request = ListRequest { app: caller.0.app, user: caller.0.user, ..ListRequest::default() };
     let entries = door.dialogs().list(request).await?.into_inner().entries;
     let asked = |dialog: &Dialog| match &search.dialogs {
         None => true,

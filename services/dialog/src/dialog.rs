@@ -205,8 +205,13 @@ impl Dialog {
     }
 }
 
-/// A dialog as proto carries it; `moved_at`: when its newest row was made, unix milliseconds, 0: never.
-pub fn to_wire(key: Key, facts: &Facts, profile: &Profile, members: &[u64], view: Member, moved_at: i64) -> wire::Dialog {
+/// The newest activity of a dialog, unix milliseconds; `row_at`: when its newest row was made, 0: never.
+pub fn moved_at(facts: &Facts, profile: &Profile, row_at: i64) -> i64 {
+    row_at.max(facts.created_at).max(profile.changed_at)
+}
+
+/// A dialog as proto carries it; `row_at`: when its newest row was made, unix milliseconds, 0: never.
+pub fn to_wire(key: Key, facts: &Facts, profile: &Profile, members: &[u64], view: Member, row_at: i64) -> wire::Dialog {
     // The list of those who are in a public dialog is asked for apart (contract rest 4.8).
     let listed = if facts.kind.is_public() { Vec::new() } else { members.to_vec() };
     wire::Dialog {
@@ -219,7 +224,7 @@ pub fn to_wire(key: Key, facts: &Facts, profile: &Profile, members: &[u64], view
         photo: profile.photo.clone(),
         description: profile.description.clone(),
         created_at: facts.created_at,
-        updated_at: moved_at.max(facts.created_at).max(profile.changed_at),
+        updated_at: moved_at(facts, profile, row_at),
         admins: profile.admins.iter().map(|user| user.0).collect(),
         pinned: profile.pinned.iter().map(|id| id.to_vec()).collect(),
         extensions: profile.extensions.clone().into_iter().collect(),

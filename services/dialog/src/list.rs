@@ -1,48 +1,66 @@
 //! A user's dialogs, as queries: the static facts from the store, everything that moves from history. Nothing is cached and
 //! no actor is asked, so a list is exact whoever owns the dialogs.
 
-use natter_proto::dialog::v1::{Dialog, Entry, UnreadCount, UnreadCountsReply};
-use natter_proto::history::v1::{Found, HeadsRequest, UnreadRequest, UnreadRow};
+use std::cmp::Reverse;
+use std::ops::Range;
+
+use natter_proto::dialog::v1::{Dialog, Entry, ListReply, UnreadCount, UnreadCountsReply};
+use natter_proto::history::v1::{DialogHead, Found, HeadsRequest, UnreadRequest, UnreadRow};
 use natter_proto::presence::v1::RoomRequest;
 use natter_proto::{AppId, DialogId, Failure, MessageId, UserId};
 use prost::Message as _;
 
 use crate::dialog::group::role;
 use crate::dialog::rights::{self, Action};
-use crate::dialog::{Kept, Key, Kind, to_wire};
+use crate::dialog::{Kept, Key, Kind, moved_at, to_wire};
 use crate::error::{forbidden, no_dialog};
 use crate::shared::{Shared, broken, of_read};
 use crate::store::Listed;
 
 /// Dialogs asked of history at once: as many of the largest last messages fit one answer of a link (4 MiB).
 const CHUNK: usize = 50;
-/// Dialogs whose bare counts are asked of history at once.
+/// Dialogs whose bare counts or heads are asked of history at once.
 const COUNTS_CHUNK: usize = 1000;
 /// Most bytes of a list's last messages with all they carry; a longer list comes with their beginnings.
 const LIST_BYTES_MAX: usize = 3 << 20;
 /// Bytes of the beginning of a body.
 const BEGINNING_BYTES: usize = 256;
 
-/// The dialogs of a user, newest activity first. Deleted ones that have not come back are left out unless `with_hidden`.
-pub(crate) async fn list(shared: &Shared, app: AppId, user: UserId, with_hidden: bool) -> Result<Vec<Entry>, Failure> {
+/// Those of a user's dialogs that stand at these places, newest activity first, and how many there are. Deleted ones that have not
+/// come back are left out unless `with_hidden`. Of the dialogs at other places only the head is read.
+pub(crate) async fn list(
+    shared: &Shared,
+    app: AppId,
+    user: UserId,
+    with_hidden: bool,
+    places: Range<usize>,
+) -> Result<ListReply, Failure> {
     let listed = of_user(shared, app, user).await?;
-    let states = unread(shared, app, user, &listed, false).await?;
-    let both = listed.iter().zip(states);
-    let shown = both.filter(|(listed, state)| with_hidden || listed.member.lists(head(state)));
-    let mut entries: Vec<Entry> = shown.map(|(listed, state)| entry(listed, state)).collect();
+    let both = listed.iter().zip(heads(shared, app, &listed).await?);
+    let mut shown: Vec<(i64, &Listed)> = both
+        .filter(|(listed, head)| with_hidden || listed.member.lists(head.seq))
+        .map(|(listed, head)| (moved_at(&listed.facts, &listed.profile, head.updated_at), listed))
+        .collect();
+    shown.sort_unstable_by_key(|(moved_at, listed)| Reverse((*moved_at, listed.key.dialog)));
+    let total = shown.len() as u64;
+    let page: Vec<&Listed> = shown.into_iter().map(|(_, listed)| listed).skip(places.start).take(places.len()).collect();
+    let dialogs: Vec<DialogId> = page.iter().map(|listed| listed.key.dialog).collect();
+    let states = unread(shared, app, user, &dialogs, false).await?;
+    let mut entries: Vec<Entry> = page.into_iter().zip(states).map(|(listed, state)| entry(listed, state)).collect();
+    // One may have moved since the heads were read.
     entries.sort_by(|a, b| newest(b).cmp(&newest(a)));
     fit(&mut entries);
-    Ok(entries)
+    Ok(ListReply { entries, total })
 }
 
 /// Which dialogs a user is a member of, deleted ones included, by id and kind alone: for an edge, which needs it at every return
 /// of a session.
-pub(crate) async fn brief(shared: &Shared, app: AppId, user: UserId) -> Result<Vec<Entry>, Failure> {
-    let max = shared.options.dialogs_of_user_max;
-    let memberships = shared.store.memberships(app, user, max).await.map_err(of_read)?;
+pub(crate) async fn brief(shared: &Shared, app: AppId, user: UserId) -> Result<ListReply, Failure> {
+    let memberships = memberships(shared, app, user).await?;
     let dialog =
         |(id, kind): (DialogId, Kind)| Dialog { id: id.to_vec(), app: app.0, kind: kind.to_wire() as i32, ..Dialog::default() };
-    Ok(memberships.into_iter().map(|one| Entry { dialog: Some(dialog(one)), state: None }).collect())
+    let entries: Vec<Entry> = memberships.into_iter().map(|one| Entry { dialog: Some(dialog(one)), state: None }).collect();
+    Ok(ListReply { total: entries.len() as u64, entries })
 }
 
 /// Unread messages of the dialogs asked for (0 for unknown ones), and of all the user's dialogs together (contract rest 5.6).
@@ -52,12 +70,12 @@ pub(crate) async fn unread_counts(
     user: UserId,
     asked: Vec<Vec<u8>>,
 ) -> Result<UnreadCountsReply, Failure> {
-    let listed = of_user(shared, app, user).await?;
-    let states = unread(shared, app, user, &listed, true).await?;
+    let memberships = memberships(shared, app, user).await?;
     // Nobody keeps book of who has read what in public (contract rest 4.2).
-    let counted = || listed.iter().zip(&states).filter(|(listed, _)| !listed.facts.kind.is_public()).map(|(_, state)| state);
-    let total = counted().map(|state| state.unread).sum();
-    let of = |dialog: &[u8]| counted().find(|state| state.dialog == dialog).map_or(0, |state| state.unread);
+    let counted: Vec<DialogId> = memberships.into_iter().filter(|(_, kind)| !kind.is_public()).map(|(id, _)| id).collect();
+    let states = unread(shared, app, user, &counted, true).await?;
+    let total = states.iter().map(|state| state.unread).sum();
+    let of = |dialog: &[u8]| states.iter().find(|state| state.dialog == dialog).map_or(0, |state| state.unread);
     let counts = asked.into_iter().map(|dialog| UnreadCount { unread: of(&dialog), dialog });
     Ok(UnreadCountsReply { total, counts: counts.collect() })
 }
@@ -81,9 +99,9 @@ pub(crate) async fn get(shared: &Shared, key: Key, user: Option<UserId>, preview
     }
     let request = HeadsRequest { app: key.app.0, dialogs: vec![key.dialog.to_vec()] };
     let heads = shared.history().heads(request).await.map_err(of_read)?.into_inner().heads;
-    let moved_at = heads.first().map_or(0, |head| head.updated_at);
+    let row_at = heads.first().map_or(0, |head| head.updated_at);
     let view = user.and_then(|user| members.get(user)).copied().unwrap_or_default();
-    Ok(to_wire(key, &facts, &profile, &members.ids(), view, moved_at))
+    Ok(to_wire(key, &facts, &profile, &members.ids(), view, row_at))
 }
 
 /// Who is in a dialog, ascending, for one who may read it.
@@ -122,17 +140,35 @@ async fn of_user(shared: &Shared, app: AppId, user: UserId) -> Result<Vec<Listed
     shared.store.of_user(app, user, shared.options.dialogs_of_user_max).await.map_err(of_read)
 }
 
+async fn memberships(shared: &Shared, app: AppId, user: UserId) -> Result<Vec<(DialogId, Kind)>, Failure> {
+    shared.store.memberships(app, user, shared.options.dialogs_of_user_max).await.map_err(of_read)
+}
+
+/// The heads of the dialogs, in the same order.
+async fn heads(shared: &Shared, app: AppId, listed: &[Listed]) -> Result<Vec<DialogHead>, Failure> {
+    let mut heads = Vec::with_capacity(listed.len());
+    for chunk in listed.chunks(COUNTS_CHUNK) {
+        let dialogs = chunk.iter().map(|listed| listed.key.dialog.to_vec()).collect();
+        let reply = shared.history().heads(HeadsRequest { app: app.0, dialogs }).await.map_err(of_read)?.into_inner();
+        if reply.heads.len() != chunk.len() {
+            return Err(broken("history's answer about heads"));
+        }
+        heads.extend(reply.heads);
+    }
+    Ok(heads)
+}
+
 /// What history knows of each dialog for this user, in the same order.
 async fn unread(
     shared: &Shared,
     app: AppId,
     user: UserId,
-    listed: &[Listed],
+    dialogs: &[DialogId],
     counts_only: bool,
 ) -> Result<Vec<UnreadRow>, Failure> {
-    let mut rows = Vec::with_capacity(listed.len());
-    for chunk in listed.chunks(if counts_only { COUNTS_CHUNK } else { CHUNK }) {
-        let dialogs = chunk.iter().map(|listed| listed.key.dialog.to_vec()).collect();
+    let mut rows = Vec::with_capacity(dialogs.len());
+    for chunk in dialogs.chunks(if counts_only { COUNTS_CHUNK } else { CHUNK }) {
+        let dialogs = chunk.iter().map(|dialog| dialog.to_vec()).collect();
         let request = UnreadRequest { app: app.0, user: user.0, dialogs, counts_only };
         let reply = shared.history().unread(request).await.map_err(of_read)?.into_inner();
         if reply.rows.len() != chunk.len() {
@@ -146,12 +182,8 @@ async fn unread(
 fn entry(listed: &Listed, state: UnreadRow) -> Entry {
     let Listed { key, facts, profile, members, member } = listed;
     let members: Vec<u64> = members.iter().map(|user| user.0).collect();
-    let moved_at = state.head.as_ref().map_or(0, |head| head.updated_at);
-    Entry { dialog: Some(to_wire(*key, facts, profile, &members, *member, moved_at)), state: Some(state) }
-}
-
-fn head(state: &UnreadRow) -> u64 {
-    state.head.as_ref().map_or(0, |head| head.seq)
+    let row_at = state.head.as_ref().map_or(0, |head| head.updated_at);
+    Entry { dialog: Some(to_wire(*key, facts, profile, &members, *member, row_at)), state: Some(state) }
 }
 
 /// Of two that moved in the same millisecond the id decides, so that pages do not overlap.

@@ -162,13 +162,16 @@ impl Dialogs for Rpc {
     }
 
     async fn list(&self, request: Request<wire::ListRequest>) -> Reply<wire::ListReply> {
-        let wire::ListRequest { app, user, with_hidden, brief } = request.into_inner();
+        let wire::ListRequest { app, user, with_hidden, brief, skip, limit } = request.into_inner();
         let (app, user) = (decode::app(app)?, decode::user(user)?);
-        let entries = match brief {
-            true => list::brief(&self.shared, app, user).await?,
-            false => list::list(&self.shared, app, user, with_hidden).await?,
+        let places = match limit {
+            0 => 0..usize::MAX,
+            limit => skip as usize..skip.saturating_add(limit) as usize,
         };
-        Ok(Response::new(wire::ListReply { entries }))
+        Ok(Response::new(match brief {
+            true => list::brief(&self.shared, app, user).await?,
+            false => list::list(&self.shared, app, user, with_hidden, places).await?,
+        }))
     }
 
     async fn delete(&self, request: Request<wire::DeleteRequest>) -> Reply<wire::DeleteReply> {

@@ -57,6 +57,10 @@ async fn a_list_begins_with_the_newest_activity() {
         door.post(post(BOB, ANN, 3, "hello")).await.unwrap();
         assert_eq!(list(&door, ANN).await, [(pair(ANN, BOB), 1), (pair(ANN, CAT), 0)]);
         assert_eq!(list(&door, CAT).await, [(pair(ANN, CAT), 1)]);
+        let second = ListRequest { app: APP, user: ANN, skip: 1, limit: 1, ..ListRequest::default() };
+        let second = door.dialogs.clone().list(second).await.unwrap().into_inner();
+        assert_eq!((second.total, second.entries.len()), (2, 1));
+        assert_eq!(second.entries[0].dialog.as_ref().unwrap().id, pair(ANN, CAT));
         let brief = ListRequest { app: APP, user: ANN, brief: true, ..ListRequest::default() };
         let entries = door.dialogs.clone().list(brief).await.unwrap().into_inner().entries;
         assert_eq!(entries.len(), 2);
@@ -74,7 +78,7 @@ async fn a_deleted_dialog_comes_back_with_the_next_message_or_when_it_is_created
         delete(&door, BOB, false).await.unwrap();
         assert_eq!(list(&door, BOB).await, []);
         assert_eq!(list(&door, ANN).await.len(), 1, "deleted for him only");
-        let with_hidden = ListRequest { app: APP, user: BOB, with_hidden: true, brief: false };
+        let with_hidden = ListRequest { app: APP, user: BOB, with_hidden: true, ..ListRequest::default() };
         assert_eq!(door.dialogs.clone().list(with_hidden).await.unwrap().into_inner().entries.len(), 1);
 
         // The next process knows it too.
@@ -322,7 +326,7 @@ async fn remove(door: &Door, user: u64, ids: &[u16], force: bool) -> RemoveMessa
 
 /// The user's dialogs with their unread counts.
 async fn list(door: &Door, user: u64) -> Vec<(Vec<u8>, u64)> {
-    let request = ListRequest { app: APP, user, with_hidden: false, brief: false };
+    let request = ListRequest { app: APP, user, ..ListRequest::default() };
     let entries = door.dialogs.clone().list(request).await.unwrap().into_inner().entries;
     entries.into_iter().map(|entry| (entry.dialog.unwrap().id, entry.state.unwrap().unread)).collect()
 }

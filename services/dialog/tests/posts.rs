@@ -56,7 +56,7 @@ async fn a_post_that_may_not_be_is_refused_and_makes_nothing() {
         check(&door, PostRequest { store: false, deliver: false, ..post(ANN, BOB, 1, "hi") }, Code::Invalid).await;
         check(&door, PostRequest { only_repeat: true, ..post(ANN, BOB, 1, "hi") }, Code::NotStored).await;
         check(&door, post(ANN, BOB, 1, &"a".repeat(60 * 1024 + 1)), Code::TooLarge).await;
-        let list = ListRequest { app: APP, user: ANN, with_hidden: true, brief: true };
+        let list = ListRequest { app: APP, user: ANN, with_hidden: true, brief: true, ..ListRequest::default() };
         assert_eq!(door.dialogs.clone().list(list).await.unwrap().into_inner().entries, []);
 
         door.post(post(ANN, BOB, 1, "hi")).await.unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use natter_actor::{Actor, Mailbox, Reply, Stop, WeakMailbox};
 use natter_proto::DialogId;
 use natter_proto::presence::v1::SessionState;
-use natter_xmpp::{Element, Framing, StreamFault};
+use natter_xmpp::{Element, Framing, StreamFault, ns};
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle, coop::unconstrained, spawn_local};
 use tokio::time::sleep;
@@ -140,6 +140,8 @@ impl SessionActor {
 
     fn take_client(&mut self, at: Moment, mail: ClientMail) {
         match mail {
+            // What counts stanzas is none, and comes as often.
+            ClientMail::Stanza(element) if element.ns == ns::SM => self.session.stanza(at, element),
             ClientMail::Stanza(element) => {
                 let (app, user) = (self.caller.app, self.caller.user);
                 let kind = self.session.kind_of(&element);

@@ -122,6 +122,8 @@ impl Proof {
         match self.means {
             Means::Nothing => Some(written_at + BEHIND_MS),
             _ if self.outstanding.is_some() => None,
+            // Who is told much is asked before the window closes, or each pause would carry one window and no more.
+            _ if self.ledger.len() >= self.window / 2 => Some(*written_at),
             _ => Some(self.asked_at + self.pause_ms),
         }
     }
@@ -220,6 +222,20 @@ mod tests {
         proof.ask(1);
         proof.pong(2);
         assert!(proof.has_room());
+    }
+
+    #[test]
+    fn a_window_that_is_half_full_is_asked_for_without_a_pause() {
+        let mut proof = Proof::new(Means::Ping, 4, 200);
+        proof.told(1_000, kept(1));
+        proof.ask(1_000);
+        proof.pong(1);
+        proof.told(1_001, kept(2));
+        assert_eq!(proof.ask(1_001), None, "not so soon");
+        proof.told(1_001, kept(3));
+        assert_eq!(proof.ask(1_001), Some(3));
+        proof.told(1_002, kept(4));
+        assert_eq!(proof.ask(1_002), None, "one at a time");
     }
 
     #[test]

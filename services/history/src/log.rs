@@ -112,8 +112,8 @@ pub trait MessageLog: Send + Sync + 'static {
     /// Rows of many dialogs, in the order asked.
     async fn pick(&self, app: AppId, places: &[(DialogId, u64)]) -> Result<Vec<Option<Message>>, Error>;
 
-    /// Where messages with this id, or with this alias, are in the given dialogs.
-    async fn find(&self, app: AppId, id: MessageId, dialogs: &[DialogId]) -> Result<Vec<(DialogId, IdRow)>, Error>;
+    /// Where messages with these ids, or with these aliases, are in the given dialogs: for each id, in the order asked.
+    async fn find(&self, app: AppId, ids: &[MessageId], dialogs: &[DialogId]) -> Result<Vec<Vec<(DialogId, IdRow)>>, Error>;
 
     /// Changes a row for everybody; `now` in unix milliseconds. The same edit again changes nothing.
     ///

@@ -26,7 +26,7 @@ pub async fn compare(server: &Server, model: &Model, only: Option<Place>) -> Res
 /// The user's list and his unread counts.
 async fn list(server: &Server, model: &Model, user: User) -> Result<(), String> {
     let Doors { dialog: mut door, .. } = server.doors();
-    let request = ListRequest { app: APP, user: server.user(user), with_hidden: false, brief: false };
+    let request = ListRequest { app: APP, user: server.user(user), ..ListRequest::default() };
     let entries = door.list(request).await.map_err(told)?.into_inner().entries;
     let dialogs: Vec<&Dialog> = model.dialogs.iter().filter(|dialog| model.lists(user, dialog)).collect();
     let mut expected: Vec<Vec<u8>> = dialogs.iter().map(|dialog| server.dialog(dialog.place)).collect();

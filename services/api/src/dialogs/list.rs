@@ -16,9 +16,12 @@ use crate::object::{self, View, opponent_of};
 pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<Answer, Refusal> {
     let listing = Listing::read(&asked.params)?;
     let (app, viewer) = (caller.0.app, caller.0.user);
-    let request = ListRequest { app, user: viewer, with_hidden: false, brief: false };
-    let entries = door.dialogs().list(request).await?.into_inner().entries;
-    let entries: Vec<_> = entries.iter().filter_map(|entry| Some((entry.dialog.as_ref()?, entry.state.as_ref()))).collect();
+    let is_plain = listing.is_plain();
+    let (skip, limit) = if is_plain { (listing.skip, listing.limit) } else { (0, 0) };
+    let request = ListRequest { app, user: viewer, skip, limit, ..ListRequest::default() };
+    let listed = door.dialogs().list(request).await?.into_inner();
+    let entries: Vec<_> =
+        listed.entries.iter().filter_map(|entry| Some((entry.dialog.as_ref()?, entry.state.as_ref()))).collect();
     let mut opponents = BTreeMap::new();
     if listing.looks_at_names() {
         let ids = entries.iter().filter_map(|(dialog, _)| opponent_of(dialog, viewer)).collect();
@@ -28,7 +31,10 @@ pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<
         let opponent = opponent_of(dialog, viewer).and_then(|id| opponents.get(&id));
         View { dialog, state: *state, opponent, viewer, muc_domain: &door.muc_domain }
     });
-    let (total, page) = listing.page(views.collect());
+    let (total, page) = match is_plain {
+        true => (listed.total as usize, views.collect()),
+        false => listing.page(views.collect()),
+    };
     if listing.count_only {
         return Ok(Answer::json(json!({"items": {"count": total}})));
     }

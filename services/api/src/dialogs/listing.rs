@@ -39,6 +39,11 @@ impl Listing {
         })
     }
 
+    /// Whether a page of all dialogs, newest activity first, is asked for: it need not be cut from the whole list.
+    pub(super) fn is_plain(&self) -> bool {
+        self.conditions.is_empty() && self.sort == "updated_at" && !self.ascending && self.limit > 0
+    }
+
     /// Whether names decide, so that all opponents must be known before.
     pub(super) fn looks_at_names(&self) -> bool {
         self.sort == "name" || self.conditions.iter().any(|condition| condition.field == "name")
@@ -153,6 +158,13 @@ mod tests {
     fn names_are_looked_at_only_if_they_decide() {
         assert!(!Listing::read(&params("type=3")).unwrap().looks_at_names());
         assert!(Listing::read(&params("name[ctn]=x")).unwrap().looks_at_names());
+    }
+
+    #[test]
+    fn a_plain_page_has_no_conditions_and_the_usual_order() {
+        let is_plain = |query| Listing::read(&params(query)).unwrap().is_plain();
+        assert!(is_plain("") && is_plain("limit=10&skip=20") && is_plain("sort_desc=updated_at"));
+        assert!(!is_plain("type=3") && !is_plain("sort_asc=updated_at") && !is_plain("sort_desc=name") && !is_plain("limit=0"));
     }
 
     /// Dialogs 1, 2, 3, changed in that order; only the first has a message.

@@ -44,7 +44,8 @@ impl Links {
 
     /// The dialogs of the user.
     async fn dialogs(&self, caller: &Caller) -> Result<Dialogs, Failure> {
-        let request = ListRequest { app: caller.app, user: caller.user, with_hidden: true, brief: true };
+        let request =
+            ListRequest { app: caller.app, user: caller.user, with_hidden: true, brief: true, ..ListRequest::default() };
         let ask = || {
             let mut dialogs = self.dialogs.clone();
             async move { dialogs.list(request).await }

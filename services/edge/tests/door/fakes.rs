@@ -283,7 +283,7 @@ fake! { Dialogs, dialogs, {
                 Entry { dialog: Some(dialog), state: None }
             };
             let entries = vec![entry(dialog(34, 78), DialogKind::Private), entry(group(), DialogKind::Group)];
-            Ok(Response::new(ListReply { entries }))
+            Ok(Response::new(ListReply { total: entries.len() as u64, entries }))
         }
     }
     create: CreateRequest => Dialog,

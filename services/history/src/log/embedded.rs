@@ -136,8 +136,8 @@ impl MessageLog for EmbeddedLog {
         self.0.reader.pick(app, places).await
     }
 
-    async fn find(&self, app: AppId, id: MessageId, dialogs: &[DialogId]) -> Result<Vec<(DialogId, IdRow)>, Error> {
-        self.0.reader.find(app, id, dialogs).await
+    async fn find(&self, app: AppId, ids: &[MessageId], dialogs: &[DialogId]) -> Result<Vec<Vec<(DialogId, IdRow)>>, Error> {
+        self.0.reader.find(app, ids, dialogs).await
     }
 
     async fn change(&self, key: DialogKey, seq: u64, edit: Edit, user: u64, now: i64) -> Result<Changed, Error> {

@@ -20,22 +20,21 @@ pub async fn find(
     ids: &[MessageId],
     dialogs: &[DialogId],
 ) -> Result<Vec<Found>, Error> {
-    let mut found = Vec::new();
-    for id in ids {
-        let mut uses = log.find(app, *id, dialogs).await?;
-        if reader > 0 {
+    let mut asked = Vec::new();
+    for (id, mut uses) in ids.iter().zip(log.find(app, ids, dialogs).await?) {
+        if reader > 0 && !uses.is_empty() {
             uses = visible(log, app, reader, uses).await?;
         }
         uses.sort_by_key(|(dialog, row)| (row.id != id.0, *dialog, row.seq));
-        let places: Vec<(DialogId, u64)> = uses.iter().map(|(dialog, row)| (*dialog, row.seq)).collect();
-        let rows = log.pick(app, &places).await?;
-        for ((dialog, _), row) in places.into_iter().zip(rows) {
-            if row.is_some() {
-                found.push(Found { dialog: dialog.to_vec(), row, asked: id.to_vec() });
-            }
-        }
+        asked.extend(uses.into_iter().map(|(dialog, row)| (*id, (dialog, row.seq))));
     }
-    Ok(found)
+    // What is posted for the first time is asked for too, and is most of what is.
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places: Vec<(DialogId, u64)> = asked.iter().map(|(_, place)| *place).collect();
+    let rows = asked.into_iter().zip(log.pick(app, &places).await?).filter(|(_, row)| row.is_some());
+    Ok(rows.map(|((id, (dialog, _)), row)| Found { dialog: dialog.to_vec(), row, asked: id.to_vec() }).collect())
 }
 
 async fn visible(

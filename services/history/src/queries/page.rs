@@ -124,10 +124,8 @@ async fn places(log: &dyn MessageLog, query: &Query) -> Result<Ranges, Error> {
     let visible = head.visible(&member).within(from, upto);
     let Some(ids) = &query.wanted.ids else { return Ok(visible) };
     let mut found = Ranges::new();
-    for id in ids {
-        for (_, row) in log.find(app, *id, &[dialog]).await? {
-            found.insert(row.seq, row.seq);
-        }
+    for (_, row) in log.find(app, ids, &[dialog]).await?.into_iter().flatten() {
+        found.insert(row.seq, row.seq);
     }
     Ok(visible.intersection(&found))
 }

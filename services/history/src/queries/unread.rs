@@ -13,7 +13,7 @@ use crate::member::Member;
 use crate::unread::unread;
 
 /// Dialogs looked at together.
-const CHUNK: usize = 256;
+const CHUNK: usize = 1_000;
 
 /// Counts in the order asked. With `counts_only`, without the newest rows and the ranges of the member's state.
 pub async fn counts(

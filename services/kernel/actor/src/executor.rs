@@ -1,5 +1,6 @@
 //! Where actors run: actix arbiters, or the one thread of a simulation. The only file that starts threads.
 
+use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc as blocking};
@@ -63,6 +64,11 @@ impl Executor {
         }
     }
 
+    /// The lane of the calling thread, if it runs actors.
+    pub(crate) fn lane_here() -> Option<u64> {
+        LANE.get()
+    }
+
     /// How many lanes run at the same time.
     pub fn threads(&self) -> usize {
         match &self.0 {
@@ -70,6 +76,10 @@ impl Executor {
             Place::Local(_) => 1,
         }
     }
+}
+
+thread_local! {
+    static LANE: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 struct Arbiters {
@@ -82,7 +92,12 @@ impl Arbiters {
         let (ready, started) = blocking::channel();
         thread::Builder::new().name("natter-actors".to_owned()).spawn(move || {
             let runner = System::new();
-            let lanes = (0..threads).map(|_| Arbiter::try_new().map(|arbiter| arbiter.handle())).collect::<io::Result<Vec<_>>>();
+            let lane = |number| {
+                let arbiter = Arbiter::try_new()?.handle();
+                arbiter.spawn_fn(move || LANE.set(Some(number)));
+                Ok(arbiter)
+            };
+            let lanes = (0..threads as u64).map(lane).collect::<io::Result<Vec<_>>>();
             let failed = lanes.is_err();
             let _ = ready.send(lanes.map(|lanes| Arbiters { system: System::current(), lanes }));
             if !failed {

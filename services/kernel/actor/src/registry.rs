@@ -24,7 +24,8 @@ pub struct RegistryOptions {
     pub actors_max: usize,
 }
 
-/// Finds or makes the actor of a key. Clone; all clones share the actors. The key decides the thread.
+/// Finds or makes the actor of a key. Clone; all clones share the actors. An actor lives on the thread of the actor that needed
+/// it first, for what crosses threads costs ten times as much; if it was needed elsewhere, the key decides.
 pub struct Registry<K, A: Actor>(Arc<Shared<K, A>>);
 
 struct Shared<K, A: Actor> {
@@ -124,7 +125,8 @@ where
     fn starter(&self, key: &K, mailbox: Mailbox<A::Message>) -> Box<dyn FnOnce() + Send> {
         let ending = Ending::new(mailbox.queue().clone(), Some(self.farewell(key, &mailbox)));
         let (executor, make, key) = (self.0.executor.clone(), self.0.make.clone(), key.clone());
-        let (lane, idle) = (lane(&key), self.0.options.idle);
+        let lane = Executor::lane_here().unwrap_or_else(|| lane(&key));
+        let idle = self.0.options.idle;
         Box::new(move || launch(&executor, lane, mailbox, Some(idle), ending, move |mailbox| make(&key, mailbox)))
     }
 

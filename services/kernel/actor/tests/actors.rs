@@ -285,6 +285,30 @@ async fn a_lane_is_one_thread() {
     assert_ne!(threads[&0], threads[&1]);
 }
 
+#[tokio::test]
+async fn an_actor_lives_on_the_thread_that_needed_it_first() {
+    let (executor, homes) = (Executor::arbiters(2).unwrap(), Arc::new(Mutex::new(Vec::new())));
+    let noted = homes.clone();
+    let registry = Registry::new(executor.clone(), options(LONG, 100), move |key: &u32, _| {
+        noted.lock().push((*key, thread::current().id()));
+        Scribe::default()
+    });
+    for lane in [0_u64, 1] {
+        let (registry, (done, end)) = (registry.clone(), oneshot::channel());
+        executor.run(lane, move || async move {
+            for key in 0..8 {
+                registry.ask(&(key + 8 * lane as u32), LONG, Say::Read).await.unwrap();
+            }
+            // Of the other lane: it stays where it is.
+            registry.ask(&0, LONG, Say::Read).await.unwrap();
+            done.send(thread::current().id()).unwrap();
+        });
+        let here = end.await.unwrap();
+        assert_eq!(*homes.lock(), (0..8).map(|key| (key + 8 * lane as u32, here)).collect::<Vec<_>>());
+        homes.lock().clear();
+    }
+}
+
 // === the actors of these tests ===
 
 /// Notes numbers and how many messages it was handed at once.

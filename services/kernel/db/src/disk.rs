@@ -26,6 +26,9 @@ use store::Store;
 
 /// Up to this many keys are read on the caller's thread.
 const INLINE_KEYS_MAX: usize = 16;
+/// Up to this many ranges, and as many rows of each.
+const INLINE_RANGES_MAX: usize = 16;
+const INLINE_ROWS_MAX: usize = 8;
 
 /// A store on disk and its committer.
 pub(crate) struct Disk {
@@ -68,8 +71,20 @@ impl Disk {
     }
 
     pub async fn scan(&self, table: Table, range: KeyRange, limit: usize) -> Result<Vec<(Bytes, Bytes)>, Error> {
+        let found = self.multi_scan(table, vec![range], limit).await?;
+        Ok(found.into_iter().next().unwrap_or_default())
+    }
+
+    /// Few ranges that hold little are read on the caller's thread.
+    pub async fn multi_scan(&self, table: Table, ranges: Vec<KeyRange>, limit: usize) -> Result<Vec<Vec<(Bytes, Bytes)>>, Error> {
         let store = self.store().await?;
-        blocking(move || store.scan(table, &range, limit)).await
+        if ranges.len() <= INLINE_RANGES_MAX {
+            let found = store.multi_scan(table, &ranges, limit.min(INLINE_ROWS_MAX))?;
+            if limit <= INLINE_ROWS_MAX || found.iter().all(|rows| rows.len() < INLINE_ROWS_MAX) {
+                return Ok(found);
+            }
+        }
+        blocking(move || store.multi_scan(table, &ranges, limit)).await
     }
 
     pub fn commit(&self, batch: Batch) -> Commit {

@@ -96,7 +96,8 @@ impl Kv {
         self.measured(Op::Get, since, self.in_time(found).await)
     }
 
-    /// The rows of the range as they are at one moment, at most `limit`, ascending or descending as the range says.
+    /// The rows of the range as they are at one moment, at most `limit`, ascending or descending as the range says. Few rows are
+    /// read on the caller's thread, as [`get`](Kv::get) does.
     ///
     /// # Errors
     /// As [`get`](Kv::get).
@@ -106,6 +107,22 @@ impl Kv {
             match &self.engine {
                 Engine::Memory(memory) => memory.scan(table, &range, limit).await,
                 Engine::Disk(disk) => disk.scan(table, range, limit).await,
+            }
+        };
+        self.measured(Op::Scan, since, self.in_time(found).await)
+    }
+
+    /// The rows of several ranges as they are at one moment: of each at most `limit`, in the order of the ranges. Few rows of
+    /// few ranges are read on the caller's thread, as [`get`](Kv::get) does.
+    ///
+    /// # Errors
+    /// As [`get`](Kv::get).
+    pub async fn multi_scan(&self, table: Table, ranges: Vec<KeyRange>, limit: usize) -> Result<Vec<Vec<(Bytes, Bytes)>>, Error> {
+        let since = Instant::now();
+        let found = async {
+            match &self.engine {
+                Engine::Memory(memory) => memory.multi_scan(table, &ranges, limit).await,
+                Engine::Disk(disk) => disk.multi_scan(table, ranges, limit).await,
             }
         };
         self.measured(Op::Scan, since, self.in_time(found).await)

@@ -66,11 +66,13 @@ impl Memory {
 
     pub async fn scan(&self, table: Table, range: &KeyRange, limit: usize) -> Result<Vec<(Bytes, Bytes)>, Error> {
         self.arrive().await?;
+        Ok(scan(&self.rows.lock(), table, range, limit))
+    }
+
+    pub async fn multi_scan(&self, table: Table, ranges: &[KeyRange], limit: usize) -> Result<Vec<Vec<(Bytes, Bytes)>>, Error> {
+        self.arrive().await?;
         let rows = self.rows.lock();
-        let Some(rows) = rows.get(&table).filter(|_| !range.is_empty()) else { return Ok(Vec::new()) };
-        let found = rows.range::<[u8], _>(range.bounds());
-        let copy = |(key, value): (&Vec<u8>, &Bytes)| (Bytes::copy_from_slice(key), value.clone());
-        Ok(if range.reversed { found.rev().take(limit).map(copy).collect() } else { found.take(limit).map(copy).collect() })
+        Ok(ranges.iter().map(|range| scan(&rows, table, range, limit)).collect())
     }
 
     pub fn commit(self: &Arc<Self>, batch: Batch) -> Commit {
@@ -188,6 +190,13 @@ impl Memory {
 
 fn read(rows: &Rows, table: Table, key: &[u8]) -> Option<Bytes> {
     rows.get(&table)?.get(key).cloned()
+}
+
+fn scan(rows: &Rows, table: Table, range: &KeyRange, limit: usize) -> Vec<(Bytes, Bytes)> {
+    let Some(rows) = rows.get(&table).filter(|_| !range.is_empty()) else { return Vec::new() };
+    let found = rows.range::<[u8], _>(range.bounds());
+    let copy = |(key, value): (&Vec<u8>, &Bytes)| (Bytes::copy_from_slice(key), value.clone());
+    if range.reversed { found.rev().take(limit).map(copy).collect() } else { found.take(limit).map(copy).collect() }
 }
 
 fn put(rows: &mut Rows, writes: Writes) {

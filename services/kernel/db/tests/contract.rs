@@ -34,6 +34,7 @@ suite! {
     a_condition_refuses_the_whole_batch_and_no_other
     of_many_who_require_absence_one_wins
     a_scan_reads_both_ways_within_its_limit
+    many_ranges_are_read_together
     an_unknown_table_is_empty
     a_commit_that_nobody_awaits_is_written
     relaxed_and_durable_commits_keep_their_order
@@ -142,6 +143,26 @@ async fn a_scan_reads_both_ways_within_its_limit(store: Store) {
     check_scan(kv, between(), 0, &[]).await;
     check_scan(kv, KeyRange::between("b", "a"), 9, &[]).await;
     check_scan(kv, KeyRange::between("a1", "a1"), 9, &[]).await;
+}
+
+async fn many_ranges_are_read_together(store: Store) {
+    for n in 0..100 {
+        put(&store.kv, &format!("{n:02}"), &n.to_string()).await.unwrap();
+    }
+    let tens = |range: std::ops::Range<usize>| range.map(|ten| KeyRange::prefix(ten.to_string())).collect::<Vec<_>>();
+    // Few ranges or many, little in each or much: engines may take different ways.
+    for (ranges, limit) in [(tens(0..10), 3), (tens(0..10), 10), (tens(0..10), 99), (tens(0..40), 99), (tens(0..0), 9)] {
+        let found = store.kv.multi_scan(ROWS, ranges.clone(), limit).await.unwrap();
+        assert_eq!(found.len(), ranges.len());
+        for (range, rows) in ranges.into_iter().zip(found) {
+            assert_eq!(store.kv.scan(ROWS, range, limit).await, Ok(rows));
+        }
+    }
+    let odd = vec![KeyRange::between("9", "1"), KeyRange::prefix("7").reversed()];
+    let found = store.kv.multi_scan(ROWS, odd, 2).await.unwrap();
+    assert_eq!(found[0], []);
+    assert_eq!(found[1].iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(), ["79", "78"]);
+    assert_eq!(store.kv.multi_scan(OTHER, tens(0..2), 9).await, Ok(vec![vec![], vec![]]));
 }
 
 async fn an_unknown_table_is_empty(store: Store) {

@@ -1,5 +1,7 @@
 //! The dialog service as the door sees it.
 
+use std::cmp::Reverse;
+
 use natter_proto::dialog::v1::dialogs_server::Dialogs;
 
 use super::*;
@@ -62,14 +64,20 @@ impl Dialogs for Fake {
 
     async fn list(&self, request: Request<dialog::ListRequest>) -> Reply<dialog::ListReply> {
         self.0.dialog_ready()?;
-        let user = request.into_inner().user;
+        let dialog::ListRequest { user, skip, limit, .. } = request.into_inner();
         let entry = |dialog: Dialog| dialog::Entry {
             state: Some(UnreadRow { dialog: dialog.id.clone(), ..unread_row() }),
             dialog: Some(dialog),
         };
         let all = [vec![pair_dialog()], self.0.rooms.lock().clone()].concat();
         let mine = all.into_iter().filter(|dialog| dialog.kind() == DialogKind::Public || dialog.members.contains(&user));
-        ok(dialog::ListReply { entries: mine.map(entry).collect() })
+        let mut mine: Vec<Dialog> = mine.collect();
+        let total = mine.len() as u64;
+        if limit > 0 {
+            mine.sort_by_key(|dialog| Reverse((dialog.updated_at.max(AT + 3_000), dialog.id.clone())));
+            mine = mine.into_iter().skip(skip as usize).take(limit as usize).collect();
+        }
+        ok(dialog::ListReply { entries: mine.into_iter().map(entry).collect(), total })
     }
 
     async fn delete(&self, request: Request<dialog::DeleteRequest>) -> Reply<dialog::DeleteReply> {

@@ -212,7 +212,7 @@ async fn apps_are_apart(log: &dyn MessageLog, key: DialogKey) {
     assert_eq!(log.heads(AppId(6), &[key.dialog]).await.unwrap()[0].seq, 1);
     assert_eq!(log.rows(elsewhere, &Ranges::of(1, 9)).await.unwrap(), [message(2, 1)]);
     assert_eq!(log.everyone(elsewhere).await.unwrap().iter().map(|member| member.user).collect::<Vec<_>>(), [2]);
-    assert_eq!(log.find(AppId(6), id(2), &[key.dialog]).await.unwrap(), []);
+    assert_eq!(log.find(AppId(6), &[id(2)], &[key.dialog]).await.unwrap(), [[]]);
 }
 
 /// Appends one after the other, and marks, removals and hides of other places while they are in flight.

@@ -68,24 +68,23 @@ impl Reader {
         self.many(MESSAGES, keys, "a message").await
     }
 
-    pub async fn find(&self, app: AppId, id: MessageId, dialogs: &[DialogId]) -> Result<Vec<(DialogId, IdRow)>, Error> {
+    pub async fn find(&self, app: AppId, ids: &[MessageId], dialogs: &[DialogId]) -> Result<Vec<Vec<(DialogId, IdRow)>>, Error> {
         let asked: BTreeSet<DialogId> = dialogs.iter().copied().collect();
-        let mut uses = Vec::new();
-        if asked.len() > 1 {
-            uses = self.kv.scan(MESSAGE_IDS, KeyRange::prefix(keys::ids(app, id)), USES_MAX).await?;
+        let range = |id: &MessageId| match asked.first() {
+            Some(only) if asked.len() == 1 => KeyRange::prefix(keys::ids_in(app, *id, *only)),
+            _ => KeyRange::prefix(keys::ids(app, *id)),
+        };
+        if asked.is_empty() {
+            return Ok(vec![Vec::new(); ids.len()]);
         }
-        if asked.len() == 1 || uses.len() == USES_MAX {
-            uses.clear();
-            for dialog in &asked {
-                uses.extend(self.kv.scan(MESSAGE_IDS, KeyRange::prefix(keys::ids_in(app, id, *dialog)), USES_MAX).await?);
+        let all = self.kv.multi_scan(MESSAGE_IDS, ids.iter().map(range).collect(), USES_MAX).await?;
+        let mut found = Vec::with_capacity(ids.len());
+        for (id, mut uses) in ids.iter().zip(all) {
+            if asked.len() > 1 && uses.len() == USES_MAX {
+                let ranges = asked.iter().map(|dialog| KeyRange::prefix(keys::ids_in(app, *id, *dialog))).collect();
+                uses = self.kv.multi_scan(MESSAGE_IDS, ranges, USES_MAX).await?.into_iter().flatten().collect();
             }
-        }
-        let mut found = Vec::new();
-        for (key, row) in uses {
-            let dialog = keys::dialog_of(&key).ok_or(Error::Corrupt("the key of an id"))?;
-            if asked.contains(&dialog) {
-                found.push((dialog, decode(&row, "an id")?));
-            }
+            found.push(of_dialogs(&asked, uses)?);
         }
         Ok(found)
     }
@@ -173,6 +172,18 @@ impl Reader {
         let rows = self.kv.multi_get(table, keys).await?;
         rows.into_iter().map(|row| row.map(|row| decode(&row, what)).transpose()).collect()
     }
+}
+
+/// The uses of an id that lie in these dialogs.
+fn of_dialogs(asked: &BTreeSet<DialogId>, uses: Vec<(Bytes, Bytes)>) -> Result<Vec<(DialogId, IdRow)>, Error> {
+    let mut found = Vec::new();
+    for (key, row) in uses {
+        let dialog = keys::dialog_of(&key).ok_or(Error::Corrupt("the key of an id"))?;
+        if asked.contains(&dialog) {
+            found.push((dialog, decode(&row, "an id")?));
+        }
+    }
+    Ok(found)
 }
 
 fn decode<M: prost::Message + Default>(row: &Bytes, what: &'static str) -> Result<M, Error> {

@@ -80,15 +80,22 @@ impl Store {
         keys.iter().map(read).collect()
     }
 
-    pub fn scan(&self, table: Table, range: &KeyRange, limit: usize) -> Result<Vec<(Bytes, Bytes)>, Error> {
-        let Some(rows) = self.table(table).filter(|_| !range.is_empty()) else { return Ok(Vec::new()) };
+    pub fn multi_scan(&self, table: Table, ranges: &[KeyRange], limit: usize) -> Result<Vec<Vec<(Bytes, Bytes)>>, Error> {
+        let Some(rows) = self.table(table) else { return Ok(vec![Vec::new(); ranges.len()]) };
         // A snapshot, because a plain range sees the rows of a batch one by one as they are applied.
-        let found = self.db.snapshot().range::<&[u8], _>(&rows, range.bounds());
+        let snapshot = self.db.snapshot();
         let copy = |row: fjall::Guard| match row.into_inner() {
             Ok((key, value)) => Ok((Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value))),
             Err(error) => Err(unreadable(table, &error)),
         };
-        if range.reversed { found.rev().take(limit).map(copy).collect() } else { found.take(limit).map(copy).collect() }
+        let scan = |range: &KeyRange| {
+            if range.is_empty() {
+                return Ok(Vec::new());
+            }
+            let found = snapshot.range::<&[u8], _>(&rows, range.bounds());
+            if range.reversed { found.rev().take(limit).map(copy).collect() } else { found.take(limit).map(copy).collect() }
+        };
+        ranges.iter().map(scan).collect()
     }
 
     /// Writes the group as one atomic batch, on disk if it is durable, else handed to the operating system.

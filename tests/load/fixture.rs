@@ -1,0 +1,139 @@
+//! Users, groups and messages in numbers: what a measurement needs before it begins.
+
+use anyhow::{Context, Result};
+use futures::future::try_join_all;
+use natter_proto::MessageId;
+use natter_tests::client::{ASK, Account, Client, acknowledged, http, https};
+use natter_tests::process::Natter;
+use serde_json::{Value, json};
+use tokio_rustls::TlsConnector;
+
+/// Of every user.
+pub const PASSWORD: &str = "correct horse";
+
+/// Settings of a server that is filled first: signing thousands of users up is not what is measured, and no rate stands in the
+/// way.
+pub const FILLED: [&str; 6] = [
+    "account.argon2.memory_kib=8",
+    "account.argon2.passes=1",
+    "edge.connections_per_address_max=20000",
+    "dialog.app_rate=1000000",
+    "api.user_rate=1000000",
+    "api.app_rate=1000000",
+];
+
+/// Requests of the operator at a time.
+const AT_ONCE: usize = 16;
+/// Messages of one sender on their way.
+const WINDOW: u64 = 128;
+
+/// Makes the users `{prefix}-0`, `{prefix}-1` and so on.
+pub async fn users(natter: &Natter, prefix: &str, count: usize) -> Result<Vec<Account>> {
+    let token = std::fs::read_to_string(natter.data().join("admin.token"))?;
+    let (http, url) = (http()?, format!("http://127.0.0.1:{}/admin/v1/apps/1/users", natter.ports.console));
+    let mut accounts = Vec::with_capacity(count);
+    for chunk in (0..count).collect::<Vec<_>>().chunks(AT_ONCE) {
+        let made = chunk.iter().map(|n| {
+            let body = json!({"login": format!("{prefix}-{n}"), "password": PASSWORD});
+            let request = http.post(&url).bearer_auth(token.trim()).json(&body);
+            async move { anyhow::Ok(request.send().await?.error_for_status()?.json::<Value>().await?) }
+        });
+        for made in try_join_all(made).await? {
+            let user = made["user"]["id"].as_u64().with_context(|| format!("no id in {made}"))?;
+            accounts.push(Account { app: 1, user, password: PASSWORD.into() });
+        }
+    }
+    Ok(accounts)
+}
+
+/// The REST door, over TLS.
+#[derive(Clone)]
+pub struct Rest {
+    http: reqwest::Client,
+    root: String,
+    credentials: Value,
+}
+
+/// The REST door for a user who signed in.
+pub struct RestUser {
+    rest: Rest,
+    token: String,
+}
+
+impl Rest {
+    pub fn of(natter: &Natter) -> Result<Rest> {
+        let credentials = natter.sdk_config(1, true)?["credentials"].clone();
+        Ok(Rest { http: https(&natter.ca())?, root: format!("https://localhost:{}", natter.ports.rest), credentials })
+    }
+
+    pub async fn sign_in(&self, login: &str) -> Result<RestUser> {
+        let session = json!({
+            "application_id": 1, "auth_key": self.credentials["authKey"],
+            "user": {"login": login, "password": PASSWORD},
+        });
+        let request = self.http.post(format!("{}/session", self.root)).json(&session);
+        let made: Value = request.send().await?.error_for_status()?.json().await?;
+        let token = made["session"]["token"].as_str().with_context(|| format!("no token in {made}"))?.to_owned();
+        Ok(RestUser { rest: self.clone(), token })
+    }
+}
+
+impl RestUser {
+    /// Makes a group of these users, one's self among them or not; its id.
+    pub async fn make_group(&self, name: &str, members: impl Iterator<Item = &Account>) -> Result<String> {
+        let ids: Vec<String> = members.map(|member| member.user.to_string()).collect();
+        let wanted = json!({"type": 2, "name": name, "occupants_ids": ids.join(", ")});
+        let request = self.rest.http.post(format!("{}/chat/Dialog", self.rest.root)).header("CB-Token", &self.token);
+        let made: Value = request.json(&wanted).send().await?.error_for_status()?.json().await?;
+        Ok(made["_id"].as_str().with_context(|| format!("no _id in {made}"))?.to_owned())
+    }
+
+    /// The answer to a `GET`, as it came.
+    pub async fn get(&self, path: &str) -> Result<bytes::Bytes> {
+        let request = self.rest.http.get(format!("{}/{path}", self.rest.root)).header("CB-Token", &self.token);
+        Ok(request.send().await?.error_for_status()?.bytes().await?)
+    }
+}
+
+/// A stored message, `to` a user's address or a group's, with the attributes and children the SDK gives it.
+pub fn stored(to: &str, type_: &str, id: MessageId, body: &str) -> String {
+    format!(
+        "<message xmlns='jabber:client' to='{to}' type='{type_}' id='{id}'><body>{body}</body>\
+         <extraParams xmlns='jabber:client'><save_to_history>1</save_to_history></extraParams></message>"
+    )
+}
+
+/// Some messages of one user to one dialog.
+pub struct Talk {
+    pub writer: Account,
+    /// The address of a user or of a group.
+    pub to: String,
+    /// `chat` or `groupchat`.
+    pub type_: &'static str,
+    /// Distinguishes the ids of this talk from all others.
+    pub lane: i64,
+}
+
+impl Talk {
+    /// Sends the messages numbered `numbers` and waits until all of them are durable.
+    pub async fn say(&self, port: u16, tls: &TlsConnector, numbers: std::ops::Range<u64>) -> Result<()> {
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let mut client = Client::connect(port, tls, &self.writer, true).await?;
+        let count = numbers.end - numbers.start;
+        let (mut sent, mut acked) = (0, 0);
+        while acked < count {
+            while sent < count && sent - acked < WINDOW {
+                let id = MessageId::from_random(self.lane, (numbers.start + sent).to_be_bytes());
+                client.feed(stored(&self.to, self.type_, id, "a message of a usual length, about sixty bytes of text")).await?;
+                client.feed(ASK.into()).await?;
+                sent += 1;
+            }
+            client.flush().await?;
+            let frame = client.next().await?.context("the stream ended")?;
+            acked = acknowledged(&frame).unwrap_or(acked);
+        }
+        client.close().await
+    }
+}
