@@ -7,7 +7,8 @@
 //! The parts: [`Service`] (what starts), `rpc` (the gRPC door), `directory` (rules: sessions by user), `rooms` (rules: who is in
 //! the room of a dialog), `occupancy` (the two in one step, and who is told), `activity` (rules: who is there and who watches),
 //! `watching` (directory and activity in one step, and who is told), `seen` (the port that keeps when users were last there, with
-//! its engine), `fanout` (frames to edges), `debt` (rules: what is owed), `debts` (the port that keeps it, with its engine).
+//! its engine), `roster` (rules: contacts), `contacts` (their steps, and who is told), `rosters` (the port that keeps them, with its
+//! engine), `fanout` (frames to edges), `debt` (rules: what is owed), `debts` (the port that keeps it, with its engine).
 //!
 //! Invariants:
 //! - When an announcement is answered, every frame told afterwards reaches the session (or no longer does).
@@ -17,6 +18,7 @@
 //!   debt, because every session of the time before has died.
 //! - A session is in a room only while it is announced; one that died stays there for the grace of `grace_s`. The same grace
 //!   holds for its user's last activity.
+//! - A step of a contact is durable before anybody is told of it; steps of a pair come one after another.
 //! - Records and last activity are relaxed commits: they survive the process, not the machine.
 //!
 //! It reads no message: a frame passes as the bytes it came in. It does not know what a debt contains for the client; the
