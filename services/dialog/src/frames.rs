@@ -20,7 +20,8 @@ pub fn message(dialog: &Dialog, message: Message, source: Source) -> Frame {
     if let Err(place) = to.binary_search(&message.sender) {
         to.insert(place, message.sender);
     }
-    Frame { to, origin, traceparent, stamp, told: Some(Told::Message(message)), ..of(dialog) }
+    let changed_at = dialog.changed_at_below(stamp + 1);
+    Frame { to, origin, traceparent, stamp, changed_at, told: Some(Told::Message(message)), ..of(dialog) }
 }
 
 /// The message of a frame that [`message`] made.
@@ -61,7 +62,9 @@ pub fn group_typing(dialog: &Dialog, origin: Option<SessionRef>, typing: Typing)
 
 /// An edit or a removal of a row.
 pub fn change(dialog: &Dialog, change: Change, origin: Option<SessionRef>) -> Frame {
-    Frame { to: dialog.members.ids(), stamp: change.stamp, origin, told: Some(Told::Change(change)), ..of(dialog) }
+    let (to, stamp) = (dialog.members.ids(), change.stamp);
+    let changed_at = dialog.changed_at_below(stamp);
+    Frame { to, stamp, changed_at, origin, told: Some(Told::Change(change)), ..of(dialog) }
 }
 
 /// A reaction to a message.
