@@ -1,6 +1,7 @@
 //! Tests that need neither network nor servers: the tree's own rules, the simulation, and the reference model.
 #![allow(clippy::unwrap_used)]
 
+mod edges;
 mod model;
 mod simulation;
 mod tidy;
