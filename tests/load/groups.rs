@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use hdrhistogram::Histogram;
 use natter_actor::Chance;
 use natter_proto::MessageId;
-use natter_tests::client::{Account, Client, between, http, trusting};
+use natter_tests::client::{Account, Client, between, group_message, http, trusting};
 use natter_tests::process::Natter;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -125,11 +125,7 @@ async fn talk(mut client: Client, group: String, lane: i64, epoch: Instant, end:
         while Instant::now() < end && sent - heard < WINDOW as u64 {
             let id = MessageId::from_random(lane, salt.wrapping_add(sent).to_be_bytes());
             let body = epoch.elapsed().as_micros();
-            let message = format!(
-                "<message xmlns='jabber:client' to='1_{group}@muc.localhost' type='groupchat' id='{id}'><body>{body}</body>\
-                 <extraParams xmlns='jabber:client'><save_to_history>1</save_to_history></extraParams></message>"
-            );
-            client.send(message).await?;
+            client.send(group_message(1, &group, &id.to_string(), &body.to_string())).await?;
             sent += 1;
         }
         if sent == heard {
