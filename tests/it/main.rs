@@ -2,6 +2,7 @@
 //! is missing in the tables.
 #![allow(clippy::unwrap_used)]
 
+mod edges;
 mod model;
 mod rights;
 mod simulation;

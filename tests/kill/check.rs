@@ -1,43 +1,179 @@
-//! The checker: compares what a sender remembers with what history holds.
+//! The checker: compares what everybody remembers with what history holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result, ensure};
-use natter_tests::client::Account;
+use anyhow::{Context, Result, bail, ensure};
+use natter_proto::DialogId;
+use natter_tests::membership::{Membership, Move, Tick, during};
 use natter_tests::sdk::Sdk;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::sender::Record;
+use crate::Person;
+use crate::record::{Answer, Record, Sent};
 
 /// Reads the whole dialog of the reader and one sender, and proves: every acked message there, none twice, in the order of
 /// sending, unread as many as there are. Returns the counts.
-pub async fn history(reading: &Sdk, reader: &Account, who: &Account, record: &Record) -> Result<String> {
-    let dialog = reading.call("chat.dialog.create", json!([{"type": 3, "occupants_ids": [who.user]}])).await?;
+pub async fn private(reading: &Sdk, reader: &Person, record: &Record) -> Result<String> {
+    reader.sign_in(reading).await?;
+    let dialog = reading.call("chat.dialog.create", json!([{"type": 3, "occupants_ids": [record.user]}])).await?;
     let dialog = dialog["_id"].as_str().context("a dialog has an _id")?.to_owned();
     let ids = all_ids(reading, &dialog).await?;
+    let (name, sent) = (record.name, record.private());
+    let places = places(&ids).context(name)?;
+    let stored = of_sender(&places, &sent).context(name)?;
+    ensure!(stored == ids.len(), "{name}: history holds messages that nobody sent");
+    let unread = unread(reading, &dialog).await?;
+    ensure!(unread == ids.len() as u64, "{name}: unread is {unread} of {} for user {}", ids.len(), reader.account.user);
+    Ok(format!("{name}: {} sent, {} acked, {stored} stored", sent.len(), acked(&sent)))
+}
 
-    let mut place = BTreeMap::new();
-    for (at, id) in ids.iter().enumerate() {
-        ensure!(place.insert(id.clone(), at).is_none(), "{}: message {id} is there twice", record.name);
-    }
-    for id in &record.acked {
-        ensure!(place.contains_key(id), "{}: acked message {id} is not in history", record.name);
-    }
-    let places: Vec<usize> = record.sent.iter().filter_map(|id| place.get(id).copied()).collect();
-    ensure!(places.is_sorted(), "{}: history is not in the order of sending", record.name);
-    ensure!(places.len() == ids.len(), "{}: history holds messages that nobody sent", record.name);
+/// A group, everything that was said in it, and who came and went.
+pub struct Group<'a> {
+    pub dialog: DialogId,
+    /// Members from the beginning, the owner first.
+    pub people: &'a [Person],
+    pub records: &'a [Record],
+    pub moves: &'a [Move],
+}
 
+impl Group<'_> {
+    /// Reads the group as each of its people and proves: the members are those who came and went as it was answered. Each member
+    /// finds every acked message, none twice, each sender's in the order of sending, everything that anybody heard, and nothing
+    /// that was refused. Unread is what others said since he is a member. Who is out may not read. What was said was said by
+    /// members. Returns the counts.
+    pub async fn check(&self, reading: &Sdk) -> Result<String> {
+        let dialog = self.dialog.to_string();
+        let inside: BTreeSet<u64> = self.people.iter().map(Person::user).filter(|user| self.is_inside(*user)).collect();
+        self.people[0].sign_in(reading).await?;
+        let listed = reading.call("chat.dialog.list", json!([{"_id": dialog}])).await?;
+        let members: BTreeSet<u64> =
+            listed["items"][0]["occupants_ids"].as_array().context("occupants")?.iter().filter_map(Value::as_u64).collect();
+        ensure!(members == inside, "members are {members:?}, not {inside:?}");
+
+        let ids = all_ids(reading, &dialog).await?;
+        let places = places(&ids)?;
+        let mut stored = 0;
+        for record in self.records.iter().filter(|record| !record.in_group(self.dialog).is_empty()) {
+            stored += self.of_record(&places, record).with_context(|| format!("what {} sent", record.name))?;
+        }
+        ensure!(stored == ids.len(), "history holds messages that nobody sent");
+        self.of_heard(&places)?;
+        for person in self.people {
+            self.of_person(reading, person, &ids).await.with_context(|| format!("what {} sees", person.login))?;
+        }
+        let sent: Vec<&Sent> = self.records.iter().flat_map(|record| record.in_group(self.dialog)).collect();
+        let refused = sent.iter().filter(|sent| matches!(sent.answer, Answer::Refused(_))).count();
+        let moves = self.moves.iter().filter(|moved| moved.group == self.dialog).count();
+        ensure!(refused > 0 && moves > 0, "{refused} refused, {moves} came or went: nothing was tested");
+        Ok(format!("{} sent, {} acked, {refused} refused, {stored} stored, {moves} came or went", sent.len(), acked(&sent)))
+    }
+
+    fn of_record(&self, places: &BTreeMap<&str, usize>, record: &Record) -> Result<usize> {
+        let sent = record.in_group(self.dialog);
+        let stored = of_sender(places, &sent)?;
+        for sent in sent {
+            match (sent.answer, self.membership(record.user, sent)) {
+                (Answer::Acked(_), Membership::None) => bail!("message {} was taken from who is no member", sent.id),
+                (Answer::Refused(_), Membership::Certain) => bail!("message {} of a member was refused", sent.id),
+                (_, _) => {}
+            }
+        }
+        Ok(stored)
+    }
+
+    async fn of_person(&self, reading: &Sdk, person: &Person, ids: &[String]) -> Result<()> {
+        person.sign_in(reading).await?;
+        let dialog = self.dialog.to_string();
+        let seen = all_ids(reading, &dialog).await;
+        if !self.is_inside(person.user()) {
+            let refusal = seen.err().context("who is no member can read")?.to_string();
+            ensure!(refusal.contains("403"), "{refusal}");
+            return Ok(());
+        }
+        ensure!(seen? == ids, "not what the owner sees");
+        let (unread, (least, most)) = (unread(reading, &dialog).await?, self.unread(person.user(), ids));
+        ensure!((least..=most).contains(&unread), "unread is {unread}, not {least} to {most}");
+        Ok(())
+    }
+
+    /// Nobody is told what is not stored.
+    fn of_heard(&self, places: &BTreeMap<&str, usize>) -> Result<()> {
+        let said = self.said();
+        for record in self.records {
+            let lost = record.heard.iter().find(|id| said.contains_key(id.as_str()) && !places.contains_key(id.as_str()));
+            ensure!(lost.is_none(), "{} heard {lost:?}, which is not in history", record.name);
+        }
+        Ok(())
+    }
+
+    /// At least and at most so many are unread: what others said since the user came.
+    fn unread(&self, user: u64, ids: &[String]) -> (u64, u64) {
+        let said = self.said();
+        let last = self.moves.iter().rev().find(|moved| moved.group == self.dialog && moved.user == user);
+        let came = last.map_or((0, 0), |moved| (moved.began, moved.ended.unwrap_or(Tick::MAX)));
+        let is_before = |id: &String| matches!(said[id.as_str()].1.answer, Answer::Acked(at) if at < came.0);
+        let is_after = |id: &String| said[id.as_str()].1.began > came.1;
+        let first_perhaps = ids.iter().rposition(is_before).map_or(0, |place| place + 1);
+        let first_certain = ids.iter().position(is_after).unwrap_or(ids.len());
+        let of_others = |from: usize| ids[from..].iter().filter(|id| said[id.as_str()].0 != user).count() as u64;
+        (of_others(first_certain), of_others(first_perhaps))
+    }
+
+    /// Everything that was sent to the group, with its sender, by id.
+    fn said(&self) -> BTreeMap<&str, (u64, &Sent)> {
+        let mut said = BTreeMap::new();
+        for record in self.records {
+            said.extend(record.in_group(self.dialog).into_iter().map(|sent| (sent.id.as_str(), (record.user, sent))));
+        }
+        said
+    }
+
+    /// Whether the user was a member while the message was on its way.
+    fn membership(&self, user: u64, sent: &Sent) -> Membership {
+        let upto = match sent.answer {
+            Answer::Acked(at) | Answer::Refused(at) => at,
+            Answer::None => Tick::MAX,
+        };
+        during(self.moves, self.dialog, user, true, sent.began, upto)
+    }
+
+    fn is_inside(&self, user: u64) -> bool {
+        during(self.moves, self.dialog, user, true, Tick::MAX, Tick::MAX) == Membership::Certain
+    }
+}
+
+/// The place of each message.
+fn places(ids: &[String]) -> Result<BTreeMap<&str, usize>> {
+    let mut places = BTreeMap::new();
+    for (place, id) in ids.iter().enumerate() {
+        ensure!(places.insert(id.as_str(), place).is_none(), "message {id} is there twice");
+    }
+    Ok(places)
+}
+
+/// Every acked message of a sender is there, no refused one, and they are in the order of sending. How many there are.
+fn of_sender(places: &BTreeMap<&str, usize>, sent: &[&Sent]) -> Result<usize> {
+    for sent in sent {
+        let is_there = places.contains_key(sent.id.as_str());
+        match sent.answer {
+            Answer::Acked(_) => ensure!(is_there, "acked message {} is not in history", sent.id),
+            Answer::Refused(_) => ensure!(!is_there, "refused message {} is in history", sent.id),
+            Answer::None => {}
+        }
+    }
+    let stored: Vec<usize> = sent.iter().filter_map(|sent| places.get(sent.id.as_str()).copied()).collect();
+    ensure!(stored.is_sorted(), "history is not in the order of sending");
+    ensure!(!stored.is_empty(), "nothing was stored, so nothing was tested");
+    Ok(stored.len())
+}
+
+fn acked(sent: &[&Sent]) -> usize {
+    sent.iter().filter(|sent| matches!(sent.answer, Answer::Acked(_))).count()
+}
+
+async fn unread(reading: &Sdk, dialog: &str) -> Result<u64> {
     let unread = reading.call("chat.message.unreadCount", json!([{"chat_dialog_ids": [dialog]}])).await?;
-    ensure!(
-        unread[&dialog] == ids.len(),
-        "{}: unread is {} of {} for user {}",
-        record.name,
-        unread[&dialog],
-        ids.len(),
-        reader.user
-    );
-    ensure!(!ids.is_empty(), "{}: nothing was stored, so nothing was tested", record.name);
-    Ok(format!("{}: {} sent, {} acked, {} stored", record.name, record.sent.len(), record.acked.len(), ids.len()))
+    unread[dialog].as_u64().with_context(|| format!("no count in {unread}"))
 }
 
 async fn all_ids(reading: &Sdk, dialog: &str) -> Result<Vec<String>> {

@@ -1,5 +1,5 @@
-//! A lean XMPP client over WebSocket (RFC 7395) for load and kill tests: it signs in, sends frames and hands frames out. What
-//! is in them is for the caller; it parses no XML beyond finding an attribute.
+//! A lean XMPP client over WebSocket (RFC 7395) for load and kill tests and the simulation: it signs in, sends frames and hands
+//! frames out. What is in them is for the caller; it parses no XML beyond finding an attribute.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use base64::Engine;
 use futures::{SinkExt, StreamExt};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -60,8 +61,8 @@ pub fn https(ca: &Path) -> Result<reqwest::Client> {
 }
 
 /// A signed-in session.
-pub struct Client {
-    socket: WebSocketStream<TlsStream<TcpStream>>,
+pub struct Client<S = TlsStream<TcpStream>> {
+    socket: WebSocketStream<S>,
     /// The full JID that bind gave.
     pub jid: String,
 }
@@ -72,8 +73,16 @@ impl Client {
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
         let stream = tls.connect(ServerName::try_from("localhost")?, stream).await?;
-        let mut request = format!("wss://localhost:{port}/").into_client_request()?;
+        Client::over(stream, "natter-tests", account, acks).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// The same over a stream that is connected already, as a client of this name.
+    pub async fn over(stream: S, agent: &str, account: &Account, acks: bool) -> Result<Client<S>> {
+        let mut request = "ws://localhost/".into_client_request()?;
         request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("xmpp"));
+        request.headers_mut().insert("User-Agent", HeaderValue::from_str(agent)?);
         let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(16 * 1024);
         let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await?;
         let mut client = Client { socket, jid: String::new() };
@@ -175,6 +184,14 @@ pub fn message(to: &Account, id: &str, body: &str) -> String {
         "<message xmlns='jabber:client' to='{}-{}@localhost' type='chat' id='{id}'><body>{body}</body>\
          <extraParams xmlns='jabber:client'><save_to_history>1</save_to_history></extraParams></message>",
         to.user, to.app
+    )
+}
+
+/// The same to everybody in a group.
+pub fn group_message(app: u64, group: &str, id: &str, body: &str) -> String {
+    format!(
+        "<message xmlns='jabber:client' to='{app}_{group}@muc.localhost' type='groupchat' id='{id}'><body>{body}</body>\
+         <extraParams xmlns='jabber:client'><save_to_history>1</save_to_history></extraParams></message>"
     )
 }
 

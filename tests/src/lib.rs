@@ -1,11 +1,14 @@
 //! The tests' kit: a Natter process ([`process`]), SDK clients in processes of their own ([`sdk`], [`build`]), a network that
 //! can be cut ([`proxy`]), a reference model ([`model`]), stanza scenarios ([`play`]), the tables of rights ([`rights`]), lean XMPP
-//! clients ([`client`], [`stream`]). What a scenario checks stands in the test crates beside this folder.
+//! clients ([`client`], [`stream`]), what they hear ([`heard`]) and whether they may ([`membership`]). What a scenario checks stands
+//! in the test crates beside this folder.
 
 pub mod address;
 pub mod build;
 pub mod client;
+pub mod heard;
 pub mod limits;
+pub mod membership;
 pub mod model;
 pub mod play;
 pub mod process;

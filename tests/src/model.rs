@@ -148,6 +148,8 @@ impl Model {
     fn post(&mut self, user: User, place: Place, id: Option<Id>, body: &str, how: How) -> Outcome {
         let is_of_pair = place.pair().is_some_and(|(a, b)| user == a || user == b);
         match self.live(place) {
+            // What was stored is never refused, whatever its sender may do since.
+            Ok(dialog) if dialog.said(user, id, body, how).is_some() => {}
             Ok(dialog) => dialog.may(user, Action::Post)?,
             Err(refusal) if !is_of_pair => return Err(refusal),
             Err(_) => {}

@@ -113,6 +113,9 @@ pub struct Dialog {
     unsaved: Tail,
     /// Stamp of the newest edit or removal.
     stamp: u64,
+    /// When that one was made, and the one before it, unix milliseconds; 0: never.
+    changed_at: i64,
+    changed_before_at: i64,
 }
 
 impl Dialog {
@@ -120,7 +123,18 @@ impl Dialog {
     pub fn new(key: Key, kept: Kept, limits: &Limits) -> Dialog {
         let (tail, unsaved) = (Tail::new(limits.tail_ids), Tail::new(limits.unsaved_ids));
         let Kept { facts, profile, members } = kept;
-        Dialog { key, facts, profile, members, order: Order::default(), tail, unsaved, stamp: 0 }
+        Dialog {
+            key,
+            facts,
+            profile,
+            members,
+            order: Order::default(),
+            tail,
+            unsaved,
+            stamp: 0,
+            changed_at: 0,
+            changed_before_at: 0,
+        }
     }
 
     /// Takes over what the log says: its newest row, the stamp of its newest change, the ids of its newest rows.
@@ -128,6 +142,12 @@ impl Dialog {
         self.order = order;
         self.stamp = stamp;
         rows.into_iter().for_each(|known| self.tail.push(known));
+        self
+    }
+
+    /// Takes over when the newest change was made. When the one before it was nobody knows; not later.
+    pub fn with_changed_at(mut self, at: i64) -> Dialog {
+        (self.changed_at, self.changed_before_at) = (at, at);
         self
     }
 
@@ -144,6 +164,11 @@ impl Dialog {
     /// Stamp of the newest edit or removal.
     pub fn stamp(&self) -> u64 {
         self.stamp
+    }
+
+    /// When the newest edit or removal below this stamp was made, unix milliseconds, or later; 0: never.
+    pub fn changed_at_below(&self, stamp: u64) -> i64 {
+        if stamp == self.stamp { self.changed_before_at } else { self.changed_at }
     }
 
     /// Whether every row's id is in memory, so that an id not found there does not exist.
@@ -192,9 +217,11 @@ impl Dialog {
         self.tail.told(seq);
     }
 
-    /// An edit or a removal got this stamp.
-    pub fn apply_change(&mut self, stamp: u64) {
-        self.stamp = self.stamp.max(stamp);
+    /// An edit or a removal of this time (unix milliseconds) got this stamp.
+    pub fn apply_change(&mut self, stamp: u64, at: i64) {
+        if stamp > self.stamp {
+            (self.stamp, self.changed_before_at, self.changed_at) = (stamp, self.changed_at, at);
+        }
     }
 
     /// The dialog as proto carries it for this user.

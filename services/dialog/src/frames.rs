@@ -17,7 +17,8 @@ use crate::dialog::{Dialog, Key, Kind};
 pub fn message(dialog: &Dialog, message: Message, source: Source) -> Frame {
     let Source { origin, traceparent } = source;
     let (to, stamp) = (members_and(dialog, message.sender), dialog.stamp());
-    Frame { to, origin, traceparent, stamp, told: Some(Told::Message(message)), ..of(dialog) }
+    let changed_at = dialog.changed_at_below(stamp + 1);
+    Frame { to, origin, traceparent, stamp, changed_at, told: Some(Told::Message(message)), ..of(dialog) }
 }
 
 /// The message of a frame that [`message`] made.
@@ -59,7 +60,8 @@ pub fn group_typing(dialog: &Dialog, origin: Option<SessionRef>, typing: Typing)
 /// An edit or a removal of a row, for every member and whoever made it.
 pub fn change(dialog: &Dialog, change: Change, origin: Option<SessionRef>) -> Frame {
     let (to, stamp) = (members_and(dialog, change.user), change.stamp);
-    Frame { to, stamp, origin, told: Some(Told::Change(change)), ..of(dialog) }
+    let changed_at = dialog.changed_at_below(stamp);
+    Frame { to, stamp, changed_at, origin, told: Some(Told::Change(change)), ..of(dialog) }
 }
 
 /// A reaction to a message, for every member and whoever reacted.

@@ -1,16 +1,23 @@
 //! The newest numbers of dialogs that moved lately, published once a second: so that an edge notices a lost last frame
 //! (design.md section 6).
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use natter_proto::event::v1 as wire;
 use parking_lot::Mutex;
 
 use crate::dialog::{Dialog, Key, Kind};
 
-/// Heads that go into one published message.
+/// Heads that go into one published message, and members that they name together, unless one alone names more.
 const CHUNK: usize = 1000;
+const NAMED_MAX: usize = 20_000;
+/// The head of a group names its members so often after the group moved: each time the message may be lost, too.
+const NAMINGS: u32 = 3;
+/// Shortest time between two of these, milliseconds, however often the group moves.
+const NAMED_EVERY_MS: i64 = 3_000;
+/// Members of groups that are named at once, more only by a single group's; the others wait for the next time.
+const NAMED_AT_ONCE_MAX: usize = 100_000;
 
 /// Dialogs of this process that moved within the last seconds.
 pub struct Heads {
@@ -19,13 +26,18 @@ pub struct Heads {
     moved: Mutex<BTreeMap<Key, Head>>,
 }
 
+#[derive(Default)]
 struct Head {
     seq: u64,
     stamp: u64,
     /// When the newest row or change was made.
     at: i64,
-    /// Of private dialogs.
+    /// Of a group: none once they were named often enough.
     members: Vec<u64>,
+    is_private: bool,
+    /// Of a group: how often its members are still to be named, and when they were.
+    namings: u32,
+    named_at: i64,
     moved_at: i64,
 }
 
@@ -38,36 +50,69 @@ impl Heads {
 
     /// A dialog moved; `at`: when its newest row or change was made, unix milliseconds.
     pub fn moved(&self, dialog: &Dialog, at: i64, now_ms: i64) {
+        let (members, is_private) = (dialog.members.ids(), dialog.facts.kind == Kind::Private);
         let mut moved = self.moved.lock();
         let full = moved.len() >= self.max;
         let head = match moved.entry(dialog.key) {
             Entry::Vacant(_) if full => return,
-            Entry::Vacant(vacant) => vacant.insert(Head { seq: 0, stamp: 0, at, members: members(dialog), moved_at: now_ms }),
+            Entry::Vacant(vacant) => vacant.insert(Head::default()),
             Entry::Occupied(occupied) => occupied.into_mut(),
         };
-        (head.seq, head.stamp, head.at, head.moved_at) = (dialog.head(), dialog.stamp(), at, now_ms);
+        let (seq, stamp, named_at) = (dialog.head(), dialog.stamp(), head.named_at);
+        *head = Head { seq, stamp, at, members, is_private, namings: NAMINGS, named_at, moved_at: now_ms };
     }
 
     /// The heads to publish, in messages of bounded size. Forgets those that did not move lately.
     pub fn recent(&self, now_ms: i64) -> Vec<wire::Heads> {
         let mut moved = self.moved.lock();
         moved.retain(|_, head| now_ms - head.moved_at <= self.active_ms);
-        let heads: Vec<wire::Head> = moved.iter().map(|(key, head)| to_wire(*key, head)).collect();
-        heads.chunks(CHUNK).map(|heads| wire::Heads { heads: heads.to_vec() }).collect()
+        let to_name = to_name(&moved, now_ms);
+        let mut messages: Vec<wire::Heads> = Vec::new();
+        let mut named = 0;
+        for (key, head) in moved.iter_mut() {
+            let members = if to_name.contains(key) { head.name(now_ms) } else { Vec::new() };
+            named += members.len();
+            let head = to_wire(*key, head.seq, head.stamp, head.at, members);
+            match messages.last_mut() {
+                Some(message) if message.heads.len() < CHUNK && named <= NAMED_MAX => message.heads.push(head),
+                _ => {
+                    named = head.members.len();
+                    messages.push(wire::Heads { heads: vec![head] });
+                }
+            }
+        }
+        messages
     }
 }
 
-/// An edge that was told nothing of a private dialog finds by them whom it concerns; larger ones would make heads too long.
-fn members(dialog: &Dialog) -> Vec<u64> {
-    match dialog.facts.kind {
-        Kind::Private => dialog.members.ids(),
-        Kind::Public | Kind::Group | Kind::Broadcast => Vec::new(),
+/// The dialogs whose members are to be named: private ones always, and of the groups whose turn it is those that wait longest.
+fn to_name(moved: &BTreeMap<Key, Head>, now_ms: i64) -> BTreeSet<Key> {
+    let is_due = |head: &Head| head.namings > 0 && now_ms - head.named_at >= NAMED_EVERY_MS;
+    let groups = moved.iter().filter(|(_, head)| !head.is_private && is_due(head));
+    let mut groups: Vec<_> = groups.map(|(key, head)| (head.named_at, *key, head.members.len())).collect();
+    groups.sort_unstable();
+    let mut room = NAMED_AT_ONCE_MAX;
+    let mut has_room = |members: usize| {
+        let had_room = room > 0;
+        room = room.saturating_sub(members);
+        had_room
+    };
+    let groups = groups.into_iter().take_while(|(_, _, members)| has_room(*members)).map(|(_, key, _)| key);
+    moved.iter().filter(|(_, head)| head.is_private).map(|(key, _)| *key).chain(groups).collect()
+}
+
+impl Head {
+    fn name(&mut self, now_ms: i64) -> Vec<u64> {
+        if self.is_private {
+            return self.members.clone();
+        }
+        (self.namings, self.named_at) = (self.namings - 1, now_ms);
+        if self.namings == 0 { std::mem::take(&mut self.members) } else { self.members.clone() }
     }
 }
 
-fn to_wire(key: Key, head: &Head) -> wire::Head {
-    let Head { seq, stamp, at, ref members, .. } = *head;
-    wire::Head { app: key.app.0, dialog: key.dialog.to_vec(), seq, stamp, revision: 0, at, members: members.clone() }
+fn to_wire(key: Key, seq: u64, stamp: u64, at: i64, members: Vec<u64>) -> wire::Head {
+    wire::Head { app: key.app.0, dialog: key.dialog.to_vec(), seq, stamp, revision: 0, at, members }
 }
 
 #[cfg(test)]
@@ -76,7 +121,7 @@ mod tests {
 
     use super::*;
     use crate::dialog::group::Profile;
-    use crate::dialog::members::Members;
+    use crate::dialog::members::{Member, Members};
     use crate::dialog::order::Order;
     use crate::dialog::{Facts, Kept};
     use crate::options::Options;
@@ -98,6 +143,37 @@ mod tests {
     }
 
     #[test]
+    fn a_head_names_whom_it_concerns_of_a_group_now_and_then() {
+        let heads = Heads::new(30_000, 10);
+        heads.moved(&dialog(1, 5), 4_000, 4_000);
+        heads.moved(&group(2, 3), 4_000, 4_000);
+        let named = |now| -> Vec<usize> { heads.recent(now)[0].heads.iter().map(|head| head.members.len()).collect() };
+        assert_eq!((named(5_000), named(6_000), named(7_999)), (vec![2, 3], vec![2, 0], vec![2, 0]));
+        heads.moved(&group(2, 4), 7_999, 7_999);
+        assert_eq!((named(8_000), named(9_000)), (vec![2, 4], vec![2, 0]), "those of today");
+        assert_eq!((named(11_000), named(14_000), named(17_000)), (vec![2, 4], vec![2, 4], vec![2, 0]), "often enough");
+    }
+
+    #[test]
+    fn many_members_go_out_in_several_messages() {
+        let heads = Heads::new(30_000, 10);
+        (1..=5).for_each(|n| heads.moved(&group(n, if n == 3 { 25_000 } else { 9_000 }), 0, 9_000));
+        let messages: Vec<usize> = heads.recent(9_000).iter().map(|message| message.heads.len()).collect();
+        assert_eq!(messages, [2, 1, 2]);
+    }
+
+    #[test]
+    fn too_many_members_are_named_one_group_after_the_other() {
+        let heads = Heads::new(30_000, 10);
+        (1..=5).for_each(|n| heads.moved(&group(n, 40_000), 0, 9_000));
+        let named = |now| -> Vec<u8> {
+            let heads = heads.recent(now).into_iter().flat_map(|message| message.heads);
+            heads.filter(|head| !head.members.is_empty()).map(|head| head.dialog[0]).collect()
+        };
+        assert_eq!([9_000, 10_000, 11_000, 12_000].map(named), [vec![1, 2, 3], vec![4, 5], vec![], vec![1, 2, 3]]);
+    }
+
+    #[test]
     fn many_heads_go_out_in_several_messages() {
         let heads = Heads::new(30_000, 5000);
         for app in 0..2500_u64 {
@@ -106,6 +182,13 @@ mod tests {
             heads.moved(&dialog, 0, 0);
         }
         assert_eq!(heads.recent(0).iter().map(|chunk| chunk.heads.len()).collect::<Vec<_>>(), [1000, 1000, 500]);
+    }
+
+    fn group(n: u8, members: u64) -> Dialog {
+        let mut dialog = dialog(n, 1);
+        dialog.facts.kind = Kind::Group;
+        dialog.members = (1..=members).map(|user| (UserId(user), Member::default())).collect();
+        dialog
     }
 
     fn dialog(n: u8, head: u64) -> Dialog {

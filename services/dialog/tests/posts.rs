@@ -350,6 +350,9 @@ async fn a_frame_says_when_the_row_before_was_made_and_what_was_changed_last() {
         assert_eq!(told[2].stamp, 1);
         assert_eq!(said(&told[3]), (world.history.state().rows[&pair(ANN, BOB)][1].created_at, 1));
         assert_eq!(said(&told[4]), (world.history.state().rows[&pair(ANN, BOB)][2].created_at, 1));
+        let changed: Vec<i64> = told.iter().map(|frame| frame.changed_at).collect();
+        let removed_at = first + 2_000;
+        assert_eq!(changed, [0, 0, 0, removed_at, removed_at]);
     })
     .await;
 }

@@ -10,7 +10,8 @@ use natter_proto::DialogId;
 use natter_proto::presence::v1::SessionState;
 use natter_xmpp::{Element, Framing, StreamFault, ns};
 use tokio::runtime::Handle;
-use tokio::task::{AbortHandle, JoinHandle, coop::unconstrained, spawn_local};
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, coop::unconstrained, spawn_local};
 use tokio::time::sleep;
 
 use crate::calls::Caller;
@@ -72,8 +73,9 @@ pub(crate) struct SessionActor {
     caller: Arc<Caller>,
     mailbox: WeakMailbox<SessionMessage>,
     timer: Option<(i64, AbortHandle)>,
-    /// The latest announcement, which may still be on its way: the next one must not overtake it.
-    announcing: Option<JoinHandle<()>>,
+    /// The latest announcement, which may still be on its way: the next one must not overtake it. It ends when presence has heard
+    /// it, not when all is gathered that the client missed: a dead session is to be owed before its client is back.
+    announcing: Option<Announcement>,
     /// Given up when the farewell is said.
     seat: Option<Seat>,
 }
@@ -218,10 +220,12 @@ impl SessionActor {
             request.traceparent = natter_telemetry::traceparent();
         }
         let announces = matches!(call, Call::Return(_) | Call::Withdraw { .. });
-        let call = self.edge.links.clone().call(self.caller.clone(), call);
+        let (announced, announcement) = announces.then(oneshot::channel).unzip();
+        let call = self.edge.links.clone().call(self.caller.clone(), call, announced);
         if announces {
             let (earlier, mailbox) = (self.announcing.take(), self.mailbox.clone());
-            self.announcing = Some(spawn_local(finish(after(earlier, call), mailbox)));
+            self.announcing = announcement;
+            spawn_local(finish(after(earlier, call), mailbox));
             return;
         }
         let mut running = Box::pin(unconstrained(call));
@@ -303,10 +307,13 @@ impl Drop for SessionActor {
     }
 }
 
-/// Runs `then` when an earlier task has ended.
-async fn after<T>(earlier: Option<JoinHandle<()>>, then: impl Future<Output = T>) -> T {
+/// An announcement on its way; nothing is ever sent, its end is the answer.
+type Announcement = oneshot::Receiver<()>;
+
+/// Runs `then` when an earlier announcement is over.
+async fn after<T>(earlier: Option<Announcement>, then: impl Future<Output = T>) -> T {
     if let Some(earlier) = earlier {
-        // A panic in it changes nothing about what comes next.
+        // Also after a panic in it.
         let _ = earlier.await;
     }
     then.await

@@ -19,6 +19,7 @@ use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::presence::v1::{AnnounceReply, AnnounceRequest, SessionRecord, SessionState, SettleDebtRequest};
 use natter_proto::{Code, DialogId, Failure};
 use natter_rpc::{Link, Response, Status};
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::metrics::Metrics;
@@ -37,6 +38,9 @@ pub(crate) struct Links {
     pub metrics: Metrics,
 }
 
+/// Dropped when an announcement is over.
+pub(crate) type Announced = oneshot::Sender<()>;
+
 /// Whose call it is.
 pub(crate) struct Caller {
     pub app: u64,
@@ -53,8 +57,9 @@ impl Caller {
 }
 
 impl Links {
-    /// Carries out a call; the answer, if the session waits for one.
-    pub(crate) async fn call(self: Arc<Links>, caller: Arc<Caller>, call: Call) -> Option<Answer> {
+    /// Carries out a call; the answer, if the session waits for one. `announced` is dropped as soon as presence has heard what
+    /// the call announces, or will not.
+    pub(crate) async fn call(self: Arc<Links>, caller: Arc<Caller>, call: Call, announced: Option<Announced>) -> Option<Answer> {
         match call {
             Call::Job { number, job } => Some(Answer::Job { number, answer: self.job(job).await }),
             Call::Room { number, dialog, ask } => {
@@ -65,7 +70,7 @@ impl Links {
                 Some(Answer::Presence { number, answer: Box::pin(self.query(&caller, query)).await })
             }
             // Boxed, so that a post does not carry what only a return needs.
-            Call::Return(record) => Some(Answer::Returned(Box::pin(self.gather(&caller, record)).await)),
+            Call::Return(record) => Some(Answer::Returned(Box::pin(self.gather(&caller, record, announced)).await)),
             Call::Withdraw { owed } => {
                 let state = if owed.is_some() { SessionState::Vanished } else { SessionState::Closed };
                 Box::pin(self.announce(&caller, state, owed)).await.ok();
@@ -75,8 +80,8 @@ impl Links {
                 let stretch = Box::pin(self.fill(&caller, dialog, above, since)).await.ok();
                 Some(Answer::Filled { dialog, stretch })
             }
-            Call::Changes { dialog, above } => {
-                let changes = Box::pin(self.changes(&caller, dialog, above)).await.ok();
+            Call::Changes { dialog, above, since } => {
+                let changes = Box::pin(self.changes(&caller, dialog, above, since)).await.ok();
                 Some(Answer::Changed { dialog, changes })
             }
             Call::Kept { above } => Some(Answer::Kept(Box::pin(self.kept(&caller, above)).await.ok())),

@@ -1,7 +1,7 @@
 //! One connection from its first byte to its last: TLS, the HTTP request of a WebSocket, the negotiation (`negotiation.rs`), then
 //! the pump. It performs; what is accepted is decided in the negotiation's rules.
 
-use std::net::{IpAddr, TcpStream as StdStream};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use tokio_rustls::server::TlsStream;
 use crate::actor::{ClientMail, SessionActor, SessionMessage};
 use crate::calls::Caller;
 use crate::line::{Line, Piece};
-use crate::listener::{Door, Visit};
+use crate::listener::{Door, Socket, Visit};
 use crate::negotiation::{Credentials, Negotiation, Refusal, Step, Terms};
 use crate::pump::Pump;
 use crate::service::Edge;
@@ -31,7 +31,7 @@ use crate::ws::{Visitor, WebSocket};
 
 /// A connection just accepted.
 pub(crate) struct Arrival {
-    pub socket: StdStream,
+    pub socket: Socket,
     pub peer: IpAddr,
     pub door: Door,
     /// The lane it lives on; its session will live there too.
@@ -69,11 +69,17 @@ async fn negotiate(arrival: Arrival, visit: &mut Visit, edge: Arc<Edge>) -> Opti
 }
 
 /// TLS and HTTP, as the door wants it.
-async fn open(socket: StdStream, door: &Door, edge: &Edge) -> Option<(Transport, Visitor)> {
-    let socket = TcpStream::from_std(socket).ok()?;
-    let stream = match door.tls().filter(|_| door.is_tls()) {
-        Some(acceptor) => Stream::Tls(Box::new(secure(acceptor, socket).await?)),
-        None => Stream::Plain(socket),
+async fn open(socket: Socket, door: &Door, edge: &Edge) -> Option<(Transport, Visitor)> {
+    let stream = match socket {
+        Socket::Tcp(socket) => {
+            let socket = TcpStream::from_std(socket).ok()?;
+            match door.tls().filter(|_| door.is_tls()) {
+                Some(acceptor) => Stream::Tls(Box::new(secure(acceptor, socket).await?)),
+                None => Stream::Plain(socket),
+            }
+        }
+        #[cfg(feature = "testing")]
+        Socket::Memory(stream) => Stream::Memory(stream),
     };
     let limits = Limits::before_sign_in();
     if door.is_web() {

@@ -1,5 +1,5 @@
 //! How far this edge was told in each dialog, against the heads that the owners publish: so that a lost last frame is noticed
-//! too (design.md 6), of private dialogs also the only one.
+//! too, and the only one (design.md 6).
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -46,30 +46,32 @@ impl Heads {
         told.at = now;
     }
 
-    /// A dialog's head was published. Gives the numbers whose frames were lost, and whose sessions miss them, once: what was ahead
-    /// at an earlier publication and is so still. `members` are those with a session here, asked if nothing was told of the dialog.
+    /// A dialog's head was published. Gives the numbers whose frames were lost, and whose sessions miss them, once: what was
+    /// ahead at an earlier publication and is so still. `members`: those of the dialog with a session here, as far as the head
+    /// names them. Who is among them for the first time was told nothing of the dialog, and may miss its head.
     pub(crate) fn published(
         &mut self,
         now: i64,
         dialog: (AppId, DialogId),
         head: Head,
-        members: impl FnOnce() -> Vec<u64>,
+        members: &[u64],
     ) -> Option<(Head, Vec<u64>)> {
         if !self.dialogs.contains_key(&dialog) {
-            let members = members();
             if members.is_empty() {
                 return None;
             }
-            let told = self.watch(dialog)?;
-            (told.users, told.at) = (members.into_iter().collect(), now);
+            self.watch(dialog)?.at = now;
         }
         let told = self.dialogs.get_mut(&dialog)?;
-        let lost = told.ahead.replace(head)?;
-        if lost.seq <= told.seq && lost.stamp <= told.stamp {
-            return None;
+        let newcomers: Vec<u64> = members.iter().copied().filter(|user| told.users.insert(*user)).collect();
+        match told.ahead.replace(head) {
+            Some(lost) if lost.seq > told.seq || lost.stamp > told.stamp => {
+                (told.seq, told.stamp) = (told.seq.max(lost.seq), told.stamp.max(lost.stamp));
+                Some((lost, told.users.iter().copied().collect()))
+            }
+            Some(_) if !newcomers.is_empty() => Some((head, newcomers)),
+            _ => None,
         }
-        (told.seq, told.stamp) = (told.seq.max(lost.seq), told.stamp.max(lost.stamp));
-        Some((lost, told.users.iter().copied().collect()))
     }
 
     /// The user is no member any more: nothing of the dialog is missing to him.
@@ -102,7 +104,7 @@ mod tests {
     #[test]
     fn a_head_that_stays_ahead_is_a_lost_frame_and_one_whose_frame_comes_is_none() {
         let mut heads = Heads::new(10);
-        let published = |heads: &mut Heads, seq, stamp| heads.published(0, D, head(seq, stamp), Vec::new);
+        let published = |heads: &mut Heads, seq, stamp| heads.published(0, D, head(seq, stamp), &[]);
         assert_eq!(published(&mut heads, 4, 0), None, "nobody here is in it");
         heads.told(0, D, 5, 0, &[34]);
         heads.told(0, D, 6, 0, &[78]);
@@ -120,11 +122,22 @@ mod tests {
     }
 
     #[test]
-    fn of_a_private_dialog_the_only_frame_is_missed_too() {
+    fn the_only_frame_of_a_dialog_is_missed_too() {
         let mut heads = Heads::new(10);
-        assert_eq!(heads.published(0, D, head(1, 0), || vec![78]), None);
-        assert_eq!(heads.published(0, D, head(1, 0), || vec![78]), Some((head(1, 0), vec![78])));
-        assert_eq!(heads.published(0, D, head(1, 0), || vec![78]), None, "once");
+        assert_eq!(heads.published(0, D, head(1, 0), &[78]), None);
+        assert_eq!(heads.published(0, D, head(1, 0), &[78]), Some((head(1, 0), vec![78])));
+        assert_eq!(heads.published(0, D, head(1, 0), &[78]), None, "once");
+    }
+
+    #[test]
+    fn who_came_after_the_last_frame_misses_the_next_one_too() {
+        let mut heads = Heads::new(10);
+        heads.told(0, D, 2, 0, &[34]);
+        assert_eq!(heads.published(0, D, head(2, 0), &[34]), None);
+        assert_eq!(heads.published(0, D, head(3, 0), &[]), None);
+        assert_eq!(heads.published(0, D, head(3, 0), &[]), Some((head(3, 0), vec![34])));
+        assert_eq!(heads.published(0, D, head(3, 0), &[34, 78]), Some((head(3, 0), vec![78])));
+        assert_eq!(heads.published(0, D, head(3, 0), &[34, 78]), None, "once");
     }
 
     #[test]
@@ -133,8 +146,8 @@ mod tests {
         heads.told(0, D, 1, 0, &[34, 78]);
         heads.removed(D, 34);
         heads.removed((AppId(906), D.1), 78);
-        heads.published(0, D, head(3, 0), Vec::new);
-        assert_eq!(heads.published(0, D, head(3, 0), Vec::new), Some((head(3, 0), vec![78])));
+        heads.published(0, D, head(3, 0), &[]);
+        assert_eq!(heads.published(0, D, head(3, 0), &[]), Some((head(3, 0), vec![78])));
     }
 
     #[test]
@@ -142,7 +155,7 @@ mod tests {
         let mut heads = Heads::new(1);
         heads.told(0, D, 1, 0, &[34]);
         heads.told(0, (AppId(906), D.1), 1, 0, &[34]);
-        assert_eq!(heads.published(0, (AppId(906), D.1), head(1, 0), || vec![34]), None);
+        assert_eq!(heads.published(0, (AppId(906), D.1), head(1, 0), &[34]), None);
         assert_eq!(heads.dialogs.len(), 1);
         heads.forget(120_000);
         assert_eq!(heads.dialogs.len(), 1);

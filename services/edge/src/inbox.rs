@@ -79,8 +79,8 @@ impl Inbox {
     async fn head(&self, published: PublishedHead) {
         let PublishedHead { app, dialog, seq, stamp, at, members, .. } = published;
         let (app, Ok(dialog)) = (AppId(app), DialogId::try_from(dialog.as_slice())) else { return };
-        let here = || members.into_iter().filter(|user| self.table.is_here((app, UserId(*user)))).collect();
-        let lost = self.heads.lock().published(self.clock.now_ms(), (app, dialog), Head { seq, stamp, at }, here);
+        let here: Vec<u64> = members.into_iter().filter(|user| self.table.is_here((app, UserId(*user)))).collect();
+        let lost = self.heads.lock().published(self.clock.now_ms(), (app, dialog), Head { seq, stamp, at }, &here);
         let Some((head, users)) = lost else { return };
         for session in users.into_iter().flat_map(|user| self.table.sessions_of((app, UserId(user)))) {
             self.hand(&session, SessionMessage::Head(dialog, head)).await;

@@ -27,6 +27,8 @@ mod heads;
 mod inbox;
 mod line;
 mod listener;
+#[cfg(feature = "testing")]
+mod memory;
 mod metrics;
 mod negotiation;
 mod options;
@@ -44,6 +46,8 @@ mod transport;
 mod ws;
 
 pub use error::Error;
+#[cfg(feature = "testing")]
+pub use memory::{Knocker, MemoryDoor};
 pub use options::Options;
 pub use service::{Doors, Parts, Service};
 

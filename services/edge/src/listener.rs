@@ -55,6 +55,13 @@ impl Door {
     }
 }
 
+/// A connection on its way to the thread that it will live on.
+pub(crate) enum Socket {
+    Tcp(std::net::TcpStream),
+    #[cfg(feature = "testing")]
+    Memory(tokio::io::DuplexStream),
+}
+
 /// Connections that have not signed in, by address (attack A10).
 #[derive(Default)]
 pub(crate) struct Lobby {
@@ -109,7 +116,7 @@ const OUT_OF_FILES: Duration = Duration::from_millis(50);
 pub(crate) async fn run(listener: TcpListener, door: Door, edge: Arc<Edge>) {
     loop {
         match listener.accept().await {
-            Ok((socket, peer)) => admit(socket, peer.ip().to_canonical(), &door, &edge),
+            Ok((socket, peer)) => admit(peer.ip().to_canonical(), &door, &edge, || prepare(socket).ok()),
             Err(error) => {
                 tracing::warn!(%error, door = door.name(), "cannot accept a connection");
                 sleep(OUT_OF_FILES).await;
@@ -118,24 +125,25 @@ pub(crate) async fn run(listener: TcpListener, door: Door, edge: Arc<Edge>) {
     }
 }
 
-fn admit(socket: TcpStream, peer: IpAddr, door: &Door, edge: &Arc<Edge>) {
+/// Serves a connection of this address, unless there are too many. `prepare` gives its socket.
+pub(crate) fn admit(peer: IpAddr, door: &Door, edge: &Arc<Edge>, prepare: impl FnOnce() -> Option<Socket>) {
     let Some(visit) = Visit::begin(edge, peer) else {
         edge.metrics.turn_away("address");
         return;
     };
     edge.metrics.accepted.get_or_create(&metrics::Door { door: door.name() }).inc();
-    // A socket belongs to the thread that registered it; this one is to live on its session's.
-    let Ok(socket) = prepare(socket) else { return };
+    let Some(socket) = prepare() else { return };
     let (door, edge) = (door.clone(), edge.clone());
     let lane = edge.lobby.arrivals.fetch_add(1, Ordering::Relaxed);
     let executor = edge.executor.clone();
     executor.run(lane, move || connection::serve(Arrival { socket, peer, door, lane }, visit, edge));
 }
 
-/// No delay for small writes; the kernel notices dead peers that cannot be asked (contract xmpp 1.7, SDK 1.x).
-fn prepare(socket: TcpStream) -> io::Result<std::net::TcpStream> {
+/// No delay for small writes; the kernel notices dead peers that cannot be asked (contract xmpp 1.7, SDK 1.x). A socket belongs
+/// to the thread that registered it; this one is to live on its session's.
+fn prepare(socket: TcpStream) -> io::Result<Socket> {
     socket.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(20));
     SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
-    socket.into_std()
+    socket.into_std().map(Socket::Tcp)
 }

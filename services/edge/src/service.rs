@@ -127,6 +127,24 @@ impl Service {
     /// A door for TLS has no certificates.
     pub async fn run(self, doors: Doors, stop: impl Future<Output = ()>) -> Result<(), Error> {
         let doors = open(doors)?;
+        let listen = |listeners: &mut JoinSet<()>, edge: &Arc<Edge>| {
+            for (listener, door) in doors {
+                listeners.spawn(listener::run(listener, door, edge.clone()));
+            }
+        };
+        self.serve(listen, stop).await;
+        Ok(())
+    }
+
+    /// The same behind a door in memory.
+    #[cfg(feature = "testing")]
+    pub async fn run_in_memory(self, door: crate::MemoryDoor, stop: impl Future<Output = ()>) {
+        let listen =
+            |listeners: &mut JoinSet<()>, edge: &Arc<Edge>| drop(listeners.spawn(crate::memory::run(door, edge.clone())));
+        self.serve(listen, stop).await;
+    }
+
+    async fn serve(self, listen: impl FnOnce(&mut JoinSet<()>, &Arc<Edge>), stop: impl Future<Output = ()>) {
         let subject = Subject::Edge(self.edge.id.clone()).to_string();
         // Before the first session, so that no frame for one is missed.
         let (frames, heads) = (self.bus.subscribe(&subject), self.bus.subscribe(&Subject::Heads.to_string()));
@@ -136,14 +154,11 @@ impl Service {
         inbox.spawn(from_bus.clone().frames(frames));
         inbox.spawn(from_bus.heads(heads));
         let mut listeners = JoinSet::new();
-        for (listener, door) in doors {
-            listeners.spawn(listener::run(listener, door, self.edge.clone()));
-        }
+        listen(&mut listeners, edge);
         stop.await;
         listeners.shutdown().await;
         self.edge.drain().await;
         inbox.shutdown().await;
-        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use natter_proto::DialogId;
+use natter_proto::event::v1::change::What;
 use natter_proto::event::v1::{Change, Message};
 
 use crate::head::Head;
@@ -18,8 +19,10 @@ pub struct Owed {
     pub above: Option<u64>,
     /// Every row that did not reach the user.
     pub undelivered: bool,
-    /// Every row stored since, unix milliseconds, the user's own included, and every change of older rows.
+    /// Every row stored since, unix milliseconds, the user's own included.
     pub since: Option<i64>,
+    /// Every change made since, of rows that are not owed.
+    pub changed_since: Option<i64>,
     /// Every change above this stamp, of rows up to `above`.
     pub stamp: Option<u64>,
 }
@@ -28,13 +31,18 @@ impl Owed {
     /// The rows that are owed by place: visible to the member, and above the proof or not received. What is owed by time
     /// needs the rows themselves.
     pub fn places(&self, head: &Head, member: &Member) -> Ranges {
-        let visible = head.visible(member);
+        let visible = may_be_owed(head, member);
         let mut owed = self.above.map(|seq| visible.within(seq.saturating_add(1), head.seq)).unwrap_or_default();
         if self.undelivered {
             owed.merge(&visible.intersection(&member.owed(head.seq)));
         }
         owed
     }
+}
+
+/// The rows that may be owed to a member at all: what was said before he joined, or while he was out, he may read and is not told.
+pub fn may_be_owed(head: &Head, member: &Member) -> Ranges {
+    head.visible(member).within(member.joined + 1, head.seq)
 }
 
 /// Most rows of an answer, and which are given of more.
@@ -80,12 +88,14 @@ pub fn interleave(parts: Vec<Part>, limits: &Limits, weigh: impl Fn(&Message) ->
     rows.into_iter().map(|(_, dialog, row)| (dialog, row)).collect()
 }
 
-/// Of changes in the order of their stamps, those that are told to a member: of each row below `first_seq` the newest, of rows
-/// that are not hidden from him.
+/// Of changes in the order of their stamps, those that are told to a member: of each row the newest, of rows that are not hidden
+/// from him. From `first_seq` on rows are told as they are, but those that were removed: a client may have them without having
+/// proved it.
 pub fn told(changes: impl IntoIterator<Item = Change>, first_seq: u64, member: &Member) -> Vec<Change> {
     let mut newest: BTreeMap<u64, Change> = BTreeMap::new();
     for change in changes {
-        if !change.silent && change.seq < first_seq && !member.quiet.contains(change.seq) {
+        let is_removal = matches!(change.what, Some(What::Removed(true)));
+        if !change.silent && (change.seq < first_seq || is_removal) && !member.quiet.contains(change.seq) {
             newest.insert(change.seq, change);
         }
     }
@@ -111,6 +121,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_before_a_member_joined_is_not_owed() {
+        let head = Head { seq: 9, ..Head::default() };
+        let member = Member { joined: 6, ..Member::new(1) };
+        check(Owed { above: Some(3), ..Owed::default() }, &head, &member, &[7, 8, 9]);
+        check(Owed { above: Some(7), ..Owed::default() }, &head, &member, &[8, 9]);
+    }
+
+    #[test]
     fn the_list_is_ordered_by_time_and_never_against_a_dialogs_order() {
         let parts = || vec![(dialog(1), vec![row(1, 50), row(2, 20)]), (dialog(2), vec![row(7, 10), row(8, 50), row(9, 60)])];
         let list = |in_all, bytes, oldest| {
@@ -133,7 +151,9 @@ mod tests {
             told(changes.iter().cloned(), first_seq, member).iter().map(|change| change.stamp).collect()
         };
         assert_eq!(stamps(9, &Member::new(1)), [2, 3, 4]);
-        assert_eq!(stamps(7, &Member::new(1)), [2, 3], "7 was never seen");
+        assert_eq!(stamps(7, &Member::new(1)), [2, 3], "7 is told as it is");
+        let removed = Change { what: Some(What::Removed(true)), ..change(6, 8, false) };
+        assert_eq!(told([removed], 7, &Member::new(1)).len(), 1, "8 is not told, and may have been");
         assert_eq!(stamps(9, &Member { quiet: Ranges::of(5, 5), ..Member::new(1) }), [3, 4]);
     }
 

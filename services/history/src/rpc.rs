@@ -42,7 +42,12 @@ impl History for Rpc {
         let asked = request.into_inner();
         let key = key(asked.app, &asked.dialog)?;
         let (head, tail) = find::load(&*self.0.log, key, asked.ids_max.into()).await.map_err(Failure::from)?;
-        Ok(Response::new(LoadReply { head: Some(head), tail }))
+        let newest = match head.stamp {
+            0 => Vec::new(),
+            _ => self.0.log.newest_changes(key, 1).await.map_err(Failure::from)?,
+        };
+        let changed_at = newest.first().map_or(0, |change| change.at);
+        Ok(Response::new(LoadReply { head: Some(head), tail, changed_at }))
     }
 
     async fn heads(&self, request: Request<HeadsRequest>) -> Reply<HeadsReply> {
@@ -184,13 +189,15 @@ impl History for Rpc {
         for from in &asked.from {
             let owed = owed.entry(dialog(&from.dialog)?).or_default();
             (owed.above, owed.stamp) = (Some(from.seq), from.stamp);
+            owed.changed_since = Some(asked.since).filter(|since| *since > 0 && from.stamp.is_none());
         }
         for id in dialogs(&asked.undelivered)? {
             owed.entry(id).or_default().undelivered = true;
         }
         if asked.since > 0 {
             for id in dialogs(&asked.others)? {
-                owed.entry(id).or_default().since = Some(asked.since);
+                let owed = owed.entry(id).or_default();
+                (owed.since, owed.changed_since) = (Some(asked.since), Some(asked.since));
             }
         }
         let limits = Limits {
@@ -210,10 +217,13 @@ impl History for Rpc {
         let asked = request.into_inner();
         let key = key(asked.app, &asked.dialog)?;
         let limit = u64::from(asked.limit).min(self.0.options.page_rows) as usize;
-        let (changes, more) =
-            gap::changes_above(&*self.0.log, key, UserId(asked.user), asked.above, limit, self.0.options.reply_bytes)
-                .await
-                .map_err(Failure::from)?;
+        let after = match asked.above {
+            Some(stamp) => gap::After::Stamp(stamp),
+            None => gap::After::Time(asked.since),
+        };
+        let (changes, more) = gap::changes_after(&*self.0.log, key, UserId(asked.user), after, limit, self.0.options.reply_bytes)
+            .await
+            .map_err(Failure::from)?;
         Ok(Response::new(ChangesReply { changes, more }))
     }
 

@@ -257,7 +257,7 @@ async fn a_returning_session_gets_the_changes_it_missed() {
     let hide = HideRequest { ranges: vec![Range { from: 4, upto: 4 }], ..play.hide(JULIET) };
     play.client.clone().hide(hide).await.unwrap();
     let above = async |above, limit| {
-        let request = ChangesRequest { app: APP, dialog: dialog(1), above, limit, user: JULIET };
+        let request = ChangesRequest { app: APP, dialog: dialog(1), above: Some(above), limit, user: JULIET, since: 0 };
         let reply = play.client.clone().changes(request).await.unwrap().into_inner();
         (reply.changes.iter().map(|change| (change.stamp, change.silent)).collect::<Vec<_>>(), reply.more)
     };

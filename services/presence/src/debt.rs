@@ -26,8 +26,8 @@ pub(crate) fn union(a: SessionRecord, b: SessionRecord) -> SessionRecord {
     for Proof { dialog, seq, stamp } in &mut owed.proofs {
         if let Some(later) = proved.get(dialog.as_slice()) {
             *seq = (*seq).min(later.seq);
-            // Without a stamp in the earlier one nothing is known below the later one's.
-            *stamp = stamp.or(later.stamp).map(|stamp| stamp.min(later.stamp.unwrap_or(stamp)));
+            // Without a stamp the earlier one owes all changes since its beginning, which is more.
+            *stamp = stamp.map(|stamp| stamp.min(later.stamp.unwrap_or(stamp)));
         }
     }
     owed.seen_at = owed.seen_at.min(later.seen_at);
@@ -71,7 +71,7 @@ mod tests {
         };
         let union = |earlier, later| union(stamped(1, earlier), stamped(2, later)).proofs[0].stamp;
         assert_eq!((union(Some(5), Some(3)), union(Some(3), Some(5))), (Some(3), Some(3)));
-        assert_eq!((union(Some(5), None), union(None, Some(5)), union(None, None)), (Some(5), Some(5), None));
+        assert_eq!((union(Some(5), None), union(None, Some(5)), union(None, None)), (Some(5), None, None));
     }
 
     fn record(since: i64, proofs: &[(u8, u64)]) -> SessionRecord {

@@ -124,7 +124,12 @@ impl Presence for Rpc {
         let (session, _) = session_of(request.session)?;
         let client = request.client.ok_or(Error::Missing("client"))?;
         self.0.debts.ready().await.map_err(Error::from)?;
-        let debt = self.0.debts.take(user, &session, &client).await.map_err(Error::from)?;
+        let taken = {
+            // One that died meanwhile would never give it back.
+            let directory = self.0.directory.lock();
+            directory.has(user, &session).then(|| self.0.debts.take(user, &session, &client))
+        };
+        let debt = taken.ok_or(Error::NotAnnounced)?.await.map_err(Error::from)?;
         Ok(Response::new(TakeDebtReply { debt }))
     }
 

@@ -175,6 +175,16 @@ async fn of_two_who_come_at_the_same_time_one_gets_the_debt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_that_died_before_it_took_a_debt_takes_none() {
+    let node = Node::start(Kv::memory());
+    node.vanish_with(1, 7).await;
+    node.announce(ROMEO, session("a", 2), SessionState::Available).await.unwrap();
+    node.announce(ROMEO, session("a", 2), SessionState::Vanished).await.unwrap();
+    check_refusal(node.client.clone().take_debt(taking(2, "phone")).await, Code::Conflict);
+    assert!(node.take(3, "phone").await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_debt_returns_if_its_taker_dies_too_with_what_that_one_is_owed() {
     let node = Node::start(Kv::memory());
     node.vanish_with(1, 7).await;
@@ -642,15 +652,20 @@ impl Node {
         self.announce(ROMEO, session("a", n), SessionState::Vanished).await.unwrap();
     }
 
+    /// By a session that was announced.
     async fn take(&self, n: u64, agent: &str) -> Option<SessionRecord> {
-        let request = TakeDebtRequest { app: 1, user: ROMEO, session: Some(session("a", n)), client: Some(client(agent)) };
-        self.client.clone().take_debt(request).await.unwrap().into_inner().debt
+        self.announce(ROMEO, session("a", n), SessionState::Available).await.unwrap();
+        self.client.clone().take_debt(taking(n, agent)).await.unwrap().into_inner().debt
     }
 
     async fn settle(&self, n: u64, settled: bool) {
         let request = SettleDebtRequest { app: 1, user: ROMEO, session: Some(session("a", n)), settled };
         self.client.clone().settle_debt(request).await.unwrap();
     }
+}
+
+fn taking(n: u64, agent: &str) -> TakeDebtRequest {
+    TakeDebtRequest { app: 1, user: ROMEO, session: Some(session("a", n)), client: Some(client(agent)) }
 }
 
 fn session(edge: &str, session: u64) -> SessionRef {

@@ -10,7 +10,7 @@ use natter_proto::presence::v1::{AnnounceRequest, SessionState};
 use natter_proto::{Code, DialogId, Failure, MessageId};
 use natter_tests::model::{Answer, Call, How, Id, Kind, Marking, Outcome, Place, Refusal, User};
 
-use crate::world::{APP, Doors, World};
+use crate::world::{APP, Doors, Setting, World};
 
 /// Dialogs at the model's places, messages by the model's ids.
 pub struct Server {
@@ -24,7 +24,7 @@ pub struct Server {
 
 impl Server {
     pub async fn new(chance: Chance) -> Server {
-        let world = World::new(chance, &User::NAMES, None).await;
+        let world = World::new(chance, &User::NAMES, Setting::default()).await;
         let server = Server { world, groups: BTreeMap::new(), made: BTreeMap::new(), sessions: [1; 4], boot: 1 };
         server.connect_all().await;
         server

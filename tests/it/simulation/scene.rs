@@ -7,7 +7,7 @@ use natter_db::Faults;
 use natter_proto::DialogId;
 use natter_proto::dialog::v1::{CreateRequest, DialogKind};
 
-use crate::world::{APP, World};
+use crate::world::{APP, Setting, World};
 
 pub struct Scene {
     pub world: World,
@@ -19,7 +19,7 @@ pub struct Scene {
 impl Scene {
     /// The faults of the store begin once everything is there.
     pub async fn new(chance: Chance) -> Scene {
-        let world = World::new(chance, &["ann", "bob"], Some(network())).await;
+        let world = World::new(chance, &["ann", "bob"], Setting { network: Some(network()), ..Default::default() }).await;
         let (dialog, group) = (world.pair(world.users[0], world.users[1]), make_group(&world).await);
         world.set_faults(faults());
         Scene { world, dialog, group }

@@ -129,16 +129,22 @@ impl Dialog {
 
     // === messages ===
 
-    /// `fresh` is the id if the server has to make one (design.md 6, Duplicates).
-    pub fn post(&mut self, user: User, id: Option<Id>, body: &str, how: How, fresh: Id) -> Answer {
-        let saved = how != How::Unsaved;
+    /// The answer to a message that was said before, by its sender and with this content.
+    pub fn said(&self, user: User, id: Option<Id>, body: &str, how: How) -> Option<Answer> {
         let mine = |row: &&Row| id.is_some_and(|id| row.answers_to(id)) && row.sender == user && row.sent == body;
         if let Some(at) = self.rows.iter().position(|row| mine(&row)) {
-            return Answer::Posted { id: self.rows[at].id, made: false, seq: at as u64 + 1, repeated: true };
+            return Some(Answer::Posted { id: self.rows[at].id, made: false, seq: at as u64 + 1, repeated: true });
         }
-        if let Some(row) = self.unsaved.iter().find(mine).filter(|_| !saved) {
-            return Answer::Posted { id: row.id, made: false, seq: 0, repeated: true };
+        let row = self.unsaved.iter().find(mine).filter(|_| how == How::Unsaved)?;
+        Some(Answer::Posted { id: row.id, made: false, seq: 0, repeated: true })
+    }
+
+    /// `fresh` is the id if the server has to make one (design.md 6, Duplicates).
+    pub fn post(&mut self, user: User, id: Option<Id>, body: &str, how: How, fresh: Id) -> Answer {
+        if let Some(said) = self.said(user, id, body, how) {
+            return said;
         }
+        let saved = how != How::Unsaved;
         let told = self.unsaved.iter().filter(|_| !saved);
         let taken = self.rows.iter().chain(told).any(|row| id.is_some_and(|id| row.answers_to(id)));
         let given = id.filter(|_| !taken);

@@ -34,6 +34,7 @@ impl DialogActor {
             return Ok(());
         };
         let log = log.map_err(of_read)?.into_inner();
+        let changed_at = log.changed_at;
         let head = log.head.unwrap_or_default();
         let rows: Result<Vec<Known>, _> = log.tail.into_iter().map(Known::try_from).collect();
         let mut rows = rows.map_err(|_| broken("the tail of the log"))?;
@@ -42,7 +43,8 @@ impl DialogActor {
         let told = rows.len().saturating_sub(BATCH_MAX);
         rows[..told].iter_mut().for_each(|known| known.told = true);
         let order = Order { head: head.seq, date_sent: head.date_sent, updated_at: head.updated_at };
-        let dialog = Dialog::new(self.key, kept, &self.shared.limits).with_log(order, head.stamp, rows);
+        let dialog =
+            Dialog::new(self.key, kept, &self.shared.limits).with_log(order, head.stamp, rows).with_changed_at(changed_at);
         if head.seq > 0 {
             // Whoever owned it before may have died between storing and telling; then the edges miss rows without knowing.
             self.shared.loaded(&dialog);

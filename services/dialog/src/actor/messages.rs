@@ -28,8 +28,9 @@ pub(super) async fn edit(shared: &Shared, dialog: &mut Dialog, edit: Edit) -> Re
     let row = row.map_err(|error| of_change(dialog, user, error))?;
     let dialog_id = dialog.key.dialog.to_vec();
     let request = EditRequest { app, dialog: dialog_id, seq, row: Some(row), user: user.0, silent: told.is_none() };
-    let edited = shared.history().edit(request).await.map_err(Trouble::of_repeatable)?.into_inner();
-    dialog.apply_change(edited.stamp);
+    // Its stamp is part of the actor's state: one that got no answer is known after a reload only.
+    let edited = shared.history().edit(request).await.map_err(Trouble::from)?.into_inner();
+    dialog.apply_change(edited.stamp, shared.clock.now_ms());
     let (Some(TellEdit { from, relay, last }), Some(row)) = (told, edited.row) else { return Ok(()) };
     let change = Change { relay, last, ..change(&row, user, edited.stamp, &from, row.updated_at) };
     shared.moved(dialog);
@@ -64,9 +65,10 @@ pub(super) async fn remove(shared: &Shared, dialog: &mut Dialog, remove: Remove)
 
 async fn remove_for_all(shared: &Shared, dialog: &mut Dialog, user: UserId, row: &Message, by: &By) -> Result<(), Trouble> {
     let request = RemoveRequest { app: dialog.key.app.0, dialog: dialog.key.dialog.to_vec(), seq: row.seq, user: user.0 };
-    let removed = shared.history().remove(request).await.map_err(Trouble::of_repeatable)?;
+    // As for an edit.
+    let removed = shared.history().remove(request).await.map_err(Trouble::from)?;
     let stamp = removed.into_inner().stamp;
-    dialog.apply_change(stamp);
+    dialog.apply_change(stamp, shared.clock.now_ms());
     shared.moved(dialog);
     let change = change(row, user, stamp, by, shared.clock.now_ms());
     shared.tell(&frames::change(dialog, Change { what: Some(What::Removed(true)), ..change }, by.origin.clone()));

@@ -40,6 +40,7 @@ struct Step {
 #[derive(Default)]
 struct About {
     previous_at: i64,
+    again: bool,
     kept: u64,
 }
 
@@ -254,8 +255,8 @@ fn tell(
 /// `source`: absent if nobody is to be told.
 fn tell_one(shared: &Shared, dialog: &Dialog, message: Message, source: Option<Source>, about: About) -> Posted {
     let Some(source) = source else { return Posted { message, duplicate: false } };
-    let About { previous_at, kept } = about;
-    let frame = Frame { previous_at, kept, ..frames::message(dialog, message, source) };
+    let About { previous_at, again, kept } = about;
+    let frame = Frame { previous_at, again, kept, ..frames::message(dialog, message, source) };
     shared.tell(&frame);
     Posted { message: frames::into_message(frame), duplicate: false }
 }
@@ -273,7 +274,7 @@ fn tell_again(
         Some(row) if row.removed => row,
         // When the one before it was made nobody knows; not later than this one.
         Some(row) => {
-            let about = About { previous_at: row.created_at, ..About::default() };
+            let about = About { previous_at: row.created_at, again: true, ..About::default() };
             tell_one(shared, dialog, row, Some(source), about).message
         }
         None => message,

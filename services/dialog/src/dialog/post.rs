@@ -200,8 +200,14 @@ impl Draft<'_> {
     }
 
     fn choose(&mut self, post: Post, fresh: impl FnOnce() -> MessageId) -> Result<Decision, PostError> {
+        let said = self.said_before(&post);
+        // What was stored is never refused: its sender may have been removed since, and an edge repeats a post whose answer was
+        // lost.
+        if said.is_none() {
+            self.dialog.may(post.sender, Action::Post).map_err(|_| PostError::NotMember)?;
+        }
         self.check(&post)?;
-        if let Some(said) = self.said_before(&post) {
+        if let Some(said) = said {
             return Ok(said);
         }
         if post.only_repeat {
@@ -226,7 +232,6 @@ impl Draft<'_> {
     }
 
     fn check(&self, post: &Post) -> Result<(), PostError> {
-        self.dialog.may(post.sender, Action::Post).map_err(|_| PostError::NotMember)?;
         if post.recipient.is_some_and(|recipient| self.recipient(post.sender) != recipient.0) {
             return Err(PostError::OtherRecipient);
         }

@@ -116,6 +116,16 @@ fn within_a_batch_the_second_is_the_first() {
 }
 
 #[test]
+fn what_was_stored_is_never_refused() {
+    let mut dialog = dialog();
+    post_all(&mut dialog, vec![post(BOB, 1, "hi")]);
+    dialog.members = [(ANN, Member::default())].into_iter().collect();
+    let mut draft = dialog.draft(&LIMITS, &[], NOW);
+    assert!(matches!(draft.decide(post(BOB, 1, "hi"), fresh), Ok(Decision::Repeat(..))), "he was removed after it was stored");
+    assert_eq!(draft.decide(post(BOB, 2, "hi"), fresh), Err(PostError::NotMember));
+}
+
+#[test]
 fn another_content_or_sender_gets_another_id_and_keeps_its_own_as_alias() {
     let mut dialog = dialog();
     let rows = post_all(&mut dialog, vec![post(ANN, 1, "hi"), post(ANN, 1, "other"), post(BOB, 1, "hi")]);

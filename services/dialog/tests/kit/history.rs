@@ -169,7 +169,7 @@ impl history_server::History for History {
             date_sent: row.date_sent,
         });
         let tail = tail.collect();
-        Ok(Response::new(wire::LoadReply { head: Some(state.head(&dialog)), tail }))
+        Ok(Response::new(wire::LoadReply { head: Some(state.head(&dialog)), tail, changed_at: 0 }))
     }
 
     async fn heads(&self, request: Request<wire::HeadsRequest>) -> Reply<wire::HeadsReply> {

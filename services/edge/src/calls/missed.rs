@@ -7,7 +7,7 @@ use natter_proto::history::v1::{ChangesReply, ChangesRequest, From, GapReply, Ga
 use natter_proto::presence::v1::{AnnounceReply, Fingerprint, SessionRecord, SessionState, TakeDebtRequest};
 use natter_proto::{Code, DialogId, Failure};
 
-use super::{Caller, Links, is_passing};
+use super::{Announced, Caller, Links, is_passing};
 use crate::session::{Changes, Queue, Returned, Stretch};
 
 /// Rows a returning session gets of one dialog, and of all (design.md 9).
@@ -22,9 +22,16 @@ struct Dialogs {
 
 impl Links {
     /// Fails as a whole: with a part of it the session would go on without the rest, and the debt would be forgotten.
-    pub(super) async fn gather(&self, caller: &Caller, record: SessionRecord) -> Result<Box<Returned>, Failure> {
+    pub(super) async fn gather(
+        &self,
+        caller: &Caller,
+        record: SessionRecord,
+        announced: Option<Announced>,
+    ) -> Result<Box<Returned>, Failure> {
         let client = record.client.clone();
-        let AnnounceReply { requests, present, .. } = self.announce(caller, SessionState::Available, Some(record)).await?;
+        let reply = self.announce(caller, SessionState::Available, Some(record)).await?;
+        let AnnounceReply { requests, present, .. } = reply;
+        drop(announced);
         let debt = self.debt(caller, client).await?;
         let dialogs = self.dialogs(caller).await?;
         let GapReply { rows, changes, .. } = self.gap(caller, debt.as_ref(), dialogs).await?;
@@ -97,9 +104,10 @@ impl Links {
             return Ok(Stretch::default());
         }
         let id = dialog.to_vec();
-        let (from, others) = match above {
-            Some(seq) => (vec![From { dialog: id, seq, stamp: None }], Vec::new()),
-            None => (Vec::new(), vec![id]),
+        // Above a number only rows: changes have stamps of their own.
+        let (from, others, since) = match above {
+            Some(seq) => (vec![From { dialog: id, seq, stamp: None }], Vec::new(), 0),
+            None => (Vec::new(), vec![id], since),
         };
         let request = GapRequest {
             app: caller.app,
@@ -133,14 +141,20 @@ impl Links {
         }
     }
 
-    /// The beginning of the changes above a stamp.
-    pub(super) async fn changes(&self, caller: &Caller, dialog: DialogId, above: u64) -> Result<Changes, Failure> {
+    /// The beginning of the changes above a stamp, or the newest made since.
+    pub(super) async fn changes(
+        &self,
+        caller: &Caller,
+        dialog: DialogId,
+        above: Option<u64>,
+        since: i64,
+    ) -> Result<Changes, Failure> {
         self.metrics.holes.inc();
         if self.is_barred(caller, dialog).await? {
             return Ok(Changes::default());
         }
         let (app, user, dialog) = (caller.app, caller.user, dialog.to_vec());
-        let request = ChangesRequest { app, dialog, above, limit: LIST_PER_DIALOG, user };
+        let request = ChangesRequest { app, dialog, above, since, limit: LIST_PER_DIALOG, user };
         let ask = || {
             let (mut history, request) = (self.history.clone(), request.clone());
             async move { history.changes(request).await }

@@ -73,8 +73,9 @@ pub(crate) enum Call {
     /// The rows of a dialog above a number, or all that was stored or changed since the session began (`since`, unix
     /// milliseconds). Answered by [`Answer::Filled`].
     Fill { dialog: DialogId, above: Option<u64>, since: i64 },
-    /// The changes of a dialog above a stamp. Answered by [`Answer::Changed`].
-    Changes { dialog: DialogId, above: u64 },
+    /// The changes of a dialog above a stamp, or if none is known those made since the session began (`since`, unix
+    /// milliseconds). Answered by [`Answer::Changed`].
+    Changes { dialog: DialogId, above: Option<u64>, since: i64 },
     /// Messages kept above a place. Answered by [`Answer::Kept`].
     Kept { above: u64 },
     /// The user has received these. Answered by [`Answer::Delivered`].
@@ -138,7 +139,7 @@ pub(crate) struct Stretch {
     pub changes: Vec<Change>,
 }
 
-/// Changes of a dialog above a stamp, ascending.
+/// Changes of a dialog, ascending.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub changes: Vec<Change>,

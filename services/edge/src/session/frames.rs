@@ -63,10 +63,12 @@ impl Session {
     fn own(&mut self, now: i64, frame: &Frame) {
         let Some((dialog, message)) = numbered(frame) else { return };
         match self.places.judge(dialog, message.seq, frame.previous_at) {
+            // It was made before this session began, and says nothing of what this one is told.
+            Judgement::Next if frame.again && self.places.last(dialog).is_none() => {}
             // Of a dialog that was never told nobody knows yet what the frames that wait will bring.
             Judgement::Next if self.places.last(dialog).is_some() || self.is_up_to_date() => {
                 self.places.skipped(now, dialog, message.seq);
-                self.stamped(now, dialog, frame.stamp);
+                self.stamped(now, dialog, frame);
                 self.tidings.moved();
             }
             Judgement::Repeat => {}
@@ -90,6 +92,13 @@ impl Session {
         match (&frame.told, dialog) {
             (Some(FrameTold::Message(message)), Some(dialog)) if message.seq > 0 => {
                 match self.places.judge(dialog, message.seq, frame.previous_at) {
+                    // It was made before this session began: if it is owed, then by a debt.
+                    Judgement::Next if frame.again && self.places.last(dialog).is_none() => return,
+                    // Whether the user was in the dialog when it was made, history knows. And what is known of the dialog may be
+                    // newer than the frame: a change of this very row may be among it.
+                    Judgement::Next if frame.again || self.places.stamp(dialog).is_some_and(|told| frame.stamp < told) => {
+                        return self.fill(dialog, Behind { above: Some(message.seq - 1), upto: message.seq + 1 });
+                    }
                     Judgement::Next if is_for_me => self.row(now, dialog, message, Way::Live(&frame)),
                     Judgement::Next => self.places.skipped(now, dialog, message.seq),
                     Judgement::Repeat => {}
@@ -99,18 +108,20 @@ impl Session {
                         return self.fill(dialog, behind);
                     }
                 }
-                self.stamped(now, dialog, frame.stamp);
+                self.stamped(now, dialog, &frame);
             }
-            (Some(FrameTold::Change(change)), Some(dialog)) => match self.places.judge_stamp(dialog, change.stamp) {
-                Judgement::Next if is_for_me => self.change(now, dialog, change, Some(&frame)),
-                Judgement::Next => self.places.skipped_stamp(now, dialog, change.stamp),
-                Judgement::Repeat => {}
-                Judgement::Hole { .. } => {
-                    let upto = change.stamp - 1;
-                    self.backlog.hold_first(frame);
-                    self.fill_changes(dialog, upto);
+            (Some(FrameTold::Change(change)), Some(dialog)) => {
+                match self.places.judge_stamp(dialog, change.stamp, frame.changed_at) {
+                    Judgement::Next if is_for_me => self.change(now, dialog, change, Some(&frame)),
+                    Judgement::Next => self.places.skipped_stamp(now, dialog, change.stamp),
+                    Judgement::Repeat => {}
+                    Judgement::Hole { .. } => {
+                        let upto = change.stamp - 1;
+                        self.backlog.hold_first(frame);
+                        self.fill_changes(dialog, upto);
+                    }
                 }
-            },
+            }
             _ if !is_for_me => {}
             (Some(FrameTold::Message(_) | FrameTold::Headline(_)), _)
                 if self.is_kept_for_me(&frame) && frame.kept > self.kept_upto + 1 =>
@@ -156,7 +167,7 @@ impl Session {
                 }
             }
             Item::Change { dialog, change, stamp } => match change {
-                Some(change) if self.places.judge_stamp(dialog, stamp) != Judgement::Repeat => {
+                Some(change) if self.places.judge_stamp(dialog, stamp, 0) != Judgement::Repeat => {
                     self.change(now, dialog, &change, None);
                 }
                 _ => self.places.skipped_stamp(now, dialog, stamp),

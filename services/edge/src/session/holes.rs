@@ -4,7 +4,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use natter_proto::DialogId;
-use natter_proto::event::v1::{Change, Message};
+use natter_proto::event::v1::{Change, Frame, Message};
 use natter_proto::history::v1::KeptRow;
 use natter_xmpp::StreamFault;
 
@@ -30,18 +30,19 @@ impl Session {
         if let Judgement::Hole { after } = self.places.judge(dialog, head.seq + 1, head.at) {
             self.backlog.miss_rows(dialog, Behind { above: after, upto: head.seq + 1 });
         }
-        if self.places.stamp(dialog).is_some_and(|told| head.stamp > told) {
+        if let Judgement::Hole { .. } = self.places.judge_stamp(dialog, head.stamp + 1, head.at) {
             self.backlog.miss_changes(dialog, head.stamp);
         }
         self.finish(at);
     }
 
-    /// A frame says which change of its dialog was the newest then. The first one of a dialog says where to begin.
-    pub(super) fn stamped(&mut self, now: i64, dialog: DialogId, stamp: u64) {
-        match self.places.stamp(dialog) {
-            None => self.places.skipped_stamp(now, dialog, stamp),
-            Some(told) if stamp > told => self.backlog.miss_changes(dialog, stamp),
-            Some(_) => {}
+    /// A frame says which change of its dialog was the newest then, and when it was made. The first one of a dialog says where to
+    /// begin.
+    pub(super) fn stamped(&mut self, now: i64, dialog: DialogId, frame: &Frame) {
+        match self.places.judge_stamp(dialog, frame.stamp + 1, frame.changed_at) {
+            Judgement::Hole { .. } => self.backlog.miss_changes(dialog, frame.stamp),
+            Judgement::Next => self.places.skipped_stamp(now, dialog, frame.stamp),
+            Judgement::Repeat => {}
         }
     }
 
@@ -69,8 +70,8 @@ impl Session {
 
     pub(super) fn fill_changes(&mut self, dialog: DialogId, upto: u64) {
         self.stage = Stage::Filling(Hole::Changes { dialog, upto });
-        let above = self.places.stamp(dialog).unwrap_or_default();
-        self.out.push_back(Action::Call(Call::Changes { dialog, above }));
+        let (above, since) = (self.places.stamp(dialog), self.places.since());
+        self.out.push_back(Action::Call(Call::Changes { dialog, above, since }));
     }
 
     pub(super) fn fill_kept(&mut self, upto: u64) {

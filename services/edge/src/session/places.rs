@@ -34,6 +34,8 @@ pub(crate) struct Places {
     dialogs: BTreeMap<DialogId, Place>,
     /// Stamps of changes, of dialogs of which one was heard.
     stamps: BTreeMap<DialogId, Place>,
+    /// The newest row from before the session began that it was told of a dialog, until it is told something live of it.
+    before: BTreeMap<DialogId, u64>,
     /// Posts of this very session: nobody tells it of them.
     posted: VecDeque<(DialogId, u64)>,
     /// Messages without a number that were told last.
@@ -51,8 +53,8 @@ struct Place {
 impl Places {
     /// The list is complete from `since` (unix milliseconds) on.
     pub(crate) fn new(since: i64) -> Places {
-        let (dialogs, stamps) = (BTreeMap::new(), BTreeMap::new());
-        Places { dialogs, stamps, posted: VecDeque::new(), unsaved: VecDeque::new(), since }
+        let (dialogs, stamps, before) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Places { dialogs, stamps, before, posted: VecDeque::new(), unsaved: VecDeque::new(), since }
     }
 
     /// Since when (unix milliseconds) every dialog of which something was told is remembered.
@@ -64,29 +66,46 @@ impl Places {
     /// of which nothing was told, a row made since then is missing.
     pub(crate) fn judge(&self, dialog: DialogId, seq: u64, previous_at: i64) -> Judgement {
         let told = self.last(dialog);
-        if told.is_some_and(|told| seq <= told) {
+        if told.or(self.before.get(&dialog).copied()).is_some_and(|told| seq <= told) {
             return Judgement::Repeat;
         }
         let is_posted = |number| self.posted.contains(&(dialog, number));
         match told {
             Some(told) if (told + 1..seq).all(is_posted) => Judgement::Next,
-            None if previous_at < self.since || is_posted(seq - 1) => Judgement::Next,
+            // An own post before it says nothing of what stands before that.
+            None if previous_at < self.since => Judgement::Next,
             after => Judgement::Hole { after },
         }
     }
 
-    /// Compares the stamp of a change with those that were told. The first of a dialog is the next one.
-    pub(crate) fn judge_stamp(&self, dialog: DialogId, stamp: u64) -> Judgement {
+    /// Compares the stamp of a change with those that were told. `changed_at`: when the change before it was made, unix
+    /// milliseconds; of a dialog of which no stamp is known, a change made since the session began is missing.
+    pub(crate) fn judge_stamp(&self, dialog: DialogId, stamp: u64, changed_at: i64) -> Judgement {
         match self.stamps.get(&dialog).map(|place| place.told) {
             Some(told) if stamp <= told => Judgement::Repeat,
             Some(told) if stamp > told + 1 => Judgement::Hole { after: Some(told) },
+            None if stamp > 1 && changed_at >= self.since => Judgement::Hole { after: None },
             _ => Judgement::Next,
         }
+    }
+
+    /// A row of a list, made at `made_at` (unix milliseconds), was told or need not be. False: it says how far the session is.
+    ///
+    /// In a dialog that goes on from no debt, a row from before the session began says nothing of those after it: they may have
+    /// been told to an earlier session, and are not missing to this one.
+    pub(crate) fn is_before(&mut self, dialog: DialogId, seq: u64, made_at: i64) -> bool {
+        let is_before = made_at < self.since && self.last(dialog).is_none();
+        if is_before {
+            let newest = self.before.entry(dialog).or_default();
+            *newest = seq.max(*newest);
+        }
+        is_before
     }
 
     /// `seq` was told, or need not be.
     pub(crate) fn told(&mut self, now: i64, dialog: DialogId, seq: u64) {
         tell(&mut self.dialogs, now, dialog, seq);
+        self.before.remove(&dialog);
         let told = self.last(dialog).unwrap_or_default();
         self.posted.retain(|(of, number)| *of != dialog || *number > told);
     }
@@ -224,6 +243,19 @@ mod tests {
     }
 
     #[test]
+    fn a_row_from_before_the_session_says_nothing_of_those_after_it() {
+        let mut places = Places::new(1_000);
+        assert!(places.is_before(D, 5, 999));
+        assert_eq!(places.judge(D, 5, 0), Judgement::Repeat);
+        assert_eq!(places.judge(D, 9, 999), Judgement::Next, "6 to 8 are from before it too");
+        assert_eq!(places.judge(D, 9, 1_000), Judgement::Hole { after: None });
+        assert!(!places.is_before(D, 9, 1_000));
+        places.told(0, D, 9);
+        assert!(!places.is_before(D, 8, 999), "it is somewhere");
+        assert_eq!(places.judge(D, 11, 0), Judgement::Hole { after: Some(9) });
+    }
+
+    #[test]
     fn own_posts_are_no_hole() {
         let mut places = Places::new(0);
         places.told(0, D, 41);
@@ -235,17 +267,19 @@ mod tests {
         assert!(!places.is_posted(D, 43));
         let mut places = Places::new(0);
         places.posted(D, 42);
-        assert_eq!(places.judge(D, 43, 5), Judgement::Next, "the row before it is its own");
+        assert_eq!(places.judge(D, 43, 5), Judgement::Hole { after: None }, "41 may be missing");
     }
 
     #[test]
-    fn stamps_begin_anywhere_and_are_dense_from_there() {
-        let mut places = Places::new(0);
-        assert_eq!(places.judge_stamp(D, 7), Judgement::Next);
+    fn stamps_begin_where_the_session_did_and_are_dense_from_there() {
+        let mut places = Places::new(1_000);
+        assert_eq!(places.judge_stamp(D, 7, 1_000), Judgement::Hole { after: None });
+        assert_eq!(places.judge_stamp(D, 1, 1_000), Judgement::Next, "there is none before it");
+        assert_eq!(places.judge_stamp(D, 7, 999), Judgement::Next);
         places.told_stamp(0, D, 7);
-        assert_eq!(places.judge_stamp(D, 7), Judgement::Repeat);
-        assert_eq!(places.judge_stamp(D, 8), Judgement::Next);
-        assert_eq!(places.judge_stamp(D, 9), Judgement::Hole { after: Some(7) });
+        assert_eq!(places.judge_stamp(D, 7, 0), Judgement::Repeat);
+        assert_eq!(places.judge_stamp(D, 8, 0), Judgement::Next);
+        assert_eq!(places.judge_stamp(D, 9, 0), Judgement::Hole { after: Some(7) });
     }
 
     #[test]

@@ -53,9 +53,10 @@ impl Session {
         self.backlog.list.push_back(Item::End);
     }
 
+    /// What comes live, and so is not listed. A row that is told again is listed if it is owed.
     fn live(&self) -> Live {
         let mut live = Live { rows: BTreeMap::new(), kept: 0, from: self.told_from };
-        for frame in self.backlog.frames().filter(|frame| !self.is_own(frame)) {
+        for frame in self.backlog.frames().filter(|frame| !self.is_own(frame) && !frame.again) {
             match numbered(frame) {
                 Some((dialog, message)) => {
                     live.rows.entry(dialog).or_insert(message.seq);

@@ -32,12 +32,17 @@ impl Session {
     pub(super) fn row(&mut self, now: i64, dialog: DialogId, row: &Message, way: Way<'_>) {
         let is_group = row.recipient == 0;
         let own = row.sender == self.me.user.0 && !is_group;
+        let is_before = matches!(way, Way::Listed { .. }) && self.places.is_before(dialog, row.seq, row.created_at);
         let is_known = own && (self.places.is_posted(dialog, row.seq) || self.posts.carry(row));
         if row.removed || row.stored_only || is_known || (own && !self.takes_carbons()) {
-            self.places.skipped(now, dialog, row.seq);
+            if !is_before {
+                self.places.skipped(now, dialog, row.seq);
+            }
             return;
         }
-        self.places.told(now, dialog, row.seq);
+        if !is_before {
+            self.places.told(now, dialog, row.seq);
+        }
         self.names.note(dialog, row);
         let text = self.spell(dialog, row, way);
         // In a group only a marker says that somebody has received something.

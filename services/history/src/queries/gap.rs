@@ -7,7 +7,7 @@ use natter_proto::{AppId, DialogId, UserId};
 use prost::Message as _;
 
 use crate::error::Error;
-use crate::gap::{Limits, Owed, Part, interleave, told};
+use crate::gap::{Limits, Owed, Part, interleave, may_be_owed, told};
 use crate::head::Head;
 use crate::log::{DialogKey, MessageLog};
 use crate::member::Member;
@@ -83,17 +83,29 @@ pub async fn gap(
     Ok(gap)
 }
 
-/// Changes above a stamp, ascending, up to a number and a size, and whether there are more. Those of rows that are hidden from
+/// Where changes begin.
+#[derive(Clone, Copy)]
+pub enum After {
+    /// Above this stamp.
+    Stamp(u64),
+    /// Made then (unix milliseconds) or later.
+    Time(i64),
+}
+
+/// Changes after a point, ascending, up to a number and a size, and whether there are more. Those of rows that are hidden from
 /// the user come without what changed.
-pub async fn changes_above(
+pub async fn changes_after(
     log: &dyn MessageLog,
     key: DialogKey,
     user: UserId,
-    above: u64,
+    after: After,
     max: usize,
     bytes_max: usize,
 ) -> Result<(Vec<Change>, bool), Error> {
-    let mut changes = log.changes(key, above, max.saturating_add(1)).await?;
+    let mut changes = match after {
+        After::Stamp(above) => log.changes(key, above, max.saturating_add(1)).await?,
+        After::Time(since) => changes_since(log, key, since, max).await?,
+    };
     let mut bytes = 0;
     let fits = |change: &&Change| {
         bytes += change.encoded_len();
@@ -134,7 +146,7 @@ async fn part(
     let mut places = owed.places(head, member);
     let mut first_seq = owed.above.map_or(u64::MAX, |above| above.saturating_add(1));
     if let Some(since) = owed.since.filter(|since| head.updated_at >= *since) {
-        let stored = stored_since(log, key, since, head.visible(member), rows_max).await?;
+        let stored = stored_since(log, key, since, may_be_owed(head, member), rows_max).await?;
         first_seq = stored.first().map_or(first_seq, |first| first_seq.min(first.from));
         places.merge(&stored);
     }
@@ -151,14 +163,21 @@ async fn changes(log: &dyn MessageLog, key: DialogKey, owed: &Owed, head: &Head,
     if let Some(stamp) = owed.stamp.filter(|stamp| head.stamp > *stamp) {
         return log.changes(key, stamp, limits.per_dialog as usize).await;
     }
-    let Some(since) = owed.since.filter(|_| head.stamp > 0) else { return Ok(Vec::new()) };
-    let newest = log.newest_changes(key, CHANGES).await?;
+    match owed.changed_since.filter(|_| head.stamp > 0) {
+        Some(since) => changes_since(log, key, since, CHANGES).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The newest changes that were made at `since` or later, ascending.
+async fn changes_since(log: &dyn MessageLog, key: DialogKey, since: i64, max: usize) -> Result<Vec<Change>, Error> {
+    let newest = log.newest_changes(key, max).await?;
     let mut changes: Vec<Change> = newest.into_iter().take_while(|change| change.at >= since).collect();
     changes.reverse();
     Ok(changes)
 }
 
-/// Places of the newest rows that were made at `since` or later, of those visible.
+/// Places of the newest rows that were made at `since` or later, of those that may be owed.
 async fn stored_since(
     log: &dyn MessageLog,
     key: DialogKey,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use natter_actor::Chance;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::Bus;
@@ -22,14 +23,21 @@ pub struct Faults {
 /// The faults and the topics they are over. Reached through [`Bus`] only.
 pub struct Faulty {
     topics: Arc<Topics>,
-    faults: Faults,
+    faults: Mutex<Faults>,
     chance: Chance,
 }
 
 impl Bus {
     /// The same bus with faults: for what is published through the returned handle. Faults of a faulty bus are replaced.
     pub fn faulty(&self, faults: Faults, chance: Chance) -> Bus {
-        Bus::Faulty(Arc::new(Faulty { topics: self.topics().clone(), faults, chance }))
+        Bus::Faulty(Arc::new(Faulty { topics: self.topics().clone(), faults: Mutex::new(faults), chance }))
+    }
+
+    /// Replaces the faults of a faulty bus, for all its handles. Of another one nothing happens.
+    pub fn set_faults(&self, faults: Faults) {
+        if let Bus::Faulty(faulty) = self {
+            *faulty.faults.lock() = faults;
+        }
     }
 }
 
@@ -40,9 +48,10 @@ impl Faulty {
 
     /// Draws anew for each subscription: one may hear what another misses.
     pub(crate) fn publish(&self, subject: &str, payload: Bytes) {
-        let delay_max = self.faults.delay_max.as_micros() as u64;
+        let Faults { lost_per_mille, delay_max } = *self.faults.lock();
+        let delay_max = delay_max.as_micros() as u64;
         for inbox in self.topics.listeners(subject).iter() {
-            let lost = self.chance.below(1_000) < u64::from(self.faults.lost_per_mille);
+            let lost = self.chance.below(1_000) < u64::from(lost_per_mille);
             let delay = Duration::from_micros(self.chance.below(delay_max + 1));
             if !lost {
                 self.topics.deliver(inbox, payload.clone(), Some(Instant::now() + delay));

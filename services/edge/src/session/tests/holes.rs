@@ -98,6 +98,19 @@ fn what_a_session_posted_to_a_dialog_it_was_never_told_of_is_not_owed_to_it() {
 }
 
 #[test]
+fn a_row_that_is_told_again_is_none_of_a_later_session_and_of_others_history_knows() {
+    let mut client = Client::live();
+    let again = |seq, at| Frame { again: true, previous_at: at, ..row(seq, 78, "again") };
+    assert_eq!(client.frame(again(3, SINCE - 1)), [""; 0], "from before the session");
+    assert_eq!(bodies(&client.frame(Frame { previous_at: SINCE - 1, ..row(7, 78, "7") })), ["7"], "3 says nothing of 4 to 6");
+    client.session.frame(client.at(), shared(again(8, SINCE)));
+    assert_eq!(client.actions(), [Action::Call(Call::Fill { dialog: dialog(), above: Some(7), since: SINCE })]);
+    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch::default()) });
+    assert_eq!(client.actions(), [], "the user was not in the dialog");
+    assert_eq!(bodies(&client.frame(row(9, 78, "9"))), ["9"]);
+}
+
+#[test]
 fn a_message_stored_over_rest_without_send_to_chat_is_never_written() {
     let mut client = Client::live();
     client.frame(row(1, 78, "1"));
@@ -161,8 +174,8 @@ fn changes_come_once_and_missing_ones_are_fetched_in_order() {
     assert_eq!(client.frame(removal(4)), [""; 0], "from before the session");
     assert_eq!(client.frame(removal(5)).len(), 1);
     client.session.frame(client.at(), shared(removal(8)));
-    assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: dialog(), above: 5 })));
-    assert_eq!(client.frame(row(2, 78, "2")), [""; 0], "order holds");
+    assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: dialog(), above: Some(5), since: SINCE })));
+    assert_eq!(client.frame(Frame { stamp: 8, ..row(2, 78, "2") }), [""; 0], "order holds");
     let silent = Change { silent: true, ..change_of(removal(7)) };
     let hidden = Change { what: None, ..change_of(removal(8)) };
     let changes = Changes { changes: vec![change_of(removal(6)), silent, hidden], more: false };
@@ -176,14 +189,14 @@ fn a_lost_last_change_is_noticed_by_the_head_and_by_the_next_message() {
     let mut client = Client::live();
     client.frame(Frame { stamp: 4, ..row(1, 78, "1") });
     client.session.head(client.at(), dialog(), Head { seq: 1, stamp: 5, at: SINCE });
-    assert_eq!(client.actions(), [Action::Call(Call::Changes { dialog: dialog(), above: 4 })]);
+    assert_eq!(client.actions(), [Action::Call(Call::Changes { dialog: dialog(), above: Some(4), since: SINCE })]);
     // It is kept no more: not missing.
     client.session.answer(client.at(), Answer::Changed { dialog: dialog(), changes: Some(Changes::default()) });
     client.actions();
     client.session.head(client.at(), dialog(), Head { seq: 1, stamp: 5, at: SINCE });
     assert_eq!(client.actions(), []);
     client.session.frame(client.at(), shared(Frame { stamp: 6, ..row(2, 78, "2") }));
-    assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: dialog(), above: 5 })));
+    assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: dialog(), above: Some(5), since: SINCE })));
     client.session.answer(client.at(), Answer::Changed { dialog: dialog(), changes: None });
     assert_eq!(client.farewell(), (Some(StreamFault::InternalError), SessionState::Vanished));
 }
