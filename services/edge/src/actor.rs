@@ -19,6 +19,7 @@ use crate::line::{Line, Piece};
 use crate::service::Edge;
 use crate::session::{Action, Answer, Call, Farewell, Head, Job, Moment, Session};
 use crate::shared::SharedFrame;
+use crate::stanza::Kind;
 use crate::table::{Resumable, Seat};
 
 /// All that can happen to a session.
@@ -142,8 +143,11 @@ impl SessionActor {
 
     fn take_client(&mut self, at: Moment, mail: ClientMail) {
         match mail {
-            // What counts stanzas is none, and comes as often.
-            ClientMail::Stanza(element) if element.ns == ns::SM => self.session.stanza(at, element),
+            // What counts stanzas is none, and comes as often: it begins no span.
+            ClientMail::Stanza(element) if element.ns == ns::SM => {
+                self.edge.metrics.stanza(Kind::NoStanza);
+                self.session.stanza(at, element);
+            }
             ClientMail::Stanza(element) => {
                 let (app, user) = (self.caller.app, self.caller.user);
                 let kind = self.session.kind_of(&element);

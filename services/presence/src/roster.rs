@@ -212,7 +212,7 @@ mod tests {
                 if by_ann { pair.ann(step) } else { pair.bob(step) };
                 let Pair(ann, bob) = &pair;
                 prop_assert_eq!((ann.to, ann.from, ann.ask, ann.asked), (bob.from, bob.to, bob.asked, bob.ask));
-                prop_assert!(!(ann.to && ann.ask) && !(bob.to && bob.ask));
+                prop_assert!([ann, bob].iter().all(|row| !(row.to && row.ask)));
                 prop_assert!(ann.listed || !(ann.to || ann.from || ann.ask));
             }
         }
