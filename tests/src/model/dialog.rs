@@ -292,12 +292,16 @@ impl Dialog {
         Ok(())
     }
 
-    /// What is in the dialog goes, for the user or for all, also for whoever comes later (contract rest 4.8).
+    /// What is in the dialog is hidden from the user, or removed for all, also for whoever comes later (contract rest 4.8).
     pub fn clear(&mut self, user: User, force: bool) -> Result<(), Refusal> {
         self.may(user, if force { Action::DeleteForAll } else { Action::Leave })?;
         for row in &mut self.rows {
-            row.removed |= force;
-            row.hidden.insert(user);
+            match force {
+                true => row.removed = true,
+                false => {
+                    row.hidden.insert(user);
+                }
+            }
         }
         Ok(())
     }
