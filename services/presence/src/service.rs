@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use natter_actor::Clock;
 use natter_bus::{Bus, Subscription};
 use natter_db::Kv;
@@ -125,13 +126,12 @@ impl Service {
         loop {
             tokio::time::sleep(CLEAR_EVERY).await;
             self.shared.clear_rooms();
-            for (ended, stored) in self.shared.expire_activity() {
+            let (ended, stored): (Vec<_>, Vec<_>) = self.shared.expire_activity().into_iter().unzip();
+            for ended in ended {
                 self.shared.tell_ended(ended).await;
-                if let Some(stored) = stored {
-                    // What is not kept this process knows all the same.
-                    let _ = stored.await;
-                }
             }
+            // Together, in the commits that are under way. What is not kept this process knows all the same.
+            join_all(stored.into_iter().flatten()).await;
         }
     }
 
