@@ -327,7 +327,7 @@ enum Say {
     Batches(Reply<Vec<usize>>),
     /// Answers that it is held, then waits.
     Hold(Reply<()>, oneshot::Receiver<()>),
-    Panic(#[allow(dead_code)] Reply<()>),
+    Panic(Reply<()>),
     Stop,
 }
 
@@ -363,7 +363,11 @@ impl Actor for Scribe {
                     reply.send(());
                     let _ = held.await;
                 }
-                Say::Panic(_reply) => panic!("as the test wants it"),
+                Say::Panic(reply) => {
+                    // The asker hears of it by the end of this.
+                    let _unanswered = reply;
+                    panic!("as the test wants it")
+                }
                 Say::Stop => return Err(Stop),
             }
         }
