@@ -42,7 +42,7 @@ pub(crate) use posts::Job;
 pub(crate) use rooms::Ask;
 pub(crate) use watching::{Answered, Query};
 
-use crate::acks::Acks;
+use crate::acks::{Acks, Place};
 use crate::options::Options;
 use crate::proof::{Means, Proof};
 use crate::stanza::{self, Spelling};
@@ -131,6 +131,8 @@ pub(crate) struct Session {
     /// The client is not read.
     paused: bool,
     acks: Acks,
+    /// The stanza that is being handled, unless something it asks for is to be stored first.
+    handled: Option<Place>,
     proof: Proof,
     posts: Posts,
     backlog: Backlog,
@@ -174,6 +176,7 @@ impl Session {
             wants_resumption: false,
             paused: false,
             acks: Acks::default(),
+            handled: None,
             proof: Proof::new(means, options.unproved_max, milliseconds(options.proof_pause_ms)),
             posts: Posts::new(options.posts_max),
             backlog: Backlog::new(options.held_frames_max),
@@ -225,19 +228,26 @@ impl Session {
             match Stanza::of(&element).map(|stanza| stanza.kind) {
                 Some(Kind::Message) => self.message(element),
                 Some(Kind::Iq) => {
-                    let place = self.acks.stanza(false);
+                    self.handled = Some(self.acks.stanza(false));
                     self.iq(&element);
-                    self.acks.done(place);
+                    self.handled();
                 }
                 Some(Kind::Presence) => {
-                    let place = self.acks.stanza(false);
+                    self.handled = Some(self.acks.stanza(false));
                     self.presence(at.now, &element);
-                    self.acks.done(place);
+                    self.handled();
                 }
                 None => self.end(at.now, Some(StreamFault::UnsupportedStanzaType), Ending::Vanished),
             }
         }
         self.finish(at);
+    }
+
+    /// The stanza is done with, unless something it asks for is to be stored first.
+    fn handled(&mut self) {
+        if let Some(place) = self.handled.take() {
+            self.acks.done(place);
+        }
     }
 
     // === the frame around every step ===
@@ -270,7 +280,7 @@ impl Session {
             self.ask(ordinal);
         }
         self.send_tidings(at.now);
-        if self.draining && self.posts.flying() + self.posts.waiting() == 0 {
+        if self.draining && self.posts.flying() + self.posts.waiting() == 0 && !self.watching.is_held() {
             self.end(at.now, None, Ending::Vanished);
         }
     }

@@ -136,16 +136,20 @@ async fn without_sign_in(cast: &mut Cast<'_>, row: &Row, column: Column, words: 
     Ok(error.map_or(end.clone(), str::to_owned))
 }
 
-/// Sends it and waits until it is done: what was sent before its answer is durable or refused (contract xmpp 5). What is asked of a
-/// room is answered beside; the next question to the same room is not answered before.
+/// Sends it and waits until it is done: what is to be stored is stored or refused before its `<a/>` (contract xmpp 5), and an iq that
+/// asks is answered (RFC 6120, 8.2.3), maybe after. What is asked of a room is answered beside; the next question to the same room
+/// is not answered before.
 async fn say(caller: &mut Raw, row: &Row, words: &Words) -> Result<String> {
     caller.send(&spelled(row, words)).await?;
     if row.asked != "no_stanza" {
         caller.send("<r xmlns='urn:xmpp:sm:3'/>").await?;
     }
     let mut heard = caller.expect("<a ").await?;
+    let (stanza, answered) = (spelled(row, words), format!("id=\"{}\"", words.get("id")));
+    if stanza.starts_with("<iq ") && row.asked != "reply" && !heard.contains(&answered) {
+        heard += &caller.expect(&answered).await?;
+    }
     if ["enter", "exit", "occupants"].contains(&row.asked.as_str()) {
-        let stanza = spelled(row, words);
         let to = between(&stanza, "to='", "'").unwrap_or_default();
         let after = format!("{}-after", words.get("id"));
         caller.send(&who_is_there(to, &after)).await?;

@@ -119,7 +119,7 @@ impl Session {
 
     /// What was not submitted is refused; what was may exist, and only a new stream can tell (contract xmpp 5).
     fn lose_patience(&mut self, now: i64) {
-        if self.posts.flying() > 0 {
+        if self.posts.flying() > 0 || self.watching.is_held() {
             self.end(now, Some(StreamFault::InternalError), Ending::Vanished);
             return;
         }

@@ -1,7 +1,8 @@
 //! What is asked of presence, and last activity (contract xmpp 8): the client asks when a user was last there, and hears of those
 //! whom it watches. Contacts are in `contacts.rs`.
 //!
-//! Requests run beside the session, a few at a time and one after another of one user; each is answered when its outcome is known.
+//! Requests run beside the session, a few at a time and one after another of one user; each is answered when its outcome is known;
+//! what is to be stored is counted (`acks.rs`) no sooner.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -9,10 +10,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use natter_proto::event::v1::{Activity, Contact, Subscription};
 use natter_proto::{Code, Failure, UserId};
-use natter_xmpp::{Condition, Element, Kind, Stanza, StanzaError, ns};
+use natter_xmpp::{Condition, Element, Kind, Stanza, StanzaError, StreamFault, ns};
 
 use super::rooms::bare;
-use super::{Action, Call, Session, Stage};
+use super::{Action, Call, Ending, Session, Stage};
+use crate::acks::Place;
 use crate::address::{self, Address};
 use crate::proof::Told;
 use crate::stanza_error;
@@ -65,6 +67,11 @@ impl Query {
             Query::Contacts => None,
         }
     }
+
+    /// What comes of it outlives the session: an ack promises that it is stored.
+    fn is_kept(&self) -> bool {
+        matches!(self, Query::SetContact { .. } | Query::RemoveContact(_) | Query::Subscribe { .. })
+    }
 }
 
 /// What one session wants to know of others.
@@ -82,18 +89,24 @@ pub(super) struct Watching {
 #[derive(Debug)]
 struct Request {
     query: Query,
-    /// Nothing if the client did not ask for it.
+    /// What is answered.
     stanza: Option<Element>,
+    /// Place of the stanza that is counted when the outcome is known.
+    place: Option<Place>,
 }
 
 impl Watching {
-    fn start(&mut self) -> Option<(u64, Query)> {
+    /// `watches`: what is watched may be said too.
+    fn start(&mut self, watches: bool) -> Option<(u64, Query)> {
         if self.flying.len() >= FLYING_MAX {
             return None;
         }
         // A list is not read while it changes, nor the other way round.
         let clash = |a: Option<UserId>, b: Option<UserId>| a == b || a.is_none() || b.is_none();
-        let is_free = |request: &Request| !self.flying.values().any(|flying| clash(flying.query.user(), request.query.user()));
+        let is_free = |request: &Request| {
+            (watches || !matches!(request.query, Query::Watch { .. }))
+                && !self.flying.values().any(|flying| clash(flying.query.user(), request.query.user()))
+        };
         let at = self.waiting.iter().position(is_free)?;
         // What was asked before about the same user, or about all, goes first.
         let is_first = self.waiting.iter().take(at).all(|earlier| !clash(earlier.query.user(), self.waiting[at].query.user()));
@@ -111,14 +124,20 @@ impl Watching {
     pub(super) fn is_busy(&self) -> bool {
         self.waiting.len() > WAITING_MAX
     }
+
+    /// Stanzas of the client wait for an outcome.
+    pub(super) fn is_held(&self) -> bool {
+        self.waiting.iter().chain(self.flying.values()).any(|request| request.place.is_some())
+    }
 }
 
 impl Session {
     // === requests ===
 
-    /// Asks presence. `stanza`: what is answered then.
+    /// Asks presence on behalf of the stanza that is being handled. `stanza`: what is answered then.
     pub(super) fn query(&mut self, query: Query, stanza: Option<&Element>) {
-        self.watching.waiting.push_back(Request { query, stanza: stanza.map(without_content) });
+        let place = if query.is_kept() { self.handled.take() } else { None };
+        self.watching.waiting.push_back(Request { query, stanza: stanza.map(without_content), place });
     }
 
     /// Tell of this user from now on, or no more (contract xmpp 8.2).
@@ -137,14 +156,14 @@ impl Session {
 
     /// Frames reach the session again: presence had forgotten whom it watches.
     pub(super) fn watch_again(&mut self) {
-        let watch = |user: &UserId| Request { query: Query::Watch { user: *user, enable: true }, stanza: None };
+        let watch = |user: &UserId| Request { query: Query::Watch { user: *user, enable: true }, stanza: None, place: None };
         self.watching.waiting.extend(self.watching.users.iter().map(watch));
     }
 
-    /// Starts what may start: nothing while an announcement of this session is on its way, which a subscription must not overtake.
+    /// Starts what may start. While an announcement of this session is on its way, what it watches is not said: that must not
+    /// overtake it.
     pub(super) fn ask_presence(&mut self) {
-        while self.stage != Stage::Returning {
-            let Some((number, query)) = self.watching.start() else { return };
+        while let Some((number, query)) = self.watching.start(self.stage != Stage::Returning) {
             self.out.push_back(Action::Call(Call::Presence { number, query }));
         }
     }
@@ -152,7 +171,7 @@ impl Session {
     // === answers ===
 
     pub(super) fn presence_answered(&mut self, now: i64, number: u64, answer: Result<Answered, Failure>) {
-        let Some(Request { query, stanza }) = self.watching.flying.remove(&number) else { return };
+        let Some(Request { query, stanza, place }) = self.watching.flying.remove(&number) else { return };
         // Of a session that frames do not reach presence hears when they do.
         let is_early = matches!(&answer, Err(failure) if failure.code == Code::Conflict);
         match query {
@@ -164,8 +183,21 @@ impl Session {
             }
             _ => {}
         }
-        let Some(stanza) = stanza else { return };
-        let iq = Stanza { kind: Kind::Iq, element: &stanza };
+        match (stanza, answer) {
+            (Some(stanza), answer) => self.answer_iq(now, &stanza, answer, is_early),
+            // A step in a contact list has no answer. One that may be lost must not be taken for done.
+            (None, Err(failure)) if place.is_some() && !is_refusal(failure.code) => {
+                return self.end(now, Some(StreamFault::InternalError), Ending::Vanished);
+            }
+            (None, _) => {}
+        }
+        if let Some(place) = place {
+            self.acks.done(place);
+        }
+    }
+
+    fn answer_iq(&mut self, now: i64, stanza: &Element, answer: Result<Answered, Failure>, is_early: bool) {
+        let iq = Stanza { kind: Kind::Iq, element: stanza };
         match answer {
             Ok(Answered::Done) => self.grant(&iq, None),
             Ok(Answered::LastActivity(seen_at)) => self.grant(&iq, Some(last(now, seen_at))),
@@ -197,6 +229,11 @@ impl Session {
         self.write_element(&iq.with_attr("to", self.me.address.as_str()).with_child(query));
         self.told(now, Told::Unstored);
     }
+}
+
+/// Asked again, it would be refused again.
+fn is_refusal(code: Code) -> bool {
+    !matches!(code, Code::Busy | Code::NotStored | Code::Unknown | Code::Conflict | Code::Internal)
 }
 
 /// The request as an error repeats it.

@@ -102,6 +102,52 @@ fn requests_go_out_in_order_and_are_never_answered_to_who_sends_them() {
 }
 
 #[test]
+fn a_step_is_acknowledged_when_it_is_stored() {
+    let user = UserId(78);
+    let kind = Subscription::Subscribe;
+    let set = "<iq type=\"set\" id=\"2\"><query xmlns=\"jabber:iq:roster\"><item jid=\"78-905@h\"/></query></iq>";
+    let step = "<presence to=\"78-905@h\" type=\"subscribe\"/>";
+    let steps = [(set, Query::SetContact { user, name: String::new() }), (step, Query::Subscribe { user, kind })];
+    for (stanza, query) in steps.clone() {
+        let mut client = counted();
+        let number = asks(&mut client, stanza, query);
+        assert_eq!(client.sends(R), [""; 0], "not stored yet: {stanza}");
+        let written = answered(&mut client, number, Ok(Answered::Done));
+        assert_eq!(written.last().map(String::as_str), Some("<a xmlns=\"urn:xmpp:sm:3\" h=\"1\"/>"), "{stanza}");
+    }
+    for code in [Code::Forbidden, Code::TooMany] {
+        let mut client = counted();
+        let number = asks(&mut client, step, steps[1].1.clone());
+        client.sends(R);
+        let written = answered(&mut client, number, Err(Failure::new(code, "no")));
+        assert_eq!(written, ["<a xmlns=\"urn:xmpp:sm:3\" h=\"1\"/>"], "refused for good: {code:?}");
+    }
+    for code in [Code::Unknown, Code::NotStored, Code::Busy] {
+        let mut client = counted();
+        let number = asks(&mut client, step, steps[1].1.clone());
+        client.sends(R);
+        let answer = Err(Failure::new(code, "?"));
+        client.session.answer(client.at(), Answer::Presence { number, answer });
+        assert_eq!(client.farewell(), (Some(StreamFault::InternalError), SessionState::Vanished), "{code:?}");
+    }
+    // What is only read holds nothing up.
+    let mut client = counted();
+    asks(&mut client, GET, Query::Contacts);
+    assert_eq!(client.sends(R), ["<a xmlns=\"urn:xmpp:sm:3\" h=\"1\"/>"]);
+}
+
+#[test]
+fn a_session_that_drains_waits_for_its_steps() {
+    let mut client = Client::live();
+    let kind = Subscription::Subscribe;
+    let number = asks(&mut client, "<presence to=\"78-905@h\" type=\"subscribe\"/>", Query::Subscribe { user: UserId(78), kind });
+    client.session.drain(client.at());
+    assert!(!client.actions().iter().any(|action| matches!(action, Action::End(_))));
+    client.session.answer(client.at(), Answer::Presence { number, answer: Ok(Answered::Done) });
+    assert_eq!(client.farewell(), (None, SessionState::Vanished));
+}
+
+#[test]
 fn what_a_contact_asks_and_answers_comes_from_bare_to_bare() {
     let mut client = Client::live();
     for (kind, word) in KINDS {
@@ -167,6 +213,15 @@ fn the_first_presence_brings_contacts_and_open_requests_once() {
 }
 
 // === helpers ===
+
+const R: &str = "<r xmlns=\"urn:xmpp:sm:3\"/>";
+
+/// A standard client that counts from here on.
+fn counted() -> Client {
+    let mut client = Client::live();
+    client.sends("<enable xmlns=\"urn:xmpp:sm:3\" resume=\"true\"/>");
+    client
+}
 
 const KINDS: [(Subscription, &str); 4] = [
     (Subscription::Subscribe, "subscribe"),
