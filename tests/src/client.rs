@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
@@ -20,6 +21,9 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 const OPEN: &str = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>";
+
+/// Idle connections of the HTTP clients are dropped before the server closes them: a request on one that is being closed fails.
+const POOL_IDLE: Duration = Duration::from_secs(30);
 
 const CLOSE: &str = "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>";
 
@@ -50,14 +54,14 @@ pub fn install_crypto() {
 /// An HTTP client for loopback.
 pub fn http() -> Result<reqwest::Client> {
     install_crypto();
-    Ok(reqwest::Client::builder().no_proxy().build()?)
+    Ok(reqwest::Client::builder().no_proxy().pool_idle_timeout(POOL_IDLE).build()?)
 }
 
 /// The same over TLS, trusting a data directory's CA and nobody else.
 pub fn https(ca: &Path) -> Result<reqwest::Client> {
     install_crypto();
     let ca = reqwest::Certificate::from_pem(&std::fs::read(ca).with_context(|| format!("cannot read {}", ca.display()))?)?;
-    Ok(reqwest::Client::builder().no_proxy().tls_certs_only([ca]).build()?)
+    Ok(reqwest::Client::builder().no_proxy().pool_idle_timeout(POOL_IDLE).tls_certs_only([ca]).build()?)
 }
 
 /// A signed-in session.

@@ -15,6 +15,10 @@ use crate::options::Options;
 /// Largest head of an HTTP/1 request is actix's own (128 KiB); a client has this long to send it.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long a connection may be idle. Longer than proxies and clients keep theirs (a minute, most of them): a request that they send
+/// while it is being closed here would be lost.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
 /// What the door works with.
 pub struct Parts {
     pub account: Link,
@@ -77,6 +81,7 @@ impl Service {
         .workers(options.workers.max(1))
         .max_connections(options.connections_max)
         .client_request_timeout(HEAD_DEADLINE)
+        .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(options.stop_seconds)
         .shutdown_signal(stop);
         if let Some(listener) = doors.plain {

@@ -1,9 +1,13 @@
 //! What every answer has, and what broken requests get.
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use natter_api::Options;
 use natter_proto::{Code, Failure};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::client::{ANN, APP, Answer, Door, FORM, JSON};
 
@@ -123,6 +127,21 @@ async fn broken_requests_get_json_that_names_what_is_wrong() {
     for path in ["/chat/Dialog?limit=%zz", "/users/%ff", "/chat/Dialog?a[b][c][d][e][f][g][h][i][j][k][l][m][n][o][p][q]=1"] {
         assert_eq!(door.get(path, ANN).await.status, 400, "{path}");
     }
+    door.close().await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_kept() {
+    let door = Door::open().await;
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    for pause in [0, 6] {
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut answer = [0; 1024];
+        let length = stream.read(&mut answer).await.unwrap();
+        assert!(answer[..length].starts_with(b"HTTP/1.1 200 "), "after {pause} s");
+    }
+    drop(stream);
     door.close().await;
 }
 
