@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::Refusal;
@@ -20,6 +21,8 @@ pub(crate) enum Body {
     /// What a text call of the SDK gets (class T).
     Empty,
     Json(Value),
+    /// JSON as text.
+    Written(String),
     Pem(String),
 }
 
@@ -27,6 +30,12 @@ impl Answer {
     /// 200 with JSON.
     pub(crate) fn json(value: Value) -> Answer {
         Answer { status: 200, body: Body::Json(value) }
+    }
+
+    /// 200 with JSON, written straight away: for long answers, which a [`Value`] would hold once more.
+    pub(crate) fn written(shown: &impl Serialize) -> Result<Answer, Refusal> {
+        let text = serde_json::to_string(shown).map_err(|_| Refusal::internal())?;
+        Ok(Answer { status: 200, body: Body::Written(text) })
     }
 
     /// 201 with JSON.
@@ -42,8 +51,8 @@ impl Answer {
 
 /// Writes an answer or a refusal, with the headers of every response. `expires_at` is that of the caller's token, unix
 /// milliseconds.
-pub(crate) fn response(result: &Result<Answer, Refusal>, origin: &HeaderValue, expires_at: Option<i64>) -> HttpResponse {
-    let status = match result {
+pub(crate) fn response(result: Result<Answer, Refusal>, origin: &HeaderValue, expires_at: Option<i64>) -> HttpResponse {
+    let status = match &result {
         Ok(answer) => answer.status,
         Err(refusal) => refusal.status,
     };
@@ -53,14 +62,15 @@ pub(crate) fn response(result: &Result<Answer, Refusal>, origin: &HeaderValue, e
     }
     let mut response = match result {
         Ok(Answer { body: Body::Empty, .. }) => response.finish(),
-        Ok(Answer { body: Body::Pem(pem), .. }) => response.content_type("application/x-pem-file").body(pem.clone()),
-        Ok(Answer { body: Body::Json(value), .. }) => json_body(response, value),
-        Err(refusal) => json_body(response, &refusal.body()),
+        Ok(Answer { body: Body::Pem(pem), .. }) => response.content_type("application/x-pem-file").body(pem),
+        Ok(Answer { body: Body::Json(value), .. }) => json_body(response, value.to_string()),
+        Ok(Answer { body: Body::Written(text), .. }) => json_body(response, text),
+        Err(refusal) => json_body(response, refusal.body().to_string()),
     };
     headers::write(response.headers_mut(), origin, expires_at);
     response
 }
 
-fn json_body(mut response: HttpResponseBuilder, value: &Value) -> HttpResponse {
-    response.content_type("application/json; charset=utf-8").body(value.to_string())
+fn json_body(mut response: HttpResponseBuilder, text: String) -> HttpResponse {
+    response.content_type("application/json; charset=utf-8").body(text)
 }

@@ -19,12 +19,12 @@ use natter_proto::account::v1::{GetUsersRequest, User};
 use natter_proto::dialog::v1::Dialog;
 use natter_proto::history::v1::UnreadRequest;
 use natter_proto::{DialogId, UserId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::decode::{self, Params, Wrong};
 use crate::door::{Asked, Caller, Door};
 use crate::error::Refusal;
-use crate::object::{self, View, is_public, opponent_of};
+use crate::object::{View, is_public, opponent_of};
 
 /// Most ids of one list of users, as many as a group may have.
 const USERS_MAX: usize = 10_000;
@@ -92,5 +92,5 @@ async fn shown(door: &Door, caller: &Caller, dialog: &Dialog) -> Result<Value, R
     }
     let opponent = users(door, app, opponent_of(dialog, viewer).into_iter().collect()).await?.pop_first();
     let opponent = opponent.as_ref().map(|(_, user)| user);
-    Ok(object::dialog(View { dialog, state: state.as_ref(), opponent, viewer, muc_domain: &door.muc_domain }))
+    Ok(json!(View { dialog, state: state.as_ref(), opponent, viewer, muc_domain: &door.muc_domain }))
 }

@@ -132,7 +132,7 @@ impl Door {
         }
         let walk = AssertUnwindSafe(self.walk(&request, body, &mut seen)).catch_unwind().instrument(span.clone());
         let result = Box::pin(walk).await.unwrap_or_else(|_| Err(Refusal::internal()));
-        let response = answer::response(&result, &self.origin, seen.expires_at);
+        let response = answer::response(result, &self.origin, seen.expires_at);
 
         let (method, pattern) = seen.route.map_or(("", "none"), |route| (route.method, route.pattern));
         let (status, ms) = (response.status().as_u16(), self.clock.now_ms() - began);

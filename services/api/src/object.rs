@@ -6,13 +6,15 @@ mod dialog;
 mod message;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use jiff::Timestamp;
 use natter_proto::account::v1::{Session, User};
 use serde_json::{Value, json};
 
-pub(crate) use dialog::{View, dialog, is_public, opponent_of};
-pub(crate) use message::{hex, is_reserved, message, reactions};
+pub(crate) use dialog::{View, is_public, opponent_of};
+pub(crate) use message::{Shown, is_reserved};
+pub(crate) use text::{date, hex};
 
 /// A user object. Tags are comma text here (contract rest 3.1).
 pub(crate) fn user(user: &User) -> Value {
@@ -65,11 +67,6 @@ pub(crate) fn session(session: &Session) -> Value {
         inner["user"] = user(row);
     }
     json!({ "session": inner })
-}
-
-/// `2026-02-03T10:11:12Z` of unix milliseconds.
-pub(crate) fn date(ms: i64) -> String {
-    formatted(ms, "%Y-%m-%dT%H:%M:%SZ")
 }
 
 fn date_with_ms(ms: i64) -> String {

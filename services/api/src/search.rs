@@ -58,7 +58,7 @@ pub(crate) async fn search(door: &Door, asked: &Asked, caller: &Caller) -> Resul
     let is_found =
         |view: &View<'_>| holding.contains(&view.dialog.id[..]) || view.name().is_some_and(|name| name.contains(&search.text));
     let views: Vec<View<'_>> = views.filter(is_found).take(search.limit as usize).collect();
-    let dialogs: Vec<Value> = views.iter().map(|view| object::dialog(*view)).collect();
+    let dialogs: Vec<Value> = views.iter().map(|view| json!(view)).collect();
 
     let mut named: BTreeSet<u64> = views.iter().filter_map(|view| opponent_of(view.dialog, viewer)).collect();
     let senders: BTreeSet<u64> = found.iter().map(|(_, sender, _)| *sender).collect();
@@ -146,7 +146,7 @@ async fn messages(
     for (n, (dialog, _)) in entries.iter().take(DIALOGS_MAX).enumerate() {
         let rows: Vec<Message> = found.iter().filter(|(of, _)| *of == n).map(|(_, row)| row.clone()).collect();
         let shown = shown(door, caller, dialog, &rows).await?;
-        objects.extend(rows.iter().zip(shown).map(|(row, object)| (order(n, row), dialog.id.clone(), row.sender, object)));
+        objects.extend(rows.iter().zip(shown).map(|(row, object)| (order(n, row), dialog.id.clone(), row.sender, json!(object))));
     }
     objects.sort_by_key(|(order, ..)| *order);
     Ok(objects.into_iter().map(|(_, dialog, sender, object)| (dialog, sender, object)).collect())

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use natter_proto::dialog::v1::ListRequest;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::listing::Listing;
 use super::users;
 use crate::answer::Answer;
 use crate::door::{Asked, Caller, Door};
 use crate::error::Refusal;
-use crate::object::{self, View, opponent_of};
+use crate::object::{View, opponent_of};
 
 /// The caller's dialogs and the public ones, filtered, sorted and cut.
 pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<Answer, Refusal> {
@@ -31,7 +32,7 @@ pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<
         let opponent = opponent_of(dialog, viewer).and_then(|id| opponents.get(&id));
         View { dialog, state: *state, opponent, viewer, muc_domain: &door.muc_domain }
     });
-    let (total, page) = match is_plain {
+    let (total, mut page) = match is_plain {
         true => (listed.total as usize, views.collect()),
         false => listing.page(views.collect()),
     };
@@ -42,10 +43,17 @@ pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<
     if !listing.looks_at_names() {
         shown = users(door, app, page.iter().filter_map(|view| opponent_of(view.dialog, viewer)).collect()).await?;
     }
-    let complete = |view: View<'_>| {
+    for view in &mut page {
         let found = opponent_of(view.dialog, viewer).and_then(|id| shown.get(&id));
-        object::dialog(View { opponent: view.opponent.or(found), ..view })
-    };
-    let items: Vec<Value> = page.into_iter().map(complete).collect();
-    Ok(Answer::json(json!({"total_entries": total, "skip": listing.skip, "limit": listing.limit, "items": items})))
+        view.opponent = view.opponent.or(found);
+    }
+    Answer::written(&Page { total_entries: total, skip: listing.skip, limit: listing.limit, items: page })
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    total_entries: usize,
+    skip: u64,
+    limit: u64,
+    items: Vec<View<'a>>,
 }

@@ -3,14 +3,14 @@
 use natter_proto::dialog::v1::PostRequest;
 use natter_proto::event::v1::{Attachment, Attribute, Extension, Message, extension};
 use natter_proto::{DialogId, MessageId, UserId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::dialog_of;
 use crate::answer::Answer;
 use crate::decode::{self, Params, Wrong};
 use crate::door::{Asked, Caller, Door};
 use crate::error::Refusal;
-use crate::object::{self, is_reserved};
+use crate::object::{Shown, is_reserved};
 use crate::readers::Readers;
 
 /// Stores a message, in a dialog or in the private dialog with `recipient_id`. With `send_to_chat` it is delivered as well.
@@ -32,7 +32,8 @@ pub(crate) async fn create(door: &Door, asked: &Asked, caller: &Caller) -> Resul
     let reply = door.dialogs().post(request).await?.into_inner();
     let given = Message { id: reply.id, seq: reply.seq, date_sent: reply.date_sent, ..message };
     let row = reply.message.unwrap_or(given);
-    Ok(Answer::created(object::message(&row, &reply.dialog, &Readers::of(&row, &[]))))
+    let readers = Readers::of(&row, &[]);
+    Ok(Answer::created(json!(Shown { row: &row, dialog: &reply.dialog, readers, reactions: Vec::new(), viewer: caller.0.user })))
 }
 
 // The dialog, and for a private one that may not exist yet the other user.

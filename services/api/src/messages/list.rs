@@ -3,6 +3,7 @@
 use natter_proto::dialog::v1::{Dialog, GetRequest, MarkRequest};
 use natter_proto::event::v1::{MarkKind, Message};
 use natter_proto::history::v1::{Filter, Op as LogOp, PageRequest};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{dialog_of, rows, shown};
@@ -11,7 +12,7 @@ use crate::decode::{self, Params, Wrong};
 use crate::door::{Asked, Caller, Door};
 use crate::error::Refusal;
 use crate::filter::{Condition, Kind, Op, conditions};
-use crate::object::{is_public, is_reserved};
+use crate::object::{Shown, is_public, is_reserved};
 use crate::readers::ranges;
 
 const CONTROLS: [&str; 9] =
@@ -20,6 +21,13 @@ const LIMIT_DEFAULT: u64 = 100;
 const LIMIT_MAX: u64 = 1_000;
 /// Messages of a preview.
 const PREVIEW_ROWS: u32 = 20;
+
+#[derive(Serialize)]
+struct Page<'a> {
+    skip: u64,
+    limit: u64,
+    items: Vec<Shown<'a>>,
+}
 
 /// A page of a dialog's messages, ascending unless asked otherwise. Unless `mark_as_read=0`, those returned are read, durably,
 /// before they are returned: a client that shows them after a crash of ours must not find them unread. A `HEAD` returns none
@@ -55,7 +63,7 @@ pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<
         mark_read(door, caller, &known, &rows).await?;
     }
     let items = shown(door, caller, &known, &rows).await?;
-    Ok(Answer::json(json!({"skip": skip, "limit": limit, "items": items})))
+    Answer::written(&Page { skip, limit, items })
 }
 
 // What one who is no member may see where a preview is allowed: the newest messages, ascending, whatever page was asked for.
@@ -66,7 +74,7 @@ async fn previewed(door: &Door, caller: &Caller, dialog: &Dialog) -> Result<Answ
     let mut rows = rows(door, request).await?;
     rows.reverse();
     let items = shown(door, caller, dialog, &rows).await?;
-    Ok(Answer::json(json!({"skip": 0, "limit": limit, "items": items})))
+    Answer::written(&Page { skip: 0, limit: limit.into(), items })
 }
 
 // By place, not by id: the rows were just read from their places.

@@ -5,24 +5,25 @@ use std::collections::BTreeMap;
 use natter_proto::dialog::v1::Dialog;
 use natter_proto::event::v1::Message;
 use natter_proto::history::v1::{MemberState, MembersRequest, PageRequest, Range, Reaction, ReactionsRequest};
-use serde_json::Value;
 
 use crate::door::{Caller, Door};
 use crate::error::Refusal;
-use crate::object::{self, is_public};
+use crate::object::{Shown, is_public};
 use crate::readers::Readers;
 
 /// Message objects of rows of one dialog, in the order given. In public dialogs nobody keeps book of who has read what: there
 /// the readers of a message are its sender, and its views are not counted.
-pub(crate) async fn shown(door: &Door, caller: &Caller, dialog: &Dialog, rows: &[Message]) -> Result<Vec<Value>, Refusal> {
+pub(crate) async fn shown<'a>(
+    door: &Door,
+    caller: &Caller,
+    dialog: &'a Dialog,
+    rows: &'a [Message],
+) -> Result<Vec<Shown<'a>>, Refusal> {
     let states = states(door, dialog, rows).await?;
-    let reactions = reactions(door, dialog, rows).await?;
-    let object = |row: &Message| {
-        let mut object = object::message(row, &dialog.id, &Readers::of(row, &states));
-        if let Some(all) = reactions.get(&row.seq) {
-            object["reactions"] = object::reactions(all, caller.0.user);
-        }
-        object
+    let mut reactions = reactions(door, dialog, rows).await?;
+    let object = |row: &'a Message| {
+        let (readers, reactions) = (Readers::of(row, &states), reactions.remove(&row.seq).unwrap_or_default());
+        Shown { row, dialog: &dialog.id, readers, reactions, viewer: caller.0.user }
     };
     Ok(rows.iter().map(object).collect())
 }

@@ -7,10 +7,10 @@ use natter_proto::account::v1::User;
 use natter_proto::dialog::v1::{Dialog, DialogKind};
 use natter_proto::event::v1::Message;
 use natter_proto::history::v1::UnreadRow;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
-use super::date;
-use super::message::hex;
+use super::text::{Date, Hex};
 
 /// A dialog as one user sees it.
 #[derive(Clone, Copy)]
@@ -82,37 +82,44 @@ impl View<'_> {
 }
 
 /// The dialog object.
-pub(crate) fn dialog(view: View<'_>) -> Value {
-    let dialog = view.dialog;
-    let id = hex(&dialog.id);
-    let room = (!is_private(dialog)).then(|| format!("{}_{id}@{}", dialog.app, view.muc_domain));
-    let last = view.last();
-    let own_keys: BTreeMap<&String, &String> = dialog.extensions.iter().collect();
-    json!({
-        "_id": id,
-        "type": dialog.kind,
-        "name": view.name(),
-        "photo": view.photo(),
-        "description": dialog.description,
-        "user_id": dialog.owner,
-        "occupants_ids": view.occupants(),
-        "occupants_count": view.count(),
-        "admins_ids": dialog.admins,
-        "created_at": date(dialog.created_at),
-        "updated_at": date(view.updated_at()),
-        "last_message": last.and_then(|last| last.body.as_deref()),
-        "last_message_id": last.map(|last| hex(&last.id)),
-        "last_message_user_id": last.map(|last| last.sender),
-        "last_message_date_sent": last.map(|last| last.date_sent),
-        "last_message_status": view.last_status(),
-        "unread_messages_count": view.unread(),
-        "pinned_messages_ids": dialog.pinned.iter().map(|id| hex(id)).collect::<Vec<_>>(),
-        "xmpp_room_jid": room,
-        "extensions": (!own_keys.is_empty()).then_some(own_keys),
-        "permissions": dialog.allow_preview.map(|allowed| json!({"allow_preview": allowed})),
-        "is_muted": dialog.muted,
-        "is_e2ee": false,
-    })
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let dialog = self.dialog;
+        let id = Hex(&dialog.id);
+        let room = (!is_private(dialog)).then(|| format!("{}_{id}@{}", dialog.app, self.muc_domain));
+        let last = self.last();
+        let own_keys: BTreeMap<&String, &String> = dialog.extensions.iter().collect();
+        let mut object = serializer.serialize_map(Some(23))?;
+        object.serialize_entry("_id", &id)?;
+        object.serialize_entry("type", &dialog.kind)?;
+        object.serialize_entry("name", &self.name())?;
+        object.serialize_entry("photo", &self.photo())?;
+        object.serialize_entry("description", &dialog.description)?;
+        object.serialize_entry("user_id", &dialog.owner)?;
+        object.serialize_entry("occupants_ids", self.occupants())?;
+        object.serialize_entry("occupants_count", &self.count())?;
+        object.serialize_entry("admins_ids", &dialog.admins)?;
+        object.serialize_entry("created_at", &Date(dialog.created_at))?;
+        object.serialize_entry("updated_at", &Date(self.updated_at()))?;
+        object.serialize_entry("last_message", &last.and_then(|last| last.body.as_deref()))?;
+        object.serialize_entry("last_message_id", &last.map(|last| Hex(&last.id)))?;
+        object.serialize_entry("last_message_user_id", &last.map(|last| last.sender))?;
+        object.serialize_entry("last_message_date_sent", &last.map(|last| last.date_sent))?;
+        object.serialize_entry("last_message_status", &self.last_status())?;
+        object.serialize_entry("unread_messages_count", &self.unread())?;
+        object.serialize_entry("pinned_messages_ids", &dialog.pinned.iter().map(|id| Hex(id)).collect::<Vec<_>>())?;
+        object.serialize_entry("xmpp_room_jid", &room)?;
+        object.serialize_entry("extensions", &(!own_keys.is_empty()).then_some(own_keys))?;
+        object.serialize_entry("permissions", &dialog.allow_preview.map(|allow_preview| Permissions { allow_preview }))?;
+        object.serialize_entry("is_muted", &dialog.muted)?;
+        object.serialize_entry("is_e2ee", &false)?;
+        object.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Permissions {
+    allow_preview: bool,
 }
 
 /// The other one of a private dialog; none for other kinds.

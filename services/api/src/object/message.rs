@@ -3,9 +3,10 @@
 
 use natter_proto::event::v1::{Attachment, Extension, Message, extension};
 use natter_proto::history::v1::Reaction;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::date;
+use super::text::{Date, Hex};
 use crate::readers::Readers;
 
 /// Names an app cannot use for its own keys: those the server understands itself, and those of the object.
@@ -39,33 +40,58 @@ pub(crate) fn is_reserved(key: &str) -> bool {
     RESERVED.contains(&key)
 }
 
-/// The message object. Custom keys stand at the top level: as text if they came over XMPP, typed if they came over REST.
-pub(crate) fn message(row: &Message, dialog: &[u8], readers: &Readers) -> Value {
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
-    put("_id", hex(&row.id).into());
-    put("chat_dialog_id", hex(dialog).into());
-    put("message", json!(row.body));
-    put("sender_id", row.sender.into());
-    put("recipient_id", row.recipient.into());
-    put("date_sent", row.date_sent.into());
-    put("created_at", date(row.created_at).into());
-    put("updated_at", date(row.updated_at).into());
-    put("read_ids", json!(readers.read));
-    put("delivered_ids", json!(readers.delivered));
-    let read = row.recipient != 0 && readers.read.contains(&row.recipient);
-    put("read", u8::from(read).into());
-    put("views_count", 0.into());
-    put("attachments", row.attachments.iter().map(attachment).collect());
-    put("reactions", Value::Null);
-    for extension in row.extensions.iter().filter(|extension| !is_reserved(&extension.key)) {
-        put(&extension.key, custom(extension));
-    }
-    Value::Object(object)
+/// The message object, as it is written. Custom keys stand at the top level: as text if they came over XMPP, typed if they came over
+/// REST; of a key that comes twice the last value counts.
+pub(crate) struct Shown<'a> {
+    pub row: &'a Message,
+    pub dialog: &'a [u8],
+    pub readers: Readers,
+    pub reactions: Vec<Reaction>,
+    /// Whose own reactions are named.
+    pub viewer: u64,
 }
 
-/// The value of `reactions` of a message that has any: those of the viewer, and how many there are of each.
-pub(crate) fn reactions(all: &[Reaction], viewer: u64) -> Value {
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Shown { row, dialog, readers, reactions, viewer } = self;
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("_id", &Hex(&row.id))?;
+        object.serialize_entry("chat_dialog_id", &Hex(dialog))?;
+        object.serialize_entry("message", &row.body)?;
+        object.serialize_entry("sender_id", &row.sender)?;
+        object.serialize_entry("recipient_id", &row.recipient)?;
+        object.serialize_entry("date_sent", &row.date_sent)?;
+        object.serialize_entry("created_at", &Date(row.created_at))?;
+        object.serialize_entry("updated_at", &Date(row.updated_at))?;
+        object.serialize_entry("read_ids", &readers.read)?;
+        object.serialize_entry("delivered_ids", &readers.delivered)?;
+        let read = row.recipient != 0 && readers.read.contains(&row.recipient);
+        object.serialize_entry("read", &u8::from(read))?;
+        object.serialize_entry("views_count", &0)?;
+        object.serialize_entry("attachments", &Each(&row.attachments, attachment))?;
+        object.serialize_entry("reactions", &(!reactions.is_empty()).then(|| self::reactions(reactions, *viewer)))?;
+        for (n, extension) in row.extensions.iter().enumerate().filter(|(_, extension)| !is_reserved(&extension.key)) {
+            let is_same = |other: &&Extension| other.key == extension.key;
+            if !row.extensions[..n].iter().any(|other| is_same(&other)) {
+                let last = row.extensions[n..].iter().rfind(is_same).unwrap_or(extension);
+                object.serialize_entry(&extension.key, &custom(last))?;
+            }
+        }
+        object.end()
+    }
+}
+
+/// A list whose items are made as they are written.
+struct Each<'a, T>(&'a [T], fn(&T) -> Value);
+
+impl<T> Serialize for Each<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(self.1))
+    }
+}
+
+/// Those of the viewer, and how many there are of each.
+fn reactions(all: &[Reaction], viewer: u64) -> Value {
     let own: Vec<&str> = all.iter().filter(|one| one.users.contains(&viewer)).map(|one| one.reaction.as_str()).collect();
     let total: Map<String, Value> = all.iter().map(|one| (one.reaction.clone(), one.users.len().into())).collect();
     json!({"own": own, "total": total})
@@ -87,7 +113,3 @@ fn custom(extension: &Extension) -> Value {
     }
 }
 
-/// Bytes as lower-case hex digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
-}

@@ -68,10 +68,10 @@ fn a_private_dialog_is_named_after_the_opponent_and_has_no_room() {
     let view =
         View { dialog: &private, state: Some(&state), opponent: Some(&dana()), viewer: 34, muc_domain: "muc.chat.example.test" };
     assert_eq!(
-        dialog(view).to_string(),
+        json!(view).to_string(),
         r#"{"_id":"65f0c2a1b4e59a0011c7d3ee","type":3,"name":"Dana Kale","photo":"9f3c","description":null,"user_id":34,"occupants_ids":[34,56],"occupants_count":2,"admins_ids":[],"created_at":"2026-02-03T10:11:12Z","updated_at":"2026-02-03T10:12:12Z","last_message":"see you","last_message_id":"65f0c399b4e59a0011c7d3f2","last_message_user_id":34,"last_message_date_sent":1770113740,"last_message_status":"delivered","unread_messages_count":2,"pinned_messages_ids":[],"xmpp_room_jid":null,"extensions":null,"permissions":null,"is_muted":false,"is_e2ee":false}"#
     );
-    assert_eq!(dialog(View { viewer: 56, ..view })["last_message_status"], Value::Null);
+    assert_eq!(json!(View { viewer: 56, ..view })["last_message_status"], Value::Null);
 }
 
 #[test]
@@ -91,13 +91,13 @@ fn a_group_shows_who_runs_it_and_what_is_pinned_and_a_public_one_nobody_but_a_co
     };
     let view = View { dialog: &group, state: None, opponent: None, viewer: 34, muc_domain: "muc.chat.example.test" };
     assert_eq!(
-        dialog(view).to_string(),
+        json!(view).to_string(),
         r#"{"_id":"65f0c2a1b4e59a0011c7d3ee","type":2,"name":"Trip planning","photo":"uid","description":"x","user_id":34,"occupants_ids":[34,56],"occupants_count":2,"admins_ids":[56],"created_at":"2026-02-03T10:11:12Z","updated_at":"2026-02-03T10:11:12Z","last_message":null,"last_message_id":null,"last_message_user_id":null,"last_message_date_sent":null,"last_message_status":null,"unread_messages_count":0,"pinned_messages_ids":["65f0c399b4e59a0011c7d3f2"],"xmpp_room_jid":"77_65f0c2a1b4e59a0011c7d3ee@muc.chat.example.test","extensions":{"a":"1","b":"2"},"permissions":{"allow_preview":false},"is_muted":true,"is_e2ee":false}"#
     );
     for kind in [DialogKind::Public, DialogKind::Broadcast] {
         let open = Dialog { kind: kind as i32, ..group.clone() };
         let state = UnreadRow { unread: 5, ..UnreadRow::default() };
-        let shown = dialog(View { dialog: &open, state: Some(&state), ..view });
+        let shown = json!(View { dialog: &open, state: Some(&state), ..view });
         assert_eq!((&shown["occupants_ids"], &shown["occupants_count"]), (&json!([]), &json!(9)));
         assert_eq!(shown["unread_messages_count"], 0);
     }
@@ -108,8 +108,8 @@ fn a_private_dialog_without_full_name_or_account_or_message_still_has_all_keys()
     let private = private();
     let nameless = User { full_name: Some(String::new()), avatar: None, ..dana() };
     let view = View { dialog: &private, state: None, opponent: Some(&nameless), viewer: 34, muc_domain: "m" };
-    assert_eq!(dialog(view)["name"], "dana");
-    let gone = dialog(View { opponent: None, ..view });
+    assert_eq!(json!(view)["name"], "dana");
+    let gone = json!(View { opponent: None, ..view });
     assert_eq!(
         (&gone["name"], &gone["last_message_id"], &gone["unread_messages_count"]),
         (&Value::Null, &Value::Null, &json!(0))
@@ -120,7 +120,7 @@ fn a_private_dialog_without_full_name_or_account_or_message_still_has_all_keys()
 #[test]
 fn a_group_has_its_own_name_and_a_room_named_after_app_and_dialog() {
     let group = Dialog { kind: DialogKind::Group as i32, name: Some("Trip".into()), ..private() };
-    let object = dialog(View { dialog: &group, state: None, opponent: None, viewer: 34, muc_domain: "muc.chat.example.test" });
+    let object = json!(View { dialog: &group, state: None, opponent: None, viewer: 34, muc_domain: "muc.chat.example.test" });
     assert_eq!(
         (&object["name"], &object["xmpp_room_jid"]),
         (&json!("Trip"), &json!("77_65f0c2a1b4e59a0011c7d3ee@muc.chat.example.test"))
@@ -139,17 +139,18 @@ fn a_message_has_its_custom_keys_at_the_top_and_nothing_can_stand_in_for_its_own
         body: Some("see you there".into()),
         attachments: vec![Attachment { attributes: vec![attribute("type", "photo"), attribute("size", "12")] }],
         extensions: vec![
-            text("color", "red"),
+            text("color", "blue"),
             text("save_to_history", "1"),
             text("sender_id", "1"),
             extension("n", extension::Value::Json("7".into())),
+            text("color", "red"),
             extension("obj", extension::Value::Nested(Nested { extensions: vec![text("k", "v")] })),
         ],
         ..Message::default()
     };
     let readers = Readers { read: vec![34, 56], delivered: vec![34, 56] };
     assert_eq!(
-        message(&row, &DIALOG, &readers).to_string(),
+        json!(Shown { row: &row, dialog: &DIALOG, readers, reactions: Vec::new(), viewer: 34 }).to_string(),
         r#"{"_id":"65f0c399b4e59a0011c7d3f2","chat_dialog_id":"65f0c2a1b4e59a0011c7d3ee","message":"see you there","sender_id":56,"recipient_id":34,"date_sent":1770113740,"created_at":"2026-02-03T10:11:12Z","updated_at":"2026-02-03T10:11:12Z","read_ids":[34,56],"delivered_ids":[34,56],"read":1,"views_count":0,"attachments":[{"type":"photo","size":"12"}],"reactions":null,"color":"red","n":7,"obj":{"k":"v"}}"#
     );
 }
