@@ -1,5 +1,6 @@
-//! The log on a key-value store that one process has to itself. Reads go to the store; writes are decided on what is kept in
-//! memory of a dialog, one after the other, while earlier ones are still in flight.
+//! The log on a key-value store that one process has to itself. Writes are decided on what is kept in memory of a dialog, one after
+//! the other, while earlier ones are still in flight. Heads and members' states are read there too, if what is there is stored; all
+//! else is read from the store.
 
 mod keys;
 mod live;
@@ -18,7 +19,7 @@ use natter_rpc::async_trait;
 use prost::Message as _;
 
 use self::keys::{CHANGES, HEADS, MESSAGE_IDS, MESSAGES};
-use self::live::{Dialog, Lives, Missing, Step, Touch, Verdict};
+use self::live::{Dialog, Live, Lives, Missing, Step, Touch, Verdict};
 use self::read::Reader;
 use super::{Append, Changed, DialogKey, MessageLog, Moved, id_row};
 use crate::edit::Edit;
@@ -82,7 +83,36 @@ impl Engine {
         }
     }
 
-    async fn load_missing(&self, key: DialogKey, live: &live::Live, missing: Missing) -> Result<(), Error> {
+    async fn heads(&self, app: AppId, dialogs: &[DialogId]) -> Result<Vec<Head>, Error> {
+        let key = |dialog: &DialogId| DialogKey { app, dialog: *dialog };
+        let mut heads = self.lives.look(dialogs.iter().map(|dialog| (key(dialog), ())), |live, ()| live.stored_head());
+        let missing: Vec<usize> = (0..heads.len()).filter(|n| heads[*n].is_none()).collect();
+        let reads: Vec<_> = missing.iter().map(|n| self.lives.get(key(&dialogs[*n]))).map(|live| (live.begin_read(), live)).collect();
+        let wanted: Vec<DialogId> = missing.iter().map(|n| dialogs[*n]).collect();
+        let found = if wanted.is_empty() { Vec::new() } else { self.reader.heads(app, &wanted).await? };
+        for ((n, (begun, live)), head) in missing.into_iter().zip(reads).zip(found) {
+            live.keep(&begun, Some(head.clone()), None);
+            heads[n] = Some(head);
+        }
+        Ok(heads.into_iter().flatten().collect())
+    }
+
+    async fn members(&self, app: AppId, of: &[(DialogId, u64)]) -> Result<Vec<Member>, Error> {
+        let key = |dialog: DialogId| DialogKey { app, dialog };
+        let asked = of.iter().map(|(dialog, user)| (key(*dialog), *user));
+        let mut members = self.lives.look(asked, Live::stored_member);
+        let missing: Vec<usize> = (0..members.len()).filter(|n| members[*n].is_none()).collect();
+        let places: Vec<(DialogKey, u64)> = missing.iter().map(|n| (key(of[*n].0), of[*n].1)).collect();
+        let reads: Vec<_> = places.iter().map(|(key, _)| self.lives.get(*key)).map(|live| (live.begin_read(), live)).collect();
+        let found = if places.is_empty() { Vec::new() } else { self.reader.slots(&places).await? };
+        for ((n, (begun, live)), slot) in missing.into_iter().zip(reads).zip(found) {
+            members[n] = Some(slot.whole.clone());
+            live.keep(&begun, None, Some(slot));
+        }
+        Ok(members.into_iter().flatten().collect())
+    }
+
+    async fn load_missing(&self, key: DialogKey, live: &Live, missing: Missing) -> Result<(), Error> {
         let head = if missing.head { Some(self.reader.head(key).await?) } else { None };
         let places: Vec<(DialogKey, u64)> = missing.users.iter().map(|user| (key, *user)).collect();
         let slots = self.reader.slots(&places).await?;
@@ -125,7 +155,7 @@ impl MessageLog for EmbeddedLog {
     }
 
     async fn heads(&self, app: AppId, dialogs: &[DialogId]) -> Result<Vec<Head>, Error> {
-        self.0.reader.heads(app, dialogs).await
+        self.0.heads(app, dialogs).await
     }
 
     async fn rows(&self, key: DialogKey, places: &Ranges) -> Result<Vec<Message>, Error> {
@@ -240,7 +270,7 @@ impl MessageLog for EmbeddedLog {
     }
 
     async fn members(&self, app: AppId, of: &[(DialogId, u64)]) -> Result<Vec<Member>, Error> {
-        self.0.reader.members(app, of).await
+        self.0.members(app, of).await
     }
 
     async fn everyone(&self, key: DialogKey) -> Result<Vec<Member>, Error> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use natter_proto::event::v1::Message;
-use natter_proto::history::v1::{MemberState, UnreadRow};
+use natter_proto::history::v1::UnreadRow;
 use natter_proto::{AppId, DialogId, UserId};
 
 use crate::error::Error;
@@ -15,7 +15,7 @@ use crate::unread::unread;
 /// Dialogs looked at together.
 const CHUNK: usize = 1_000;
 
-/// Counts in the order asked. With `counts_only`, without the newest rows and the ranges of the member's state.
+/// Counts in the order asked. With `counts_only`, nothing but the count.
 pub async fn counts(
     log: &dyn MessageLog,
     app: AppId,
@@ -65,6 +65,9 @@ async fn row(
 ) -> Result<UnreadRow, Error> {
     let found = unread(&head, &member);
     tracing::trace!(dialog = %key.dialog, user = member.user, "{found}");
+    if counts_only {
+        return Ok(UnreadRow { dialog: key.dialog.to_vec(), unread: found.count, ..UnreadRow::default() });
+    }
     let own = last.as_ref().filter(|last| last.sender == member.user).map(|last| last.seq);
     let others = match own {
         Some(_) => log.everyone(key).await?,
@@ -74,11 +77,7 @@ async fn row(
         own.is_some_and(|seq| others.iter().any(|other| other.user != member.user && has(other, seq)))
     };
     let (last_delivered, last_read) = (by_others(Member::has_received), by_others(Member::has_read));
-    let member = match counts_only {
-        true => MemberState { user: member.user, base: member.base, joined: member.joined, ..MemberState::default() },
-        false => member.into(),
-    };
     let head = head.into_proto(key.dialog);
     let dialog = key.dialog.to_vec();
-    Ok(UnreadRow { dialog, unread: found.count, head: Some(head), member: Some(member), last, last_delivered, last_read })
+    Ok(UnreadRow { dialog, unread: found.count, head: Some(head), member: Some(member.into()), last, last_delivered, last_read })
 }

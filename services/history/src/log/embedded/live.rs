@@ -1,5 +1,5 @@
 //! Dialogs in memory, each with its writes in flight. What is here may be ahead of the store; it is thrown away when a write
-//! fails. It neither reads nor decides: `embedded.rs` does.
+//! fails. Reads are answered from here where nothing is ahead. It neither reads nor decides: `embedded.rs` does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,10 +13,13 @@ use super::slot::Slot;
 use crate::error::Error;
 use crate::head::Head;
 use crate::log::DialogKey;
+use crate::member::Member;
 
 /// Most members' states that a dialog keeps while nothing is in flight, and most ranges in all of them.
 const SLOTS_MAX: usize = 256;
 const RANGES_MAX: usize = 4_096;
+/// Most ranges of a member's state that is kept because it was read.
+const READ_RANGES_MAX: usize = RANGES_MAX / SLOTS_MAX;
 
 /// The dialogs that were written to last.
 pub struct Lives {
@@ -55,6 +58,12 @@ impl Lives {
     /// The dialog, if it is here.
     pub fn peek(&self, key: DialogKey) -> Option<Arc<Live>> {
         self.lru.lock().lives.get(&key).map(|(live, _)| live.clone())
+    }
+
+    /// What is seen of each of these dialogs, or of what is asked of them; nothing of one that is not here.
+    pub fn look<A, T>(&self, of: impl Iterator<Item = (DialogKey, A)>, see: impl Fn(&Live, A) -> Option<T>) -> Vec<Option<T>> {
+        let lru = self.lru.lock();
+        of.map(|(key, asked)| see(&lru.lives.get(&key)?.0, asked)).collect()
     }
 }
 
@@ -198,6 +207,33 @@ impl Live {
         for slot in slots {
             dialog.slots.entry(slot.whole.user).or_insert(slot);
         }
+    }
+
+    /// The head as it is stored, if it is known and no other is on its way.
+    pub fn stored_head(&self) -> Option<Head> {
+        let state = self.state.lock();
+        let is_moving = state.flights.values().any(|flight| flight.head);
+        state.dialog.as_ref().filter(|_| !is_moving).map(|dialog| dialog.head.clone())
+    }
+
+    /// The state of a member as it is stored, if it is known and no other is on its way.
+    pub fn stored_member(&self, user: u64) -> Option<Member> {
+        let state = self.state.lock();
+        let is_moving = state.flights.values().any(|flight| flight.users.binary_search(&user).is_ok());
+        let slot = state.dialog.as_ref().filter(|_| !is_moving)?.slots.get(&user)?;
+        Some(slot.whole.clone())
+    }
+
+    /// Before something is read that may be kept here then.
+    pub fn begin_read(&self) -> Missing {
+        Missing { epoch: self.state.lock().epoch, head: false, users: Vec::new() }
+    }
+
+    /// Keeps what was read, unless it was overtaken, or would be too much for a dialog that is only read.
+    pub fn keep(&self, begun: &Missing, head: Option<Head>, slot: Option<Slot>) {
+        let is_small = |slot: &Slot| slot.whole.range_count() <= READ_RANGES_MAX;
+        let has_room = self.state.lock().dialog.as_ref().is_none_or(|dialog| dialog.slots.len() < SLOTS_MAX);
+        self.fill(begun, head, slot.into_iter().filter(|slot| has_room && is_small(slot)).collect());
     }
 
     /// Waits for the outcome of a write and takes note of it.

@@ -106,11 +106,6 @@ impl Reader {
         rows.iter().map(|(_, row)| decode(row, "a change")).collect()
     }
 
-    pub async fn members(&self, app: AppId, of: &[(DialogId, u64)]) -> Result<Vec<Member>, Error> {
-        let places: Vec<(DialogKey, u64)> = of.iter().map(|(dialog, user)| (DialogKey { app, dialog: *dialog }, *user)).collect();
-        Ok(self.slots(&places).await?.into_iter().map(|slot| slot.whole).collect())
-    }
-
     /// States as they lie in the store. A member of whom nothing is kept has an empty one.
     pub async fn slots(&self, places: &[(DialogKey, u64)]) -> Result<Vec<Slot>, Error> {
         let keys = places.iter().map(|(key, user)| keys::numbered(*key, *user)).collect();
