@@ -21,9 +21,9 @@ pub struct Listed {
     pub key: Key,
     pub facts: Facts,
     /// Empty in a private dialog.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// Ascending.
-    pub members: Vec<UserId>,
+    pub members: Arc<[UserId]>,
     /// The user's own view.
     pub member: Member,
 }

@@ -30,8 +30,8 @@ async fn a_dialog_is_read_as_it_was_made() {
             assert_eq!(store.load(key).await.unwrap(), Some(kept.clone()));
             for user in [ANN, BOB] {
                 let listed = store.of_user(AppId(1), user, 10).await.unwrap().pop().unwrap();
-                assert_eq!((listed.key, listed.facts, &listed.profile), (key, kept.facts, &kept.profile));
-                assert_eq!((listed.members, listed.member), (vec![ANN, BOB], Member::default()));
+                assert_eq!((listed.key, listed.facts, &*listed.profile), (key, kept.facts, &kept.profile));
+                assert_eq!((&*listed.members, listed.member), (&[ANN, BOB][..], Member::default()));
             }
         }
     }
@@ -88,7 +88,7 @@ async fn members_come_and_go_and_a_dialog_may_be_gone() {
         assert_eq!(store.of_user(AppId(1), BOB, 10).await.unwrap(), []);
         for user in [ANN, CAT] {
             let listed = store.of_user(AppId(1), user, 10).await.unwrap().remove(0);
-            assert_eq!((listed.profile, listed.members, listed.facts), (kept.profile.clone(), vec![CAT, ANN], kept.facts));
+            assert_eq!((&*listed.profile, &*listed.members, listed.facts), (&kept.profile, &[CAT, ANN][..], kept.facts));
         }
         // Who comes again has a view of his own again.
         kept.members.add(BOB, Member::default());

@@ -4,21 +4,25 @@
 //!
 //! Who is in a dialog stands in its own row, so that it is loaded and listed by one read; a member has a row only if his view is
 //! not the usual one. In the list of a user stands what never changes of a dialog, and his view: truth by dialog, copy by user,
-//! written in one batch. Of a private dialog that is all a list needs.
+//! written in one batch. Of a private dialog that is all a list needs. What lists read is kept in memory.
 
+mod cache;
 mod rows;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use natter_db::{Batch, Error, KeyRange, Kv, Table};
 use natter_proto::{AppId, DialogId, UserId};
 use natter_rpc::async_trait;
 use prost::Message;
 
+use self::cache::Cache;
 use self::rows::{DialogRow, ListedRow, MemberRow, corrupt, decode};
 use super::{DialogStore, Listed, Write};
+use crate::dialog::group::Profile;
 use crate::dialog::members::{Member, Members};
-use crate::dialog::{Kept, Key, Kind};
+use crate::dialog::{Facts, Kept, Key, Kind};
 
 const DIALOGS: Table = Table("dialogs");
 const MEMBERS: Table = Table("dialog_members");
@@ -28,14 +32,76 @@ const PUBLIC: Table = Table("public_dialogs");
 /// Rows of members read at once.
 const CHUNK: usize = 1_000;
 
-/// Dialogs in a `Kv`.
+/// Entries of users' lists that are kept in memory, and members with their dialogs: some 60 bytes each.
+const LISTED_MAX: usize = 200_000;
+const MEMBERS_MAX: usize = 200_000;
+
+/// Dialogs in a `Kv`, whose only writer it must be.
 pub(super) struct Embedded {
     db: Kv,
+    lists: Arc<Cache<(AppId, UserId), Vec<(DialogId, ListedRow)>>>,
+    wholes: Arc<Cache<Key, Whole>>,
+}
+
+/// What a list shows of a dialog that is not private.
+struct Whole {
+    facts: Facts,
+    profile: Arc<Profile>,
+    /// Ascending.
+    members: Arc<[UserId]>,
 }
 
 impl Embedded {
     pub(super) fn new(db: Kv) -> Embedded {
-        Embedded { db }
+        Embedded { db, lists: Cache::new(LISTED_MAX), wholes: Cache::new(MEMBERS_MAX) }
+    }
+
+    /// Commits what changes a dialog and the lists of these users. In a task of its own: who asked may be dropped, and what is kept
+    /// in memory must not outlive the write all the same.
+    async fn commit(&self, key: Key, users: Vec<(AppId, UserId)>, batch: Batch) -> Result<(), Error> {
+        let writing = (self.wholes.writing(vec![key]), self.lists.writing(users));
+        let commit = self.db.commit(batch);
+        let landing = tokio::spawn(async move {
+            let outcome = commit.await;
+            drop(writing);
+            outcome
+        });
+        landing.await.unwrap_or_else(|_| Err(Error::Unknown("the process is ending".into())))
+    }
+
+    /// The user's list, up to `max` dialogs.
+    async fn list(&self, app: AppId, user: UserId, max: usize) -> Result<Arc<Vec<(DialogId, ListedRow)>>, Error> {
+        if let Some(list) = self.lists.find([(app, user)].iter()).pop().flatten().filter(|list| list.len() <= max) {
+            return Ok(list);
+        }
+        let begun = self.lists.begin();
+        let rows = self.db.scan(BY_USER, KeyRange::prefix(user_prefix(app, user)), max).await?;
+        let list: Result<Vec<(DialogId, ListedRow)>, Error> =
+            rows.iter().map(|(key, row)| Ok((dialog_of(key)?, decode(row)?))).collect();
+        let list = Arc::new(list?);
+        // A list that was cut is none.
+        if list.len() < max {
+            self.lists.keep(begun, (app, user), list.clone(), list.len() + 1);
+        }
+        Ok(list)
+    }
+
+    /// What stands in the rows of these dialogs; `None` for those that are gone.
+    async fn wholes(&self, keys: &[Key]) -> Result<Vec<Option<Arc<Whole>>>, Error> {
+        let begun = self.wholes.begin();
+        let mut wholes = self.wholes.find(keys.iter());
+        let missing: Vec<usize> = (0..keys.len()).filter(|n| wholes[*n].is_none()).collect();
+        if missing.is_empty() {
+            return Ok(wholes);
+        }
+        let rows = self.db.multi_get(DIALOGS, missing.iter().map(|n| dialog_key(keys[*n])).collect()).await?;
+        for (n, row) in missing.into_iter().zip(rows) {
+            let Some(row) = row else { continue };
+            let whole = Arc::new(Whole::of(&decode::<DialogRow>(&row)?)?);
+            self.wholes.keep(begun, keys[n], whole.clone(), whole.members.len() + 8);
+            wholes[n] = Some(whole);
+        }
+        Ok(wholes)
     }
 
     /// The views of members that are not the usual one.
@@ -52,12 +118,6 @@ impl Embedded {
                 _ => return Ok(views),
             }
         }
-    }
-
-    /// What stands in the rows of these dialogs; `None` for those that are gone.
-    async fn rows(&self, keys: &[Key]) -> Result<Vec<Option<DialogRow>>, Error> {
-        let rows = self.db.multi_get(DIALOGS, keys.iter().map(|key| dialog_key(*key)).collect()).await?;
-        rows.into_iter().map(|row| row.map(|row| decode(&row)).transpose()).collect()
     }
 }
 
@@ -81,7 +141,8 @@ impl DialogStore for Embedded {
             batch.put(PUBLIC, dialog_key(key), Vec::new());
         }
         kept.members.iter().for_each(|(user, _)| put_member(&mut batch, key, kept, user));
-        self.db.commit(batch).await
+        let users = kept.members.iter().map(|(user, _)| (key.app, user)).collect();
+        self.commit(key, users, batch).await
     }
 
     async fn write(&self, key: Key, write: Write<'_>) -> Result<(), Error> {
@@ -98,37 +159,49 @@ impl DialogStore for Embedded {
         } else if kept.facts.kind != Kind::Private {
             batch.put(DIALOGS, dialog_key(key), DialogRow::of(kept).encode_to_vec());
         }
-        self.db.commit(batch).await
+        let users = put.iter().chain(removed).map(|user| (key.app, *user)).collect();
+        self.commit(key, users, batch).await
     }
 
     async fn of_user(&self, app: AppId, user: UserId, max: usize) -> Result<Vec<Listed>, Error> {
-        let mut listed: BTreeMap<DialogId, (ListedRow, Option<DialogRow>)> = BTreeMap::new();
-        for (key, row) in self.db.scan(BY_USER, KeyRange::prefix(user_prefix(app, user)), max).await? {
-            listed.insert(dialog_of(&key)?, (decode(&row)?, None));
-        }
+        let list = self.list(app, user, max).await?;
+        let mut listed: BTreeMap<DialogId, ListedRow> = list.iter().cloned().collect();
         for (key, _) in self.db.scan(PUBLIC, KeyRange::prefix(app.0.to_be_bytes()), max).await? {
             listed.entry(dialog_of(&key)?).or_default();
         }
-        let open = listed.iter().filter(|(_, (row, _))| row.other == 0);
+        let open = listed.iter().filter(|(_, row)| row.other == 0);
         let keys: Vec<Key> = open.map(|(dialog, _)| Key { app, dialog: *dialog }).collect();
-        let rows = self.rows(&keys).await?;
-        for (key, row) in keys.iter().zip(rows) {
-            match (row, listed.get_mut(&key.dialog)) {
-                (Some(row), Some(entry)) => entry.1 = Some(row),
-                // Deleted between the two reads.
-                _ => drop(listed.remove(&key.dialog)),
+        let mut wholes = self.wholes(&keys).await?.into_iter();
+        let (mut all, empty) = (Vec::with_capacity(listed.len()), Arc::new(Profile::default()));
+        for (dialog, row) in listed {
+            let (key, member) = (Key { app, dialog }, row.member.clone().unwrap_or_default().into());
+            if row.other != 0 {
+                let other = UserId(row.other);
+                let members: Arc<[UserId]> = [user.min(other), user.max(other)].into();
+                all.push(Listed { key, facts: row.facts()?, profile: empty.clone(), members, member });
+            } else if let Some(whole) = wholes.next().flatten() {
+                let (profile, members) = (whole.profile.clone(), whole.members.clone());
+                all.push(Listed { key, facts: whole.facts, profile, members, member });
             }
+            // Else it was deleted between the two reads.
         }
-        listed.into_iter().map(|(dialog, (row, whole))| entry(Key { app, dialog }, user, row, whole)).collect()
+        Ok(all)
     }
 
     async fn memberships(&self, app: AppId, user: UserId, max: usize) -> Result<Vec<(DialogId, Kind)>, Error> {
-        let rows = self.db.scan(BY_USER, KeyRange::prefix(user_prefix(app, user)), max).await?;
-        rows.iter().map(|(key, row)| Ok((dialog_of(key)?, decode::<ListedRow>(row)?.kind()?))).collect()
+        self.list(app, user, max).await?.iter().map(|(dialog, row)| Ok((*dialog, row.kind()?))).collect()
     }
 
     async fn count_of_user(&self, app: AppId, user: UserId, max: usize) -> Result<usize, Error> {
-        Ok(self.db.scan(BY_USER, KeyRange::prefix(user_prefix(app, user)), max).await?.len())
+        Ok(self.list(app, user, max).await?.len())
+    }
+}
+
+impl Whole {
+    fn of(row: &DialogRow) -> Result<Whole, Error> {
+        let mut members: Vec<UserId> = row.members.iter().copied().map(UserId).collect();
+        members.sort_unstable();
+        Ok(Whole { facts: row.facts()?, profile: Arc::new(row.profile()?), members: members.into() })
     }
 }
 
@@ -141,18 +214,6 @@ fn put_member(batch: &mut Batch, key: Key, kept: &Kept, user: UserId) {
         false => batch.put(MEMBERS, member_key(key, user), MemberRow::from(view).encode_to_vec()),
     }
     batch.put(BY_USER, by_user_key(key, user), ListedRow::of(kept, user, view).encode_to_vec());
-}
-
-fn entry(key: Key, user: UserId, row: ListedRow, whole: Option<DialogRow>) -> Result<Listed, Error> {
-    let member = row.member.clone().unwrap_or_default().into();
-    let Some(whole) = whole else {
-        let mut members = vec![user, UserId(row.other)];
-        members.sort_unstable();
-        return Ok(Listed { key, facts: row.facts()?, profile: Default::default(), members, member });
-    };
-    let mut members: Vec<UserId> = whole.members.iter().copied().map(UserId).collect();
-    members.sort_unstable();
-    Ok(Listed { key, facts: whole.facts()?, profile: whole.profile()?, members, member })
 }
 
 fn dialog_key(key: Key) -> Vec<u8> {
