@@ -112,4 +112,3 @@ fn custom(extension: &Extension) -> Value {
         Some(extension::Value::Json(text)) => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str())),
     }
 }
-

@@ -87,7 +87,8 @@ impl Engine {
         let key = |dialog: &DialogId| DialogKey { app, dialog: *dialog };
         let mut heads = self.lives.look(dialogs.iter().map(|dialog| (key(dialog), ())), |live, ()| live.stored_head());
         let missing: Vec<usize> = (0..heads.len()).filter(|n| heads[*n].is_none()).collect();
-        let reads: Vec<_> = missing.iter().map(|n| self.lives.get(key(&dialogs[*n]))).map(|live| (live.begin_read(), live)).collect();
+        let reads: Vec<_> =
+            missing.iter().map(|n| self.lives.get(key(&dialogs[*n]))).map(|live| (live.begin_read(), live)).collect();
         let wanted: Vec<DialogId> = missing.iter().map(|n| dialogs[*n]).collect();
         let found = if wanted.is_empty() { Vec::new() } else { self.reader.heads(app, &wanted).await? };
         for ((n, (begun, live)), head) in missing.into_iter().zip(reads).zip(found) {

@@ -45,7 +45,8 @@ pub struct Writing<K: Ord + Copy, V> {
 
 impl<K: Ord + Copy, V> Cache<K, V> {
     pub fn new(weight_max: usize) -> Arc<Cache<K, V>> {
-        let kept = Kept { entries: BTreeMap::new(), turn: VecDeque::new(), tickets: 0, weight: 0, writes: 0, writing: BTreeMap::new() };
+        let kept =
+            Kept { entries: BTreeMap::new(), turn: VecDeque::new(), tickets: 0, weight: 0, writes: 0, writing: BTreeMap::new() };
         Arc::new(Cache { weight_max, kept: Mutex::new(kept) })
     }
 
