@@ -166,26 +166,29 @@ impl Model {
     }
 
     /// Each of the user's dialogs removes its own (contract rest 5.5).
+    /// All that is named is looked up before any of it is removed: a message that is named twice, by its id and by an alias, is
+    /// removed under both.
     fn remove(&mut self, user: User, ids: &BTreeSet<Id>, force: bool) -> Answer {
         let (mut removed, mut not_found, mut forbidden) = (Vec::new(), Vec::new(), Vec::new());
+        let mut places = Vec::new();
         for id in ids {
-            let mut met = false;
-            for at in 0..self.dialogs.len() {
-                if !self.has(user, &self.dialogs[at]) {
-                    continue;
-                }
-                match self.dialogs[at].remove(user, *id, force) {
-                    None => continue,
-                    Some(Ok(())) => removed.push(*id),
-                    Some(Err(Refusal::Forbidden)) => forbidden.push(*id),
-                    Some(Err(_)) => not_found.push(*id),
-                }
-                met = true;
-            }
-            if !met {
+            let dialogs = (0..self.dialogs.len()).filter(|at| self.has(user, &self.dialogs[*at]));
+            let met: Vec<_> = dialogs.filter_map(|at| Some((at, self.dialogs[at].removable(user, *id, force)?))).collect();
+            if met.is_empty() {
                 not_found.push(*id);
             }
+            for (at, outcome) in met {
+                match outcome {
+                    Ok(place) => {
+                        places.push((at, place));
+                        removed.push(*id);
+                    }
+                    Err(Refusal::Forbidden) => forbidden.push(*id),
+                    Err(_) => not_found.push(*id),
+                }
+            }
         }
+        places.into_iter().for_each(|(at, place)| self.dialogs[at].remove(user, place, force));
         Answer::Removed { removed, not_found, forbidden }
     }
 }

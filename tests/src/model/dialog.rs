@@ -178,7 +178,8 @@ impl Dialog {
     /// Only the author edits, and only what he sees.
     pub fn edit(&mut self, user: User, id: Id, body: &str) -> Result<(), Refusal> {
         self.may(user, Action::Read)?;
-        let row = self.named(user, id).filter(|row| !row.removed).ok_or(Refusal::NotFound)?;
+        let place = self.named(user, id).filter(|place| !self.rows[*place].removed).ok_or(Refusal::NotFound)?;
+        let row = &mut self.rows[place];
         if row.sender != user {
             return Err(Refusal::Forbidden);
         }
@@ -186,28 +187,31 @@ impl Dialog {
         Ok(())
     }
 
-    /// `None`: the dialog has no such message.
-    pub fn remove(&mut self, user: User, id: Id, force: bool) -> Option<Result<(), Refusal>> {
-        let others = self.may(user, Action::RemoveOthersMessages);
-        let row = self.named(user, id)?;
-        if row.removed {
-            return Some(Err(Refusal::NotFound));
-        }
-        if !force {
-            row.hidden.insert(user);
-        } else if row.sender == user || others.is_ok() {
-            row.removed = true;
-        } else {
-            return Some(Err(Refusal::Forbidden));
-        }
-        Some(Ok(()))
+    /// Place of the message that the user removes by this id; `None`: the dialog has no such message.
+    pub fn removable(&self, user: User, id: Id, force: bool) -> Option<Result<usize, Refusal>> {
+        let place = self.named(user, id)?;
+        let row = &self.rows[place];
+        let may = !force || row.sender == user || self.may(user, Action::RemoveOthersMessages).is_ok();
+        Some(match (row.removed, may) {
+            (true, _) => Err(Refusal::NotFound),
+            (false, true) => Ok(place),
+            (false, false) => Err(Refusal::Forbidden),
+        })
     }
 
-    /// The message that the user knows by this id: one that has it before one whose client gave it. What he hid he knows no more.
-    fn named(&mut self, user: User, id: Id) -> Option<&mut Row> {
+    pub fn remove(&mut self, user: User, place: usize, force: bool) {
+        let row = &mut self.rows[place];
+        match force {
+            true => row.removed = true,
+            false => _ = row.hidden.insert(user),
+        }
+    }
+
+    /// Place of the message that the user knows by this id: one that has it before one whose client gave it. What he hid he knows no
+    /// more.
+    fn named(&self, user: User, id: Id) -> Option<usize> {
         let found = |has: &dyn Fn(&Row) -> bool| self.rows.iter().position(|row| has(row) && !row.hidden.contains(&user));
-        let at = found(&|row| row.id == id).or_else(|| found(&|row| row.alias == Some(id)))?;
-        self.rows.get_mut(at)
+        found(&|row| row.id == id).or_else(|| found(&|row| row.alias == Some(id)))
     }
 
     /// Messages that are unknown, his own or hidden from him are ignored (contract xmpp 3.4).

@@ -6,6 +6,7 @@
 mod cases;
 mod faults;
 mod programs;
+mod reads;
 
 use std::sync::Arc;
 

@@ -113,6 +113,19 @@ impl Engine {
         Ok(members.into_iter().flatten().collect())
     }
 
+    /// A scan meets every version of a state that was not compacted yet, and a state has as many as its member wrote messages.
+    async fn everyone(&self, key: DialogKey) -> Result<Vec<Member>, Error> {
+        let live = self.lives.get(key);
+        if let Some(members) = live.stored_everyone() {
+            return Ok(members);
+        }
+        let begun = live.begin_read();
+        let Some(slots) = self.reader.few(key).await? else { return self.reader.everyone(key).await };
+        let members = slots.iter().map(|slot| slot.whole.clone()).collect();
+        live.keep_everyone(&begun, slots);
+        Ok(members)
+    }
+
     async fn load_missing(&self, key: DialogKey, live: &Live, missing: Missing) -> Result<(), Error> {
         let head = if missing.head { Some(self.reader.head(key).await?) } else { None };
         let places: Vec<(DialogKey, u64)> = missing.users.iter().map(|user| (key, *user)).collect();
@@ -275,7 +288,7 @@ impl MessageLog for EmbeddedLog {
     }
 
     async fn everyone(&self, key: DialogKey) -> Result<Vec<Member>, Error> {
-        self.0.reader.everyone(key).await
+        self.0.everyone(key).await
     }
 }
 

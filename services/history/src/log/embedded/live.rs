@@ -104,6 +104,8 @@ pub struct Dialog {
     /// The newest row that is durable.
     pub stored_seq: u64,
     pub slots: BTreeMap<u64, Slot>,
+    /// Whoever has a state has a slot.
+    everyone: bool,
 }
 
 /// What a write is about.
@@ -201,7 +203,7 @@ impl Live {
             return;
         }
         if state.dialog.is_none() && state.flights.is_empty() {
-            state.dialog = head.map(|head| Dialog { stored_seq: head.seq, head, slots: BTreeMap::new() });
+            state.dialog = head.map(|head| Dialog { stored_seq: head.seq, head, slots: BTreeMap::new(), everyone: false });
         }
         let Some(dialog) = &mut state.dialog else { return };
         for slot in slots {
@@ -224,6 +226,15 @@ impl Live {
         Some(slot.whole.clone())
     }
 
+    /// The states of all members, ascending, as they are stored, if they are known and none is on its way.
+    pub fn stored_everyone(&self) -> Option<Vec<Member>> {
+        let state = self.state.lock();
+        let is_moving = state.flights.values().any(|flight| !flight.users.is_empty());
+        let dialog = state.dialog.as_ref().filter(|dialog| dialog.everyone && !is_moving)?;
+        // One of whom nothing is kept has a slot, if he was asked for.
+        Some(dialog.slots.values().filter(|slot| !slot.is_empty()).map(|slot| slot.whole.clone()).collect())
+    }
+
     /// Before something is read that may be kept here then.
     pub fn begin_read(&self) -> Missing {
         Missing { epoch: self.state.lock().epoch, head: false, users: Vec::new() }
@@ -234,6 +245,20 @@ impl Live {
         let is_small = |slot: &Slot| slot.whole.range_count() <= READ_RANGES_MAX;
         let has_room = self.state.lock().dialog.as_ref().is_none_or(|dialog| dialog.slots.len() < SLOTS_MAX);
         self.fill(begun, head, slot.into_iter().filter(|slot| has_room && is_small(slot)).collect());
+    }
+
+    /// Keeps the states of all members, unless what was read was overtaken, or there are too many.
+    pub fn keep_everyone(&self, begun: &Missing, slots: Vec<Slot>) {
+        let ranges: usize = slots.iter().map(|slot| slot.whole.range_count()).sum();
+        if slots.len() > SLOTS_MAX || ranges > RANGES_MAX {
+            return;
+        }
+        self.fill(begun, None, slots);
+        let mut state = self.state.lock();
+        let is_current = state.epoch == begun.epoch;
+        if let Some(dialog) = state.dialog.as_mut().filter(|_| is_current) {
+            dialog.everyone = true;
+        }
     }
 
     /// Waits for the outcome of a write and takes note of it.
@@ -280,6 +305,7 @@ impl State {
         let ranges = || dialog.slots.values().map(|slot| slot.whole.range_count()).sum::<usize>();
         if dialog.slots.len() > SLOTS_MAX || ranges() > RANGES_MAX {
             dialog.slots.clear();
+            dialog.everyone = false;
             self.epoch += 1;
         }
     }

@@ -135,7 +135,27 @@ impl Reader {
         Err(Error::Busy)
     }
 
-    /// Spilled rows follow the first row of their member.
+    /// Everybody of whom something is kept, ascending, if they are few.
+    pub async fn few(&self, key: DialogKey) -> Result<Option<Vec<Slot>>, Error> {
+        let rows = self.kv.scan(MEMBER_STATE, KeyRange::prefix(keys::dialog(key)), MEMBERS_CHUNK).await?;
+        if rows.len() == MEMBERS_CHUNK {
+            return Ok(None);
+        }
+        // Spilled rows follow the first row of their member.
+        let mut parts: Vec<(u64, Vec<MemberState>)> = Vec::new();
+        for (key, row) in &rows {
+            let user = keys::user_of(key).ok_or(Error::Corrupt("the key of a member"))?;
+            let part = decode::<MemberState>(row, "a member")?;
+            match parts.last_mut().filter(|(last, _)| *last == user) {
+                Some((_, parts)) => parts.push(part),
+                None => parts.push((user, vec![part])),
+            }
+        }
+        let slot = |mut parts: Vec<MemberState>| Slot::of(parts.remove(0), parts);
+        Ok(Some(parts.into_iter().map(|(_, parts)| slot(parts)).collect()))
+    }
+
+    /// Everybody of whom something is kept, ascending.
     pub async fn everyone(&self, key: DialogKey) -> Result<Vec<Member>, Error> {
         let mut members: Vec<Member> = Vec::new();
         let prefix = keys::dialog(key);

@@ -34,6 +34,11 @@ impl Slot {
         Slot { whole, fresh, spilled }
     }
 
+    /// Nothing is kept of the member.
+    pub fn is_empty(&self) -> bool {
+        self.spilled == 0 && self.whole == Member::new(self.whole.user)
+    }
+
     /// Applies a move. Answers whether it changed anything, and so has to be put.
     pub fn apply(&mut self, to: &Move) -> bool {
         let changed = self.whole.apply(to);
