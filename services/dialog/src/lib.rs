@@ -25,6 +25,7 @@ mod dialog;
 mod error;
 mod frames;
 mod heads;
+mod lapses;
 mod list;
 mod metrics;
 mod options;

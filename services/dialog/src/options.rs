@@ -57,6 +57,8 @@ pub struct Options {
     /// Members up to which delivered and read statuses of a group's messages are told to their authors. Above it they are only
     /// stored.
     pub markers_relayed_members_max: usize,
+    /// Seconds without a session after which a user who only entered the room of a public dialog is no member of it any more.
+    pub join_idle_s: u64,
     /// Seconds for which the newest number of a dialog that moved is published, once a second.
     pub heads_active_s: u64,
     /// Dialogs whose newest number is published at most.
@@ -85,6 +87,7 @@ impl Default for Options {
             text_bytes_max: 1024,
             description_bytes_max: 4096,
             markers_relayed_members_max: 100,
+            join_idle_s: 24 * 3600,
             heads_active_s: 30,
             heads_max: 200_000,
         }

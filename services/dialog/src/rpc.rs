@@ -24,7 +24,7 @@ use crate::shared::Shared;
 
 /// The door of the dialog service.
 pub struct Rpc {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     dialogs: Registry<Key, DialogActor>,
 }
 

@@ -1,9 +1,10 @@
-//! What starts: the registry of live dialogs behind the gRPC door, and one task that publishes heads.
+//! What starts: the registry of live dialogs behind the gRPC door, and a task that publishes heads and sweeps.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::select;
 use natter_actor::{Chance, Clock, Executor, Registry};
 use natter_bus::Bus;
 use natter_db::Kv;
@@ -11,10 +12,11 @@ use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::subject::Subject;
 use natter_rpc::Link;
 use natter_telemetry::Metrics;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::actor::DialogActor;
 use crate::dialog::Key;
+use crate::lapses::{self, Lapses};
 use crate::options::Options;
 use crate::rpc::Rpc;
 use crate::shared::Shared;
@@ -60,12 +62,26 @@ impl Service {
         DialogsServer::new(rpc).max_decoding_message_size(REQUEST_BYTES_MAX)
     }
 
-    /// Publishes heads once a second until `stop`. Stopped or cut off, nothing is lost: heads are a hint.
+    /// Publishes heads once a second, and looks for joins that lapse, until `stop`. Stopped or cut off, nothing is lost: heads are a
+    /// hint, and who is no member any more is found again.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
+        let (publishing, sweeping) = (pin!(self.publish(stop)), pin!(self.sweep()));
+        select(publishing, sweeping).await;
+    }
+
+    async fn publish(&self, stop: impl Future<Output = ()>) {
         let (mut stop, subject) = (pin!(stop), Subject::Heads.to_string());
         while timeout(HEADS_EVERY, &mut stop).await.is_err() {
             self.shared.publish_heads(&subject);
             self.shared.meters.live.set(self.dialogs.len() as i64);
+        }
+    }
+
+    async fn sweep(&self) {
+        let (rpc, mut lapses) = (Rpc::new(self.shared.clone(), self.dialogs.clone()), Lapses::default());
+        loop {
+            sleep(lapses::EVERY).await;
+            lapses.step(&rpc).await;
         }
     }
 }

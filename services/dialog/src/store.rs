@@ -64,6 +64,9 @@ pub trait DialogStore: Send + Sync {
     /// Which dialogs the user is a member of, and of which kind, deleted ones included, in the order of their ids, at most `max`.
     async fn memberships(&self, app: AppId, user: UserId, max: usize) -> Result<Vec<(DialogId, Kind)>, Error>;
 
+    /// Views that are not the usual one, of all dialogs, in the order of their keys: at most `max` above `after`.
+    async fn views(&self, after: Option<(Key, UserId)>, max: usize) -> Result<Vec<(Key, UserId, Member)>, Error>;
+
     /// How many dialogs the user is a member of, counted up to `max`.
     async fn count_of_user(&self, app: AppId, user: UserId, max: usize) -> Result<usize, Error>;
 }

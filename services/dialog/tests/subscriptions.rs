@@ -4,7 +4,9 @@
 
 mod kit;
 
-use kit::{ANN, APP, BOB, Door, World, code, pair, play, post, session};
+use std::time::Duration;
+
+use kit::{ANN, APP, BOB, CAT, DAN, Door, NOW, World, code, pair, play, post, session};
 use natter_proto::Code;
 use natter_proto::dialog::v1::*;
 use natter_rpc::Status;
@@ -64,6 +66,45 @@ async fn nobody_adds_others_to_a_public_dialog_even_if_they_are_there() {
         assert_eq!(code(door.dialogs.clone().change(add).await), Code::Forbidden);
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_only_entered_a_public_dialog_is_no_member_after_a_day_without_a_session() {
+    const DAY: i64 = 24 * 3600 * 1000;
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        for kind in [DialogKind::Public, DialogKind::Broadcast] {
+            let public = create(&door, kind).await;
+            for user in [BOB, CAT] {
+                let enter = EnterRequest { app: APP, dialog: public.clone(), user, session: Some(session(user)) };
+                door.dialogs.clone().enter(enter).await.unwrap();
+            }
+            let subscribe = SubscribeRequest { app: APP, dialog: public.clone(), user: DAN, leave: false };
+            door.dialogs.clone().subscribe(subscribe).await.unwrap();
+            let count = async |door: &Door| {
+                let get = GetRequest { app: APP, dialog: public.clone(), user: BOB, preview: false };
+                door.dialogs.clone().get(get).await.unwrap().into_inner().count
+            };
+            // Cat is there, and Dan subscribed. The owner never entered.
+            for user in [ANN, BOB, DAN] {
+                world.presence.left(user, NOW - DAY + 120_000);
+            }
+            run(&door, 60).await;
+            assert_eq!(count(&door).await, 4, "a day is not over");
+            run(&door, 120).await;
+            assert_eq!(count(&door).await, 3);
+            // Also for the next process, whose time begins again.
+            door = world.start();
+            assert_eq!(count(&door).await, 3);
+        }
+    })
+    .await;
+}
+
+/// Lets the service do what it does by itself.
+async fn run(door: &Door, seconds: u64) {
+    let _ = tokio::time::timeout(Duration::from_secs(seconds), door.service.run(std::future::pending())).await;
 }
 
 async fn create(door: &Door, kind: DialogKind) -> Vec<u8> {

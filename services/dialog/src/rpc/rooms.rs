@@ -11,7 +11,7 @@ use crate::actor::{DialogMessage, Subscribe, Subscribing};
 use crate::dialog::Key;
 
 impl Rpc {
-    pub(super) async fn subscribe(&self, key: Key, user: UserId, how: Subscribing) -> Result<wire::Dialog, Failure> {
+    pub(crate) async fn subscribe(&self, key: Key, user: UserId, how: Subscribing) -> Result<wire::Dialog, Failure> {
         self.ask(key, |answer| DialogMessage::Subscribe(Subscribe { user, how }, answer)).await
     }
 

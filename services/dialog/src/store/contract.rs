@@ -72,6 +72,32 @@ async fn a_view_is_the_members_own() {
 }
 
 #[tokio::test]
+async fn views_of_all_dialogs_are_read_page_by_page() {
+    for store in engines() {
+        let view = Member { entered: true, ..Member::default() };
+        let mut all = Vec::new();
+        for (app, dialog, users) in [(1, 2, [ANN, BOB]), (1, 3, [CAT, BOB]), (2, 1, [CAT, ANN])] {
+            let (key, mut kept) = (key(app, dialog), group(&users));
+            store.create(key, &kept).await.unwrap();
+            kept.members.set(users[0], view);
+            store.write(key, views(&kept, &users[..1])).await.unwrap();
+            all.push((key, users[0], view));
+        }
+        for max in 1..=4 {
+            let (mut read, mut after) = (Vec::new(), None);
+            loop {
+                let page = store.views(after, max).await.unwrap();
+                assert!(page.len() <= max);
+                let Some((key, user, _)) = page.last() else { break };
+                after = Some((*key, *user));
+                read.extend(page);
+            }
+            assert_eq!(read, all, "{max} at a time");
+        }
+    }
+}
+
+#[tokio::test]
 async fn members_come_and_go_and_a_dialog_may_be_gone() {
     for store in engines() {
         let (key, mut kept) = (key(1, 2), group(&[ANN, BOB]));

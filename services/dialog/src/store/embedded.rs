@@ -29,6 +29,8 @@ const MEMBERS: Table = Table("dialog_members");
 const BY_USER: Table = Table("dialogs_by_user");
 const PUBLIC: Table = Table("public_dialogs");
 
+/// Bytes of a member's key: app, dialog, user.
+const MEMBER_KEY: usize = 8 + 12 + 8;
 /// Rows of members read at once.
 const CHUNK: usize = 1_000;
 
@@ -192,6 +194,12 @@ impl DialogStore for Embedded {
         self.list(app, user, max).await?.iter().map(|(dialog, row)| Ok((*dialog, row.kind()?))).collect()
     }
 
+    async fn views(&self, after: Option<(Key, UserId)>, max: usize) -> Result<Vec<(Key, UserId, Member)>, Error> {
+        let from = after.map_or(Vec::new(), |(key, user)| [&member_key(key, user)[..], &[0]].concat());
+        let rows = self.db.scan(MEMBERS, KeyRange::between(from, [u8::MAX; MEMBER_KEY + 1]), max).await?;
+        rows.iter().map(|(key, row)| Ok((dialog_of_member(key)?, user_of(key)?, decode::<MemberRow>(row)?.into()))).collect()
+    }
+
     async fn count_of_user(&self, app: AppId, user: UserId, max: usize) -> Result<usize, Error> {
         Ok(self.list(app, user, max).await?.len())
     }
@@ -235,6 +243,12 @@ fn by_user_key(key: Key, user: UserId) -> Vec<u8> {
 fn user_of(key: &[u8]) -> Result<UserId, Error> {
     let user = key.last_chunk().ok_or_else(|| corrupt("key of a member"))?;
     Ok(UserId(u64::from_be_bytes(*user)))
+}
+
+fn dialog_of_member(key: &[u8]) -> Result<Key, Error> {
+    let app = key.first_chunk().ok_or_else(|| corrupt("key of a member"))?;
+    let dialog = key.get(8..20).and_then(|id| DialogId::try_from(id).ok()).ok_or_else(|| corrupt("key of a member"))?;
+    Ok(Key { app: AppId(u64::from_be_bytes(*app)), dialog })
 }
 
 fn dialog_of(key: &[u8]) -> Result<DialogId, Error> {

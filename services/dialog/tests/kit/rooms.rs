@@ -1,4 +1,4 @@
-//! A presence that knows rooms only.
+//! A presence that knows rooms, and when users were last there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -10,11 +10,16 @@ use natter_rpc::{Reply, Request, Response, async_trait};
 
 use super::refusal;
 
-/// Who is in which room.
+/// Who is in which room, and who is not there. All others are.
 #[derive(Clone, Default)]
-pub struct Presence(Arc<Mutex<BTreeMap<Vec<u8>, BTreeSet<u64>>>>);
+pub struct Presence(Arc<Mutex<BTreeMap<Vec<u8>, BTreeSet<u64>>>>, Arc<Mutex<BTreeMap<u64, i64>>>);
 
 impl Presence {
+    /// The user was last there then.
+    pub fn left(&self, user: u64, seen_at: i64) {
+        self.1.lock().unwrap().insert(user, seen_at);
+    }
+
     pub fn room(&self, dialog: &[u8]) -> Vec<u64> {
         self.0.lock().unwrap().get(dialog).into_iter().flatten().copied().collect()
     }
@@ -60,8 +65,9 @@ impl presence_server::Presence for Presence {
     async fn subscribe(&self, _: Request<wire::SubscribeRequest>) -> Reply<wire::SubscribeReply> {
         Err(refusal(Code::Internal))
     }
-    async fn last_activity(&self, _: Request<wire::LastActivityRequest>) -> Reply<wire::LastActivityReply> {
-        Err(refusal(Code::Internal))
+    async fn last_activity(&self, request: Request<wire::LastActivityRequest>) -> Reply<wire::LastActivityReply> {
+        let seen_at = self.1.lock().unwrap().get(&request.into_inner().user).copied();
+        Ok(Response::new(wire::LastActivityReply { seen_at }))
     }
     async fn watch(&self, _: Request<wire::WatchRequest>) -> Reply<wire::WatchReply> {
         Err(refusal(Code::Internal))
