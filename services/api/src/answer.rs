@@ -1,8 +1,11 @@
 //! What a call answers, and how it is written as an HTTP response.
 
+use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
+use futures::stream::BoxStream;
 use serde_json::Value;
 
 use crate::error::Refusal;
@@ -12,6 +15,8 @@ use crate::headers;
 pub(crate) struct Answer {
     /// 200, 201 or 202; never 204, which SDK 1.x takes for an error (contract rest 1.5).
     pub status: u16,
+    /// Of its own, beside those of every answer.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Body,
 }
 
@@ -21,29 +26,39 @@ pub(crate) enum Body {
     Empty,
     Json(Value),
     Pem(String),
+    /// Bytes as they come, so many; of a `HEAD` none of them come.
+    File {
+        length: u64,
+        bytes: BoxStream<'static, std::io::Result<Bytes>>,
+    },
 }
 
 impl Answer {
     /// 200 with JSON.
     pub(crate) fn json(value: Value) -> Answer {
-        Answer { status: 200, body: Body::Json(value) }
+        Answer::of(200, Body::Json(value))
     }
 
     /// 201 with JSON.
     pub(crate) fn created(value: Value) -> Answer {
-        Answer { status: 201, body: Body::Json(value) }
+        Answer::of(201, Body::Json(value))
     }
 
     /// 200 with an empty body.
     pub(crate) fn empty() -> Answer {
-        Answer { status: 200, body: Body::Empty }
+        Answer::of(200, Body::Empty)
+    }
+
+    /// Without headers of its own.
+    pub(crate) fn of(status: u16, body: Body) -> Answer {
+        Answer { status, headers: Vec::new(), body }
     }
 }
 
 /// Writes an answer or a refusal, with the headers of every response. `expires_at` is that of the caller's token, unix
 /// milliseconds.
-pub(crate) fn response(result: &Result<Answer, Refusal>, origin: &HeaderValue, expires_at: Option<i64>) -> HttpResponse {
-    let status = match result {
+pub(crate) fn response(result: Result<Answer, Refusal>, origin: &HeaderValue, expires_at: Option<i64>) -> HttpResponse {
+    let status = match &result {
         Ok(answer) => answer.status,
         Err(refusal) => refusal.status,
     };
@@ -51,14 +66,24 @@ pub(crate) fn response(result: &Result<Answer, Refusal>, origin: &HeaderValue, e
     if status == 429 {
         response.insert_header((header::RETRY_AFTER, "1"));
     }
-    let mut response = match result {
-        Ok(Answer { body: Body::Empty, .. }) => response.finish(),
-        Ok(Answer { body: Body::Pem(pem), .. }) => response.content_type("application/x-pem-file").body(pem.clone()),
-        Ok(Answer { body: Body::Json(value), .. }) => json_body(response, value),
-        Err(refusal) => json_body(response, &refusal.body()),
+    let (own, mut response) = match result {
+        Ok(Answer { headers, body, .. }) => (headers, written(response, body)),
+        Err(refusal) => (Vec::new(), json_body(response, &refusal.body())),
     };
+    for (name, value) in own {
+        response.headers_mut().insert(name, value);
+    }
     headers::write(response.headers_mut(), origin, expires_at);
     response
+}
+
+fn written(mut response: HttpResponseBuilder, body: Body) -> HttpResponse {
+    match body {
+        Body::Empty => response.finish(),
+        Body::Pem(pem) => response.content_type("application/x-pem-file").body(pem),
+        Body::Json(value) => json_body(response, &value),
+        Body::File { length, bytes } => response.body(SizedStream::new(length, bytes)),
+    }
 }
 
 fn json_body(mut response: HttpResponseBuilder, value: &Value) -> HttpResponse {
