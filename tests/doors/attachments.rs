@@ -7,11 +7,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use natter_tests::process::Natter;
 use reqwest::Method;
+use rustix::fs::{FallocateFlags, fallocate};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::disk_full::free_bytes;
 use crate::rest::{Person, Rest};
 use crate::verdict::Verdict;
 
@@ -136,6 +138,37 @@ async fn fill_the_quota() -> Result<()> {
     ensure!(loser.upload(&rest, &vec![7; 800_001]).await? == (413, large));
     ensure!(loser.upload(&rest, &vec![7; 800_000]).await?.0 == 201, "what was deleted counts no more");
     ensure!(all_files(&natter) == 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn on_a_full_volume_an_upload_under_way_is_refused_and_messages_flow() {
+    fill_the_volume().await.unwrap();
+}
+
+async fn fill_the_volume() -> Result<()> {
+    const SIZE: usize = 64 * MIB;
+    let reserve = free_bytes(&std::env::temp_dir())?.checked_sub(512 << 20).context("the disk of the test is full itself")?;
+    let natter = Natter::start(&[&format!("storage.reserve_bytes={reserve}")]).await?;
+    let rest = Rest::of(&natter, 1)?;
+    let (ann, bob) = (rest.sign_up("ann").await?, rest.sign_up("bob").await?);
+    let made = Made::by(&rest, &ann, "large.bin").await?;
+    let mut upload = made.begin(&natter, SIZE).await?;
+    upload.write_all(&pattern()).await?;
+    until(&natter, |count| count == 1).await?;
+    let beside = tempfile::tempfile_in(natter.data())?;
+    fallocate(&beside, FallocateFlags::empty(), 0, 1 << 30)?;
+    for _ in 1..SIZE / MIB {
+        timeout(PATIENCE, upload.write_all(&pattern())).await.context("the server reads no more")??;
+    }
+    let answer = end(upload).await?;
+    ensure!(status(&answer) == 503 && answer.ends_with(r#"{"errors":["Not done, please try again"]}"#), "{answer}");
+    ensure!(made.upload(&rest, b"12345678").await?.0 == 503, "nor does another begin");
+    ensure!(all_files(&natter) == 0);
+    rest.dialog(&ann, &bob).await?;
+
+    drop(beside);
+    ensure!(made.upload(&rest, b"12345678").await?.0 == 201);
     Ok(())
 }
 

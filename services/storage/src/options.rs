@@ -22,6 +22,8 @@ pub struct Options {
     pub uploads_max: usize,
     /// Uploads at once of one app.
     pub uploads_per_app_max: usize,
+    /// Uploads at once of one user.
+    pub uploads_per_user_max: usize,
     /// Free bytes that uploads leave on the volume, for the store.
     pub reserve_bytes: u64,
 }
@@ -37,6 +39,7 @@ impl Default for Options {
             unfinished_per_user_max: 100,
             uploads_max: 256,
             uploads_per_app_max: 64,
+            uploads_per_user_max: 8,
             reserve_bytes: 512 << 20,
         }
     }

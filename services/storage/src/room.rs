@@ -1,4 +1,4 @@
-//! How much may be under way at once: uploads of the process and of one app, and the bytes they may still bring. Pure.
+//! How much may be under way at once: uploads of the process, of one app and of one user, and the bytes they may still bring. Pure.
 //!
 //! It spares a disk what would be refused at its end anyway. That the quota holds is the store's promise: it counts again, in
 //! the step that makes a content count.
@@ -12,6 +12,8 @@ use crate::options::Options;
 #[derive(Default, Debug)]
 pub struct Room {
     apps: BTreeMap<u64, Under>,
+    /// By app and user.
+    users: BTreeMap<(u64, u64), usize>,
     uploads: usize,
 }
 
@@ -20,6 +22,13 @@ pub struct Room {
 struct Under {
     uploads: usize,
     bytes: u64,
+}
+
+/// Who uploads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Guest {
+    pub app: u64,
+    pub user: u64,
 }
 
 /// Why an upload may not begin.
@@ -37,11 +46,14 @@ pub enum Refused {
 const SLACK: u64 = 64;
 
 impl Room {
-    /// Lets an upload of `app` begin, which will bring at most `expected` bytes (0: not known), while `used` bytes of the app are
-    /// kept. The value is how many bytes it may bring.
-    pub fn enter(&mut self, options: &Options, app: u64, expected: u64, used: u64) -> Result<u64, Refused> {
+    /// Lets an upload begin, which will bring at most `expected` bytes (0: not known), while `used` bytes of the app are kept. The
+    /// value is how many bytes it may bring.
+    pub fn enter(&mut self, options: &Options, guest: Guest, expected: u64, used: u64) -> Result<u64, Refused> {
+        let Guest { app, user } = guest;
         let under = self.apps.get(&app).copied().unwrap_or_default();
-        if self.uploads >= options.uploads_max || under.uploads >= options.uploads_per_app_max {
+        let own = self.users.get(&(app, user)).copied().unwrap_or_default();
+        let is_full = self.uploads >= options.uploads_max || under.uploads >= options.uploads_per_app_max;
+        if is_full || own >= options.uploads_per_user_max {
             return Err(Refused::Busy);
         }
         let expected = if expected == 0 { options.file_bytes_max } else { expected };
@@ -54,20 +66,24 @@ impl Room {
         }
         let granted = expected.min(left).min(options.file_bytes_max);
         self.apps.insert(app, Under { uploads: under.uploads + 1, bytes: under.bytes + granted });
+        self.users.insert((app, user), own + 1);
         self.uploads += 1;
         Ok(granted)
     }
 
     /// Ends an upload that was granted so many bytes.
-    pub fn leave(&mut self, app: u64, granted: u64) {
+    pub fn leave(&mut self, guest: Guest, granted: u64) {
+        let Guest { app, user } = guest;
         self.uploads = self.uploads.saturating_sub(1);
         if let Some(under) = self.apps.get_mut(&app) {
             under.uploads = under.uploads.saturating_sub(1);
             under.bytes = under.bytes.saturating_sub(granted);
-            if under.uploads == 0 {
-                self.apps.remove(&app);
-            }
         }
+        if let Some(own) = self.users.get_mut(&(app, user)) {
+            *own = own.saturating_sub(1);
+        }
+        self.apps.retain(|_, under| under.uploads > 0);
+        self.users.retain(|_, own| *own > 0);
     }
 }
 
@@ -79,29 +95,42 @@ mod tests {
     fn two_uploads_share_what_is_left_of_a_quota() {
         let options = Options { file_bytes_max: 1_000, app_bytes_max: 2_000, ..Options::default() };
         let mut room = Room::default();
-        assert_eq!(room.enter(&options, 1, 900, 500), Ok(900));
-        assert_eq!(room.enter(&options, 1, 900, 500), Err(Refused::Quota));
-        assert_eq!(room.enter(&options, 2, 900, 500), Ok(900), "another app has its own");
-        room.leave(1, 900);
-        assert_eq!(room.enter(&options, 1, 900, 500), Ok(900));
-        assert_eq!(room.enter(&options, 1, 602, 500), Ok(600), "of unsure bytes no more than are left");
+        assert_eq!(room.enter(&options, of(1), 900, 500), Ok(900));
+        assert_eq!(room.enter(&options, of(1), 900, 500), Err(Refused::Quota));
+        assert_eq!(room.enter(&options, of(2), 900, 500), Ok(900), "another app has its own");
+        room.leave(of(1), 900);
+        assert_eq!(room.enter(&options, of(1), 900, 500), Ok(900));
+        assert_eq!(room.enter(&options, of(1), 602, 500), Ok(600), "of unsure bytes no more than are left");
     }
 
     #[test]
     fn a_file_has_a_size_and_uploads_a_number() {
-        let options = Options { file_bytes_max: 1_000, uploads_max: 3, uploads_per_app_max: 2, ..Options::default() };
+        let options = Options {
+            file_bytes_max: 1_000,
+            uploads_max: 4,
+            uploads_per_app_max: 3,
+            uploads_per_user_max: 2,
+            ..Options::default()
+        };
         let mut room = Room::default();
-        assert_eq!(room.enter(&options, 1, 5_000, 0), Err(Refused::TooLarge));
-        assert_eq!(room.enter(&options, 1, 0, 0), Ok(1_000));
-        assert_eq!(room.enter(&options, 1, 1_002, 0), Ok(1_000));
-        assert_eq!(room.enter(&options, 1, 1, 0), Err(Refused::Busy), "the app's third");
-        assert_eq!(room.enter(&options, 2, 1, 0), Ok(1));
-        assert_eq!(room.enter(&options, 3, 1, 0), Err(Refused::Busy), "the process's fourth");
-        room.leave(2, 1);
-        assert_eq!(room.enter(&options, 3, 1, 0), Ok(1));
-        for (app, granted) in [(1, 1_000), (1, 1_000), (3, 1)] {
-            room.leave(app, granted);
+        assert_eq!(room.enter(&options, of(1), 5_000, 0), Err(Refused::TooLarge));
+        assert_eq!(room.enter(&options, of(1), 0, 0), Ok(1_000));
+        assert_eq!(room.enter(&options, of(1), 1_002, 0), Ok(1_000));
+        assert_eq!(room.enter(&options, of(1), 1, 0), Err(Refused::Busy), "the user's third");
+        let other = Guest { app: 1, user: 78 };
+        assert_eq!(room.enter(&options, other, 1, 0), Ok(1));
+        assert_eq!(room.enter(&options, other, 1, 0), Err(Refused::Busy), "the app's fourth");
+        assert_eq!(room.enter(&options, of(2), 1, 0), Ok(1));
+        assert_eq!(room.enter(&options, of(3), 1, 0), Err(Refused::Busy), "the process's fifth");
+        room.leave(of(2), 1);
+        assert_eq!(room.enter(&options, of(3), 1, 0), Ok(1));
+        for (guest, granted) in [(of(1), 1_000), (of(1), 1_000), (other, 1), (of(3), 1)] {
+            room.leave(guest, granted);
         }
-        assert_eq!((room.apps.len(), room.uploads), (0, 0), "nothing is left behind");
+        assert_eq!((room.apps.len(), room.users.len(), room.uploads), (0, 0, 0), "nothing is left behind");
+    }
+
+    fn of(app: u64) -> Guest {
+        Guest { app, user: 34 }
     }
 }

@@ -51,12 +51,13 @@ impl Form {
 /// Takes the one upload of a blob. Answered when it is durable.
 pub(crate) async fn upload(door: &Door, form: Form) -> Result<Answer, Refusal> {
     let Form { uid, content_type, content_length, body } = form;
-    let until = Instant::now() + Duration::from_secs(door.options.upload_seconds.min(LASTS_S_MAX));
     let pause_max = Duration::from_secs(door.options.body_seconds);
-    let mut intake = Intake { body, seen: 0, until, pause_max };
+    // Before its key is known an upload is a body like others.
+    let mut intake = Intake { body, seen: 0, until: Instant::now() + pause_max, pause_max };
     let taken = async {
         let mut multipart = Multipart::new(&content_type)?;
         let key = key_of(&mut multipart, &mut intake).await?;
+        intake.until = Instant::now() + Duration::from_secs(door.options.upload_seconds.min(LASTS_S_MAX));
         let bytes_max = content_length.map_or(0, |all| most_of_file(all, intake.seen, &multipart));
         pass_on(door, UploadHead { uid, key, bytes_max }, multipart, &mut intake).await
     };
@@ -145,6 +146,7 @@ impl Intake {
     }
 
     async fn drain(&mut self) {
+        self.until = Instant::now() + self.pause_max;
         let upto = self.seen.saturating_add(DRAINED_MAX);
         while self.seen < upto && self.next().await.is_ok() {}
     }

@@ -123,6 +123,31 @@ async fn an_upload_that_pauses_too_long_is_refused_and_leaves_nothing() {
     assert!(!door.world.uploads.lock().pop().unwrap().ended);
 }
 
+#[tokio::test]
+async fn without_a_key_an_upload_has_the_time_of_any_body() {
+    let options = Options { body_seconds: 1, upload_seconds: 3_600, ..Options::default() };
+    let door = Door::open_with(options).await;
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}: {}\r\nContent-Length: 9999\r\n\r\n",
+        path(),
+        KIND.0,
+        KIND.1
+    );
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (mut read, mut write) = stream.into_split();
+    // Never a long pause, and never a key.
+    let trickle = tokio::spawn(async move {
+        while write.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    });
+    let mut answer = Vec::new();
+    read.read_to_end(&mut answer).await.unwrap();
+    trickle.abort();
+    parse(&answer).is(408, r#"{"errors":["the request body took too long"]}"#);
+}
+
 fn path() -> String {
     format!("/blobs/{UID}/upload")
 }

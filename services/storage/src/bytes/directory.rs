@@ -19,6 +19,10 @@ use tokio::task::spawn_blocking;
 use super::{Bytes, CHUNK, Error, Reader, Result, Writer};
 use crate::blob::Object;
 
+/// Bytes after which a file that is being written is synced, so that the store, whose own syncs may have to wait for it, never waits
+/// long.
+const SYNCED_EVERY: u64 = 4 << 20;
+
 /// The engine.
 pub struct Directory(Arc<Folders>);
 
@@ -89,7 +93,7 @@ impl Bytes for Directory {
             }
             use std::os::unix::fs::OpenOptionsExt;
             let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(folders.part(object))?;
-            Ok(Some(Part { folders, object, file: into_tokio(file), is_there: true }))
+            Ok(Some(Part { folders, object, file: into_tokio(file), unsynced: 0, is_there: true }))
         });
         match opened.await? {
             Some(part) => Ok(Box::new(part)),
@@ -128,13 +132,24 @@ struct Part {
     folders: Arc<Folders>,
     object: Object,
     file: File,
+    unsynced: u64,
     is_there: bool,
 }
 
 #[async_trait]
 impl Writer for Part {
     async fn append(&mut self, chunk: Chunk) -> Result<()> {
-        Ok(self.file.write_all(&chunk).await?)
+        self.file.write_all(&chunk).await?;
+        self.unsynced += chunk.len() as u64;
+        if self.unsynced < SYNCED_EVERY {
+            return Ok(());
+        }
+        self.unsynced = 0;
+        self.file.flush().await?;
+        self.file.sync_data().await?;
+        // Others write too: whether there is still room shows only now.
+        let folders = self.folders.clone();
+        if blocking(move || folders.has_room(0)).await? { Ok(()) } else { Err(Error::NoSpace) }
     }
 
     async fn finish(mut self: Box<Self>) -> Result<()> {

@@ -9,6 +9,7 @@ use natter_proto::storage::v1::{Blob, UploadHead};
 use crate::blob::{Object, Refused};
 use crate::bytes::Writer;
 use crate::error::Error;
+use crate::room::Guest;
 use crate::service::Files;
 use crate::store::{self, Doomed, Kept};
 
@@ -28,14 +29,14 @@ pub struct Upload {
 /// A place among the uploads under way, given back when it is dropped.
 struct Seat {
     files: Arc<Files>,
-    app: u64,
+    guest: Guest,
     granted: u64,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         self.files.metrics.uploads_open.dec();
-        self.files.room.lock().leave(self.app, self.granted);
+        self.files.room.lock().leave(self.guest, self.granted);
     }
 }
 
@@ -46,7 +47,7 @@ impl Upload {
         let kept = files.blobs.blob_of(uid).await?.ok_or(Refused::Key)?;
         let now = files.clock.now_ms();
         kept.row.opens(&head.key, now, files.upload_life_ms())?;
-        let seat = Seat::take(files, kept.row.app, head.bytes_max).await?;
+        let seat = Seat::take(files, Guest { app: kept.row.app, user: kept.row.owner }, head.bytes_max).await?;
         let object = Object(files.chance.bytes());
         let doomed = kept.row.object().map(|object| Doomed { due_at: now + UPLOAD_LASTS_MS_MAX, object });
         let kept = match files.blobs.change(&kept, kept.row.begun(object), doomed, files.limit()).await {
@@ -100,11 +101,11 @@ fn is_certain(error: &Error) -> bool {
 }
 
 impl Seat {
-    async fn take(files: &Arc<Files>, app: u64, expected: u64) -> Result<Seat, Error> {
-        let used = files.blobs.usage(app).await?.bytes;
-        let granted = files.room.lock().enter(&files.options, app, expected, used);
+    async fn take(files: &Arc<Files>, guest: Guest, expected: u64) -> Result<Seat, Error> {
+        let used = files.blobs.usage(guest.app).await?.bytes;
+        let granted = files.room.lock().enter(&files.options, guest, expected, used);
         let granted = granted.map_err(|refused| Error::of_room(refused, files.options.file_bytes_max))?;
         files.metrics.uploads_open.inc();
-        Ok(Seat { files: files.clone(), app, granted })
+        Ok(Seat { files: files.clone(), guest, granted })
     }
 }

@@ -15,6 +15,8 @@ use natter_rpc::{Link, LinkOptions};
 use natter_storage::{Options, Parts, Place, Service};
 use natter_telemetry::Metrics;
 use tempfile::TempDir;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::task::JoinHandle;
 
 pub const APP: u64 = 1;
 pub const ANN: u64 = 34;
@@ -25,7 +27,7 @@ pub struct Door {
     pub client: StorageClient<Link>,
     pub service: Service,
     pub clock: Clock,
-    db: Kv,
+    pub db: Kv,
     options: Options,
     folder: TempDir,
 }
@@ -36,8 +38,12 @@ impl Door {
     }
 
     pub fn open_with(options: Options) -> Door {
+        Door::open_on(Kv::memory(), options)
+    }
+
+    pub fn open_on(db: Kv, options: Options) -> Door {
         let options = Options { reserve_bytes: 0, ..options };
-        let (db, clock, folder) = (Kv::memory(), Clock::paused(START_MS), tempfile::tempdir().unwrap());
+        let (clock, folder) = (Clock::paused(START_MS), tempfile::tempdir().unwrap());
         let (client, service) = start(&db, &clock, &options, folder.path(), 1);
         Door { client, service, clock, db, options, folder }
     }
@@ -143,6 +149,52 @@ impl Made {
 pub fn whole(made: &Made, content: &[u8]) -> Vec<UploadPart> {
     let chunks = content.chunks(64 << 10).map(chunk);
     [made.head(content.len() as u64)].into_iter().chain(chunks).chain([end()]).collect()
+}
+
+/// An upload that has begun.
+pub struct Slow {
+    send: Sender<UploadPart>,
+    upload: JoinHandle<Result<Blob, Failure>>,
+}
+
+impl Slow {
+    pub async fn begin(door: &mut Door, made: &Made, expected: u64) -> Slow {
+        let (send, rest) = channel(8);
+        let parts = stream::unfold(rest, async |mut rest| Some((rest.recv().await?, rest)));
+        let mut client = door.client.clone();
+        let upload = tokio::spawn(async move { answer(client.upload(Box::pin(parts)).await) });
+        let before = door.files();
+        send.send(made.head(expected)).await.unwrap();
+        while door.files() == before {
+            tokio::task::yield_now().await;
+        }
+        Slow { send, upload }
+    }
+
+    pub async fn end(self, content: &[u8]) -> Result<Blob, Failure> {
+        self.send.send(chunk(content)).await.unwrap();
+        self.send.send(end()).await.unwrap();
+        self.upload.await.unwrap()
+    }
+
+    /// Waits for its end without doing anything for it.
+    pub async fn outcome(self) -> Result<Blob, Failure> {
+        let outcome = self.upload.await.unwrap();
+        drop(self.send);
+        outcome
+    }
+
+    /// Stops without an end.
+    pub async fn stop(self) {
+        drop(self.send);
+        self.upload.await.unwrap().unwrap_err();
+    }
+
+    /// Drops the call.
+    pub async fn leave(self) {
+        self.upload.abort();
+        assert!(self.upload.await.unwrap_err().is_cancelled());
+    }
 }
 
 pub fn chunk(bytes: &[u8]) -> UploadPart {

@@ -1,13 +1,17 @@
 //! The life of a file: made, uploaded, complete, read, renamed, deleted, or over before that.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+use std::future::pending;
 use std::time::Duration;
 
+use natter_db::{Faults, Kv};
 use natter_proto::Code;
 use natter_proto::storage::v1::{GetRequest, RenameRequest, Status};
-use tokio::sync::oneshot;
+use natter_storage::Options;
+use tokio::task::JoinHandle;
 
-use crate::kit::{ANN, APP, BOB, Door, START_MS, answer, chunk, end, whole};
+use crate::kit::{ANN, APP, BOB, Door, START_MS, Slow, answer, chunk, end};
 
 #[tokio::test(start_paused = true)]
 async fn a_file_is_made_uploaded_completed_and_read() {
@@ -95,18 +99,9 @@ async fn one_key_opens_one_upload_for_an_hour_and_no_refusal_tells_what_is_there
 async fn of_two_uploads_of_a_file_the_last_to_begin_counts() {
     let mut door = Door::open();
     let made = door.made().await;
-    let (send, rest) = tokio::sync::mpsc::channel(8);
-    let parts = futures::stream::unfold(rest, async |mut rest| Some((rest.recv().await?, rest)));
-    let mut client = door.client.clone();
-    let first = tokio::spawn(async move { answer(client.upload(Box::pin(parts)).await) });
-    send.send(made.head(5)).await.unwrap();
-    send.send(chunk(b"first")).await.unwrap();
-    while door.files() == 0 {
-        tokio::task::yield_now().await;
-    }
+    let first = Slow::begin(&mut door, &made, 5).await;
     door.upload(&made, b"second").await.unwrap();
-    send.send(end()).await.unwrap();
-    let refused = first.await.unwrap().unwrap_err();
+    let refused = first.end(b"first").await.unwrap_err();
     assert_eq!((refused.code, refused.text.as_str()), (Code::Invalid, "another upload of the file has begun"));
     door.complete(&made, Some(6)).await.unwrap();
     assert_eq!((door.read(&made, 0, 6).await.unwrap(), door.files()), (b"second".to_vec(), 1));
@@ -121,8 +116,7 @@ async fn what_is_not_finished_is_over_after_a_day_and_what_is_complete_stays() {
     let begun = door.made().await;
     door.send(vec![begun.head(8), chunk(b"half")]).await.unwrap_err();
     assert_eq!((door.files(), door.list(ANN, 0, 9).await.1), (2, 4));
-    let (_stop, stopped) = oneshot::channel::<()>();
-    let run = tokio::spawn(door.service.clone().run(async { drop(stopped.await) }));
+    let _run = Running(tokio::spawn(door.service.clone().run(pending())));
     tokio::time::sleep(Duration::from_secs(86_400 - 30)).await;
     assert_eq!((door.files(), door.list(ANN, 0, 9).await.1), (2, 4), "not a moment too early");
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -131,7 +125,6 @@ async fn what_is_not_finished_is_over_after_a_day_and_what_is_complete_stays() {
         assert_eq!(door.get(APP, ANN, &over).await.unwrap_err().code, Code::NotFound);
     }
     assert_eq!(door.read(&kept, 0, 4).await.unwrap(), b"kept");
-    run.abort();
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,18 +168,53 @@ async fn a_user_lists_his_own_files_page_by_page() {
 async fn an_upload_whose_caller_leaves_leaves_nothing() {
     let mut door = Door::open();
     let made = door.made().await;
-    let (send, rest) = tokio::sync::mpsc::channel(8);
-    let parts = futures::stream::unfold(rest, async |mut rest| Some((rest.recv().await?, rest)));
-    let mut client = door.client.clone();
-    let caller = tokio::spawn(async move { answer(client.upload(Box::pin(parts)).await) });
-    for part in whole(&made, b"12345678").into_iter().take(2) {
-        send.send(part).await.unwrap();
-    }
-    while door.files() == 0 {
-        tokio::task::yield_now().await;
-    }
-    caller.abort();
-    assert!(caller.await.unwrap_err().is_cancelled());
+    Slow::begin(&mut door, &made, 8).await.leave().await;
     assert_eq!(door.files(), 0);
     door.upload(&made, b"12345678").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_whose_row_the_store_refuses_is_not_answered_and_leaves_nothing() {
+    let mut door = Door::open();
+    let made = door.made().await;
+    let slow = Slow::begin(&mut door, &made, 8).await;
+    door.db.set_faults(Faults { not_stored: 1.0, ..Faults::default() });
+    assert_eq!(slow.end(b"12345678").await.unwrap_err().code, Code::NotStored);
+    assert_eq!(door.files(), 0);
+    door.db.set_faults(Faults::default());
+    door.upload(&made, b"12345678").await.unwrap();
+}
+
+/// Whichever came true: a row never names what is not there, and what no row names is gone in the end.
+#[tokio::test(start_paused = true)]
+async fn an_upload_of_unknown_outcome_is_wholly_there_or_wholly_over() {
+    let mut outcomes = BTreeSet::new();
+    let options = Options { unfinished_s: 60, ..Options::default() };
+    for seed in 0..8 {
+        let mut door = Door::open_on(Kv::memory_with(Faults { seed, ..Faults::default() }), options.clone());
+        let made = door.made().await;
+        let slow = Slow::begin(&mut door, &made, 8).await;
+        door.db.set_faults(Faults { unknown: 1.0, ..Faults::default() });
+        assert_eq!(slow.end(b"12345678").await.unwrap_err().code, Code::Unknown);
+        door.db.set_faults(Faults::default());
+        let is_stored = door.complete(&made, Some(8)).await.is_ok();
+        outcomes.insert(is_stored);
+        let _run = Running(tokio::spawn(door.service.clone().run(pending())));
+        // What an upload may have been writing stays for two hours more.
+        tokio::time::sleep(Duration::from_secs(2 * 3_600 + 120)).await;
+        match is_stored {
+            true => assert_eq!(door.read(&made, 0, 8).await.unwrap(), b"12345678", "seed {seed}"),
+            false => assert_eq!((door.files(), door.list(ANN, 0, 9).await.1), (0, 0), "seed {seed}"),
+        }
+    }
+    assert_eq!(outcomes.len(), 2, "both came true");
+}
+
+/// Ends with the test.
+struct Running(JoinHandle<()>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }

@@ -2,12 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use natter_proto::Code;
-use natter_proto::storage::v1::UploadPart;
 use natter_storage::Options;
-use tokio::sync::mpsc::{Sender, channel};
-use tokio::task::JoinHandle;
 
-use crate::kit::{ANN, APP, BOB, Door, Made, answer, chunk, end};
+use crate::kit::{ANN, APP, BOB, Door, Slow, chunk};
 
 #[tokio::test(start_paused = true)]
 async fn a_file_over_its_size_is_refused_while_it_comes() {
@@ -32,7 +29,7 @@ async fn two_uploads_at_once_do_not_share_the_last_bytes_of_a_quota() {
     let slow = Slow::begin(&mut door, &second, 600).await;
     let refused = door.upload(&third, &[7; 600]).await.unwrap_err();
     assert_eq!((refused.code, refused.text.as_str()), (Code::TooLarge, "the app has no room for more files"));
-    slow.end(600).await.unwrap();
+    slow.end(&[7; 600]).await.unwrap();
     assert_eq!(door.upload(&third, &[7; 100]).await.unwrap_err().code, Code::TooLarge, "to the byte");
     door.delete(APP, ANN, &first).await.unwrap();
     door.upload(&third, &[7; 400]).await.unwrap();
@@ -43,7 +40,7 @@ async fn two_uploads_at_once_do_not_share_the_last_bytes_of_a_quota() {
 async fn an_upload_that_brings_less_than_it_said_takes_no_more() {
     let mut door = Door::open_with(Options { app_bytes_max: 1_000, ..Options::default() });
     let (first, second) = (door.made().await, door.made().await);
-    Slow::begin(&mut door, &first, 1_000).await.end(10).await.unwrap();
+    Slow::begin(&mut door, &first, 1_000).await.end(&[7; 10]).await.unwrap();
     door.upload(&second, &[7; 990]).await.unwrap();
 }
 
@@ -67,40 +64,8 @@ async fn uploads_at_once_are_bounded_and_a_seat_is_given_back() {
     let (first, second) = (door.made().await, door.made().await);
     let slow = Slow::begin(&mut door, &first, 8).await;
     assert_eq!(door.upload(&second, b"x").await.unwrap_err().code, Code::Busy);
-    slow.leave().await;
+    slow.stop().await;
     door.upload(&second, b"x").await.unwrap();
     let slow = Slow::begin(&mut door, &first, 8).await;
-    slow.end(8).await.unwrap();
-}
-
-/// An upload that has begun.
-struct Slow {
-    send: Sender<UploadPart>,
-    upload: JoinHandle<Result<natter_proto::storage::v1::Blob, natter_proto::Failure>>,
-}
-
-impl Slow {
-    async fn begin(door: &mut Door, made: &Made, expected: u64) -> Slow {
-        let (send, rest) = channel(8);
-        let parts = futures::stream::unfold(rest, async |mut rest| Some((rest.recv().await?, rest)));
-        let mut client = door.client.clone();
-        let upload = tokio::spawn(async move { answer(client.upload(Box::pin(parts)).await) });
-        let before = door.files();
-        send.send(made.head(expected)).await.unwrap();
-        while door.files() == before {
-            tokio::task::yield_now().await;
-        }
-        Slow { send, upload }
-    }
-
-    async fn end(self, bytes: usize) -> Result<natter_proto::storage::v1::Blob, natter_proto::Failure> {
-        self.send.send(chunk(&vec![7; bytes])).await.unwrap();
-        self.send.send(end()).await.unwrap();
-        self.upload.await.unwrap()
-    }
-
-    async fn leave(self) {
-        drop(self.send);
-        self.upload.await.unwrap().unwrap_err();
-    }
+    slow.end(&[7; 8]).await.unwrap();
 }
