@@ -98,9 +98,9 @@ mod tests {
         assert_eq!(room.enter(&options, of(1), 900, 500), Ok(900));
         assert_eq!(room.enter(&options, of(1), 900, 500), Err(Refused::Quota));
         assert_eq!(room.enter(&options, of(2), 900, 500), Ok(900), "another app has its own");
-        room.leave(of(1), 900);
-        assert_eq!(room.enter(&options, of(1), 900, 500), Ok(900));
         assert_eq!(room.enter(&options, of(1), 602, 500), Ok(600), "of unsure bytes no more than are left");
+        room.leave(of(1), 900);
+        assert_eq!(room.enter(&options, of(1), 901, 500), Ok(900), "what one gives back another takes");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::cast::{Cast, Who};
-use super::scene::{Scene, Words, difference, upload_form};
+use super::files::upload_form;
+use super::scene::{Scene, Words, difference};
 use super::{Cell, is_outside};
 
 /// Headers that a row may set, instead of those of the column.

@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::cast::{Cast, Who, phone};
+use super::files::{self, Files};
 use crate::rest::PASSWORD;
 
 /// A dialog, and what was said in it.
@@ -19,8 +20,7 @@ pub struct Scene {
     deleted: Option<String>,
     /// By who wrote it, and whether in the deleted dialog.
     messages: BTreeMap<(Who, bool), Said>,
-    /// The owner's files, by their word.
-    files: BTreeMap<&'static str, File>,
+    files: Files,
     /// What the owner and another see, as long as nobody changed it.
     seen: Option<(bool, String)>,
 }
@@ -30,19 +30,6 @@ struct Said {
     id: String,
     text: String,
 }
-
-/// A file of the owner's.
-#[derive(Clone)]
-struct File {
-    id: String,
-    uid: String,
-    /// Of its upload.
-    key: String,
-}
-
-/// A private file, a public one, and one that was not uploaded: words of its number, its uid and its key.
-const FILES: [[&str; 3]; 3] =
-    [["file", "file_uid", "file_key"], ["shared", "shared_uid", "shared_key"], ["empty", "empty_uid", "empty_key"]];
 
 /// What the words in braces stand for.
 #[derive(Clone, Default)]
@@ -86,7 +73,7 @@ impl Words {
 impl Scene {
     /// Makes what all columns have in common.
     pub async fn open(cast: &mut Cast<'_>, row: &Row) -> Result<Scene> {
-        let mut scene = Scene { main: None, deleted: None, messages: BTreeMap::new(), files: BTreeMap::new(), seen: None };
+        let mut scene = Scene { main: None, deleted: None, messages: BTreeMap::new(), files: Files::default(), seen: None };
         let owner = cast.token(Who::Owner).await?;
         match row.kind {
             Kind::Nothing => {}
@@ -165,12 +152,7 @@ impl Scene {
         if row.names("guest_address") {
             words.set("guest_address", address(cast, Who::Guest).await?);
         }
-        for names in FILES.iter().filter(|names| names.iter().any(|name| row.names(name))) {
-            let file = self.file(cast, names[0]).await?;
-            for (name, value) in names.iter().zip([file.id, file.uid, file.key]) {
-                words.set(name, value);
-            }
-        }
+        self.files.name(cast, row, &mut words).await?;
         if let Some(dialog) = self.dialog(cast, row, column).await? {
             words.set("room", format!("{}_{dialog}@muc.localhost", cast.rest.app));
             if row.names("theirs") || row.names("text") || row.has("theirs") {
@@ -255,31 +237,6 @@ impl Scene {
         Ok(seen + &own)
     }
 
-    /// A file of the owner's, made when it is first named.
-    async fn file(&mut self, cast: &mut Cast<'_>, word: &'static str) -> Result<File> {
-        if let Some(file) = self.files.get(word) {
-            return Ok(file.clone());
-        }
-        let token = cast.token(Who::Owner).await?;
-        let body =
-            json!({"blob": {"name": format!("{word} of the owner"), "content_type": "text/plain", "public": word == "shared"}});
-        let made = cast.rest.done(cast.rest.post("/blobs", &token, &body)).await?;
-        let blob = &made["blob"];
-        let params = text_of(&blob["blob_object_access"], "params")?;
-        let (_, key) = params.split_once("?key=").context("no key")?;
-        let file = File { id: blob["id"].to_string(), uid: text_of(blob, "uid")?, key: key.to_owned() };
-        if word != "empty" {
-            let path = format!("/blobs/{}/upload", file.uid);
-            let (kind, form) = upload_form(&file.key);
-            let upload = cast.rest.request(Method::POST, &path).header("Content-Type", kind).body(form);
-            cast.rest.done(upload).await?;
-            let complete = cast.rest.request(Method::PUT, &format!("/blobs/{}/complete", file.id)).header("CB-Token", &token);
-            cast.rest.done(complete.json(&json!({"size": 8}))).await?;
-        }
-        self.files.insert(word, file.clone());
-        Ok(file)
-    }
-
     /// His dialogs, and the messages of this one; the owner's files, if the row is about one.
     async fn seen_by(&mut self, cast: &mut Cast<'_>, row: &Row, column: Column, viewer: Who) -> Result<String> {
         let me = match Who::of(column) {
@@ -294,7 +251,7 @@ impl Scene {
                 paths.push(format!("/chat/Dialog/{dialog}/occupants"));
             }
         }
-        if viewer == Who::Owner && ["file", "file_uid", "shared"].iter().any(|word| row.names(word)) {
+        if viewer == Who::Owner && files::are_seen(row) {
             paths.push("/blobs".to_owned());
         }
         let mut seen = String::new();
@@ -315,12 +272,6 @@ impl Scene {
         let signed_in = cast.rest.send(cast.rest.session(Some(login))).await?.status;
         Ok(format!("the owner: {answer}\nhis password: {signed_in}\n"))
     }
-}
-
-/// An upload of eight bytes: the kind of its form, and the form.
-pub fn upload_form(key: &str) -> (&'static str, String) {
-    let part = |head: &str, value: &str| format!("--XX\r\nContent-Disposition: form-data; name={head}\r\n\r\n{value}\r\n");
-    ("multipart/form-data; boundary=XX", format!("{}{}--XX--\r\n", part("\"key\"", key), part("\"file\"", "12345678")))
 }
 
 /// The one who writes what another reads: in a private dialog the other one, elsewhere the witness.

@@ -21,7 +21,7 @@ async fn a_public_file_is_for_everybody() {
             ("content-length", "10"),
             ("content-disposition", "inline; filename=\"image.png\""),
             ("x-content-type-options", "nosniff"),
-            ("content-security-policy", "sandbox; default-src 'none'"),
+            ("content-security-policy", "sandbox; default-src 'none'; media-src *"),
             ("cross-origin-resource-policy", "cross-origin"),
             ("access-control-allow-origin", "*"),
             ("accept-ranges", "bytes"),

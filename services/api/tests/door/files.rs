@@ -99,7 +99,8 @@ async fn the_get_that_renames_renames_and_a_head_does_not() {
     assert_eq!((renamed.status, &renamed.json()["blob"]["name"]), (200, &json!("x")));
     assert_eq!(door.get(path, BOB).await.status, 403);
     // By its uid a file is looked at, whatever the query says.
-    door.get(&format!("/blobs/{UID}.json?blob[name]=neu.jpg"), ANN).await;
+    let shown = door.get(&format!("/blobs/{UID}.json?blob[name]=neu.jpg"), ANN).await;
+    assert_eq!((shown.status, &shown.json()["blob"]["name"]), (200, &json!("image.jpg")));
     assert_eq!(door.world.renames.lock().len(), 3);
     door.ask("DELETE", "/blobs/9001.json", &[ANN], "").await.is(200, "");
     assert_eq!(*door.world.blob_deletions.lock(), [9001]);

@@ -1,6 +1,8 @@
 //! Uploads: forms as clients send them, streamed on, and refused such that the client hears it.
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use natter_api::Options;
 use natter_proto::storage::v1::UploadHead;
 use natter_proto::{Code, Failure};
@@ -10,6 +12,7 @@ use tokio::net::TcpStream;
 use crate::client::{Answer, Door, parse};
 use crate::fakes::UID;
 
+const TAIL: &[u8] = b"\r\n--XX--\r\n";
 const KIND: (&str, &str) = ("Content-Type", "multipart/form-data; boundary=XX");
 
 #[tokio::test]
@@ -124,28 +127,35 @@ async fn an_upload_that_pauses_too_long_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn without_a_key_an_upload_has_the_time_of_any_body() {
-    let options = Options { body_seconds: 1, upload_seconds: 3_600, ..Options::default() };
-    let door = Door::open_with(options).await;
+async fn an_upload_has_its_time_however_steadily_it_comes_and_without_a_key_that_of_any_body() {
+    let in_time = Options { body_seconds: 2, upload_seconds: 1, ..Options::default() };
+    let keyless = Options { body_seconds: 1, upload_seconds: 3_600, ..Options::default() };
+    let file = form("k1", b"");
+    for (options, first) in [(in_time, &file[..file.len() - TAIL.len()]), (keyless, &b"--XX\r\n"[..])] {
+        let door = Door::open_with(options).await;
+        trickled(&door, first).await.is(408, r#"{"errors":["the request body took too long"]}"#);
+        assert!(door.world.uploads.lock().iter().all(|upload| !upload.ended));
+    }
+}
+
+/// The answer to an upload that begins like this, never pauses, and never ends.
+async fn trickled(door: &Door, first: &[u8]) -> Answer {
+    let (kind, boundary) = KIND;
     let head = format!(
-        "POST {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}: {}\r\nContent-Length: 9999\r\n\r\n",
-        path(),
-        KIND.0,
-        KIND.1
+        "POST {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{kind}: {boundary}\r\nContent-Length: 99999\r\n\r\n",
+        path()
     );
-    let mut stream = TcpStream::connect(door.address).await.unwrap();
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let (mut read, mut write) = stream.into_split();
-    // Never a long pause, and never a key.
+    let (mut read, mut write) = TcpStream::connect(door.address).await.unwrap().into_split();
+    write.write_all(&[head.as_bytes(), first].concat()).await.unwrap();
     let trickle = tokio::spawn(async move {
         while write.write_all(b"x").await.is_ok() {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     });
     let mut answer = Vec::new();
     read.read_to_end(&mut answer).await.unwrap();
     trickle.abort();
-    parse(&answer).is(408, r#"{"errors":["the request body took too long"]}"#);
+    parse(&answer)
 }
 
 fn path() -> String {
@@ -157,7 +167,7 @@ fn form(key: &str, file: &[u8]) -> Vec<u8> {
         "--XX\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\n{key}\r\n--XX\r\nContent-Disposition: form-data; name=\"file\"\r\n\
         Content-Type: application/octet-stream\r\n\r\n"
     );
-    [head.as_bytes(), file, b"\r\n--XX--\r\n"].concat()
+    [head.as_bytes(), file, TAIL].concat()
 }
 
 async fn send(door: &Door, head: &[u8], body: &[u8]) -> Answer {

@@ -10,10 +10,12 @@ use crate::blob::{BlobRow, Dice, State, draft};
 use crate::bytes::Reader;
 use crate::error::Error;
 use crate::service::Files;
-use crate::store::{Doomed, Kept, Page};
+use crate::store::{self, Doomed, Kept, Page};
 
 /// Most blobs of a list that are counted and can be reached. Whoever has more asks by id.
 const LISTED_MAX: usize = 10_000;
+/// How often a change of a row that met another writer is tried.
+const TRIES: usize = 16;
 
 impl Files {
     /// Makes a blob without content.
@@ -39,28 +41,49 @@ impl Files {
     /// Says that a blob is whole. Only its owner may.
     pub async fn complete(&self, request: CompleteRequest) -> Result<Blob, Error> {
         let kept = self.own(request.app, request.user, request.id).await?;
-        let after = kept.row.completed(request.size, self.clock.now_ms())?;
-        self.replace(&kept, after).await
+        let now = self.clock.now_ms();
+        let after = self.step(kept, |row| Ok((row.completed(request.size, now)?, None)));
+        Ok(after.await?.row.shown())
     }
 
     /// Gives a blob another name. Only its owner may.
     pub async fn rename(&self, request: RenameRequest) -> Result<Blob, Error> {
         let kept = self.own(request.app, request.user, request.id).await?;
-        let after = kept.row.renamed(request.name, self.clock.now_ms())?;
-        self.replace(&kept, after).await
+        let now = self.clock.now_ms();
+        let after = self.step(kept, |row| Ok((row.renamed(request.name.clone(), now)?, None)));
+        Ok(after.await?.row.shown())
     }
 
-    async fn replace(&self, before: &Kept, after: BlobRow) -> Result<Blob, Error> {
-        if after == before.row {
-            return Ok(after.shown());
+    /// Changes a row by a rule, which may doom an object with it; of the row as it is then, if another writer was there first.
+    pub async fn step(
+        &self,
+        mut kept: Kept,
+        rule: impl Fn(&BlobRow) -> Result<(BlobRow, Option<Doomed>), Error>,
+    ) -> Result<Kept, Error> {
+        for _ in 0..TRIES {
+            let (after, doomed) = rule(&kept.row)?;
+            if after == kept.row {
+                return Ok(kept);
+            }
+            match self.blobs.change(&kept, after, doomed, self.limit()).await {
+                Err(store::Error::Changed) => {}
+                outcome => return Ok(outcome?),
+            }
+            kept = self.blobs.blob(kept.row.app, kept.row.id).await?.ok_or(Error::Unknown)?;
         }
-        Ok(self.blobs.change(before, after, None, self.limit()).await?.row.shown())
+        Err(store::Error::Changed.into())
     }
 
     /// Removes a blob: first its row, then its content. Only its owner may.
     pub async fn delete(&self, request: GetRequest) -> Result<(), Error> {
-        let kept = self.own(request.app, request.user, request.id).await?;
-        self.remove(&kept).await
+        for _ in 0..TRIES {
+            let kept = self.own(request.app, request.user, request.id).await?;
+            match self.remove(&kept).await {
+                Err(Error::Store(store::Error::Changed)) => {}
+                outcome => return outcome,
+            }
+        }
+        Err(store::Error::Changed.into())
     }
 
     /// Removes a row and dooms its content, which is removed now if nobody can be writing it.

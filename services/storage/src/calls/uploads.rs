@@ -6,7 +6,7 @@ use bytes::Bytes as Chunk;
 use natter_proto::BlobUid;
 use natter_proto::storage::v1::{Blob, UploadHead};
 
-use crate::blob::{Object, Refused};
+use crate::blob::{BlobRow, Object, Refused};
 use crate::bytes::Writer;
 use crate::error::Error;
 use crate::room::Guest;
@@ -46,14 +46,16 @@ impl Upload {
         let uid: BlobUid = head.uid.parse().map_err(|_| Refused::Key)?;
         let kept = files.blobs.blob_of(uid).await?.ok_or(Refused::Key)?;
         let now = files.clock.now_ms();
-        kept.row.opens(&head.key, now, files.upload_life_ms())?;
+        let opens = |row: &BlobRow| row.opens(&head.key, now, files.upload_life_ms());
+        opens(&kept.row)?;
         let seat = Seat::take(files, Guest { app: kept.row.app, user: kept.row.owner }, head.bytes_max).await?;
         let object = Object(files.chance.bytes());
-        let doomed = kept.row.object().map(|object| Doomed { due_at: now + UPLOAD_LASTS_MS_MAX, object });
-        let kept = match files.blobs.change(&kept, kept.row.begun(object), doomed, files.limit()).await {
-            Err(store::Error::Changed) => return Err(Refused::Superseded.into()),
-            outcome => outcome?,
-        };
+        let begun = files.step(kept, |row| {
+            opens(row)?;
+            let before = row.object().map(|object| Doomed { due_at: now + UPLOAD_LASTS_MS_MAX, object });
+            Ok((row.begun(object), before))
+        });
+        let kept = begun.await?;
         let writer = files.bytes.write(object, seat.granted).await?;
         Ok(Upload { files: files.clone(), kept, object, writer, seat, size: 0 })
     }
@@ -78,11 +80,9 @@ impl Upload {
         let Upload { files, kept, object, writer, size, seat } = self;
         let settled = async {
             writer.finish().await?;
-            let after = kept.row.stored(object, size, files.clock.now_ms())?;
-            match files.blobs.change(&kept, after, None, files.limit()).await {
-                Err(store::Error::Changed) => Err(Refused::Superseded.into()),
-                outcome => Ok::<_, Error>(outcome?.row.shown()),
-            }
+            let now = files.clock.now_ms();
+            let after = files.step(kept, |row| Ok((row.stored(object, size, now)?, None)));
+            Ok::<_, Error>(after.await?.row.shown())
         };
         let outcome = settled.await;
         if outcome.as_ref().is_err_and(is_certain)

@@ -152,6 +152,20 @@ async fn only_its_owner_changes_a_file_and_nobody_is_told_of_a_private_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_renamed_while_it_is_uploaded_is_stored_and_what_is_deleted_is_not() {
+    let mut door = Door::open();
+    let (renamed, deleted) = (door.made().await, door.made().await);
+    let slow = [Slow::begin(&mut door, &renamed, 8).await, Slow::begin(&mut door, &deleted, 8).await];
+    let request = RenameRequest { app: APP, user: ANN, id: renamed.id, name: "neu.png".into() };
+    answer(door.client.rename(request).await).unwrap();
+    door.delete(APP, ANN, &deleted).await.unwrap();
+    let [first, second] = slow;
+    assert_eq!(first.end(b"12345678").await.unwrap().name, "neu.png");
+    assert_eq!(second.end(b"12345678").await.unwrap_err().code, Code::NotFound);
+    assert_eq!((door.files(), door.list(ANN, 0, 9).await.0), (1, vec![renamed.id]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_user_lists_his_own_files_page_by_page() {
     let mut door = Door::open();
     let mut ids = Vec::new();
@@ -190,7 +204,7 @@ async fn an_upload_whose_row_the_store_refuses_is_not_answered_and_leaves_nothin
 async fn an_upload_of_unknown_outcome_is_wholly_there_or_wholly_over() {
     let mut outcomes = BTreeSet::new();
     let options = Options { unfinished_s: 60, ..Options::default() };
-    for seed in 0..8 {
+    for seed in 0..16 {
         let mut door = Door::open_on(Kv::memory_with(Faults { seed, ..Faults::default() }), options.clone());
         let made = door.made().await;
         let slow = Slow::begin(&mut door, &made, 8).await;
@@ -198,16 +212,25 @@ async fn an_upload_of_unknown_outcome_is_wholly_there_or_wholly_over() {
         assert_eq!(slow.end(b"12345678").await.unwrap_err().code, Code::Unknown);
         door.db.set_faults(Faults::default());
         let is_stored = door.complete(&made, Some(8)).await.is_ok();
-        outcomes.insert(is_stored);
+        // The next upload takes the place of one whose content may lie there.
+        let again = !is_stored && seed % 2 == 0;
+        if again {
+            door.upload(&made, b"again").await.unwrap();
+            door.complete(&made, Some(5)).await.unwrap();
+            assert_eq!(door.files(), 2);
+        }
+        outcomes.insert((is_stored, again));
         let _run = Running(tokio::spawn(door.service.clone().run(pending())));
         // What an upload may have been writing stays for two hours more.
         tokio::time::sleep(Duration::from_secs(2 * 3_600 + 120)).await;
-        match is_stored {
-            true => assert_eq!(door.read(&made, 0, 8).await.unwrap(), b"12345678", "seed {seed}"),
-            false => assert_eq!((door.files(), door.list(ANN, 0, 9).await.1), (0, 0), "seed {seed}"),
+        match (is_stored, again) {
+            (true, _) => assert_eq!(door.read(&made, 0, 8).await.unwrap(), b"12345678", "seed {seed}"),
+            (_, true) => assert_eq!(door.read(&made, 0, 5).await.unwrap(), b"again", "seed {seed}"),
+            (_, false) => assert_eq!(door.list(ANN, 0, 9).await.1, 0, "seed {seed}"),
         }
+        assert_eq!(door.files(), usize::from(is_stored || again), "seed {seed}");
     }
-    assert_eq!(outcomes.len(), 2, "both came true");
+    assert_eq!(outcomes.len(), 3, "all of it came true");
 }
 
 /// Ends with the test.
