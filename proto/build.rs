@@ -8,9 +8,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "natter/event/v1/event.proto",
         "natter/history/v1/history.proto",
         "natter/presence/v1/presence.proto",
+        "natter/storage/v1/storage.proto",
     ];
     println!("cargo:rerun-if-changed=natter");
     let descriptors = protox::compile(files, ["."])?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    // Chunks of files are passed on without a copy.
+    tonic_prost_build::configure().bytes(".natter.storage.v1").compile_fds(descriptors)?;
     Ok(())
 }

@@ -22,6 +22,11 @@ pub struct DialogId(pub [u8; 12]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageId(pub [u8; 12]);
 
+/// A blob as its URLs name it: 16 bytes, on the wire 32 upper-case hex digits with at least one letter, so that it is never
+/// taken for a number (contract rest 6.2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct BlobUid(pub [u8; 16]);
+
 /// What was parsed is not an id of the kind that was asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("not a valid id")]
@@ -67,6 +72,36 @@ impl MessageId {
         let mut id = [0; 12];
         id.copy_from_slice(&digest[..12]);
         MessageId(id)
+    }
+}
+
+impl BlobUid {
+    /// A uid made of 16 random bytes.
+    pub fn from_random(mut bytes: [u8; 16]) -> BlobUid {
+        bytes[0] = 0xa0 | (bytes[0] & 0x5f);
+        BlobUid(bytes)
+    }
+}
+
+impl fmt::Display for BlobUid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02X}"))
+    }
+}
+
+impl FromStr for BlobUid {
+    type Err = NotAnId;
+    /// Takes the one spelling that is given out.
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let text = text.as_bytes();
+        if text.len() != 32 || text.iter().any(u8::is_ascii_lowercase) {
+            return Err(NotAnId);
+        }
+        let mut uid = [0; 16];
+        for (byte, pair) in uid.iter_mut().zip(text.chunks_exact(2)) {
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        Ok(BlobUid(uid))
     }
 }
 
@@ -175,6 +210,20 @@ mod tests {
         assert_eq!(id.to_string(), "66f0a1b2c3d4e5f607182930");
         for bad in ["", "66f0a1b2c3d4e5f60718293", "66f0a1b2c3d4e5f60718293g", "66f0a1b2c3d4e5f6071829300"] {
             assert_eq!(bad.parse::<DialogId>(), Err(NotAnId), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_blob_is_never_named_by_digits_alone() {
+        for n in 0..=255 {
+            let uid = BlobUid::from_random([n; 16]);
+            let text = uid.to_string();
+            assert!(text.len() == 32 && text.starts_with(|c: char| ('A'..='F').contains(&c)), "{text}");
+            assert_eq!(text.parse(), Ok(uid));
+        }
+        for bad in ["", "B7D24C19E05A4F3C8D6E1A2B3C4D5E6", "b7d24c19e05a4f3c8d6e1a2b3c4d5e6f", "../../../../../../etc/passwd0000"]
+        {
+            assert_eq!(bad.parse::<BlobUid>(), Err(NotAnId), "{bad}");
         }
     }
 

@@ -7,7 +7,7 @@ pub mod ids;
 pub mod subject;
 
 pub use code::{Code, Failure};
-pub use ids::{AppId, DialogId, MessageId, UserId};
+pub use ids::{AppId, BlobUid, DialogId, MessageId, UserId};
 
 /// Apps, users, tokens; operators.
 pub mod account {
@@ -46,5 +46,13 @@ pub mod presence {
     #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
     pub mod v1 {
         tonic::include_proto!("natter.presence.v1");
+    }
+}
+
+/// Attachments.
+pub mod storage {
+    #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+    pub mod v1 {
+        tonic::include_proto!("natter.storage.v1");
     }
 }

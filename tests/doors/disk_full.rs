@@ -154,7 +154,8 @@ async fn never_acked(mut client: Client, to: &Account) -> Result<()> {
     }
 }
 
-fn free_bytes(folder: &Path) -> Result<u64> {
+/// Of the volume that a folder lies on.
+pub fn free_bytes(folder: &Path) -> Result<u64> {
     let volume = statvfs(folder)?;
     Ok(volume.f_bavail * volume.f_frsize)
 }

@@ -7,6 +7,7 @@
 
 mod cast;
 mod chat;
+mod files;
 mod report;
 mod rest;
 mod scene;

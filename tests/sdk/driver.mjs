@@ -14,7 +14,7 @@ const LISTENERS = [
 // Methods of 1.x that take no callback: what they return is all there is (contract rest 9.4).
 const AT_ONCE = new Set([
   'chat.send', 'chat.sendSystemMessage', 'chat.sendIsTypingStatus', 'chat.sendIsStopTypingStatus', 'chat.sendDeliveredStatus',
-  'chat.sendReadStatus', 'chat.getLastUserActivity', 'chat.disconnect',
+  'chat.sendReadStatus', 'chat.getLastUserActivity', 'chat.disconnect', 'storage.privateUrl', 'storage.publicUrl',
 ]);
 // Methods of 1.x whose callback has the answer, if anything, as its only argument.
 const ANSWER_FIRST = new Set([
@@ -54,6 +54,17 @@ const own = (sdk, major, write, state) => ({
         if (!told) write({ event: name, args: args.map(plain) });
       };
     }
+  },
+  // A file with this text, of the kind that the place has, uploaded as an app does it.
+  'own.createAndUpload': (text, params) => {
+    const bytes = new TextEncoder().encode(text);
+    const file = typeof window === 'undefined' ? Buffer.from(bytes) : new File([bytes], params.name, { type: params.type });
+    return call(sdk, major, 'storage.createAndUpload', [{ ...params, file }]);
+  },
+  // Follows an address as an image or a link does: with nothing of the SDK's.
+  'own.fetch': async (url) => {
+    const answer = await fetch(url);
+    return { status: answer.status, text: await answer.text() };
   },
   'own.get': (path) => {
     const [owner, name] = lookUp(sdk, path);

@@ -49,6 +49,7 @@ pub const IMPOSSIBLE: &[Impossible] = &[
     impossible(&[Node1, Browser1], "admins_are_named_by_the_owner_and_rule", NO_ADMINS, "contract rest 9.2"),
     impossible(&[Node1, Browser1], "a_group_is_muted", NO_MUTE, "contract rest 9.2"),
     impossible(&[Node1, Browser1, Node2], "lists_of_the_second_version_name_somebody", NO_V2, "contract rest 9.1"),
+    impossible(&[Node1, Browser1, Node2], "the_address_of_a_file_can_be_asked_for", NO_OBJECT, "contract rest 6.3"),
     impossible(&[Node1, Browser1, Node2, Node3], "users_with_a_chat_session_are_online", NO_ONLINE, "contract rest 9.1"),
     impossible(&[Node1, Browser1, Node2], "whoever_watches_is_told_who_comes_and_goes", NO_WATCH, "contract xmpp 8.2"),
     impossible(&[Node1, Browser1], "a_client_says_whether_it_is_in_front", NO_STATE, "contract xmpp 8.3"),
@@ -77,6 +78,7 @@ const NO_ADMINS: &str = "addAdmins and removeAdmins exist from 1.8.1 on";
 const NO_MUTE: &str = "notification settings exist from 1.8.1 on";
 const NO_V2: &str = "users.getV2 exists from 3.28 on";
 const NO_ONLINE: &str = "listOnline and getOnlineCount exist from 4.3 on";
+const NO_OBJECT: &str = "getFileObject exists from 3.22 on";
 const NO_CONTACTS: &str = "the contact list exists from 1.x to 4.0";
 const NO_WATCH: &str = "subscribing exists from 2.1 on, and what reads the notices from 3.22 on";
 const NO_STATE: &str = "markActive and markInactive exist from 1.8 on";

@@ -119,9 +119,18 @@ impl Natter {
 
     /// Resident bytes of the process.
     pub fn resident_bytes(&self) -> Result<u64> {
+        self.bytes_of("VmRSS:")
+    }
+
+    /// The most of them that there ever were.
+    pub fn resident_bytes_max(&self) -> Result<u64> {
+        self.bytes_of("VmHWM:")
+    }
+
+    fn bytes_of(&self, name: &str) -> Result<u64> {
         let pid = self.child.as_ref().and_then(Child::id).context("the process does not run")?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
         let kilobytes: u64 = line.trim().trim_end_matches(" kB").trim().parse()?;
         Ok(kilobytes * 1024)
     }

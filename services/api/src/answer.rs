@@ -1,8 +1,11 @@
 //! What a call answers, and how it is written as an HTTP response.
 
+use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
+use futures::stream::BoxStream;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,6 +16,8 @@ use crate::headers;
 pub(crate) struct Answer {
     /// 200, 201 or 202; never 204, which SDK 1.x takes for an error (contract rest 1.5).
     pub status: u16,
+    /// Of its own, beside those of every answer.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Body,
 }
 
@@ -24,28 +29,38 @@ pub(crate) enum Body {
     /// JSON as text.
     Written(String),
     Pem(String),
+    /// Bytes as they come, so many; of a `HEAD` none of them come.
+    File {
+        length: u64,
+        bytes: BoxStream<'static, std::io::Result<Bytes>>,
+    },
 }
 
 impl Answer {
     /// 200 with JSON.
     pub(crate) fn json(value: Value) -> Answer {
-        Answer { status: 200, body: Body::Json(value) }
+        Answer::of(200, Body::Json(value))
     }
 
     /// 200 with JSON, written straight away: for long answers, which a [`Value`] would hold once more.
     pub(crate) fn written(shown: &impl Serialize) -> Result<Answer, Refusal> {
         let text = serde_json::to_string(shown).map_err(|_| Refusal::internal())?;
-        Ok(Answer { status: 200, body: Body::Written(text) })
+        Ok(Answer::of(200, Body::Written(text)))
     }
 
     /// 201 with JSON.
     pub(crate) fn created(value: Value) -> Answer {
-        Answer { status: 201, body: Body::Json(value) }
+        Answer::of(201, Body::Json(value))
     }
 
     /// 200 with an empty body.
     pub(crate) fn empty() -> Answer {
-        Answer { status: 200, body: Body::Empty }
+        Answer::of(200, Body::Empty)
+    }
+
+    /// Without headers of its own.
+    pub(crate) fn of(status: u16, body: Body) -> Answer {
+        Answer { status, headers: Vec::new(), body }
     }
 }
 
@@ -60,15 +75,25 @@ pub(crate) fn response(result: Result<Answer, Refusal>, origin: &HeaderValue, ex
     if status == 429 {
         response.insert_header((header::RETRY_AFTER, "1"));
     }
-    let mut response = match result {
-        Ok(Answer { body: Body::Empty, .. }) => response.finish(),
-        Ok(Answer { body: Body::Pem(pem), .. }) => response.content_type("application/x-pem-file").body(pem),
-        Ok(Answer { body: Body::Json(value), .. }) => json_body(response, value.to_string()),
-        Ok(Answer { body: Body::Written(text), .. }) => json_body(response, text),
-        Err(refusal) => json_body(response, refusal.body().to_string()),
+    let (own, mut response) = match result {
+        Ok(Answer { headers, body, .. }) => (headers, written(response, body)),
+        Err(refusal) => (Vec::new(), json_body(response, refusal.body().to_string())),
     };
+    for (name, value) in own {
+        response.headers_mut().insert(name, value);
+    }
     headers::write(response.headers_mut(), origin, expires_at);
     response
+}
+
+fn written(mut response: HttpResponseBuilder, body: Body) -> HttpResponse {
+    match body {
+        Body::Empty => response.finish(),
+        Body::Pem(pem) => response.content_type("application/x-pem-file").body(pem),
+        Body::Json(value) => json_body(response, value.to_string()),
+        Body::Written(text) => json_body(response, text),
+        Body::File { length, bytes } => response.body(SizedStream::new(length, bytes)),
+    }
 }
 
 fn json_body(mut response: HttpResponseBuilder, text: String) -> HttpResponse {

@@ -1,6 +1,7 @@
 //! The road of one request: route, token, limits, body, decoder, call, answer. Calls see no HTTP type.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -13,12 +14,15 @@ use natter_proto::account::v1::{Session, TokenRequest};
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::presence::v1::presence_client::PresenceClient;
+use natter_proto::storage::v1::storage_client::StorageClient;
 use natter_proto::{Code, Failure};
 use natter_rpc::Link;
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::answer::{Answer, Body};
+use crate::blobs::{Conditions, Form};
 use crate::decode::{Bounds, Params};
 use crate::error::Refusal;
 use crate::limits::Limits;
@@ -27,7 +31,7 @@ use crate::options::Options;
 use crate::path::Path;
 use crate::routes::{Call, Found, Needs, Route, find};
 use crate::service::Parts;
-use crate::{answer, body, dialogs, messages, search, session, unread, users};
+use crate::{answer, blobs, body, dialogs, messages, origin, search, session, unread, users};
 
 /// Longest token that is looked up; real ones have 36 or 40 characters.
 const TOKEN_MAX: usize = 256;
@@ -45,10 +49,13 @@ pub(crate) struct Door {
     pub(crate) chance: Chance,
     pub(crate) limits: Limits,
     pub(crate) muc_domain: String,
+    /// One for each file that may be sent at once.
+    pub(crate) downloads: Arc<Semaphore>,
     account: Link,
     dialog: Link,
     presence: Link,
     history: Link,
+    storage: Link,
     metrics: Metrics,
     ca_pem: Option<String>,
     origin: HeaderValue,
@@ -65,6 +72,9 @@ pub(crate) struct Asked {
     pub address: String,
     /// A `HEAD`: nothing may change by it (RFC 9110, 9.2.1).
     pub head: bool,
+    /// The address of this door as the client knows it, for calls that answer addresses.
+    pub root: String,
+    pub conditions: Conditions,
 }
 
 /// The session of a resolved token. Its user is not 0 in calls that need one.
@@ -94,10 +104,12 @@ impl Door {
             chance: parts.chance,
             limits: Limits::new(options.user_rate, options.app_rate),
             muc_domain: parts.muc_domain,
+            downloads: Arc::new(Semaphore::new(options.downloads_max.min(Semaphore::MAX_PERMITS))),
             account: parts.account,
             dialog: parts.dialog,
             presence: parts.presence,
             history: parts.history,
+            storage: parts.storage,
             metrics: Metrics::new(&parts.metrics),
             ca_pem: parts.ca_pem,
             origin,
@@ -119,6 +131,15 @@ impl Door {
 
     pub(crate) fn history(&self) -> HistoryClient<Link> {
         HistoryClient::new(self.history.clone())
+    }
+
+    pub(crate) fn storage(&self) -> StorageClient<Link> {
+        StorageClient::new(self.storage.clone())
+    }
+
+    /// The same for a call that may take longer.
+    pub(crate) fn storage_within(&self, deadline: Duration) -> StorageClient<Link> {
+        StorageClient::new(self.storage.clone().with_deadline(deadline))
     }
 
     /// Answers one request, whatever it is: never an error of the framework, never a dropped connection.
@@ -154,6 +175,9 @@ impl Door {
             return Ok(Answer::empty());
         }
         let head = self.head(request, seen).await;
+        if let Ok(Head { call: Call::BlobUpload, asked, .. }) = head {
+            return blobs::upload(self, Form::of(request, asked.ids, body)).await;
+        }
         let most = match &head {
             Ok(Head { caller: Some(_), .. }) => self.options.body_max,
             Ok(_) => self.options.body_max.min(OPEN_BODY_MAX),
@@ -180,6 +204,8 @@ impl Door {
             auth_key: header_text(request, "cb-authkey").filter(|key| !key.is_empty()).map(str::to_owned),
             address: request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default(),
             head: request.method() == Method::HEAD,
+            root: String::new(),
+            conditions: Conditions::default(),
         };
         let path = Path::parse(request.uri().path())?;
         let (route, ids) = match find(request.method().as_str(), &path) {
@@ -192,11 +218,17 @@ impl Door {
             return Err(Refusal::list(404, text));
         }
         ids.clone_into(&mut asked.ids);
-        let caller = match route.call.needs() {
+        let call = route.call.of_segment(ids, path.is_json());
+        match call {
+            Call::BlobCreate | Call::BlobObject => asked.root = origin::of(request, &self.options.public_url)?,
+            Call::BlobContent => asked.conditions = Conditions::of(request),
+            _ => {}
+        }
+        let caller = match call.needs() {
             Needs::Nothing => None,
             needs => Some(self.caller(&asked, needs, seen).await?),
         };
-        Ok(Head { call: route.call, caller, asked })
+        Ok(Head { call, caller, asked })
     }
 
     async fn caller(&self, asked: &Asked, needs: Needs, seen: &mut Seen) -> Result<Caller, Refusal> {
@@ -215,6 +247,7 @@ impl Door {
             Call::CaPem => self.ca(),
             Call::SessionOpen => session::open(self, asked, &mut seen.expires_at).await,
             Call::UserSignUp => users::sign_up(self, asked, &mut seen.expires_at).await,
+            Call::BlobContent => Box::pin(blobs::content(self, asked, &mut seen.expires_at)).await,
             _ => Err(Refusal::token_required()),
         }
     }
@@ -254,13 +287,29 @@ impl Door {
             Call::MessageSystem => messages::create_system(self, asked, caller).await,
             Call::Search => search::search(self, asked, caller).await,
             Call::Unread => unread::count(self, asked, caller).await,
+            Call::BlobCreate => blobs::create(self, asked, caller).await,
+            Call::BlobList => blobs::list(self, asked, caller).await,
+            Call::BlobComplete => blobs::complete(self, asked, caller).await,
+            Call::BlobObject => blobs::object_of(self, asked, caller).await,
+            Call::BlobInfo => blobs::info(self, asked, caller).await,
+            Call::BlobRename => blobs::rename(self, asked, caller).await,
+            Call::BlobDelete => blobs::delete(self, asked, caller).await,
             other => self.open_call(other, asked, seen).await,
         }
     }
 
     /// The session of the request's token, counted against the rates.
     pub(crate) async fn resolve(&self, asked: &Asked) -> Result<Caller, Refusal> {
-        let token = asked.token.as_deref().ok_or_else(Refusal::token_required)?;
+        let session = self.session_of(asked.token.as_deref()).await?;
+        match self.limits.admit(session.app, session.user, self.clock.now_ms()) {
+            true => Ok(Caller(session)),
+            false => Err(Refusal::too_many()),
+        }
+    }
+
+    /// The session of a token, not counted.
+    pub(crate) async fn session_of(&self, token: Option<&str>) -> Result<Session, Refusal> {
+        let token = token.ok_or_else(Refusal::token_required)?;
         if token.len() > TOKEN_MAX {
             return Err(Refusal::session_expired());
         }
@@ -271,16 +320,12 @@ impl Door {
                 _ => failure.into(),
             }
         })?;
-        let session = session.into_inner();
-        match self.limits.admit(session.app, session.user, self.clock.now_ms()) {
-            true => Ok(Caller(session)),
-            false => Err(Refusal::too_many()),
-        }
+        Ok(session.into_inner())
     }
 
     fn ca(&self) -> Result<Answer, Refusal> {
         let pem = self.ca_pem.clone().ok_or_else(|| Refusal::list(404, "this server has no certificate authority of its own"))?;
-        Ok(Answer { status: 200, body: Body::Pem(pem) })
+        Ok(Answer::of(200, Body::Pem(pem)))
     }
 }
 
@@ -295,6 +340,6 @@ fn token(request: &HttpRequest) -> Option<String> {
     (!token.is_empty()).then_some(token)
 }
 
-fn header_text<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+pub(crate) fn header_text<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok().map(str::trim)
 }

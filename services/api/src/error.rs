@@ -6,6 +6,7 @@ use natter_rpc::Status;
 use serde_json::{Value, json};
 
 use crate::decode::{Fault, Wrong};
+use crate::multipart;
 
 /// The text the SDK compares (contract rest 1.6), and the account service's text for a token that is not there.
 const EXPIRED: &str = "Required session does not exist";
@@ -99,6 +100,11 @@ impl Refusal {
         Refusal::list(413, "The request body is too large")
     }
 
+    /// Too much is under way; later it may work.
+    pub(crate) fn busy() -> Refusal {
+        Refusal::list(503, "Not done, please try again")
+    }
+
     /// A broken promise of our own; what broke stands in the log.
     pub(crate) fn internal() -> Refusal {
         Refusal::list(500, "Internal error")
@@ -139,7 +145,7 @@ impl From<Failure> for Refusal {
             Code::TooLarge if failure.field.is_empty() => Refusal::list(413, failure.text),
             Code::TooLarge => Refusal { status: 413, errors: Errors::Field(failure.field, failure.text) },
             Code::TooMany => Refusal::too_many(),
-            Code::Busy | Code::NotStored | Code::Conflict => Refusal::list(503, "Not done, please try again"),
+            Code::Busy | Code::NotStored | Code::Conflict => Refusal::busy(),
             Code::Unknown => Refusal::list(504, "No answer in time, it may have been done"),
             Code::Internal => Refusal::internal(),
         }
@@ -161,6 +167,17 @@ impl From<Wrong> for Refusal {
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Refusal {
         let status = if fault == Fault::ContentType { 415 } else { 400 };
+        Refusal::list(status, fault.to_string())
+    }
+}
+
+impl From<multipart::Fault> for Refusal {
+    fn from(fault: multipart::Fault) -> Refusal {
+        let status = match fault {
+            multipart::Fault::ContentType => 415,
+            multipart::Fault::TooMuch => 413,
+            multipart::Fault::Malformed | multipart::Fault::AfterFile => 400,
+        };
         Refusal::list(status, fault.to_string())
     }
 }

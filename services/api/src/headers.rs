@@ -19,13 +19,16 @@ const FIXED: [(HeaderName, &str); 5] = [
 ];
 
 /// Writes the headers that every answer has. `origin` is the setting; `expires_at` (unix milliseconds) is known once a
-/// token was resolved. Answers are never cached: they belong to one token, which no cache can see in the address.
+/// token was resolved. An answer that does not say otherwise (files do) is never
+/// cached: it belongs to one token, which no cache can see in the address.
 pub(crate) fn write(headers: &mut HeaderMap, origin: &HeaderValue, expires_at: Option<i64>) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(Ok(value)) = expires_at.map(|ms| HeaderValue::try_from(object::expiration(ms))) {
         headers.insert(EXPIRATION, value);

@@ -1,7 +1,8 @@
-//! The JSON objects of the SDK: user, session, dialog, message (contract rest 2.4, 3.1, 4.2, 5.1), keys in the order of
+//! The JSON objects of the SDK: user, session, dialog, message, blob (contract rest 2.4, 3.1, 4.2, 5.1, 6.1), keys in the order of
 //! the contract.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod blob;
 mod dialog;
 mod message;
 #[cfg(test)]
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use natter_proto::account::v1::{Session, User};
 use serde_json::{Value, json};
 
+pub(crate) use blob::blob;
 pub(crate) use dialog::{View, is_public, opponent_of};
 pub(crate) use message::{Shown, is_reserved};
 pub(crate) use text::{date, hex};

@@ -22,6 +22,13 @@ pub struct Options {
     pub body_max: usize,
     /// Seconds a client may take to send its body.
     pub body_seconds: u64,
+    /// Seconds an upload may take, at most 6000. It may pause no longer than `body_seconds`.
+    pub upload_seconds: u64,
+    /// Files that are sent at once; further ones are answered 503.
+    pub downloads_max: usize,
+    /// Address under which clients reach this door, such as `https://api.example.test`, for the addresses of uploads and files.
+    /// Empty: as each request names it.
+    pub public_url: String,
     /// Deepest nesting of a JSON body or of a bracket key.
     pub depth_max: usize,
     /// Most keys of one request.
@@ -50,6 +57,9 @@ impl Default for Options {
             connections_max: 10_000,
             body_max: 1 << 20,
             body_seconds: 30,
+            upload_seconds: 1_800,
+            downloads_max: 512,
+            public_url: String::new(),
             depth_max: 16,
             keys_max: 2_000,
             user_rate: 50,

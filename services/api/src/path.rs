@@ -7,14 +7,23 @@ use crate::decode::{Fault, percent_decode};
 
 /// The segments of a request path.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Path(Vec<String>);
+pub(crate) struct Path {
+    segments: Vec<String>,
+    json: bool,
+}
 
 impl Path {
     /// Splits the raw path of a request.
     pub(crate) fn parse(raw: &str) -> Result<Path, Fault> {
-        let raw = raw.strip_suffix(".json").unwrap_or(raw);
-        let segments = raw.split('/').filter(|segment| !segment.is_empty());
-        segments.map(|segment| percent_decode(segment.as_bytes())).collect::<Result<_, _>>().map(Path)
+        let stem = raw.strip_suffix(".json");
+        let segments = stem.unwrap_or(raw).split('/').filter(|segment| !segment.is_empty());
+        let segments = segments.map(|segment| percent_decode(segment.as_bytes())).collect::<Result<_, _>>()?;
+        Ok(Path { segments, json: stem.is_some() })
+    }
+
+    /// Whether it ended in `.json`: of a file that is what is known of it, and not its content (contract rest 6.2).
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
     }
 
     /// Whether the path has the form of a pattern; `{}` stands for any one segment. The value is that segment, empty if the
@@ -22,8 +31,8 @@ impl Path {
     pub(crate) fn matches(&self, pattern: &str) -> Option<&str> {
         let mut ids = "";
         let mut wanted = pattern.split('/').filter(|segment| !segment.is_empty());
-        let chat = self.0.first().is_some_and(|first| first == "chat");
-        for segment in &self.0 {
+        let chat = self.segments.first().is_some_and(|first| first == "chat");
+        for segment in &self.segments {
             match wanted.next()? {
                 "{}" => ids = segment,
                 fixed if fixed == segment || (chat && fixed.eq_ignore_ascii_case(segment)) => {}

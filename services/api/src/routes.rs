@@ -44,6 +44,16 @@ pub(crate) enum Call {
     MessageSystem,
     Search,
     Unread,
+    BlobCreate,
+    BlobList,
+    BlobUpload,
+    BlobComplete,
+    BlobObject,
+    /// What `GET /blobs/{}` leads to for a uid: the content. For the others, see [`Call::of_segment`].
+    BlobContent,
+    BlobInfo,
+    BlobRename,
+    BlobDelete,
     /// Known to the SDK, not offered; the text says what is.
     Absent(&'static str),
 }
@@ -83,6 +93,19 @@ impl Call {
             Call::DialogNotifications | Call::DialogNotify | Call::DialogOccupants | Call::HistoryClear => Needs::User,
             Call::MessageReact | Call::MessageReactions | Call::MessageSystem | Call::Search => Needs::User,
             Call::MessageList | Call::MessageCreate | Call::MessageUpdate | Call::MessageDelete | Call::Unread => Needs::User,
+            // Opened by a key of its own; by nothing, if the file is public.
+            Call::BlobUpload | Call::BlobContent => Needs::Nothing,
+            Call::BlobCreate | Call::BlobList | Call::BlobComplete | Call::BlobObject => Needs::User,
+            Call::BlobInfo | Call::BlobRename | Call::BlobDelete => Needs::User,
+        }
+    }
+
+    /// The call for this segment: three share one path, of which a number, and whatever ends in `.json`, is not the content
+    /// (contract rest 6.2).
+    pub(crate) fn of_segment(self, segment: &str, json: bool) -> Call {
+        match self {
+            Call::BlobContent if json || segment.bytes().all(|byte| byte.is_ascii_digit()) => Call::BlobInfo,
+            call => call,
         }
     }
 }
@@ -156,13 +179,15 @@ const ROUTES: &[Route] = &[
     route("GET", "chat/Message/{}/reactions", Call::MessageReactions),
     route("PUT", "chat/Message/{}/reactions", Call::MessageReact),
     route("GET", "chat/search", Call::Search),
-    route("POST", "blobs", OTHERS),
-    route("GET", "blobs", OTHERS),
-    route("PUT", "blobs/{}/complete", OTHERS),
-    route("GET", "blobs/{}/object", OTHERS),
-    route("GET", "blobs/{}", OTHERS),
-    route("PUT", "blobs/{}", OTHERS),
-    route("DELETE", "blobs/{}", OTHERS),
+    route("POST", "blobs", Call::BlobCreate),
+    route("GET", "blobs", Call::BlobList),
+    route("POST", "blobs/{}/upload", Call::BlobUpload),
+    route("PUT", "blobs/{}/complete", Call::BlobComplete),
+    route("GET", "blobs/{}/object", Call::BlobObject),
+    route("GET", "blobs/{}/download", Call::BlobContent),
+    route("GET", "blobs/{}", Call::BlobContent),
+    route("PUT", "blobs/{}", Call::BlobRename),
+    route("DELETE", "blobs/{}", Call::BlobDelete),
     route("POST", "subscriptions", OTHERS),
     route("GET", "subscriptions", OTHERS),
     route("DELETE", "subscriptions/{}", OTHERS),
@@ -251,6 +276,22 @@ mod tests {
             let parsed = Path::parse(path).unwrap();
             let Found::Route(route, found) = find(method, &parsed) else { panic!("{method} {path} is not found") };
             assert_eq!((route.call, found), (call, ids), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_number_or_json_is_not_the_content_of_a_file() {
+        let uid = "B7D24C19E05A4F3C8D6E1A2B3C4D5E6F";
+        for (path, call) in [
+            ("/blobs/9001".to_owned(), Call::BlobInfo),
+            ("/blobs/9001.json".to_owned(), Call::BlobInfo),
+            (format!("/blobs/{uid}.json"), Call::BlobInfo),
+            (format!("/blobs/{uid}"), Call::BlobContent),
+            (format!("/blobs/{uid}/download"), Call::BlobContent),
+        ] {
+            let parsed = Path::parse(&path).unwrap();
+            let Found::Route(route, segment) = find("GET", &parsed) else { panic!("{path} is not found") };
+            assert_eq!(route.call.of_segment(segment, parsed.is_json()), call, "{path}");
         }
     }
 

@@ -25,6 +25,7 @@ pub struct Parts {
     pub dialog: Link,
     pub presence: Link,
     pub history: Link,
+    pub storage: Link,
     pub clock: Clock,
     pub chance: Chance,
     pub metrics: Metrics,

@@ -60,7 +60,7 @@ pub(crate) async fn login(door: &Door, asked: &Asked, caller: &Caller, expires_a
     let session = door.accounts().login(request).await.map_err(Refusal::of_account)?.into_inner();
     *expires_at = Some(session.expires_at);
     let user = object::user(&session.user_row.unwrap_or_default());
-    Ok(Answer { status: 202, body: Body::Json(serde_json::json!({ "user": user })) })
+    Ok(Answer::of(202, Body::Json(serde_json::json!({ "user": user }))))
 }
 
 /// `DELETE /login`: the token goes on as an app session.

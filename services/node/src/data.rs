@@ -46,6 +46,11 @@ impl DataDir {
         self.0.join("store")
     }
 
+    /// Files of users.
+    pub fn blobs(&self) -> PathBuf {
+        self.0.join("blobs")
+    }
+
     /// CA and certificates.
     pub fn tls(&self) -> PathBuf {
         self.0.join("tls")

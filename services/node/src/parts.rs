@@ -1,5 +1,7 @@
 //! What the roles of a process share, opened once from the settings: store, bus, executor, clock, metrics.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use natter_actor::{Chance, Clock, Executor};
 use natter_bus::Bus;
@@ -19,6 +21,8 @@ pub struct Parts {
     pub chance: Chance,
     pub metrics: Metrics,
     pub verifier_key: [u8; 32],
+    /// Where files of users are kept.
+    pub blobs: PathBuf,
 }
 
 impl Parts {
@@ -45,6 +49,7 @@ impl Parts {
             chance: Chance::system(),
             metrics,
             verifier_key: data.verifier_key()?,
+            blobs: data.blobs(),
         })
     }
 }

@@ -78,7 +78,7 @@ async fn all(config: Config, stop: Stop) -> Result<()> {
         plain: Some(doors.rest_plain),
         tls_config: Some(Arc::unwrap_or_clone(certificates.server_config(&["h2", "http/1.1"])?)),
     };
-    let Services { account, presence, dialog, edge, api, console, .. } = services;
+    let Services { account, presence, storage, dialog, edge, api, console, .. } = services;
     let (drain, end) = (|| stop.drain.clone().cancelled_owned(), || lower.drain.clone().cancelled_owned());
     below.spawn({
         let end = end();
@@ -87,6 +87,10 @@ async fn all(config: Config, stop: Stop) -> Result<()> {
     below.spawn({
         let end = end();
         async move { presence.run(end).await }
+    });
+    below.spawn({
+        let end = end();
+        async move { storage.run(end).await }
     });
     below.spawn({
         let end = end();

@@ -1,6 +1,6 @@
 //! Every service of `natter all`, made from the lowest layer up, so that each link finds its server.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use natter_console::SdkFacts;
 use natter_rpc::Link;
 
@@ -11,6 +11,7 @@ use crate::parts::Parts;
 pub struct Services {
     pub account: natter_account::Service,
     pub presence: natter_presence::Service,
+    pub storage: natter_storage::Service,
     pub dialog: natter_dialog::Service,
     pub edge: natter_edge::Service,
     pub api: natter_api::Service,
@@ -40,6 +41,7 @@ impl Services {
         let operators_link = Link::local(account.operators_server(), link);
         let presence = presence(config, parts);
         let presence_link = Link::local(presence.server(), link);
+        let storage = storage(config, parts)?;
         let dialog = natter_dialog::Service::new(
             config.dialog.clone(),
             natter_dialog::Parts {
@@ -76,6 +78,7 @@ impl Services {
                 dialog: dialog_link,
                 presence: presence_link,
                 history,
+                storage: Link::local(storage.server(), link),
                 clock: parts.clock.clone(),
                 chance: parts.chance.clone(),
                 metrics: parts.metrics.clone(),
@@ -93,7 +96,7 @@ impl Services {
                 sdk: facts.sdk,
             },
         );
-        Ok(Services { account, presence, dialog, edge, api, console, account_link, operators_link })
+        Ok(Services { account, presence, storage, dialog, edge, api, console, account_link, operators_link })
     }
 }
 
@@ -128,4 +131,19 @@ fn presence(config: &Config, parts: &Parts) -> natter_presence::Service {
             metrics: parts.metrics.clone(),
         },
     )
+}
+
+fn storage(config: &Config, parts: &Parts) -> Result<natter_storage::Service> {
+    let directory = parts.blobs.clone();
+    let service = natter_storage::Service::new(
+        config.storage.clone(),
+        natter_storage::Parts {
+            db: parts.db.clone(),
+            place: natter_storage::Place::Directory(directory.clone()),
+            clock: parts.clock.clone(),
+            chance: parts.chance.clone(),
+            metrics: parts.metrics.clone(),
+        },
+    );
+    service.with_context(|| format!("cannot use the directory of files {}", directory.display()))
 }

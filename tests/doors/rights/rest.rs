@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::cast::{Cast, Who};
+use super::files::upload_form;
 use super::scene::{Scene, Words, difference};
 use super::{Cell, is_outside};
 
@@ -69,7 +70,8 @@ async fn told_apart(
     Ok(wrong)
 }
 
-/// What is replaced by what is not there: messages for whoever does not see them, dialogs for another app.
+/// What is replaced by what is not there: messages for whoever does not see them, dialogs for another app, files for whoever is
+/// refused one.
 fn twins(row: &Row, column: Column) -> Vec<Vec<&'static str>> {
     let mut twins = Vec::new();
     let reads = row.kind.is_public() && column != Column::Other;
@@ -80,6 +82,10 @@ fn twins(row: &Row, column: Column) -> Vec<Vec<&'static str>> {
     }
     if column == Column::Other && row.names("dialog") {
         twins.push(vec!["dialog"]);
+    }
+    let has_token = !matches!(column, Column::Nobody | Column::App);
+    for word in ["file", "file_uid"].into_iter().filter(|word| has_token && row.names(word)) {
+        twins.push(vec![word]);
     }
     twins
 }
@@ -103,6 +109,14 @@ async fn ask(cast: &mut Cast<'_>, row: &Row, column: Column, words: &Words) -> R
     if let Some(form) = row.detail("form") {
         let kind = "application/x-www-form-urlencoded; charset=UTF-8";
         request = request.header("Content-Type", kind).body(words.fill(form));
+    }
+    if let Some(key) = row.detail("upload") {
+        let (kind, form) = upload_form(&words.fill(key));
+        request = request.header("Content-Type", kind).body(form);
+    }
+    if row.detail("bytes").is_some() {
+        let answer = request.send().await?;
+        return Ok((answer.status().as_u16(), answer.text().await?));
     }
     if row.asked == "GET ca.pem" {
         let answer = request.send().await?;

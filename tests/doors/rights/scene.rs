@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::cast::{Cast, Who, phone};
+use super::files::{self, Files};
 use crate::rest::PASSWORD;
 
 /// A dialog, and what was said in it.
@@ -19,6 +20,7 @@ pub struct Scene {
     deleted: Option<String>,
     /// By who wrote it, and whether in the deleted dialog.
     messages: BTreeMap<(Who, bool), Said>,
+    files: Files,
     /// What the owner and another see, as long as nobody changed it.
     seen: Option<(bool, String)>,
 }
@@ -47,10 +49,19 @@ impl Words {
         self.0.iter().fold(text.to_owned(), |text, (word, value)| text.replace(&format!("{{{word}}}"), value))
     }
 
-    /// The same of messages that nobody wrote, or of a dialog that nobody made.
+    /// The same of messages that nobody wrote, of a dialog that nobody made, or of a file.
     pub fn of_nothing(&self, words: &[&'static str]) -> Words {
         let mut others = self.clone();
-        words.iter().for_each(|word| others.set(word, self.get("nothing")));
+        words.iter().for_each(|word| {
+            others.set(
+                word,
+                match *word {
+                    "file" => "9007199254740990",
+                    "file_uid" => "A0000000000000000000000000000000",
+                    _ => self.get("nothing"),
+                },
+            );
+        });
         let dialog = others.get("dialog").to_owned();
         if words.contains(&"dialog") {
             others.set("room", format!("{}_{dialog}@muc.localhost", self.get("app")));
@@ -62,7 +73,7 @@ impl Words {
 impl Scene {
     /// Makes what all columns have in common.
     pub async fn open(cast: &mut Cast<'_>, row: &Row) -> Result<Scene> {
-        let mut scene = Scene { main: None, deleted: None, messages: BTreeMap::new(), seen: None };
+        let mut scene = Scene { main: None, deleted: None, messages: BTreeMap::new(), files: Files::default(), seen: None };
         let owner = cast.token(Who::Owner).await?;
         match row.kind {
             Kind::Nothing => {}
@@ -141,6 +152,7 @@ impl Scene {
         if row.names("guest_address") {
             words.set("guest_address", address(cast, Who::Guest).await?);
         }
+        self.files.name(cast, row, &mut words).await?;
         if let Some(dialog) = self.dialog(cast, row, column).await? {
             words.set("room", format!("{}_{dialog}@muc.localhost", cast.rest.app));
             if row.names("theirs") || row.names("text") || row.has("theirs") {
@@ -225,7 +237,7 @@ impl Scene {
         Ok(seen + &own)
     }
 
-    /// His dialogs, and the messages of this one.
+    /// His dialogs, and the messages of this one; the owner's files, if the row is about one.
     async fn seen_by(&mut self, cast: &mut Cast<'_>, row: &Row, column: Column, viewer: Who) -> Result<String> {
         let me = match Who::of(column) {
             Some(who) => cast.id(who).await?,
@@ -238,6 +250,9 @@ impl Scene {
             if row.kind.is_public() && viewer == Who::Owner {
                 paths.push(format!("/chat/Dialog/{dialog}/occupants"));
             }
+        }
+        if viewer == Who::Owner && files::are_seen(row) {
+            paths.push("/blobs".to_owned());
         }
         let mut seen = String::new();
         for path in paths {

@@ -111,6 +111,7 @@ pub fn parts(world: &Arc<World>, metrics: &Metrics) -> Parts {
         dialog: Link::local(world.dialogs(), LinkOptions::default()),
         presence: Link::local(world.presence(), LinkOptions::default()),
         history: Link::local(world.history(), LinkOptions::default()),
+        storage: Link::local(world.storage(), LinkOptions::default()),
         clock: Clock::system(),
         chance: Chance::seeded(1),
         metrics: metrics.clone(),

@@ -14,6 +14,8 @@ use natter_proto::history::v1::history_server::HistoryServer;
 use natter_proto::history::v1::{self as log, DialogHead, UnreadRow};
 use natter_proto::presence::v1 as presence;
 use natter_proto::presence::v1::presence_server::{Presence, PresenceServer};
+use natter_proto::storage::v1 as shelf;
+use natter_proto::storage::v1::storage_server::StorageServer;
 use natter_proto::{Code, DialogId, Failure, UserId};
 use natter_rpc::{Reply, Request, Response, async_trait};
 use parking_lot::Mutex;
@@ -53,8 +55,26 @@ pub struct World {
     pub account_fails: Mutex<Option<Failure>>,
     /// Every call of the dialog service fails with this.
     pub dialog_fails: Mutex<Option<Failure>>,
+    /// Files and their content.
+    pub files: Mutex<Vec<(shelf::Blob, Vec<u8>)>>,
+    pub uploads: Mutex<Vec<Upload>>,
+    /// Uploads fail with this when so many chunks have come.
+    pub upload_fails: Mutex<Option<(usize, Failure)>>,
+    pub blob_creations: Mutex<Vec<shelf::CreateRequest>>,
+    pub completions: Mutex<Vec<shelf::CompleteRequest>>,
+    pub renames: Mutex<Vec<shelf::RenameRequest>>,
+    pub blob_deletions: Mutex<Vec<u64>>,
+    pub blob_lists: Mutex<Vec<shelf::ListRequest>>,
     /// Resolving a token panics: a broken promise of our own.
     pub panics: Mutex<bool>,
+}
+
+/// What came of an upload.
+#[derive(Default)]
+pub struct Upload {
+    pub head: shelf::UploadHead,
+    pub chunks: Vec<Vec<u8>>,
+    pub ended: bool,
 }
 
 #[derive(Clone)]
@@ -75,6 +95,10 @@ impl World {
 
     pub fn history(self: &Arc<World>) -> HistoryServer<Fake> {
         HistoryServer::new(Fake(self.clone()))
+    }
+
+    pub fn storage(self: &Arc<World>) -> StorageServer<Fake> {
+        StorageServer::new(Fake(self.clone()))
     }
 
     /// The dialog as the service would give it to this user.
@@ -235,6 +259,9 @@ macro_rules! never {
 
 mod dialogs;
 mod history;
+mod storage;
+
+pub use storage::{UID, file};
 
 #[async_trait]
 impl Accounts for Fake {

@@ -2,10 +2,13 @@
 
 mod chat;
 mod client;
+mod content;
 mod fakes;
+mod files;
 mod groups;
 mod http;
 mod lists;
 mod people;
 mod talk;
 mod tls;
+mod uploads;

@@ -1,0 +1,104 @@
+//! What the storage service is made of and what it starts: the door for links, and a sweep of what is over.
+
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use natter_actor::{Chance, Clock};
+use natter_db::Kv;
+use natter_proto::storage::v1::storage_server::StorageServer;
+use natter_telemetry::Metrics as Registry;
+use parking_lot::Mutex;
+
+use crate::blob::Usage;
+use crate::bytes::{Bytes, Directory, Memory};
+use crate::ids::Ids;
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::room::Room;
+use crate::store::{Blobs, Embedded};
+
+/// Where contents are kept.
+pub enum Place {
+    /// For tests and simulations.
+    Memory,
+    /// Files of a directory, which is made if it is not there. One process uses it.
+    Directory(PathBuf),
+}
+
+/// What the service is given.
+pub struct Parts {
+    pub db: Kv,
+    pub place: Place,
+    pub clock: Clock,
+    /// Uids and upload keys come from here: the operating system's in production.
+    pub chance: Chance,
+    pub metrics: Registry,
+}
+
+/// Files and their rows. A handle: clones are the same service.
+#[derive(Clone)]
+pub struct Service {
+    pub(crate) files: Arc<Files>,
+}
+
+/// Everything that the calls (`calls/`) work with.
+pub(crate) struct Files {
+    pub options: Options,
+    pub blobs: Box<dyn Blobs>,
+    pub bytes: Box<dyn Bytes>,
+    pub room: Mutex<Room>,
+    pub ids: Ids,
+    pub clock: Clock,
+    pub chance: Chance,
+    pub metrics: Metrics,
+}
+
+/// Between two looks for what is over.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+impl Service {
+    /// A service on these parts. A directory is opened, which blocks; nothing is started.
+    ///
+    /// # Errors
+    /// The directory cannot be used.
+    pub fn new(options: Options, parts: Parts) -> io::Result<Service> {
+        let bytes: Box<dyn Bytes> = match parts.place {
+            Place::Memory => Box::new(Memory::default()),
+            Place::Directory(root) => Box::new(Directory::open(&root, options.reserve_bytes)?),
+        };
+        let files = Files {
+            options,
+            blobs: Box::new(Embedded::new(parts.db)),
+            bytes,
+            room: Mutex::default(),
+            ids: Ids::default(),
+            clock: parts.clock,
+            chance: parts.chance,
+            metrics: Metrics::new(&parts.metrics),
+        };
+        Ok(Service { files: Arc::new(files) })
+    }
+
+    /// The door for links.
+    pub fn server(&self) -> StorageServer<Service> {
+        StorageServer::new(self.clone())
+    }
+
+    /// Sweeps until `stop`. Without it the service works, and what is over stays.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let mut stop = Box::pin(stop);
+        let mut after = None;
+        while tokio::time::timeout(SWEEP_EVERY, &mut stop).await.is_err() {
+            after = self.files.sweep(after).await;
+        }
+    }
+}
+
+impl Files {
+    pub fn limit(&self) -> Usage {
+        Usage { bytes: self.options.app_bytes_max, files: self.options.app_files_max }
+    }
+}

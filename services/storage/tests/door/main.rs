@@ -1,0 +1,6 @@
+//! The storage service at its gRPC door, on the memory engine for rows, a directory for contents, and a paused clock.
+
+mod channel;
+mod kit;
+mod life;
+mod limits;
