@@ -1,4 +1,4 @@
-//! A presence that knows rooms only.
+//! A presence that knows rooms, and whom privacy lists keep from whom.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -12,11 +12,33 @@ use super::refusal;
 
 /// Who is in which room.
 #[derive(Clone, Default)]
-pub struct Presence(Arc<Mutex<BTreeMap<Vec<u8>, BTreeSet<u64>>>>);
+pub struct Presence(Arc<Mutex<BTreeMap<Vec<u8>, BTreeSet<u64>>>>, Arc<Mutex<Judging>>);
+
+#[derive(Default)]
+struct Judging {
+    /// Who says something to whom, and the verdict.
+    verdicts: BTreeMap<(u64, u64), wire::Verdict>,
+    asked: usize,
+    fails: Option<Code>,
+}
 
 impl Presence {
     pub fn room(&self, dialog: &[u8]) -> Vec<u64> {
         self.0.lock().unwrap().get(dialog).into_iter().flatten().copied().collect()
+    }
+
+    pub fn judge(&self, from: u64, to: u64, verdict: wire::Verdict) {
+        self.1.lock().unwrap().verdicts.insert((from, to), verdict);
+    }
+
+    /// How often it was asked to judge.
+    pub fn judged(&self) -> usize {
+        self.1.lock().unwrap().asked
+    }
+
+    /// It does not judge any more.
+    pub fn fail(&self, code: Code) {
+        self.1.lock().unwrap().fails = Some(code);
     }
 }
 
@@ -45,6 +67,35 @@ impl presence_server::Presence for Presence {
         Ok(Response::new(wire::EvictReply { left: self.room(&request.dialog) }))
     }
 
+    async fn judge(&self, request: Request<wire::JudgeRequest>) -> Reply<wire::JudgeReply> {
+        let mut judging = self.1.lock().unwrap();
+        judging.asked += 1;
+        if let Some(code) = judging.fails {
+            return Err(refusal(code));
+        }
+        let passages = request.into_inner().passages;
+        let verdict = |passage: &wire::Passage| match passage.in_group {
+            false => judging.verdicts.get(&(passage.from, passage.to)).copied().unwrap_or(wire::Verdict::Passes),
+            true => wire::Verdict::Unspecified,
+        };
+        Ok(Response::new(wire::JudgeReply { verdicts: passages.iter().map(|passage| verdict(passage).into()).collect() }))
+    }
+
+    async fn privacy_lists(&self, _: Request<wire::PrivacyListsRequest>) -> Reply<wire::PrivacyListsReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn privacy_list(&self, _: Request<wire::PrivacyListRequest>) -> Reply<wire::PrivacyListReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn set_privacy_list(&self, _: Request<wire::SetPrivacyListRequest>) -> Reply<wire::SetPrivacyListReply> {
+        Err(refusal(Code::Internal))
+    }
+    async fn set_default_privacy_list(
+        &self,
+        _: Request<wire::SetDefaultPrivacyListRequest>,
+    ) -> Reply<wire::SetDefaultPrivacyListReply> {
+        Err(refusal(Code::Internal))
+    }
     async fn online(&self, _: Request<wire::OnlineRequest>) -> Reply<wire::OnlineReply> {
         Err(refusal(Code::Internal))
     }
