@@ -86,9 +86,10 @@ async fn what_a_blocked_member_said_is_not_told_late_either() {
     let world = World::start(Options::default()).await;
     world.block(34);
     world.store_untold(0, 34, "while you were out");
+    world.owe(78, 34, "before you blocked me");
     let mut bob = Web::live(&world, 78).await;
     let mut ann = Web::live(&world, 34).await;
-    ann.send(&private("one")).await;
+    ann.send(&said("one")).await;
     let next = bob.expect("<body>").await;
     assert!(next.contains("<body>one"), "of a list: {next}");
     world.store_untold(0, 34, "behind his back");

@@ -72,6 +72,39 @@ async fn a_change_that_is_not_stored_does_not_hold() {
     node.stop().await;
 }
 
+/// Of a change that nobody knows of, what holds is what is stored.
+#[tokio::test(start_paused = true)]
+async fn a_change_of_unknown_outcome_holds_if_it_is_stored() {
+    let node = Node::start(Kv::memory());
+    node.announce(JULIET, session("b", 1), SessionState::Available).await.unwrap();
+    node.set_privacy_list(JULIET, "blocks", denies(ROMEO, false)).await.unwrap();
+    node.kv.set_faults(Faults { unknown: 1.0, ..Faults::default() });
+    let mut outcomes = Vec::new();
+    for n in 0..20 {
+        check_refusal(node.set_default_list(JULIET, Some("blocks").filter(|_| n % 2 == 0)).await, Code::Unknown);
+        let is_default = node.privacy_lists(JULIET).await.1.is_some();
+        assert_eq!(node.judge(ROMEO, JULIET).await, [if is_default { Verdict::Blocked } else { Verdict::Passes }; 2]);
+        outcomes.push(is_default == (n % 2 == 0));
+    }
+    assert!(outcomes.contains(&true) && outcomes.contains(&false), "both came");
+    node.stop().await;
+}
+
+/// A caller that gives up while it is written.
+#[tokio::test(start_paused = true)]
+async fn a_change_whose_caller_has_gone_is_carried_out_to_its_end() {
+    let slow = Faults { delay_min: Duration::from_millis(500), delay_max: Duration::from_millis(500), ..Faults::default() };
+    let node = Node::start(Kv::memory_with(slow));
+    node.announce(JULIET, session("b", 1), SessionState::Available).await.unwrap();
+    node.set_privacy_list(JULIET, "blocks", denies(ROMEO, false)).await.unwrap();
+    assert_eq!(node.judge(ROMEO, JULIET).await, [Verdict::Passes; 2]);
+    timeout(Duration::from_millis(700), node.set_default_list(JULIET, Some("blocks"))).await.unwrap_err();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(node.privacy_lists(JULIET).await.1.as_deref(), Some("blocks"));
+    assert_eq!(node.judge(ROMEO, JULIET).await, [Verdict::Blocked; 2]);
+    node.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn lists_their_items_and_names_are_bounded() {
     let options =
