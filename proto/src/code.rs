@@ -4,6 +4,7 @@
 use std::fmt;
 
 use tonic::Status;
+use tonic::metadata::MetadataValue;
 
 /// Why a call was refused or failed. What it means for the caller stands beside each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -14,6 +15,10 @@ pub enum Code {
     Unauthenticated,
     /// The caller is known and may not do this.
     Forbidden,
+    /// A privacy list of somebody else keeps the caller out.
+    Blocked,
+    /// A privacy list of his own keeps the caller from reaching the other.
+    Blocking,
     NotFound,
     /// A login, an e-mail or an id is taken.
     Exists,
@@ -64,6 +69,9 @@ impl fmt::Display for Failure {
 }
 
 const FIELD: &str = "natter-field";
+/// Which of the two it is of the codes that gRPC has no word for: to it they are what is forbidden.
+const LIST: &str = "natter-list";
+const OF_LISTS: [(Code, &str); 2] = [(Code::Blocked, "theirs"), (Code::Blocking, "own")];
 
 const CODES: [(Code, tonic::Code); 12] = [
     (Code::Invalid, tonic::Code::InvalidArgument),
@@ -82,8 +90,13 @@ const CODES: [(Code, tonic::Code); 12] = [
 
 impl From<Failure> for Status {
     fn from(failure: Failure) -> Status {
-        let code = CODES.iter().find(|(code, _)| *code == failure.code).map_or(tonic::Code::Internal, |(_, grpc)| *grpc);
+        let list = OF_LISTS.iter().find(|(code, _)| *code == failure.code).map(|(_, list)| *list);
+        let code = if list.is_some() { Code::Forbidden } else { failure.code };
+        let code = CODES.iter().find(|(known, _)| *known == code).map_or(tonic::Code::Internal, |(_, grpc)| *grpc);
         let mut status = Status::new(code, failure.text);
+        if let Some(list) = list {
+            status.metadata_mut().insert(LIST, MetadataValue::from_static(list));
+        }
         if let Ok(field) = failure.field.parse()
             && !failure.field.is_empty()
         {
@@ -100,6 +113,8 @@ impl From<Status> for Failure {
             tonic::Code::Cancelled | tonic::Code::Unknown => Code::Unknown,
             grpc => CODES.iter().find(|(_, code)| *code == grpc).map_or(Code::Internal, |(code, _)| *code),
         };
+        let list = status.metadata().get(LIST).filter(|_| code == Code::Forbidden);
+        let code = OF_LISTS.iter().find(|(_, of)| list.is_some_and(|list| list == of)).map_or(code, |(code, _)| *code);
         let field = status.metadata().get(FIELD).and_then(|field| field.to_str().ok()).unwrap_or_default();
         Failure { code, field: field.to_owned(), text: status.message().to_owned() }
     }
@@ -111,7 +126,7 @@ mod tests {
 
     #[test]
     fn every_failure_survives_the_wire() {
-        for (code, _) in CODES {
+        for (code, _) in CODES.map(|(code, _)| (code, "")).into_iter().chain(OF_LISTS) {
             let failure = Failure::of_field(code, "login", "has already been taken");
             assert_eq!(Failure::from(Status::from(failure.clone())), failure);
         }

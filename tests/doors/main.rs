@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod attachments;
+mod blocked;
 mod chat_only;
 mod chat_refusals;
 mod disk_full;

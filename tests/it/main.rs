@@ -1,7 +1,8 @@
 //! Tests that need neither network nor servers: the tree's own rules, the simulation, the reference model, and that no right
-//! is missing in the tables.
+//! and no verdict on who is blocked is missing in the tables.
 #![allow(clippy::unwrap_used)]
 
+mod blocked;
 mod edges;
 mod model;
 mod rights;

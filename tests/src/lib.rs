@@ -1,9 +1,10 @@
 //! The tests' kit: a Natter process ([`process`]), SDK clients in processes of their own ([`sdk`], [`build`]), a network that
-//! can be cut ([`proxy`]), a reference model ([`model`]), stanza scenarios ([`play`]), the tables of rights ([`rights`]), lean XMPP
-//! clients ([`client`], [`stream`]), what they hear ([`heard`]) and whether they may ([`membership`]). What a scenario checks stands
-//! in the test crates beside this folder.
+//! can be cut ([`proxy`]), a reference model ([`model`]), stanza scenarios ([`play`]), the tables of rights ([`rights`]) and of
+//! blocks ([`blocked`]), lean XMPP clients ([`client`], [`stream`]), what they hear ([`heard`]) and whether they may
+//! ([`membership`]). What a scenario checks stands in the test crates beside this folder.
 
 pub mod address;
+pub mod blocked;
 pub mod build;
 pub mod client;
 pub mod heard;

@@ -121,12 +121,17 @@ impl Row {
 
     /// The route of a request, as the door writes it: a segment with braces in it is `{}`.
     pub fn route(&self) -> Option<(&str, String)> {
-        let (method, path) = self.asked.split_once(' ')?;
-        let path = path.split('?').next().unwrap_or_default();
-        let segment = |segment: &str| if segment.contains('{') { "{}".to_owned() } else { segment.to_owned() };
-        let pattern: Vec<String> = path.split('/').filter(|segment| !segment.is_empty()).map(segment).collect();
-        Some((method, pattern.join("/")))
+        route_of(&self.asked)
     }
+}
+
+/// The route of a method and a path with words in braces, as the door writes it.
+pub fn route_of(asked: &str) -> Option<(&str, String)> {
+    let (method, path) = asked.split_once(' ')?;
+    let path = path.split('?').next().unwrap_or_default();
+    let segment = |segment: &str| if segment.contains('{') { "{}".to_owned() } else { segment.to_owned() };
+    let pattern: Vec<String> = path.split('/').filter(|segment| !segment.is_empty()).map(segment).collect();
+    Some((method, pattern.join("/")))
 }
 
 /// The rows of a table.

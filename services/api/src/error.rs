@@ -140,7 +140,7 @@ impl From<Failure> for Refusal {
             Code::Unauthenticated if failure.text == EXPIRED => Refusal::session_expired(),
             // The account service speaks the texts of the contract: a wrong password, a wrong key.
             Code::Unauthenticated => Refusal::list(401, failure.text),
-            Code::Forbidden => Refusal::no_permission(),
+            Code::Forbidden | Code::Blocked | Code::Blocking => Refusal::no_permission(),
             Code::NotFound => Refusal::not_found(),
             Code::TooLarge if failure.field.is_empty() => Refusal::list(413, failure.text),
             Code::TooLarge => Refusal { status: 413, errors: Errors::Field(failure.field, failure.text) },

@@ -67,7 +67,7 @@ impl From<Failure> for Refusal {
             Code::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             // The operator's own token was right, or this would not have been asked.
             Code::Unauthenticated => (StatusCode::FORBIDDEN, "unauthenticated"),
-            Code::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Code::Forbidden | Code::Blocked | Code::Blocking => (StatusCode::FORBIDDEN, "forbidden"),
             Code::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Code::Exists => (StatusCode::CONFLICT, "exists"),
             Code::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),

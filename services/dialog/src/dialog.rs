@@ -3,6 +3,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod bars;
 pub mod changes;
 pub mod content;
 pub mod dates;

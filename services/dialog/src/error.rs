@@ -2,6 +2,7 @@
 
 use natter_proto::{AppId, Code, Failure, UserId};
 
+use crate::dialog::bars::Bar;
 use crate::dialog::group::GroupError;
 use crate::dialog::post::PostError;
 use crate::dialog::{Dialog, Key};
@@ -9,6 +10,14 @@ use crate::dialog::{Dialog, Key};
 /// The user is not a member, or his role does not allow it.
 pub fn forbidden(key: Key, user: UserId) -> Failure {
     Failure::new(Code::Forbidden, format!("user {user} may not do this in dialog {}", key.dialog))
+}
+
+/// A privacy list keeps what the user says from the other.
+pub fn barred(user: UserId, bar: Bar) -> Failure {
+    match bar {
+        Bar::Theirs => Failure::new(Code::Blocked, format!("user {user} is blocked")),
+        Bar::Own => Failure::new(Code::Blocking, format!("user {user} blocks the other one")),
+    }
 }
 
 /// Nobody made the dialog.
@@ -35,6 +44,7 @@ pub fn over_rate(app: AppId, max: u32) -> Failure {
 pub fn of_post(key: Key, sender: UserId, error: &PostError) -> Failure {
     match error {
         PostError::NotMember => forbidden(key, sender),
+        PostError::Barred(bar) => barred(sender, *bar),
         PostError::OtherRecipient => Failure::new(Code::Invalid, format!("the recipient is not in dialog {}", key.dialog)),
         PostError::BodyTooLarge { bytes, max } => {
             Failure::of_field(Code::TooLarge, "message", format!("has {bytes} bytes, at most {max} are taken"))

@@ -38,7 +38,7 @@ impl Lapses {
 }
 
 async fn lapse(rpc: &Rpc, key: Key, user: UserId) -> Result<(), Failure> {
-    let request = LastActivityRequest { app: key.app.0, user: user.0 };
+    let request = LastActivityRequest { app: key.app.0, user: user.0, asker: 0 };
     let seen_at = match rpc.shared.presence().last_activity(request).await.map_err(Failure::from) {
         Ok(reply) => reply.into_inner().seen_at,
         // An account that is gone.

@@ -7,13 +7,14 @@
 //!
 //! The parts, in the order a message meets them: `rpc` (decode, find the actor, ask, encode), `actor` (the beats), `dialog`
 //! (the rules), `frames` (what is told). Beside them `store` (what is kept of dialogs), `pairs` (which two users a private
-//! dialog is of), `list` (a user's dialogs, as queries), `heads` (the hint that heals a lost last frame).
+//! dialog is of), `barring` (whom privacy lists keep from speaking in one), `list` (a user's dialogs, as queries), `heads` (the hint that heals a lost last frame).
 //!
 //! Invariants:
 //! - Numbers of a dialog are dense from 1 and dates never go back. A number is given out only with its row stored.
 //! - Nobody is told what is not stored (or kept, for a message outside history), and no sender hears an ack before that.
 //! - The same message sent again is the same message: same id, same number, acked again.
 //! - Where the outcome of an append is unknown, the actor ends: the next one reads the log. It never guesses its number.
+//! - What a privacy list keeps off is refused before it is stored, and makes no dialog (decision 0013).
 //! - What is told may be lost or come twice; the log is the truth.
 //!
 //! It is not the log (history), knows no session (presence, edge) and no XML. What differs by kind is decided in few places:
@@ -21,6 +22,7 @@
 //! Who is in a room is presence's; that he may be there is asked here.
 
 mod actor;
+mod barring;
 mod dialog;
 mod error;
 mod frames;

@@ -1,9 +1,11 @@
 //! The calls of sessions on other services, each with its answer. Deadlines are the links'. What is asked of dialogs is in
-//! `calls/dialogs.rs`, of presence in `calls/presence.rs`, what a session missed in `calls/missed.rs`.
+//! `calls/dialogs.rs`, of presence in `calls/presence.rs`, what a session missed in `calls/missed.rs`, and what
+//! privacy lists keep from it of that in `calls/screen.rs`.
 
 mod dialogs;
 mod missed;
 mod presence;
+mod screen;
 
 use std::sync::Arc;
 use std::time::Duration;

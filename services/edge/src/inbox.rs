@@ -41,11 +41,12 @@ impl Inbox {
     /// Hands frames out, in the order they came, until the bus ends.
     pub(crate) async fn frames(self: Arc<Inbox>, mut frames: Subscription) {
         while let Some(bytes) = frames.next().await {
-            let Ok(EdgeFrame { frame: Some(frame), users }) = EdgeFrame::decode(bytes) else {
+            let Ok(EdgeFrame { frame: Some(mut frame), users, except }) = EdgeFrame::decode(bytes) else {
                 tracing::warn!("a frame on the bus cannot be read");
                 continue;
             };
             self.metrics.frames.inc();
+            frame.except.extend(except);
             let (app, frame) = (AppId(frame.app), Arc::new(SharedFrame::new(frame)));
             if let Some((dialog, user)) = removal(&frame) {
                 self.heads.lock().removed((app, dialog), user);

@@ -22,6 +22,7 @@ mod outcomes;
 mod places;
 mod posts;
 mod presence;
+mod privacy;
 mod resume;
 mod returning;
 mod rooms;

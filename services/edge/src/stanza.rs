@@ -1,17 +1,19 @@
 //! Between the XML of clients and the messages of the other services: what kind of message it is, and which children no client
-//! may send. The kinds of all stanzas are in `kind.rs`; reading is in `read.rs`; writing in `write.rs`, of changes in `change.rs`,
-//! of rooms in `room.rs`.
+//! may send. The kinds of all stanzas are in `kind.rs`; reading is in `read.rs`; writing in `write.rs`, of changes in
+//! `change.rs`, of rooms in `room.rs`; both, of privacy lists, in `privacy.rs`.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod change;
 mod kind;
+mod privacy;
 mod read;
 mod room;
 mod write;
 
 pub(crate) use change::{change, group_change, group_reaction, reaction};
 pub(crate) use kind::Kind;
+pub(crate) use privacy::{privacy_items, privacy_list, privacy_names};
 pub(crate) use read::{content, edited, headline_children, relayed};
 pub(crate) use room::{Seen, Spelled, items, occupant, own_presence, removed};
 pub(crate) use write::{Envelope, Sender, Spelling, carbon, group_message, group_typing, headline, marker, message, typing};

@@ -11,6 +11,9 @@ pub(crate) fn of(failure: &Failure) -> StanzaError {
         Code::Invalid => (Condition::BadRequest, "Bad request."),
         Code::Unauthenticated => (Condition::NotAuthorized, "Unauthorized."),
         Code::Forbidden => (Condition::Forbidden, "Forbidden."),
+        // Contract xmpp 7.3. Of a block it says no more than of somebody who cannot be reached.
+        Code::Blocked => (Condition::ServiceUnavailable, "Service not available."),
+        Code::Blocking => (Condition::NotAcceptable, "You have blocked this user."),
         Code::NotFound => (Condition::ItemNotFound, "Not found."),
         Code::Exists | Code::Conflict => (Condition::Conflict, "Conflict."),
         Code::TooLarge => (Condition::PolicyViolation, "The message is too large."),
@@ -28,7 +31,14 @@ mod tests {
 
     #[test]
     fn a_refusal_keeps_its_legacy_code_and_loses_its_inner_text() {
-        for (code, legacy) in [(Code::Forbidden, 403), (Code::NotFound, 404), (Code::TooLarge, 406), (Code::Busy, 500)] {
+        for (code, legacy) in [
+            (Code::Forbidden, 403),
+            (Code::Blocked, 503),
+            (Code::Blocking, 406),
+            (Code::NotFound, 404),
+            (Code::TooLarge, 406),
+            (Code::Busy, 500),
+        ] {
             let error = of(&Failure::new(code, "row 7 of shard 3"));
             assert_eq!(error.condition.code(), legacy);
             assert!(!error.text.contains("shard"));

@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::activity::Ended;
 use crate::error::Error;
+use crate::privacy::Passing;
 use crate::roster::{Step, Tell, contact};
 use crate::rosters::View;
 use crate::service::Shared;
@@ -27,7 +28,7 @@ impl PairLocks {
         PairLocks(std::array::from_fn(|_| Mutex::new(())))
     }
 
-    fn of(&self, user: UserKey, other: UserId) -> &Mutex<()> {
+    pub fn of(&self, user: UserKey, other: UserId) -> &Mutex<()> {
         let mut hasher = DefaultHasher::new();
         (user.app, user.user.min(other), user.user.max(other)).hash(&mut hasher);
         &self.0[hasher.finish() as usize % LOCKS]
@@ -59,6 +60,10 @@ impl Shared {
         }
         let _turn = self.pairs.of(user, other).lock().await;
         let theirs = UserKey { user: other, ..user };
+        // Who gives something up says nothing to whom it may not: he is not told of it then.
+        if matches!(step, Step::Subscribe | Step::Subscribed) {
+            self.check_passes(user, theirs, Passing::Presence).await?;
+        }
         let before = (self.rosters.get(user, other).await?, self.rosters.get(theirs, user.user).await?);
         if step == Step::Remove && !before.0.listed && !before.0.asked {
             return Err(Error::NoContact);
@@ -115,20 +120,24 @@ impl Shared {
 
     fn tell_step(&self, user: UserKey, other: UserKey, tell: Tell) {
         let request = |from: UserKey, to: UserKey, kind: Subscription| {
+            if !self.shows(from, to.user) {
+                return;
+            }
             let request = ContactRequest { user: from.user.0, kind: kind.into() };
             self.publish(to.app, vec![to.user.0], Told::ContactRequest(request));
         };
         match tell {
             Tell::Other(kind) => request(user, other, kind),
             Tell::Self_(kind) => request(other, user, kind),
-            Tell::OtherSees => self.tell_all_sessions(user, other, true),
-            Tell::OtherLoses => self.tell_all_sessions(user, other, false),
-            Tell::SelfLoses => self.tell_all_sessions(other, user, false),
+            Tell::OtherSees if self.shows(user, other.user) => self.tell_all_sessions(user, other, true),
+            Tell::OtherLoses if self.shows(user, other.user) => self.tell_all_sessions(user, other, false),
+            Tell::SelfLoses if self.shows(other, user.user) => self.tell_all_sessions(other, user, false),
+            Tell::OtherSees | Tell::OtherLoses | Tell::SelfLoses => {}
         }
     }
 
     /// Tells `to` that all sessions of `of` are there, or are no more to be seen.
-    fn tell_all_sessions(&self, of: UserKey, to: UserKey, available: bool) {
+    pub fn tell_all_sessions(&self, of: UserKey, to: UserKey, available: bool) {
         let activity = self.activity.lock();
         let resources = activity.resources(of);
         let last = resources.len();
@@ -144,7 +153,7 @@ impl Shared {
     /// Tells the contacts of a session that came, and gives what it is told itself. A list that cannot be read keeps nobody out.
     pub async fn greet(&self, user: UserKey, session: &SessionKey, resource: &str, is_new: bool) -> Greeting {
         let Ok(rows) = self.rosters.all(user).await else { return Greeting::default() };
-        let followers = followers(&rows);
+        let followers = self.followers(user, &rows);
         let activity = self.activity.lock();
         // It may be gone by now, and that was told already.
         if is_new && !followers.is_empty() && activity.has(user, session) {
@@ -153,12 +162,16 @@ impl Shared {
         }
         let mut greeting = Greeting::default();
         for (of, row) in rows {
+            let other = UserKey { user: of, ..user };
+            if !self.shows(other, user.user) {
+                continue;
+            }
             if row.asked {
                 greeting.requests.push(of.0);
             }
             if row.to {
                 let present = |resource| Present { user: of.0, resource };
-                greeting.present.extend(activity.resources(UserKey { user: of, ..user }).into_iter().map(present));
+                greeting.present.extend(activity.resources(other).into_iter().map(present));
             }
         }
         greeting
@@ -167,7 +180,7 @@ impl Shared {
     /// Tells the contacts of a session that is not available any more.
     pub async fn tell_ended(&self, ended: Ended) {
         let Ok(rows) = self.rosters.all(ended.user).await else { return };
-        let followers = followers(&rows);
+        let followers = self.followers(ended.user, &rows);
         if followers.is_empty() {
             return;
         }
@@ -177,9 +190,9 @@ impl Shared {
         let availability = Availability { user: ended.user.user.0, resource: ended.resource, available: false, last };
         self.publish(ended.user.app, followers, Told::Availability(availability));
     }
-}
 
-/// Who sees the owner of these views.
-fn followers(rows: &[(UserId, ContactRow)]) -> Vec<u64> {
-    rows.iter().filter(|(_, row)| row.from).map(|(of, _)| of.0).collect()
+    /// Who sees the owner of these views.
+    fn followers(&self, user: UserKey, rows: &[(UserId, ContactRow)]) -> Vec<u64> {
+        rows.iter().filter(|(of, row)| row.from && self.shows(user, *of)).map(|(of, _)| of.0).collect()
+    }
 }

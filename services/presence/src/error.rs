@@ -3,6 +3,8 @@
 use natter_proto::{Code, Failure};
 use natter_rpc::Status;
 
+use crate::privacy::{Limits, ListError};
+
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The request does not name what it must.
@@ -26,6 +28,23 @@ pub(crate) enum Error {
     /// The user is not in the list.
     #[error("no such contact")]
     NoContact,
+    /// The user has as many privacy lists as he may have.
+    #[error("too many privacy lists of one user, at most {max}")]
+    TooManyLists { max: usize },
+    #[error("too many items of one privacy list, at most {max}")]
+    TooManyItems { max: usize },
+    #[error("a privacy list has a name of at most {max} bytes")]
+    ListName { max: usize },
+    #[error("two items of a privacy list have the same order")]
+    SameOrder,
+    #[error("no such privacy list")]
+    NoList,
+    /// The other's privacy list keeps the user out.
+    #[error("the other one does not take this")]
+    Blocked,
+    /// The user's own privacy list keeps it from the other.
+    #[error("the user's own privacy list forbids this")]
+    Blocking,
     /// The user was never there.
     #[error("the user was never there")]
     NeverSeen,
@@ -37,15 +56,30 @@ pub(crate) enum Error {
     Store(#[from] natter_db::Error),
 }
 
+impl Error {
+    /// Why a list is none, within these limits.
+    pub fn of_list(error: ListError, limits: Limits) -> Error {
+        match error {
+            ListError::Name => Error::ListName { max: limits.name_bytes },
+            ListError::TooManyItems => Error::TooManyItems { max: limits.items },
+            ListError::SameOrder => Error::SameOrder,
+        }
+    }
+}
+
 impl From<Error> for Status {
     fn from(error: Error) -> Status {
         let code = match &error {
-            Error::Missing(_) | Error::OneSelf => Code::Invalid,
+            Error::Missing(_) | Error::OneSelf | Error::ListName { .. } | Error::SameOrder => Code::Invalid,
             Error::TooManySessions { .. }
             | Error::TooManyRooms { .. }
             | Error::TooManyWatched { .. }
-            | Error::TooManyContacts { .. } => Code::TooMany,
-            Error::NeverSeen | Error::NoContact => Code::NotFound,
+            | Error::TooManyContacts { .. }
+            | Error::TooManyLists { .. }
+            | Error::TooManyItems { .. } => Code::TooMany,
+            Error::NeverSeen | Error::NoContact | Error::NoList => Code::NotFound,
+            Error::Blocked => Code::Blocked,
+            Error::Blocking => Code::Blocking,
             Error::NotAnnounced => Code::Conflict,
             Error::Store(error) => error.code(),
         };

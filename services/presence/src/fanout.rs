@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use natter_bus::Subscription;
-use natter_proto::AppId;
+use natter_proto::presence::v1::Verdict;
 use natter_proto::subject::Subject;
+use natter_proto::{AppId, UserId};
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len, uint64};
 use tracing::{Span, debug_span};
 
 use crate::service::Shared;
+use crate::speech::Speech;
 
 /// Subjects of edges remembered as text. Edge ids may change with every start, so they are forgotten now and then.
 const SUBJECTS_MAX: usize = 1_024;
@@ -55,14 +57,28 @@ impl Fanout {
         };
         let span = span_of(&address);
         let _in_span = span.enter();
+        let speech = Speech::decode(frame.clone()).unwrap_or_default();
         let edges = self.shared.directory.lock().told(AppId(address.app), &address.to, &address.except);
         let meters = &self.shared.meters;
         meters.told.inc();
         meters.untold.inc_by(u64::from(edges.is_empty()));
         meters.edge_frames.inc_by(edges.len() as u64);
         for (edge, users) in edges {
-            let payload = edge_frame(frame, &users);
+            let payload = edge_frame(frame, &users, &self.kept_out(address.app, &speech, &users));
             self.shared.bus.publish(subject(&mut self.subjects, edge), payload);
+        }
+    }
+
+    /// Of these users, all of whom are there, those whose privacy lists keep the one out who says this; or whom his own keeps
+    /// it from.
+    fn kept_out(&self, app: u64, speech: &Speech, users: &[u64]) -> Vec<u64> {
+        let (app, defaults) = (AppId(app), self.shared.defaults.lock());
+        match speech.speaker() {
+            Some((user, passing)) if defaults.has_any(app) => {
+                let passes = |to: &u64| defaults.judge(app, UserId(user), UserId(*to), passing) == Verdict::Passes;
+                users.iter().copied().filter(|to| !passes(to)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 }
@@ -81,13 +97,15 @@ fn subject(subjects: &mut BTreeMap<String, String>, edge: String) -> &str {
 }
 
 /// A `natter.event.v1.EdgeFrame` around a frame that is encoded already.
-fn edge_frame(frame: &[u8], users: &[u64]) -> Bytes {
+fn edge_frame(frame: &[u8], users: &[u64], except: &[u64]) -> Bytes {
     let frame_bytes = key_len(1) + encoded_len_varint(frame.len() as u64) + frame.len();
-    let mut bytes = BytesMut::with_capacity(frame_bytes + uint64::encoded_len_packed(2, users));
+    let lists = uint64::encoded_len_packed(2, users) + uint64::encoded_len_packed(3, except);
+    let mut bytes = BytesMut::with_capacity(frame_bytes + lists);
     encode_key(1, WireType::LengthDelimited, &mut bytes);
     encode_varint(frame.len() as u64, &mut bytes);
     bytes.put_slice(frame);
     uint64::encode_packed(2, users, &mut bytes);
+    uint64::encode_packed(3, except, &mut bytes);
     bytes.freeze()
 }
 
@@ -110,8 +128,9 @@ mod tests {
         };
         let encoded = frame.encode_to_vec();
         let users = vec![34, 9_007_199_254_740_991];
-        let passed = EdgeFrame::decode(edge_frame(&encoded, &users)).unwrap();
-        assert_eq!(passed, EdgeFrame { frame: Some(frame.clone()), users });
+        let except = vec![34];
+        let passed = EdgeFrame::decode(edge_frame(&encoded, &users, &except)).unwrap();
+        assert_eq!(passed, EdgeFrame { frame: Some(frame.clone()), users, except });
         let address = Address::decode(encoded.as_slice()).unwrap();
         assert_eq!((address.app, address.to, address.except), (frame.app, frame.to, frame.except));
         assert_eq!(address.traceparent, frame.traceparent);

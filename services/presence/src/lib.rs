@@ -4,11 +4,14 @@
 //! and passes one frame to each. It keeps what sessions have proved to have; a session that dies without a goodbye leaves
 //! that as a debt, which the returning client takes once (design: edges, return, storms).
 //!
-//! The parts: [`Service`] (what starts), `rpc` (the gRPC door), `directory` (rules: sessions by user), `rooms` (rules: who is in
-//! the room of a dialog), `occupancy` (the two in one step, and who is told), `activity` (rules: who is there and who watches),
-//! `watching` (directory and activity in one step, and who is told), `seen` (the port that keeps when users were last there, with
-//! its engine), `roster` (rules: contacts), `contacts` (their steps, and who is told), `rosters` (the port that keeps them, with its
-//! engine), `fanout` (frames to edges), `debt` (rules: what is owed), `debts` (the port that keeps it, with its engine).
+//! The parts: [`Service`] (what starts), `rpc` (the gRPC door), `sessions` (what an announcement changes), `directory` (rules:
+//! sessions by user), `rooms` (rules: who is in the room of a dialog), `occupancy` (the two in one step, and who is told),
+//! `activity` (rules: who is there and who watches), `watching` (directory and activity in one step, and who is told), `seen`
+//! (the port that keeps when users were last there, with its engine), `roster` (rules: contacts), `contacts` (their steps, and
+//! who is told), `rosters` (the port that keeps them, with its engine), `privacy` (rules: privacy lists), `defaults` (rules:
+//! those that decide, in memory), `blocks` (changes of lists, and what they let through), `lists` (the port that keeps them,
+//! with its engine), `fanout` (frames to edges), `speech` (rules: who says what a frame tells), `debt` (rules: what is owed),
+//! `debts` (the port that keeps it, with its engine).
 //!
 //! Invariants:
 //! - When an announcement is answered, every frame told afterwards reaches the session (or no longer does).
@@ -19,21 +22,28 @@
 //! - A session is in a room only while it is announced; one that died stays there for the grace of `grace_s`. The same grace
 //!   holds for its user's last activity.
 //! - A step of a contact is durable before anybody is told of it; steps of a pair come one after another.
+//! - A change of a privacy list is durable before it holds, and holds before it is answered: what is judged, or told by a
+//!   dialog,
+//!   after the answer is judged by it.
 //! - Records and last activity are relaxed commits: they survive the process, not the machine.
 //!
-//! It reads no message: a frame passes as the bytes it came in. It does not know what a debt contains for the client; the
-//! edge asks history.
+//! It reads no message but who says it: a frame passes as the bytes it came in. It does not know what a debt contains for the
+//! client; the edge asks history.
 
 mod activity;
+mod blocks;
 mod contacts;
 mod debt;
 mod debts;
+mod defaults;
 mod directory;
 mod error;
 mod fanout;
+mod lists;
 mod metrics;
 mod occupancy;
 mod options;
+mod privacy;
 mod rooms;
 mod roster;
 mod rosters;
@@ -41,6 +51,8 @@ mod rpc;
 mod seen;
 mod service;
 mod session;
+mod sessions;
+mod speech;
 mod watching;
 
 pub use options::Options;

@@ -25,8 +25,17 @@ pub struct Options {
     pub watched_per_session_max: usize,
     /// Most contacts of one user, and most requests of others that wait for his answer (contract xmpp 6). One more is refused.
     pub contacts_per_user_max: usize,
-    /// Seconds that a session which died counts as available and stays in its rooms: a client that is back by then was never away
-    /// for the others.
+    /// Most privacy lists of one user (contract xmpp 7). One more is refused.
+    pub privacy_lists_per_user_max: usize,
+    /// Most items of one privacy list; the SDK makes two for each user it blocks. A longer list is refused.
+    pub privacy_items_per_list_max: usize,
+    /// Most bytes of the name of a privacy list.
+    pub privacy_name_bytes_max: usize,
+    /// Users beside those who are there whose default privacy list, or that they have none, is kept in memory. Of the others it
+    /// is read from the store when somebody writes to them.
+    pub privacy_users_max: usize,
+    /// Seconds that a session which died counts as available and stays in its rooms: a client that is back by then was never
+    /// away for the others.
     pub grace_s: u64,
 }
 
@@ -41,6 +50,10 @@ impl Default for Options {
             room_told_max: 500,
             watched_per_session_max: 300,
             contacts_per_user_max: 300,
+            privacy_lists_per_user_max: 20,
+            privacy_items_per_list_max: 1_000,
+            privacy_name_bytes_max: 256,
+            privacy_users_max: 100_000,
             grace_s: 20,
         }
     }

@@ -7,19 +7,19 @@ use natter_proto::event::v1::SessionRef;
 use natter_proto::presence::v1::presence_server::Presence;
 use natter_proto::presence::v1::{
     AnnounceReply, AnnounceRequest, ContactsReply, ContactsRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest,
-    ExitRoomReply, ExitRoomRequest, LastActivityReply, LastActivityRequest, OnlineReply, OnlineRequest, ReachableReply,
-    ReachableRequest, RecordReply, RemoveContactReply, RemoveContactRequest, RoomReply, RoomRequest, SessionRecord, SessionState,
-    SetContactReply, SetContactRequest, SettleDebtReply, SettleDebtRequest, SubscribeReply, SubscribeRequest, TakeDebtReply,
-    TakeDebtRequest, WatchReply, WatchRequest,
+    ExitRoomReply, ExitRoomRequest, JudgeReply, JudgeRequest, LastActivityReply, LastActivityRequest, OnlineReply, OnlineRequest,
+    PrivacyListReply, PrivacyListRequest, PrivacyListsReply, PrivacyListsRequest, ReachableReply, ReachableRequest, RecordReply,
+    RemoveContactReply, RemoveContactRequest, RoomReply, RoomRequest, SessionRecord, SessionState, SetContactReply,
+    SetContactRequest, SetDefaultPrivacyListReply, SetDefaultPrivacyListRequest, SetPrivacyListReply, SetPrivacyListRequest,
+    SettleDebtReply, SettleDebtRequest, SubscribeReply, SubscribeRequest, TakeDebtReply, TakeDebtRequest, WatchReply,
+    WatchRequest,
 };
-use natter_proto::{AppId, DialogId};
-use natter_rpc::{Reply, Request, Response, async_trait};
+use natter_proto::{AppId, Code, DialogId, Failure};
+use natter_rpc::{Reply, Request, Response, Status, async_trait};
 
-use crate::activity::Arrival;
 use crate::contacts::Greeting;
-use crate::debts::{Debts, Stored};
-use crate::directory::{Directory, TooManySessions};
 use crate::error::Error;
+use crate::lists::Names;
 use crate::rooms::RoomKey;
 use crate::roster::Step;
 use crate::service::Shared;
@@ -73,15 +73,16 @@ impl Presence for Rpc {
     }
 
     async fn last_activity(&self, request: Request<LastActivityRequest>) -> Reply<LastActivityReply> {
-        let LastActivityRequest { app, user } = request.into_inner();
-        let seen_at = self.0.last_activity(user_of(app, user)?).await?;
+        let LastActivityRequest { app, user, asker } = request.into_inner();
+        let asker = (asker > 0).then(|| UserKey::new(app, asker));
+        let seen_at = self.0.last_activity(user_of(app, user)?, asker).await?;
         Ok(Response::new(LastActivityReply { seen_at }))
     }
 
     async fn watch(&self, request: Request<WatchRequest>) -> Reply<WatchReply> {
         let WatchRequest { app, user, session, watched, enable } = request.into_inner();
         let (session, _) = session_of(session)?;
-        self.0.watch(user_of(app, user)?, session, user_of(app, watched)?, enable)?;
+        self.0.watch(user_of(app, user)?, session, user_of(app, watched)?, enable).await?;
         Ok(Response::new(WatchReply {}))
     }
 
@@ -108,6 +109,41 @@ impl Presence for Rpc {
         let step = Step::of(request.kind()).ok_or(Error::Missing("kind"))?;
         self.0.step(user_of(request.app, request.user)?, user_of(request.app, request.contact)?.user, step).await?;
         Ok(Response::new(SubscribeReply {}))
+    }
+
+    async fn privacy_lists(&self, request: Request<PrivacyListsRequest>) -> Reply<PrivacyListsReply> {
+        let PrivacyListsRequest { app, user } = request.into_inner();
+        let Names { all, default } = self.0.privacy_lists(user_of(app, user)?).await?;
+        Ok(Response::new(PrivacyListsReply { names: all, default }))
+    }
+
+    async fn privacy_list(&self, request: Request<PrivacyListRequest>) -> Reply<PrivacyListReply> {
+        let PrivacyListRequest { app, user, name } = request.into_inner();
+        let list = self.0.privacy_list(user_of(app, user)?, name).await?;
+        Ok(Response::new(PrivacyListReply { items: list.items().to_vec() }))
+    }
+
+    async fn set_privacy_list(&self, request: Request<SetPrivacyListRequest>) -> Reply<SetPrivacyListReply> {
+        let SetPrivacyListRequest { app, user, name, items } = request.into_inner();
+        let (owner, shared) = (user_of(app, user)?, Arc::clone(&self.0));
+        to_its_end(async move { shared.set_privacy_list(owner, name, items).await }).await?;
+        Ok(Response::new(SetPrivacyListReply {}))
+    }
+
+    async fn set_default_privacy_list(
+        &self,
+        request: Request<SetDefaultPrivacyListRequest>,
+    ) -> Reply<SetDefaultPrivacyListReply> {
+        let SetDefaultPrivacyListRequest { app, user, name } = request.into_inner();
+        let (owner, shared) = (user_of(app, user)?, Arc::clone(&self.0));
+        to_its_end(async move { shared.set_default_list(owner, name).await }).await?;
+        Ok(Response::new(SetDefaultPrivacyListReply {}))
+    }
+
+    async fn judge(&self, request: Request<JudgeRequest>) -> Reply<JudgeReply> {
+        let JudgeRequest { app, passages } = request.into_inner();
+        let verdicts = self.0.judge_all(AppId(app), passages).await?;
+        Ok(Response::new(JudgeReply { verdicts: verdicts.into_iter().map(i32::from).collect() }))
     }
 
     async fn record(&self, request: Request<SessionRecord>) -> Reply<RecordReply> {
@@ -171,115 +207,11 @@ impl Presence for Rpc {
     }
 }
 
-impl Shared {
-    /// A session that frames reach from now on.
-    async fn bind(&self, user: UserKey, session: SessionKey, record: Option<SessionRecord>) -> Result<usize, Error> {
-        let debts = self.debts_if_ready().await;
-        let (sessions, stored) = {
-            let mut directory = self.directory.lock();
-            let sessions = self.add(&mut directory, user, &session)?;
-            (sessions, record.zip(debts).map(|(record, debts)| debts.keep(user, session, record)))
-        };
-        done([stored]).await;
-        Ok(sessions)
-    }
-
-    /// A session that is available: new, bound before, or announced again.
-    async fn arrive(
-        &self,
-        user: UserKey,
-        session: SessionKey,
-        resource: String,
-        record: Option<SessionRecord>,
-    ) -> Result<(usize, Greeting), Error> {
-        let debts = self.debts_if_ready().await;
-        let (sessions, arrival, stored) = {
-            let mut directory = self.directory.lock();
-            let sessions = self.add(&mut directory, user, &session)?;
-            let (arrival, came) = self.came(user, session.clone(), resource.clone());
-            let kept = record.zip(debts).map(|(record, debts)| debts.keep(user, session.clone(), record));
-            (sessions, arrival, [came, kept])
-        };
-        done(stored).await;
-        let greeting = self.greet(user, &session, &resource, arrival != Arrival::Again).await;
-        Ok((sessions, greeting))
-    }
-
-    fn add(&self, directory: &mut Directory, user: UserKey, session: &SessionKey) -> Result<usize, Error> {
-        let sessions = directory.add(user, session.clone()).map_err(|over| self.refusal(over))?;
-        self.meters.sessions.set(directory.len() as i64);
-        Ok(sessions)
-    }
-
-    fn refusal(&self, over: TooManySessions) -> Error {
-        match over {
-            TooManySessions::OfUser => Error::TooManySessions { of: "user", max: self.options.sessions_per_user_max },
-            TooManySessions::OfApp => Error::TooManySessions { of: "app", max: self.options.sessions_per_app_max },
-        }
-    }
-
-    /// A session that ended with a goodbye.
-    async fn close(&self, user: UserKey, session: SessionKey) -> usize {
-        let debts = self.debts_if_ready().await;
-        let (sessions, ended, stored) = {
-            let mut directory = self.directory.lock();
-            let sessions = directory.remove(user, &session);
-            self.meters.sessions.set(directory.len() as i64);
-            self.leave_rooms(user.user, &session);
-            let (ended, left) = self.left(user, &session).unzip();
-            (sessions, ended, [left.flatten(), debts.map(|debts| debts.close(user, &session))])
-        };
-        done(stored).await;
-        if let Some(ended) = ended {
-            self.tell_ended(ended).await;
-        }
-        sessions
-    }
-
-    /// A session that died. What it had proved at last may come with it.
-    async fn vanish(&self, user: UserKey, session: SessionKey, record: Option<SessionRecord>) -> usize {
-        let debts = self.debts_if_ready().await;
-        let (sessions, stored) = {
-            let mut directory = self.directory.lock();
-            let sessions = directory.remove(user, &session);
-            self.meters.sessions.set(directory.len() as i64);
-            self.leave_rooms_later(user, session.clone());
-            self.died(user, session.clone());
-            if let Some((record, debts)) = record.zip(debts) {
-                // Enqueued before the debt, which replaces it.
-                drop(debts.keep(user, session.clone(), record));
-            }
-            (sessions, [debts.map(|debts| debts.vanish(user, &session))])
-        };
-        done(stored).await;
-        sessions
-    }
-
-    /// What a session has proved. Of a session that has ended it is too late, and nothing happens.
-    async fn record(&self, user: UserKey, session: SessionKey, record: SessionRecord) -> Result<(), Error> {
-        self.debts.ready().await?;
-        let stored = {
-            let directory = self.directory.lock();
-            directory.has(user, &session).then(|| self.debts.keep(user, session, record))
-        };
-        match stored {
-            Some(stored) => Ok(stored.await?),
-            None => Ok(()),
-        }
-    }
-
-    /// The debts, unless the store cannot be read: then sessions come and go without.
-    async fn debts_if_ready(&self) -> Option<&dyn Debts> {
-        self.debts.ready().await.ok().map(|()| &*self.debts)
-    }
-}
-
-/// Waits for the store, and does not mind its failure: memory has the change, so it only matters if the
-/// process dies as well. Then an older record stands for the session, and its client gets once more what it had, under
-/// the same ids.
-async fn done(stored: impl IntoIterator<Item = Option<Stored>>) {
-    for stored in stored.into_iter().flatten() {
-        let _ = stored.await;
+/// Carries out what must not be dropped half way: between the store and the memory that goes by it.
+async fn to_its_end(change: impl Future<Output = Result<(), Error>> + Send + 'static) -> Result<(), Status> {
+    match tokio::spawn(change).await {
+        Ok(outcome) => Ok(outcome?),
+        Err(error) => Err(Failure::new(Code::Internal, error.to_string()).into()),
     }
 }
 

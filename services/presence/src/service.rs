@@ -18,8 +18,10 @@ use crate::activity::Activity;
 use crate::contacts::PairLocks;
 use crate::debt::Limits;
 use crate::debts::{self, Debts};
+use crate::defaults::Defaults;
 use crate::directory::Directory;
 use crate::fanout::Fanout;
+use crate::lists::{self, Lists};
 use crate::metrics::Meters;
 use crate::options::Options;
 use crate::rooms::Rooms;
@@ -59,6 +61,11 @@ pub(crate) struct Shared {
     pub seen: Arc<dyn Seen>,
     pub rosters: Arc<dyn Rosters>,
     pub pairs: PairLocks,
+    pub lists: Arc<dyn Lists>,
+    /// Locked after the directory and the activity.
+    pub defaults: Mutex<Defaults>,
+    /// One change of a user's privacy lists at a time.
+    pub list_turns: PairLocks,
     pub bus: Bus,
     pub clock: Clock,
     pub debts: Arc<dyn Debts>,
@@ -73,6 +80,8 @@ impl Service {
         let limits = Limits { ttl_ms, debts_per_user_max: options.debts_per_user_max };
         let seen = seen::open(parts.db.clone(), &parts.clock);
         let rosters = rosters::open(parts.db.clone());
+        let lists = lists::open(parts.db.clone());
+        let defaults = Mutex::new(Defaults::new(options.privacy_users_max));
         let debts = debts::open(parts.db, parts.clock.clone(), limits, meters.clone());
         let rooms = Mutex::new(Rooms::new(options.rooms()));
         let directory = Mutex::new(Directory::new(options.sessions()));
@@ -86,6 +95,9 @@ impl Service {
             seen,
             rosters,
             pairs: PairLocks::new(),
+            lists,
+            defaults,
+            list_turns: PairLocks::new(),
             bus: parts.bus,
             clock: parts.clock,
             debts,

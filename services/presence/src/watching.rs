@@ -1,15 +1,16 @@
 //! Users who come and go: each change in one step with the directory, then it is kept, and whoever watches the user is told by a
 //! frame, on the way that all frames take.
 
-use natter_proto::AppId;
 use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Activity, Frame};
 use natter_proto::subject::Subject;
+use natter_proto::{AppId, UserId};
 use prost::Message;
 
 use crate::activity::{self, Arrival, Ended};
 use crate::debts::Stored;
 use crate::error::Error;
+use crate::privacy::Passing;
 use crate::service::Shared;
 use crate::session::{SessionKey, UserKey};
 
@@ -46,8 +47,11 @@ impl Shared {
         ended.into_iter().zip(stored).collect()
     }
 
-    /// When a user who is not there was, unix milliseconds; nothing if he is there.
-    pub async fn last_activity(&self, user: UserKey) -> Result<Option<i64>, Error> {
+    /// When a user who is not there was, unix milliseconds; nothing if he is there. `asker`: who must be let through to him.
+    pub async fn last_activity(&self, user: UserKey, asker: Option<UserKey>) -> Result<Option<i64>, Error> {
+        if let Some(asker) = asker {
+            self.check_passes(asker, user, Passing::Iq).await?;
+        }
         if self.activity.lock().is_there(user) {
             return Ok(None);
         }
@@ -55,7 +59,10 @@ impl Shared {
     }
 
     /// A session is told of a user from now on, or no more.
-    pub fn watch(&self, watcher: UserKey, session: SessionKey, user: UserKey, enable: bool) -> Result<(), Error> {
+    pub async fn watch(&self, watcher: UserKey, session: SessionKey, user: UserKey, enable: bool) -> Result<(), Error> {
+        if enable {
+            self.check_passes(watcher, user, Passing::Iq).await?;
+        }
         let directory = self.directory.lock();
         if !directory.has(watcher, &session) {
             return Err(Error::NotAnnounced);
@@ -71,7 +78,8 @@ impl Shared {
         Some(self.seen.left(user, seen_at))
     }
 
-    fn tell_watchers(&self, user: UserKey, seen_at: i64, to: Vec<u64>) {
+    fn tell_watchers(&self, user: UserKey, seen_at: i64, mut to: Vec<u64>) {
+        to.retain(|watcher| self.may_watch(UserId(*watcher), user));
         if to.is_empty() {
             return;
         }

@@ -64,6 +64,8 @@ impl DialogActor {
             refused.map_err(|error| of_post(self.key, owner, &error))?;
         }
         self.shared.pairs.check_users(self.key.app, owner, other).await.map_err(of_read)?;
+        // Of a message that may not be, the other one finds no trace.
+        self.shared.check_bars(self.key.app, owner, other).await?;
         self.shared.check_room(self.key.app, &[owner, other]).await?;
         let facts = Facts { kind: Kind::Private, owner, created_at: self.shared.clock.now_ms() };
         self.make(Kept { facts, profile: Profile::default(), members: Members::pair(owner, other) }).await

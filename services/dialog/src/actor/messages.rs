@@ -1,5 +1,7 @@
 //! The beats of changes to rows: edits, removals, reactions.
 
+use std::iter;
+
 use natter_proto::Failure;
 use natter_proto::event::v1::{Change, Message, Reaction, change::What};
 use natter_proto::history::v1::{EditRequest, Found, HideRequest, Range, ReactRequest, RemoveRequest};
@@ -10,7 +12,7 @@ use crate::dialog::Dialog;
 use crate::dialog::changes::{ChangeError, Removal};
 use crate::dialog::marks::merge;
 use crate::dialog::rights::Action;
-use crate::error::{Trouble, forbidden};
+use crate::error::{Trouble, barred, forbidden};
 use crate::frames;
 use crate::shared::{Shared, broken};
 
@@ -19,6 +21,7 @@ pub(super) async fn edit(shared: &Shared, dialog: &mut Dialog, edit: Edit) -> Re
     let Edit { user, id, words, told } = edit;
     // A stranger does not hear which messages there are.
     dialog.may(user, Action::Read).map_err(|_| forbidden(dialog.key, user))?;
+    check_bars(shared, dialog, user).await?;
     let found = shared.find(dialog.key.app, Some(user), vec![id], &[dialog.key.dialog]).await?;
     let rows = found.into_iter().filter_map(|found| found.row);
     // The message that has the id before one whose client gave it.
@@ -47,7 +50,15 @@ pub(super) async fn remove(shared: &Shared, dialog: &mut Dialog, remove: Remove)
         let row = row.ok_or_else(|| broken("a found row"))?;
         match dialog.removal(remove.user, &row, remove.force) {
             Ok(Removal::Hide) => hidden.push(Range { from: row.seq, upto: row.seq }),
-            Ok(Removal::ForAll) => remove_for_all(shared, dialog, remove.user, &row, &remove.by).await?,
+            Ok(Removal::ForAll) => match check_bars(shared, dialog, remove.user).await {
+                Ok(()) => remove_for_all(shared, dialog, remove.user, &row, &remove.by).await?,
+                // Over REST it stands among what the caller has no right to (contract rest 5.5).
+                Err(Failure { code: Code::Blocked | Code::Blocking, .. }) if remove.by.stanza_id.is_empty() => {
+                    outcome.forbidden.push(asked);
+                    continue;
+                }
+                Err(failure) => return Err(failure.into()),
+            },
             Err(ChangeError::NotFound) => {
                 outcome.not_found.push(asked);
                 continue;
@@ -79,6 +90,7 @@ async fn remove_for_all(shared: &Shared, dialog: &mut Dialog, user: UserId, row:
 pub(super) async fn react(shared: &Shared, dialog: &Dialog, react: React) -> Result<(), Trouble> {
     let React { user, row, add, remove } = react;
     dialog.sees(user, &row).map_err(|error| of_change(dialog, user, error))?;
+    check_bars(shared, dialog, user).await?;
     let (app, dialog_id, seq) = (dialog.key.app.0, dialog.key.dialog.to_vec(), row.seq);
     let request = ReactRequest { app, dialog: dialog_id, seq, user: user.0, add: add.clone(), remove: remove.clone() };
     let changed = shared.history().react(request).await.map_err(Trouble::of_repeatable)?.into_inner().changed;
@@ -89,6 +101,11 @@ pub(super) async fn react(shared: &Shared, dialog: &Dialog, react: React) -> Res
         shared.tell(&frames::reaction(dialog, told));
     }
     Ok(())
+}
+
+/// Refuses who may not speak: what was said before he leaves as it is.
+async fn check_bars(shared: &Shared, dialog: &Dialog, user: UserId) -> Result<(), Failure> {
+    shared.bars(dialog, iter::once(user)).await?.check(user).map_err(|bar| barred(user, bar))
 }
 
 fn change(row: &Message, user: UserId, stamp: u64, by: &By, at: i64) -> Change {

@@ -12,6 +12,7 @@ use natter_proto::event::v1::{Frame, Message};
 use natter_proto::history::v1::{AppendRequest, KeepRequest};
 
 use super::{Answer, Own, Posted, marks};
+use crate::dialog::bars::Bars;
 use crate::dialog::duplicates::Known;
 use crate::dialog::marks::Mark;
 use crate::dialog::post::{Batch, Decision, Source};
@@ -85,8 +86,11 @@ async fn carry_out_together(
 ) -> Result<(), Stop> {
     shared.meters.batch.observe(posts.len() as f64);
     let forgotten = dialog.forgotten(posts.iter().map(|(post, _)| &**post));
-    let older = match shared.known_rows(dialog.key, forgotten).await {
-        Ok(older) => older,
+    // After every one of these posts has come: a block that was acknowledged before holds.
+    let speakers = posts.iter().map(|(post, _)| post.sender);
+    let (older, bars) = join!(shared.known_rows(dialog.key, forgotten), shared.bars(dialog, speakers));
+    let (older, bars) = match older.and_then(|older| Ok((older, bars?))) {
+        Ok(known) => known,
         Err(failure) => {
             refuse(shared, posts, &failure);
             marks::carry_out(shared, dialog, marks).await;
@@ -95,7 +99,7 @@ async fn carry_out_together(
     };
 
     // Decide.
-    let (steps, answers, batch) = decide(shared, dialog, &older, posts);
+    let (steps, answers, batch) = decide(shared, dialog, &older, &bars, posts);
 
     // Store.
     let (stored, kept, again, ()) = join!(
@@ -125,8 +129,14 @@ async fn carry_out_together(
 
 // === decide ===
 
-fn decide(shared: &Shared, dialog: &Dialog, older: &[Known], posts: Vec<Posting>) -> (Vec<Step>, Vec<Answer<Posted>>, Batch) {
-    let mut draft = dialog.draft(&shared.limits, older, shared.clock.now_ms());
+fn decide(
+    shared: &Shared,
+    dialog: &Dialog,
+    older: &[Known],
+    bars: &Bars,
+    posts: Vec<Posting>,
+) -> (Vec<Step>, Vec<Answer<Posted>>, Batch) {
+    let mut draft = dialog.draft(&shared.limits, older, shared.clock.now_ms()).with_bars(bars);
     let (mut steps, mut answers) = (Vec::with_capacity(posts.len()), Vec::with_capacity(posts.len()));
     for (mut post, answer) in posts {
         let (sender, deliver, source) = (post.sender, post.deliver, mem::take(&mut post.source));

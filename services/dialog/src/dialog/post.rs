@@ -6,6 +6,7 @@ use natter_proto::event::v1::{Message, SessionRef};
 use natter_proto::{MessageId, UserId};
 use prost::Message as _;
 
+use super::bars::{Bar, Bars};
 use super::content::{self, Hash};
 use super::duplicates::Known;
 use super::order::Order;
@@ -95,6 +96,8 @@ impl Post {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PostError {
     NotMember,
+    /// A privacy list keeps it from the other of the two.
+    Barred(Bar),
     /// The recipient is not the other member of this private dialog.
     OtherRecipient,
     BodyTooLarge {
@@ -144,6 +147,7 @@ pub struct Draft<'a> {
     limits: &'a Limits,
     /// Rows that the tail has forgotten and that carry an id of this batch.
     older: &'a [Known],
+    bars: Option<&'a Bars>,
     now_ms: i64,
     order: Order,
     rows: Vec<Known>,
@@ -161,8 +165,8 @@ enum Made {
 impl Dialog {
     /// Begins a batch.
     pub fn draft<'a>(&'a self, limits: &'a Limits, older: &'a [Known], now_ms: i64) -> Draft<'a> {
-        let order = self.order;
-        Draft { dialog: self, limits, older, now_ms, order, rows: Vec::new(), unsaved: Vec::new(), made: Vec::new() }
+        let (order, rows, unsaved, made) = (self.order, Vec::new(), Vec::new(), Vec::new());
+        Draft { dialog: self, limits, older, bars: None, now_ms, order, rows, unsaved, made }
     }
 
     /// Ids of these posts that may stand in rows the tail has forgotten, so that history must be asked. An id in the tail is
@@ -177,7 +181,12 @@ impl Dialog {
     }
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    /// These may say nothing.
+    pub fn with_bars(self, bars: &'a Bars) -> Draft<'a> {
+        Draft { bars: Some(bars), ..self }
+    }
+
     /// Decides the next post of the batch. `fresh` makes an id that no message has.
     pub fn decide(&mut self, post: Post, fresh: impl FnOnce() -> MessageId) -> Result<Decision, PostError> {
         let decided = self.choose(post, fresh);
@@ -201,10 +210,11 @@ impl Draft<'_> {
 
     fn choose(&mut self, post: Post, fresh: impl FnOnce() -> MessageId) -> Result<Decision, PostError> {
         let said = self.said_before(&post);
-        // What was stored is never refused: its sender may have been removed since, and an edge repeats a post whose answer was
-        // lost.
+        // What was stored is never refused: its sender may have been removed or blocked since, and an edge repeats a post whose
+        // answer was lost.
         if said.is_none() {
             self.dialog.may(post.sender, Action::Post).map_err(|_| PostError::NotMember)?;
+            self.bars.map_or(Ok(()), |bars| bars.check(post.sender)).map_err(PostError::Barred)?;
         }
         self.check(&post)?;
         if let Some(said) = said {

@@ -7,6 +7,7 @@ use natter_proto::history::v1::Range;
 use natter_proto::{AppId, DialogId, MessageId, UserId};
 use proptest::prelude::*;
 
+use super::bars::{Bar, Bars};
 use super::changes::{ChangeError, Removal, Words};
 use super::duplicates::Known;
 use super::group::Profile;
@@ -85,6 +86,21 @@ fn nothing_moves_until_the_batch_is_applied() {
     draft.decide(post(ANN, 1, "hi"), fresh).unwrap();
     drop(draft);
     assert_eq!(dialog, before);
+}
+
+#[test]
+fn who_is_barred_says_nothing_new_and_the_other_speaks_on() {
+    let mut dialog = dialog();
+    post_all(&mut dialog, vec![post(ANN, 1, "hi"), post(BOB, 2, "hello")]);
+    let bars: Bars = [(BOB, Bar::Theirs)].into_iter().collect();
+    let mut draft = dialog.draft(&LIMITS, &[], NOW).with_bars(&bars);
+    assert_eq!(draft.decide(post(BOB, 3, "please"), fresh), Err(PostError::Barred(Bar::Theirs)));
+    assert!(matches!(draft.decide(post(BOB, 2, "hello"), fresh), Ok(Decision::Repeat(..))), "what was stored is never refused");
+    let Ok(Decision::Row(row)) = draft.decide(post(ANN, 4, "no"), fresh) else { panic!("she may speak") };
+    assert_eq!(row.seq, 3, "a refused post takes no number");
+    let unsaved = Post { store: false, ..post(BOB, 5, "psst") };
+    assert_eq!(draft.decide(unsaved, fresh), Err(PostError::Barred(Bar::Theirs)));
+    assert_eq!(draft.decide(post(EVE, 6, "hi"), fresh), Err(PostError::NotMember));
 }
 
 // === duplicates ===

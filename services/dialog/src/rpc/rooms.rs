@@ -45,12 +45,14 @@ impl Rpc {
         }
     }
 
-    /// Kept until a session of the recipient has proved to have it, and told.
+    /// Refused if a privacy list keeps it off; else kept until a session of the recipient has proved to have it, and told.
     pub(super) async fn headline(&self, request: wire::HeadlineRequest) -> Result<(), Failure> {
+        let from = decode::user(request.headline.as_ref().map_or(0, |headline| headline.user))?;
         let (app, to, frame) = decode::headline(request)?;
         if self.shared.pairs.known(app, vec![to]).await?.is_empty() {
             return Err(Failure::new(Code::NotFound, format!("user {to} does not exist")));
         }
+        self.shared.check_bars(app, from, to).await?;
         let request = KeepRequest { app: app.0, user: to.0, frames: vec![frame.clone()] };
         let kept = self.shared.history().keep(request).await.map_err(Failure::from)?.into_inner().first;
         self.shared.tell(&Frame { kept, ..frame });

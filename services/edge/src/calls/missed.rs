@@ -88,7 +88,7 @@ impl Links {
             in_all: LIST_IN_ALL,
             oldest: false,
         };
-        self.rows(request).await
+        self.rows(caller, request).await
     }
 
     /// The beginning of what lies above a number, or of what was stored since.
@@ -120,7 +120,7 @@ impl Links {
             oldest: true,
             ..GapRequest::default()
         };
-        let GapReply { rows, more, changes } = self.rows(request).await?;
+        let GapReply { rows, more, changes } = self.rows(caller, request).await?;
         Ok(Stretch {
             rows: rows.into_iter().filter_map(|gap| gap.row).collect(),
             more,
@@ -159,7 +159,8 @@ impl Links {
             let (mut history, request) = (self.history.clone(), request.clone());
             async move { history.changes(request).await }
         };
-        let ChangesReply { changes, more } = self.insist("changes", ask).await?;
+        let ChangesReply { mut changes, more } = self.insist("changes", ask).await?;
+        self.screen_changes(caller, &mut changes).await?;
         Ok(Changes { changes, more })
     }
 
@@ -170,11 +171,12 @@ impl Links {
             let mut history = self.history.clone();
             async move { history.kept(request).await }
         };
-        let KeptReply { rows, more, upto } = self.insist("kept", ask).await?;
+        let KeptReply { mut rows, more, upto } = self.insist("kept", ask).await?;
+        self.screen_kept(caller, &mut rows).await?;
         Ok(Queue { rows, more, upto })
     }
 
-    async fn rows(&self, request: GapRequest) -> Result<GapReply, Failure> {
+    async fn rows(&self, caller: &Caller, request: GapRequest) -> Result<GapReply, Failure> {
         if request.from.is_empty() && request.undelivered.is_empty() && request.others.is_empty() {
             return Ok(GapReply::default());
         }
@@ -182,6 +184,8 @@ impl Links {
             let (mut history, request) = (self.history.clone(), request.clone());
             async move { history.gap(request).await }
         };
-        self.insist("gap", ask).await
+        let mut reply = self.insist("gap", ask).await?;
+        self.screen_rows(caller, &mut reply).await?;
+        Ok(reply)
     }
 }

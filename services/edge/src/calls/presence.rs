@@ -1,8 +1,9 @@
-//! What is asked of presence on behalf of a client: last activity, subscriptions to it, contacts.
+//! What is asked of presence on behalf of a client: last activity, subscriptions to it, contacts, privacy lists.
 
 use natter_proto::Failure;
 use natter_proto::presence::v1::{
-    ContactsReply, ContactsRequest, LastActivityRequest, RemoveContactRequest, SetContactRequest, SubscribeRequest, WatchRequest,
+    ContactsReply, ContactsRequest, LastActivityRequest, PrivacyListRequest, PrivacyListsRequest, RemoveContactRequest,
+    SetContactRequest, SetDefaultPrivacyListRequest, SetPrivacyListRequest, SubscribeRequest, WatchRequest,
 };
 
 use super::{Caller, Links};
@@ -12,8 +13,8 @@ impl Links {
     pub(super) async fn query(&self, caller: &Caller, query: Query) -> Result<Answered, Failure> {
         let (app, user, mut presence) = (caller.app, caller.user, self.presence.clone());
         match query {
-            Query::LastActivity(user) => {
-                let request = LastActivityRequest { app, user: user.0 };
+            Query::LastActivity(of) => {
+                let request = LastActivityRequest { app, user: of.0, asker: user };
                 Ok(Answered::LastActivity(presence.last_activity(request).await?.into_inner().seen_at))
             }
             Query::Watch { user: watched, enable } => {
@@ -44,6 +45,23 @@ impl Links {
                     async move { presence.subscribe(request).await }
                 };
                 self.insist("subscribe", ask).await.map(|_| Answered::Done)
+            }
+            Query::PrivacyLists => {
+                let reply = presence.privacy_lists(PrivacyListsRequest { app, user }).await?.into_inner();
+                Ok(Answered::PrivacyLists { names: reply.names, default: reply.default })
+            }
+            Query::PrivacyList(name) => {
+                let request = PrivacyListRequest { app, user, name: name.clone() };
+                let items = presence.privacy_list(request).await?.into_inner().items;
+                Ok(Answered::PrivacyList { name, items })
+            }
+            Query::SetPrivacyList { name, items } => {
+                let request = SetPrivacyListRequest { app, user, name, items };
+                Ok(presence.set_privacy_list(request).await.map(|_| Answered::Done)?)
+            }
+            Query::SetDefaultList(name) => {
+                let request = SetDefaultPrivacyListRequest { app, user, name };
+                Ok(presence.set_default_privacy_list(request).await.map(|_| Answered::Done)?)
             }
         }
     }

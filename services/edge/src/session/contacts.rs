@@ -2,15 +2,16 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use natter_proto::UserId;
 use natter_proto::event::v1::frame::Told as FrameTold;
 use natter_proto::event::v1::{Availability, Contact, ContactChange, ContactRequest, Subscription};
 use natter_proto::presence::v1::Present;
-use natter_xmpp::{Condition, Element, Stanza, ns};
+use natter_proto::{Failure, UserId};
+use natter_xmpp::{Condition, Element, Kind, Stanza, ns};
 
 use super::{Query, Session};
 use crate::address::{self, Address};
 use crate::proof::Told;
+use crate::stanza_error;
 
 /// Bytes of the name that a user gives a contact (RFC 6121, 2.3.3).
 const NAME_BYTES_MAX: usize = 1_023;
@@ -55,7 +56,8 @@ impl Session {
         }
     }
 
-    /// Presence to a user that asks for his, or answers. What is refused is not answered (contract xmpp 6).
+    /// Presence to a user that asks for his, or answers. What is refused is not answered (contract xmpp 6), but a request that a
+    /// privacy list keeps off (contract xmpp 7.3).
     pub(super) fn contact_presence(&mut self, stanza: &Stanza<'_>, user: UserId) {
         let kind = match stanza.stanza_type() {
             "subscribe" => Subscription::Subscribe,
@@ -65,7 +67,8 @@ impl Session {
             _ => return,
         };
         if user != self.me.user {
-            self.query(Query::Subscribe { user, kind }, None);
+            let answered = Some(stanza.element).filter(|_| kind == Subscription::Subscribe);
+            self.query(Query::Subscribe { user, kind }, answered);
         }
     }
 
@@ -95,6 +98,11 @@ impl Session {
             .with_attr("subscription", subscription)
             .with_attr_opt("ask", contact.ask.then_some("subscribe"))
             .with_attr_opt("name", Some(contact.name.as_str()).filter(|name| !name.is_empty()))
+    }
+
+    pub(super) fn refuse_contact(&mut self, element: &Element, failure: &Failure) {
+        let answer = stanza_error::of(failure).answer(&Stanza { kind: Kind::Presence, element }, Some(&self.me.address));
+        self.write_element(&answer);
     }
 
     // === what contacts do ===

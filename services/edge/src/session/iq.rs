@@ -23,6 +23,8 @@ impl Session {
             (Kind::Ping | Kind::SessionRequest | Kind::ClientState, _) => self.grant(&stanza, None),
             (Kind::Contacts, _) => self.get_contacts(&stanza),
             (Kind::ContactSet, Some(query)) => self.set_contact(&stanza, query),
+            (Kind::Privacy, Some(query)) => self.get_privacy(&stanza, query),
+            (Kind::PrivacySet, Some(query)) => self.set_privacy(&stanza, query),
             (Kind::Carbons, _) => {
                 self.carbons = payload.is_some_and(|payload| payload.name == "enable");
                 self.is_sdk |= self.carbons && stanza.id().is_some_and(|id| id.ends_with(SDK_CARBONS_ID));

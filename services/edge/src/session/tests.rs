@@ -12,6 +12,7 @@ mod iq;
 mod kit;
 mod life;
 mod outgoing;
+mod privacy;
 mod returning;
 mod rooms;
 mod watching;

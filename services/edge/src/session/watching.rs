@@ -1,14 +1,15 @@
-//! What is asked of presence, and last activity (contract xmpp 8): the client asks when a user was last there, and hears of those
-//! whom it watches. Contacts are in `contacts.rs`.
+//! What is asked of presence, and last activity (contract xmpp 8): the client asks when a user was last there, and hears of
+//! those whom it watches. Contacts are in `contacts.rs`, privacy lists in `privacy.rs`.
 //!
-//! Requests run beside the session, a few at a time and one after another of one user; each is answered when its outcome is known;
-//! what is to be stored is counted (`acks.rs`) no sooner.
+//! Requests run beside the session, a few at a time and one after another of one user; each is answered when its outcome is
+//! known; what is to be stored is counted (`acks.rs`) no sooner.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use natter_proto::event::v1::{Activity, Contact, Subscription};
+use natter_proto::presence::v1::PrivacyItem;
 use natter_proto::{Code, Failure, UserId};
 use natter_xmpp::{Condition, Element, Kind, Stanza, StanzaError, StreamFault, ns};
 
@@ -44,6 +45,17 @@ pub(crate) enum Query {
         user: UserId,
         kind: Subscription,
     },
+    /// Answered by [`Answered::PrivacyLists`].
+    PrivacyLists,
+    /// Answered by [`Answered::PrivacyList`].
+    PrivacyList(String),
+    /// Without items: it is deleted.
+    SetPrivacyList {
+        name: String,
+        items: Vec<PrivacyItem>,
+    },
+    /// Without a name: there is none.
+    SetDefaultList(Option<String>),
 }
 
 /// What presence answers.
@@ -56,6 +68,14 @@ pub(crate) enum Answered {
         contacts: Vec<Contact>,
         revision: u64,
     },
+    PrivacyLists {
+        names: Vec<String>,
+        default: Option<String>,
+    },
+    PrivacyList {
+        name: String,
+        items: Vec<PrivacyItem>,
+    },
 }
 
 impl Query {
@@ -64,13 +84,15 @@ impl Query {
         match self {
             Query::LastActivity(user) | Query::Watch { user, .. } | Query::SetContact { user, .. } => Some(*user),
             Query::RemoveContact(user) | Query::Subscribe { user, .. } => Some(*user),
-            Query::Contacts => None,
+            Query::Contacts | Query::PrivacyLists | Query::PrivacyList(_) => None,
+            Query::SetPrivacyList { .. } | Query::SetDefaultList(_) => None,
         }
     }
 
     /// What comes of it outlives the session: an ack promises that it is stored.
     fn is_kept(&self) -> bool {
         matches!(self, Query::SetContact { .. } | Query::RemoveContact(_) | Query::Subscribe { .. })
+            || matches!(self, Query::SetPrivacyList { .. } | Query::SetDefaultList(_))
     }
 }
 
@@ -184,12 +206,15 @@ impl Session {
             _ => {}
         }
         match (stanza, answer) {
-            (Some(stanza), answer) => self.answer_iq(now, &stanza, answer, is_early),
+            (Some(stanza), answer) if stanza.name == "iq" => self.answer_iq(now, &stanza, answer, is_early),
             // A step in a contact list has no answer. One that may be lost must not be taken for done.
-            (None, Err(failure)) if place.is_some() && !is_refusal(failure.code) => {
+            (_, Err(failure)) if place.is_some() && !is_refusal(failure.code) => {
                 return self.end(now, Some(StreamFault::InternalError), Ending::Vanished);
             }
-            (None, _) => {}
+            (Some(stanza), Err(failure)) if matches!(failure.code, Code::Blocked | Code::Blocking) => {
+                self.refuse_contact(&stanza, &failure);
+            }
+            _ => {}
         }
         if let Some(place) = place {
             self.acks.done(place);
@@ -202,6 +227,8 @@ impl Session {
             Ok(Answered::Done) => self.grant(&iq, None),
             Ok(Answered::LastActivity(seen_at)) => self.grant(&iq, Some(last(now, seen_at))),
             Ok(Answered::Contacts { contacts, revision }) => self.list_contacts(&iq, &contacts, revision),
+            Ok(Answered::PrivacyLists { names, default }) => self.list_privacy(&iq, &names, default.as_deref()),
+            Ok(Answered::PrivacyList { name, items }) => self.show_privacy(&iq, &name, &items),
             Err(_) if is_early => self.grant(&iq, None),
             Err(failure) => {
                 let error = match failure.code {
@@ -236,10 +263,13 @@ fn is_refusal(code: Code) -> bool {
     !matches!(code, Code::Busy | Code::NotStored | Code::Unknown | Code::Conflict | Code::Internal)
 }
 
-/// The request as an error repeats it.
+/// The request as an error repeats it: to the child that names what it is about, which old builds read (contract xmpp 0.2.4).
 fn without_content(request: &Element) -> Element {
-    let payload = request.elements().next().map(|payload| Element { children: Vec::new(), ..payload.clone() });
-    bare(request).with_children(payload)
+    let payload = request.elements().next();
+    let hollow =
+        |element: &Element| Element { attrs: element.attrs.clone(), ..Element::new(element.name.as_str(), element.ns.as_str()) };
+    let named = payload.and_then(|payload| payload.elements().next()).map(hollow);
+    bare(request).with_children(payload.map(|payload| hollow(payload).with_children(named)))
 }
 
 /// 0 seconds: he is there. Who is not was there a second ago at least (contract xmpp 8.2).

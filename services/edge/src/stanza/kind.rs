@@ -49,6 +49,8 @@ pub(crate) enum Kind {
     ClientState,
     Contacts,
     ContactSet,
+    Privacy,
+    PrivacySet,
     /// A subscription to somebody's last activity.
     Watch,
     Carbons,
@@ -64,7 +66,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them, in their order.
-    pub(crate) const ALL: [Kind; 36] = [
+    pub(crate) const ALL: [Kind; 38] = [
         Kind::Text,
         Kind::Edit,
         Kind::Removal,
@@ -93,6 +95,8 @@ impl Kind {
         Kind::ClientState,
         Kind::Contacts,
         Kind::ContactSet,
+        Kind::Privacy,
+        Kind::PrivacySet,
         Kind::Watch,
         Kind::Carbons,
         Kind::Occupants,
@@ -134,6 +138,8 @@ impl Kind {
             Kind::ClientState => "client_state",
             Kind::Contacts => "contacts",
             Kind::ContactSet => "contact_set",
+            Kind::Privacy => "privacy",
+            Kind::PrivacySet => "privacy_set",
             Kind::Watch => "watch",
             Kind::Carbons => "carbons",
             Kind::Occupants => "occupants",
@@ -209,6 +215,8 @@ fn of_iq(stanza: &Stanza<'_>, to: Address, user: UserId) -> Kind {
         ("mobile", ns::MOBILE) if is_own && is_set => Kind::ClientState,
         ("query", ns::ROSTER) if is_own && is_set => Kind::ContactSet,
         ("query", ns::ROSTER) if is_own => Kind::Contacts,
+        ("query", ns::PRIVACY) if is_own && is_set => Kind::PrivacySet,
+        ("query", ns::PRIVACY) if is_own => Kind::Privacy,
         ("subscribe", ns::STATUS_STREAMING) if is_own && is_set => Kind::Watch,
         ("enable" | "disable", ns::CARBONS) if is_own && is_set => Kind::Carbons,
         ("query", ns::DISCO_ITEMS) if !is_set && matches!(to, Address::Room(_) | Address::ForeignRoom) => Kind::Occupants,

@@ -61,6 +61,8 @@ pub struct State {
     /// Users who were removed from the group.
     pub removed: Mutex<BTreeSet<u64>>,
     pub history_fails: AtomicBool,
+    /// Who is blocked by everybody else.
+    pub blocked: Mutex<BTreeSet<u64>>,
     pub settled: AtomicBool,
     pub seq: AtomicU64,
     pub stamp: AtomicU64,
@@ -83,6 +85,7 @@ impl Fakes {
             inside: Mutex::default(),
             removed: Mutex::default(),
             history_fails: AtomicBool::new(false),
+            blocked: Mutex::default(),
             settled: AtomicBool::new(false),
             seq: AtomicU64::new(0),
             stamp: AtomicU64::new(0),
@@ -93,7 +96,7 @@ impl Fakes {
 
     pub fn tell(&self, users: Vec<u64>, frame: Frame) {
         let frame = Frame { app: 905, to: users.clone(), ..frame };
-        let bytes = EdgeFrame { frame: Some(frame), users }.encode_to_vec();
+        let bytes = EdgeFrame { frame: Some(frame), users, except: Vec::new() }.encode_to_vec();
         self.0.bus.publish(&Subject::Edge("e1".to_owned()).to_string(), bytes.into());
     }
 
@@ -379,6 +382,35 @@ impl Presence for Fakes {
     }
 
     async fn watch(&self, _: Request<presence::WatchRequest>) -> Reply<presence::WatchReply> {
+        Err(Status::unimplemented("not in this fake"))
+    }
+
+    async fn judge(&self, request: Request<presence::JudgeRequest>) -> Reply<presence::JudgeReply> {
+        let blocked = self.0.blocked.lock();
+        let verdict = |passage: &presence::Passage| match blocked.contains(&passage.from) {
+            true => presence::Verdict::Blocked,
+            false => presence::Verdict::Passes,
+        };
+        let verdicts = request.into_inner().passages.iter().map(|passage| verdict(passage).into()).collect();
+        Ok(Response::new(presence::JudgeReply { verdicts }))
+    }
+
+    async fn privacy_lists(&self, _: Request<presence::PrivacyListsRequest>) -> Reply<presence::PrivacyListsReply> {
+        Err(Status::unimplemented("not in this fake"))
+    }
+
+    async fn privacy_list(&self, _: Request<presence::PrivacyListRequest>) -> Reply<presence::PrivacyListReply> {
+        Err(Status::unimplemented("not in this fake"))
+    }
+
+    async fn set_privacy_list(&self, _: Request<presence::SetPrivacyListRequest>) -> Reply<presence::SetPrivacyListReply> {
+        Err(Status::unimplemented("not in this fake"))
+    }
+
+    async fn set_default_privacy_list(
+        &self,
+        _: Request<presence::SetDefaultPrivacyListRequest>,
+    ) -> Reply<presence::SetDefaultPrivacyListReply> {
         Err(Status::unimplemented("not in this fake"))
     }
 

@@ -80,6 +80,27 @@ async fn a_returning_member_gets_what_his_groups_said_and_owes_no_status_for_it(
     assert_eq!(asked.others, [dialog(34, 78).to_vec(), group().to_vec()]);
 }
 
+/// Live, presence keeps it from him.
+#[tokio::test]
+async fn what_a_blocked_member_said_is_not_told_late_either() {
+    let world = World::start(Options::default()).await;
+    world.block(34);
+    world.store_untold(0, 34, "while you were out");
+    world.owe(78, 34, "before you blocked me");
+    let mut bob = Web::live(&world, 78).await;
+    let mut ann = Web::live(&world, 34).await;
+    ann.send(&said("one")).await;
+    let next = bob.expect("<body>").await;
+    assert!(next.contains("<body>one"), "of a list: {next}");
+    world.store_untold(0, 34, "behind his back");
+    world.publish_head(group());
+    world.publish_head(group());
+    ann.expect("<body>behind").await;
+    ann.send(&private("two")).await;
+    let next = bob.expect("<body>").await;
+    assert!(next.contains("<body>two"), "of a hole: {next}");
+}
+
 #[tokio::test]
 async fn what_a_group_says_after_a_removal_is_not_fetched() {
     for told in [true, false] {

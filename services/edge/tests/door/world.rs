@@ -80,6 +80,11 @@ impl World {
         self.fakes.0.permits.add_permits(1_000);
     }
 
+    /// Everybody else keeps this user out. What is told live is told all the same.
+    pub fn block(&self, user: u64) {
+        self.fakes.0.blocked.lock().insert(user);
+    }
+
     /// From here on history does not answer what is asked of a gap.
     pub fn fail_history(&self) {
         self.fakes.0.history_fails.store(true, Ordering::Relaxed);

@@ -14,9 +14,10 @@ pub use natter_proto::event::v1::{
 pub use natter_proto::history::v1::From as Proof;
 pub use natter_proto::presence::v1::presence_client::PresenceClient;
 pub use natter_proto::presence::v1::{
-    AnnounceReply, AnnounceRequest, ContactsRequest, EnterRoomRequest, EvictRequest, ExitRoomRequest, Fingerprint,
-    LastActivityRequest, OnlineRequest, Present, ReachableRequest, RemoveContactRequest, RoomRequest, SessionRecord,
-    SessionState, SetContactRequest, SettleDebtRequest, SubscribeRequest, TakeDebtRequest, WatchRequest,
+    AnnounceReply, AnnounceRequest, ContactsRequest, EnterRoomRequest, EvictRequest, ExitRoomRequest, Fingerprint, JudgeRequest,
+    LastActivityRequest, OnlineRequest, Passage, Present, PrivacyItem, PrivacyListRequest, PrivacyListsRequest, ReachableRequest,
+    RemoveContactRequest, RoomRequest, SessionRecord, SessionState, SetContactRequest, SetDefaultPrivacyListRequest,
+    SetPrivacyListRequest, SettleDebtRequest, SubscribeRequest, TakeDebtRequest, Verdict, WatchRequest,
 };
 pub use natter_proto::subject::Subject;
 pub use natter_proto::{Code, Failure};
@@ -169,7 +170,45 @@ impl Node {
     }
 
     pub async fn last_activity(&self, user: u64) -> Result<Option<i64>, Status> {
-        Ok(self.client.clone().last_activity(LastActivityRequest { app: 1, user }).await?.into_inner().seen_at)
+        self.last_activity_for(0, user).await
+    }
+
+    pub async fn last_activity_for(&self, asker: u64, user: u64) -> Result<Option<i64>, Status> {
+        Ok(self.client.clone().last_activity(LastActivityRequest { app: 1, user, asker }).await?.into_inner().seen_at)
+    }
+
+    /// Names and default.
+    pub async fn privacy_lists(&self, user: u64) -> (Vec<String>, Option<String>) {
+        let reply = self.client.clone().privacy_lists(PrivacyListsRequest { app: 1, user }).await.unwrap().into_inner();
+        (reply.names, reply.default)
+    }
+
+    pub async fn privacy_list(&self, user: u64, name: &str) -> Result<Vec<PrivacyItem>, Status> {
+        let request = PrivacyListRequest { app: 1, user, name: name.into() };
+        Ok(self.client.clone().privacy_list(request).await?.into_inner().items)
+    }
+
+    pub async fn set_privacy_list(&self, user: u64, name: &str, items: Vec<PrivacyItem>) -> Result<(), Status> {
+        let request = SetPrivacyListRequest { app: 1, user, name: name.into(), items };
+        self.client.clone().set_privacy_list(request).await.map(|_| ())
+    }
+
+    pub async fn set_default_list(&self, user: u64, name: Option<&str>) -> Result<(), Status> {
+        let request = SetDefaultPrivacyListRequest { app: 1, user, name: name.map(str::to_owned) };
+        self.client.clone().set_default_privacy_list(request).await.map(|_| ())
+    }
+
+    /// The user has a default list of these items, and no other of its name.
+    pub async fn blocks(&self, user: u64, items: Vec<PrivacyItem>) {
+        self.set_privacy_list(user, "blocks", items).await.unwrap();
+        self.set_default_list(user, Some("blocks")).await.unwrap();
+    }
+
+    /// In a private dialog, and in a group.
+    pub async fn judge(&self, from: u64, to: u64) -> [Verdict; 2] {
+        let passages = [false, true].map(|in_group| Passage { from, to, in_group }).to_vec();
+        let reply = self.client.clone().judge(JudgeRequest { app: 1, passages }).await.unwrap().into_inner();
+        [0, 1].map(|n| Verdict::try_from(reply.verdicts[n]).unwrap())
     }
 
     /// Juliet's session watches Romeo.
@@ -271,10 +310,18 @@ pub fn occupant(user: u64, state: OccupantState, to: &[u64]) -> Frame {
 pub async fn heard(edge: &mut natter_bus::Subscription) -> Vec<(Frame, Vec<u64>)> {
     let mut heard = Vec::new();
     while let Ok(Some(payload)) = timeout(Duration::from_millis(1), edge.next()).await {
-        let EdgeFrame { frame, users } = EdgeFrame::decode(payload).unwrap();
-        heard.push((frame.unwrap(), users));
+        let EdgeFrame { frame, users, except } = EdgeFrame::decode(payload).unwrap();
+        heard.push((frame.unwrap(), users.into_iter().filter(|user| !except.contains(user)).collect()));
     }
     heard
+}
+
+/// The pair of items that the SDK makes to keep a user out: one way, or both.
+pub fn denies(user: u64, mutual: bool) -> Vec<PrivacyItem> {
+    let item = PrivacyItem { user, order: 1, ..PrivacyItem::default() };
+    let one_way = PrivacyItem { message: true, presence_in: true, presence_out: true, iq: true, ..item };
+    let item = if mutual { item } else { one_way };
+    vec![item, PrivacyItem { in_groups: true, order: 2, ..item }]
 }
 
 pub fn check_refusal<T: std::fmt::Debug>(outcome: Result<T, Status>, code: Code) {

@@ -4,6 +4,7 @@
 mod debts;
 mod kit;
 mod people;
+mod privacy;
 mod rooms;
 
 use kit::*;

@@ -1,0 +1,62 @@
+//! The port of privacy lists.
+
+mod embedded;
+
+#[cfg(test)]
+mod contract;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use natter_db::{Error, Kv};
+
+use crate::privacy::List;
+use crate::session::UserKey;
+
+/// The names of a user's lists, ascending, and which one is the default.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Names {
+    pub all: Vec<String>,
+    pub default: Option<String>,
+}
+
+/// Privacy lists, by owner and name. What is written is durable when it is answered. Verbs that write for the same owner must
+/// not run at the same time.
+pub(crate) trait Lists: Send + Sync {
+    /// # Errors
+    /// The store cannot be read.
+    fn names(&self, owner: UserKey) -> BoxFuture<'_, Result<Names, Error>>;
+
+    /// # Errors
+    /// The store cannot be read.
+    fn get(&self, owner: UserKey, name: String) -> BoxFuture<'_, Result<Option<List>, Error>>;
+
+    /// The default list.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn default(&self, owner: UserKey) -> BoxFuture<'_, Result<Option<List>, Error>>;
+
+    /// Keeps a list that is not empty, in place of the one of this name.
+    ///
+    /// # Errors
+    /// It was not kept, or that is not known.
+    fn put(&self, owner: UserKey, name: String, list: List) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Deletes a list; if it was the default, there is none then.
+    ///
+    /// # Errors
+    /// It was not deleted, or that is not known.
+    fn delete(&self, owner: UserKey, name: String) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Makes a list that there is the default, or none.
+    ///
+    /// # Errors
+    /// It is as before, or that is not known.
+    fn set_default(&self, owner: UserKey, name: Option<String>) -> BoxFuture<'_, Result<(), Error>>;
+}
+
+/// The engine for this store.
+pub(crate) fn open(db: Kv) -> Arc<dyn Lists> {
+    Arc::new(embedded::Embedded::new(db))
+}

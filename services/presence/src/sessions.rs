@@ -1,0 +1,147 @@
+//! Sessions as edges announce them: directory, activity, rooms and debts change in one step, and what is kept of it is waited
+//! for.
+
+use std::sync::Arc;
+
+use natter_proto::presence::v1::SessionRecord;
+
+use crate::activity::Arrival;
+use crate::blocks::Turn;
+use crate::contacts::Greeting;
+use crate::debts::{Debts, Stored};
+use crate::directory::{Directory, TooManySessions};
+use crate::error::Error;
+use crate::privacy::List;
+use crate::service::Shared;
+use crate::session::{SessionKey, UserKey};
+
+impl Shared {
+    /// A session that frames reach from now on.
+    pub async fn bind(&self, user: UserKey, session: SessionKey, record: Option<SessionRecord>) -> Result<usize, Error> {
+        let debts = self.debts_if_ready().await;
+        let (_turn, list) = self.default_list_for(user).await?;
+        let (sessions, stored) = {
+            let mut directory = self.directory.lock();
+            let sessions = self.add(&mut directory, user, &session, list)?;
+            (sessions, record.zip(debts).map(|(record, debts)| debts.keep(user, session, record)))
+        };
+        done([stored]).await;
+        Ok(sessions)
+    }
+
+    /// A session that is available: new, bound before, or announced again.
+    pub async fn arrive(
+        &self,
+        user: UserKey,
+        session: SessionKey,
+        resource: String,
+        record: Option<SessionRecord>,
+    ) -> Result<(usize, Greeting), Error> {
+        let debts = self.debts_if_ready().await;
+        let (turn, list) = self.default_list_for(user).await?;
+        let (sessions, arrival, stored) = {
+            let mut directory = self.directory.lock();
+            let sessions = self.add(&mut directory, user, &session, list)?;
+            let (arrival, came) = self.came(user, session.clone(), resource.clone());
+            let kept = record.zip(debts).map(|(record, debts)| debts.keep(user, session.clone(), record));
+            (sessions, arrival, [came, kept])
+        };
+        drop(turn);
+        done(stored).await;
+        let greeting = self.greet(user, &session, &resource, arrival != Arrival::Again).await;
+        Ok((sessions, greeting))
+    }
+
+    /// The user's default privacy list, which does not change before the turn is given up: what is told to his sessions is
+    /// judged by it.
+    async fn default_list_for(&self, user: UserKey) -> Result<(Turn<'_>, Option<Arc<List>>), Error> {
+        let turn = self.list_turn(user).await;
+        let list = self.read_default_list(user).await?;
+        Ok((turn, list))
+    }
+
+    /// `list`: of the user. It may have been forgotten while nobody of his was here.
+    fn add(
+        &self,
+        directory: &mut Directory,
+        user: UserKey,
+        session: &SessionKey,
+        list: Option<Arc<List>>,
+    ) -> Result<usize, Error> {
+        let sessions = directory.add(user, session.clone()).map_err(|over| self.refusal(over))?;
+        self.defaults.lock().put(user, list);
+        self.meters.sessions.set(directory.len() as i64);
+        Ok(sessions)
+    }
+
+    fn refusal(&self, over: TooManySessions) -> Error {
+        match over {
+            TooManySessions::OfUser => Error::TooManySessions { of: "user", max: self.options.sessions_per_user_max },
+            TooManySessions::OfApp => Error::TooManySessions { of: "app", max: self.options.sessions_per_app_max },
+        }
+    }
+
+    /// A session that ended with a goodbye.
+    pub async fn close(&self, user: UserKey, session: SessionKey) -> usize {
+        let debts = self.debts_if_ready().await;
+        let (sessions, ended, stored) = {
+            let mut directory = self.directory.lock();
+            let sessions = directory.remove(user, &session);
+            self.meters.sessions.set(directory.len() as i64);
+            self.leave_rooms(user.user, &session);
+            let (ended, left) = self.left(user, &session).unzip();
+            (sessions, ended, [left.flatten(), debts.map(|debts| debts.close(user, &session))])
+        };
+        done(stored).await;
+        if let Some(ended) = ended {
+            self.tell_ended(ended).await;
+        }
+        sessions
+    }
+
+    /// A session that died. What it had proved at last may come with it.
+    pub async fn vanish(&self, user: UserKey, session: SessionKey, record: Option<SessionRecord>) -> usize {
+        let debts = self.debts_if_ready().await;
+        let (sessions, stored) = {
+            let mut directory = self.directory.lock();
+            let sessions = directory.remove(user, &session);
+            self.meters.sessions.set(directory.len() as i64);
+            self.leave_rooms_later(user, session.clone());
+            self.died(user, session.clone());
+            if let Some((record, debts)) = record.zip(debts) {
+                // Enqueued before the debt, which replaces it.
+                drop(debts.keep(user, session.clone(), record));
+            }
+            (sessions, [debts.map(|debts| debts.vanish(user, &session))])
+        };
+        done(stored).await;
+        sessions
+    }
+
+    /// What a session has proved. Of a session that has ended it is too late, and nothing happens.
+    pub async fn record(&self, user: UserKey, session: SessionKey, record: SessionRecord) -> Result<(), Error> {
+        self.debts.ready().await?;
+        let stored = {
+            let directory = self.directory.lock();
+            directory.has(user, &session).then(|| self.debts.keep(user, session, record))
+        };
+        match stored {
+            Some(stored) => Ok(stored.await?),
+            None => Ok(()),
+        }
+    }
+
+    /// The debts, unless the store cannot be read: then sessions come and go without.
+    async fn debts_if_ready(&self) -> Option<&dyn Debts> {
+        self.debts.ready().await.ok().map(|()| &*self.debts)
+    }
+}
+
+/// Waits for the store, and does not mind its failure: memory has the change, so it only matters if the
+/// process dies as well. Then an older record stands for the session, and its client gets once more what it had, under
+/// the same ids.
+async fn done(stored: impl IntoIterator<Item = Option<Stored>>) {
+    for stored in stored.into_iter().flatten() {
+        let _ = stored.await;
+    }
+}
