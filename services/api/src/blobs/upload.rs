@@ -118,6 +118,7 @@ async fn next_part(multipart: &mut Multipart, intake: &mut Intake) -> Result<Par
         match multipart.next()? {
             Some(Event::Bytes(bytes)) => return Ok(Part::Chunk(bytes)),
             Some(Event::End) => return Ok(Part::End(Empty {})),
+            // The reader lets nothing come behind the file.
             Some(Event::Field { .. } | Event::File) => return Err(Fault::AfterFile.into()),
             None => multipart.push(&intake.next().await?),
         }
