@@ -41,9 +41,12 @@ const MEMBERS_MAX: usize = 200_000;
 /// Dialogs in a `Kv`, whose only writer it must be.
 pub(super) struct Embedded {
     db: Kv,
-    lists: Arc<Cache<(AppId, UserId), Vec<(DialogId, ListedRow)>>>,
+    lists: Arc<Cache<(AppId, UserId), List>>,
     wholes: Arc<Cache<Key, Whole>>,
 }
+
+/// The dialogs that a user is a member of, by id.
+type List = Vec<(DialogId, ListedRow)>;
 
 /// What a list shows of a dialog that is not private.
 struct Whole {
@@ -72,14 +75,13 @@ impl Embedded {
     }
 
     /// The user's list, up to `max` dialogs.
-    async fn list(&self, app: AppId, user: UserId, max: usize) -> Result<Arc<Vec<(DialogId, ListedRow)>>, Error> {
+    async fn list(&self, app: AppId, user: UserId, max: usize) -> Result<Arc<List>, Error> {
         if let Some(list) = self.lists.find([(app, user)].iter()).pop().flatten().filter(|list| list.len() <= max) {
             return Ok(list);
         }
         let begun = self.lists.begin();
         let rows = self.db.scan(BY_USER, KeyRange::prefix(user_prefix(app, user)), max).await?;
-        let list: Result<Vec<(DialogId, ListedRow)>, Error> =
-            rows.iter().map(|(key, row)| Ok((dialog_of(key)?, decode(row)?))).collect();
+        let list: Result<List, Error> = rows.iter().map(|(key, row)| Ok((dialog_of(key)?, decode(row)?))).collect();
         let list = Arc::new(list?);
         // A list that was cut is none.
         if list.len() < max {
