@@ -21,7 +21,7 @@ use crate::store::Listed;
 const CHUNK: usize = 50;
 /// Dialogs whose bare counts or heads are asked of history at once.
 const COUNTS_CHUNK: usize = 1000;
-/// Most bytes of a list's last messages with all they carry; a longer list comes with their beginnings.
+/// Most bytes of a list with its last messages; a longer list comes with their beginnings.
 const LIST_BYTES_MAX: usize = 3 << 20;
 /// Bytes of the beginning of a body.
 const BEGINNING_BYTES: usize = 256;
@@ -198,9 +198,6 @@ fn fit(entries: &mut [Entry]) {
         return;
     }
     for last in entries.iter_mut().filter_map(|entry| entry.state.as_mut()?.last.as_mut()) {
-        last.extensions.clear();
-        last.relay.clear();
-        last.attachments.clear();
         if let Some(body) = &mut last.body {
             body.truncate(body.floor_char_boundary(BEGINNING_BYTES));
         }

@@ -51,8 +51,14 @@ async fn newest_visible(
     let places: Vec<(DialogId, u64)> =
         each.filter_map(|((dialog, head), member)| Some((*dialog, head.visible(member).last()?.upto))).collect();
     let rows = log.pick(app, &places).await?;
-    let present = places.into_iter().zip(rows).filter_map(|((dialog, _), row)| Some((dialog, row?)));
+    let present = places.into_iter().zip(rows).filter_map(|((dialog, _), row)| Some((dialog, lean(row?))));
     Ok(present.collect())
+}
+
+/// The row without what a list does not show.
+fn lean(row: Message) -> Message {
+    let Message { id, alias, sender, recipient, seq, date_sent, created_at, updated_at, body, .. } = row;
+    Message { id, alias, sender, recipient, seq, date_sent, created_at, updated_at, body, ..Message::default() }
 }
 
 async fn row(
