@@ -37,6 +37,8 @@ pub struct Row {
     pub body: String,
     pub removed: bool,
     pub hidden: BTreeSet<User>,
+    /// Who was there when all that was said was cleared for all: no marker of his means it.
+    pub cleared: BTreeSet<User>,
     pub read: BTreeSet<User>,
     pub received: BTreeSet<User>,
     /// Who joined later: to them it is neither unread nor read.
@@ -156,6 +158,7 @@ impl Dialog {
             body: body.to_owned(),
             removed: false,
             hidden: BTreeSet::new(),
+            cleared: BTreeSet::new(),
             read: BTreeSet::new(),
             received: BTreeSet::new(),
             older_than: BTreeSet::new(),
@@ -238,8 +241,8 @@ impl Dialog {
 
     /// The message that a marker means: one that has the id before one whose client gave it.
     fn meant(&self, user: User, author: Option<User>, id: Id) -> Option<usize> {
-        let means =
-            |row: &Row| row.sender != user && author.is_none_or(|author| row.sender == author) && !row.hidden.contains(&user);
+        let sees = |row: &Row| !row.hidden.contains(&user) && !row.cleared.contains(&user);
+        let means = |row: &Row| row.sender != user && author.is_none_or(|author| row.sender == author) && sees(row);
         let found = |has: &dyn Fn(&Row) -> bool| self.rows.iter().position(|row| has(row) && means(row));
         found(&|row| row.id == id).or_else(|| found(&|row| row.alias == Some(id)))
     }
@@ -301,10 +304,11 @@ impl Dialog {
         self.may(user, if force { Action::DeleteForAll } else { Action::Leave })?;
         for row in &mut self.rows {
             match force {
-                true => row.removed = true,
-                false => {
-                    row.hidden.insert(user);
+                true => {
+                    row.removed = true;
+                    row.cleared.extend(&self.members);
                 }
+                false => _ = row.hidden.insert(user),
             }
         }
         Ok(())
