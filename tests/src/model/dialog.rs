@@ -37,7 +37,8 @@ pub struct Row {
     pub body: String,
     pub removed: bool,
     pub hidden: BTreeSet<User>,
-    /// Who was there when all that was said was cleared for all: no marker of his means it.
+    /// Who cleared all that was said, or was there when it was cleared for all: no marker of his means it. One that means a message
+    /// which he removed for himself comes to nothing.
     pub cleared: BTreeSet<User>,
     pub read: BTreeSet<User>,
     pub received: BTreeSet<User>,
@@ -241,8 +242,8 @@ impl Dialog {
 
     /// The message that a marker means: one that has the id before one whose client gave it.
     fn meant(&self, user: User, author: Option<User>, id: Id) -> Option<usize> {
-        let sees = |row: &Row| !row.hidden.contains(&user) && !row.cleared.contains(&user);
-        let means = |row: &Row| row.sender != user && author.is_none_or(|author| row.sender == author) && sees(row);
+        let means =
+            |row: &Row| row.sender != user && author.is_none_or(|author| row.sender == author) && !row.cleared.contains(&user);
         let found = |has: &dyn Fn(&Row) -> bool| self.rows.iter().position(|row| has(row) && means(row));
         found(&|row| row.id == id).or_else(|| found(&|row| row.alias == Some(id)))
     }
@@ -308,7 +309,10 @@ impl Dialog {
                     row.removed = true;
                     row.cleared.extend(&self.members);
                 }
-                false => _ = row.hidden.insert(user),
+                false => {
+                    row.hidden.insert(user);
+                    row.cleared.insert(user);
+                }
             }
         }
         Ok(())
