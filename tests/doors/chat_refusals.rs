@@ -146,8 +146,8 @@ async fn answer_stanzas() -> Result<()> {
         ("a body over 60 KB", large, vec!["code=\"406\"", "<policy-violation", "id=\"6b0000000000000000000009\""]),
         ("a system message to a room", message(room, "headline", "m5"), with("id=\"m5\"", &unavailable)),
         (
-            "a call",
-            message("BOB", "headline", "m6").replace("<save_to_history>1</save_to_history>", CALL),
+            "a call to a room",
+            message(room, "headline", "m6").replace("<save_to_history>1</save_to_history>", CALL),
             with("id=\"m6\"", &unavailable),
         ),
         (

@@ -9,6 +9,8 @@ import { connect } from 'node:tls';
 const FLAGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage', '--disable-extensions', '--remote-debugging-pipe',
+  // A microphone that needs no asking, for calls.
+  '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
 ];
 
 // Opens the page and returns what takes the lines for it. `api` is the `host:port` whose certificate the page will trust. The

@@ -42,6 +42,34 @@ const element = (value) =>
     ? { name: value.nodeName, attrs: Object.fromEntries([...value.attributes].map(({ name, value }) => [name, value])) }
     : value;
 
+const CALL_LISTENERS = ['onAcceptCallListener', 'onRejectCallListener', 'onStopCallListener'];
+
+// The calling module, where there is WebRTC. `offered` is the description a caller sends, `described` one that a page takes.
+const listenToCalls = (sdk, write, state) => {
+  sdk.videochat.onCallListener = (session, info) => {
+    state.call = session;
+    write({ event: 'onCallListener', args: [session.initiatorID, plain(info)] });
+  };
+  for (const name of CALL_LISTENERS) {
+    sdk.videochat[name] = (session, user, info) => write({ event: name, args: [user, plain(info)] });
+  }
+  const provider = sdk.videochat.signalingProvider;
+  const send = provider.sendMessage;
+  provider.sendMessage = function (user, extension, type) {
+    if (type === 'call') write({ event: 'offered', args: [extension.sdp] });
+    return send.apply(this, arguments);
+  };
+  const take = RTCPeerConnection.prototype.setRemoteDescription;
+  RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+    write({ event: 'described', args: [description.type, description.sdp] });
+    return take.apply(this, arguments);
+  };
+};
+const microphone = (session, major) =>
+  major > 1
+    ? session.getUserMedia({ audio: true })
+    : new Promise((resolve, reject) => session.getUserMedia({ audio: true }, (error) => (error ? reject(error) : resolve())));
+
 const own = (sdk, major, write, state) => ({
   'own.init': (credentials, config) => {
     const seconds = config.chat?.reconnect?.timeInterval;
@@ -54,7 +82,20 @@ const own = (sdk, major, write, state) => ({
         if (!told) write({ event: name, args: args.map(plain) });
       };
     }
+    if (typeof RTCPeerConnection !== 'undefined') listenToCalls(sdk, write, state);
   },
+  // Calls a user by voice; what is said about it goes to `state.call`, as does a call that comes in.
+  'own.ring': async (user, info) => {
+    state.call = sdk.videochat.createNewSession([user], sdk.videochat.CallType.AUDIO, {});
+    await microphone(state.call, major);
+    state.call.call(info);
+  },
+  'own.accept': async (info) => {
+    await microphone(state.call, major);
+    state.call.accept(info);
+  },
+  'own.hangUp': (info) => state.call.stop(info),
+  'own.reject': (info) => state.call.reject(info),
   // A file with this text, of the kind that the place has, uploaded as an app does it.
   'own.createAndUpload': (text, params) => {
     const bytes = new TextEncoder().encode(text);

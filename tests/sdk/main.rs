@@ -5,6 +5,7 @@
 mod matrix;
 
 mod attachments;
+mod calls;
 mod chat;
 mod groups;
 mod presence;
@@ -20,6 +21,7 @@ fn what_is_impossible_is_said_of_checks_that_exist() {
     for cell in matrix::IMPOSSIBLE {
         let known = [
             attachments::CHECKS,
+            calls::CHECKS,
             chat::CHECKS,
             groups::CHECKS,
             presence::CHECKS,

@@ -55,6 +55,8 @@ pub const IMPOSSIBLE: &[Impossible] = &[
     impossible(&[Node1, Browser1], "a_client_says_whether_it_is_in_front", NO_STATE, "contract xmpp 8.3"),
     impossible(&[Node6, Browser6], "two_become_contacts_and_see_each_other", NO_CONTACTS, "contract xmpp 6"),
     impossible(&[Node6, Browser6], "a_contact_request_waits_and_is_refused", NO_CONTACTS, "contract xmpp 6"),
+    impossible(&[Node1, Node2, Node3, Node6], "a_call_is_heard_accepted_and_hung_up", NO_WEBRTC, "contract xmpp 11"),
+    impossible(&[Node1, Node2, Node3, Node6], "a_call_is_rejected", NO_WEBRTC, "contract xmpp 11"),
     impossible(&[Node1], "the_gap_of_a_group_comes_after_a_cut", STUCK, "contract xmpp 1.3"),
     impossible(&[Node1], "the_gap_comes_after_an_end", NO_RETURN, "contract xmpp 1.3"),
     impossible(&[Node1], "a_chat_goes_on_after_the_process_was_killed", NO_RETURN, "contract xmpp 1.3"),
@@ -81,6 +83,7 @@ const NO_ONLINE: &str = "listOnline and getOnlineCount exist from 4.3 on";
 const NO_OBJECT: &str = "getFileObject exists from 3.22 on";
 const NO_CONTACTS: &str = "the contact list exists from 1.x to 4.0";
 const NO_WATCH: &str = "subscribing exists from 2.1 on, and what reads the notices from 3.22 on";
+const NO_WEBRTC: &str = "the calling module needs WebRTC, which Node has not";
 const NO_STATE: &str = "markActive and markInactive exist from 1.8 on";
 const NO_DELETE: &str = "onMessageDeleteListener exists from 3.9 on";
 

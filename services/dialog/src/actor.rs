@@ -4,6 +4,7 @@
 //! It keeps nothing that cannot be rebuilt: where only the store knows what happened, it stops, and the next mail makes
 //! another one from the store.
 
+mod calls;
 mod changes;
 mod load;
 mod mail;
@@ -24,8 +25,8 @@ use crate::error::{Trouble, busy, no_dialog};
 use crate::frames;
 use crate::shared::Shared;
 pub use mail::{
-    Answer, By, Changing, Create, Delete, DialogMessage, Edit, Notify, Posted, React, Remove, Removed, Signal, Subscribe,
-    Subscribing, TellEdit,
+    Answer, By, CallSignal, Changing, Create, Delete, DialogMessage, Edit, Notify, Posted, React, Remove, Removed, Signal,
+    Subscribe, Subscribing, TellEdit,
 };
 
 /// The actor of one dialog.
@@ -85,7 +86,7 @@ impl DialogActor {
     }
 
     /// None of the mail was answered before, so all of it is concurrent and any order is right, as long as each sender's
-    /// posts keep theirs and a signal is told before the message that came after it.
+    /// posts keep theirs and what is only told comes before the message that came after it.
     async fn carry_out(&mut self, mail: Vec<DialogMessage>) -> Result<(), Stop> {
         let Sorted { posts, marks, rest } = self.sort(mail).await?;
         let mut outcome = self.post_and_mark(posts, marks).await;
@@ -125,6 +126,7 @@ impl DialogActor {
             DialogMessage::Post(post, answer) => sorted.posts.push((post, answer)),
             DialogMessage::Mark(mark, answer) => sorted.marks.push((mark, answer)),
             DialogMessage::Signal(signal, answer) if sorted.posts.is_empty() => self.signal(signal, answer).await,
+            DialogMessage::CallSignal(signal, answer) if sorted.posts.is_empty() => self.signal_call(&signal, answer).await,
             other => sorted.rest.push(other),
         }
     }
@@ -173,6 +175,10 @@ impl DialogActor {
                 self.signal(signal, answer).await;
                 Ok(())
             }
+            DialogMessage::CallSignal(signal, answer) => {
+                self.signal_call(&signal, answer).await;
+                Ok(())
+            }
             DialogMessage::Post(..) | DialogMessage::Mark(..) => unreachable!("posts and marks were sorted out"),
         }
     }
@@ -187,6 +193,7 @@ impl DialogActor {
     async fn change_nothing(&mut self, message: DialogMessage) -> Result<(), Stop> {
         match message {
             DialogMessage::Signal(signal, answer) => self.signal(signal, answer).await,
+            DialogMessage::CallSignal(signal, answer) => self.signal_call(&signal, answer).await,
             DialogMessage::Remove(remove, answer) => {
                 let not_found = remove.rows.into_iter().map(|found| found.asked).collect();
                 answer.send(Ok(Removed { not_found, ..Removed::default() }));
@@ -224,6 +231,10 @@ impl DialogActor {
             self.shared.tell(&frame);
         }
         answer.send(Ok(()));
+    }
+
+    async fn signal_call(&self, signal: &CallSignal, answer: Answer<()>) {
+        answer.send(calls::signal(&self.shared, self.key, signal).await);
     }
 }
 

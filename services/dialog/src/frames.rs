@@ -85,6 +85,11 @@ pub fn headline(app: AppId, to: UserId, headline: Headline, origin: Option<Sessi
     Frame { app: app.0, to: vec![to.0], origin, told: Some(Told::Headline(headline)), ..Frame::default() }
 }
 
+/// A signal of a call for a user.
+pub fn call_signal(app: AppId, to: UserId, signal: Headline, origin: Option<SessionRef>) -> Frame {
+    Frame { app: app.0, to: vec![to.0], origin, told: Some(Told::CallSignal(signal)), ..Frame::default() }
+}
+
 /// The members, ascending, and the user who did something in the dialog: in a public one he need not be a member.
 fn members_and(dialog: &Dialog, user: u64) -> Vec<u64> {
     let mut users = dialog.members.ids();

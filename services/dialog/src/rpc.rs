@@ -82,6 +82,12 @@ impl Rpc {
         self.ask(key, |answer| DialogMessage::Signal(signal, answer)).await
     }
 
+    async fn signal_call(&self, request: wire::SignalCallRequest) -> Result<(), Failure> {
+        let (app, dialog, signal) = decode::call_signal(request)?;
+        let key = self.key(app, &dialog, (signal.from, Some(signal.to))).await?;
+        self.ask(key, |answer| DialogMessage::CallSignal(Box::new(signal), answer)).await
+    }
+
     async fn create(&self, request: wire::CreateRequest) -> Result<wire::Dialog, Failure> {
         let (app, dialog, create) = decode::create(request)?;
         let key = match create {
@@ -240,6 +246,11 @@ impl Dialogs for Rpc {
     async fn headline(&self, request: Request<wire::HeadlineRequest>) -> Reply<wire::HeadlineReply> {
         self.headline(request.into_inner()).await?;
         Ok(Response::new(wire::HeadlineReply {}))
+    }
+
+    async fn signal_call(&self, request: Request<wire::SignalCallRequest>) -> Reply<wire::SignalCallReply> {
+        self.signal_call(request.into_inner()).await?;
+        Ok(Response::new(wire::SignalCallReply {}))
     }
 
     async fn react(&self, request: Request<wire::ReactRequest>) -> Reply<wire::ReactReply> {

@@ -72,7 +72,7 @@ fn marker_of(kind: MarkKind, marker: &Element, extra: Option<&Element>) -> Purpo
     Purpose::Marker { kind, id: marker.attr("id").unwrap_or_default().to_owned(), dialog }
 }
 
-/// A message of the video calling module (contract xmpp 11): relayed or not, it is never kept for later.
+/// A message of the video calling module (contract xmpp 11).
 pub(crate) fn is_call(element: &Element) -> bool {
     let extra = element.child("extraParams", ns::CLIENT);
     let module = extra.and_then(|extra| extra.child_text("moduleIdentifier", ns::CLIENT));

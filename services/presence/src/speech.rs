@@ -15,7 +15,7 @@ use crate::privacy::Passing;
 pub(crate) struct Speech {
     #[prost(bool, tag = "8")]
     group: bool,
-    #[prost(oneof = "Said", tags = "10, 11, 12, 13, 14, 17")]
+    #[prost(oneof = "Said", tags = "10, 11, 12, 13, 14, 17, 24")]
     said: Option<Said>,
 }
 
@@ -33,6 +33,8 @@ enum Said {
     Headline(First),
     #[prost(message, tag = "17")]
     Reaction(First),
+    #[prost(message, tag = "24")]
+    CallSignal(First),
 }
 
 /// Of what is said, who says it: by the number of the field that names him.
@@ -59,7 +61,8 @@ impl Speech {
     pub fn speaker(&self) -> Option<(u64, Passing)> {
         let user = match self.said.as_ref()? {
             Said::Message(Third { user }) | Said::Marker(Third { user }) | Said::Change(Fourth { user }) => *user,
-            Said::Typing(First { user }) | Said::Headline(First { user }) | Said::Reaction(First { user }) => *user,
+            Said::Typing(First { user }) | Said::Headline(First { user }) => *user,
+            Said::Reaction(First { user }) | Said::CallSignal(First { user }) => *user,
         };
         Some((user, if self.group { Passing::InGroup } else { Passing::Message }))
     }
@@ -97,6 +100,7 @@ mod tests {
             Told::Change(Change { user, seq: 3, recipient: 78, ..Change::default() }),
             Told::Headline(Headline { user, ..Headline::default() }),
             Told::Reaction(Reaction { user, recipient: 78, ..Reaction::default() }),
+            Told::CallSignal(Headline { user, ..Headline::default() }),
             Told::Occupant(Occupant { user, ..Occupant::default() }),
             Told::Activity(Activity { user, seen_at: 1 }),
             Told::Availability(Availability { user, ..Availability::default() }),
@@ -112,7 +116,7 @@ mod tests {
             Told::Marker(marker) => Some(marker.user),
             Told::Typing(typing) => Some(typing.user),
             Told::Change(change) => Some(change.user),
-            Told::Headline(headline) => Some(headline.user),
+            Told::Headline(headline) | Told::CallSignal(headline) => Some(headline.user),
             Told::Reaction(reaction) => Some(reaction.user),
             Told::Occupant(_) | Told::ContactChange(_) => None,
             Told::Activity(_) | Told::Availability(_) | Told::ContactRequest(_) => None,

@@ -1,7 +1,7 @@
 //! The mail of a dialog: what it can be asked, and what it answers.
 
 use natter_actor::Reply;
-use natter_proto::event::v1::{Message, SessionRef, Typing};
+use natter_proto::event::v1::{Frame, Message, SessionRef, Typing};
 use natter_proto::history::v1::Found;
 use natter_proto::{Failure, MessageId, UserId, dialog::v1 as wire};
 
@@ -19,6 +19,7 @@ pub enum DialogMessage {
     /// Answers with the number of messages found.
     Mark(Mark, Answer<u32>),
     Signal(Signal, Answer<()>),
+    CallSignal(Box<CallSignal>, Answer<()>),
     Create(Box<Create>, Answer<wire::Dialog>),
     Delete(Delete, Answer<()>),
     Clear(Delete, Answer<()>),
@@ -46,6 +47,14 @@ pub struct Signal {
     pub recipient: Option<UserId>,
     pub origin: Option<SessionRef>,
     pub typing: Typing,
+}
+
+/// One of the two signals to the other about a call.
+pub struct CallSignal {
+    pub from: UserId,
+    pub to: UserId,
+    /// As it is told.
+    pub frame: Frame,
 }
 
 /// A dialog is wanted: the private one of two users, or a new one.
@@ -144,6 +153,7 @@ impl DialogMessage {
             DialogMessage::Post(_, answer) => answer.send(Err(failure)),
             DialogMessage::Mark(_, answer) => answer.send(Err(failure)),
             DialogMessage::Signal(_, answer)
+            | DialogMessage::CallSignal(_, answer)
             | DialogMessage::Delete(_, answer)
             | DialogMessage::Clear(_, answer)
             | DialogMessage::Edit(_, answer)

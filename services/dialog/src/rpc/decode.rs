@@ -4,7 +4,7 @@ use natter_proto::dialog::v1 as wire;
 use natter_proto::event::v1::{Frame, MarkKind};
 use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
 
-use crate::actor::{By, Changing, Create, Delete, Edit, Signal, TellEdit};
+use crate::actor::{By, CallSignal, Changing, Create, Delete, Edit, Signal, TellEdit};
 use crate::dialog::changes::Words;
 use crate::dialog::group::Change;
 use crate::dialog::marks::{Mark, Marked};
@@ -158,6 +158,14 @@ pub fn headline(request: wire::HeadlineRequest) -> Result<(AppId, UserId, Frame)
     let headline = request.headline.ok_or_else(|| Failure::of_field(Code::Invalid, "headline", "is missing"))?;
     user(headline.user)?;
     Ok((app, to, frames::headline(app, to, headline, request.origin)))
+}
+
+/// App, id of the dialog (empty: of the pair), signal.
+pub fn call_signal(request: wire::SignalCallRequest) -> Result<(AppId, Vec<u8>, CallSignal), Failure> {
+    let (app, to) = (app(request.app)?, user(request.recipient)?);
+    let signal = request.signal.ok_or_else(|| Failure::of_field(Code::Invalid, "signal", "is missing"))?;
+    let from = user(signal.user)?;
+    Ok((app, request.dialog, CallSignal { from, to, frame: frames::call_signal(app, to, signal, request.origin) }))
 }
 
 pub fn key(app_id: u64, id: &[u8]) -> Result<Key, Failure> {

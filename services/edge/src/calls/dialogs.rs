@@ -15,6 +15,7 @@ impl Links {
             Job::Mark(request) => dialogs.mark(*request).await.map(|_| 0),
             Job::Signal(request) => dialogs.signal(*request).await.map(|_| 0),
             Job::Update(request) => dialogs.update(*request).await.map(|_| 0),
+            Job::CallSignal(request) => dialogs.signal_call(*request).await.map(|_| 0),
             Job::Headline(request) => dialogs.headline(*request).await.map(|_| 0),
             Job::Remove(request) => {
                 return removed(dialogs.remove(*request).await?.into_inner());

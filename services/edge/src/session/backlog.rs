@@ -134,6 +134,11 @@ impl Backlog {
         items.into_iter().rev().for_each(|item| self.list.push_front(item));
     }
 
+    /// Who comes back later has been called in vain.
+    pub(crate) fn forget_calls(&mut self) {
+        self.frames.retain(|frame| !matches!(frame.told, Some(Told::CallSignal(_))));
+    }
+
     /// Frames that wait.
     pub(crate) fn frames(&self) -> impl Iterator<Item = &Frame> {
         self.frames.iter().map(|frame| &***frame)

@@ -18,7 +18,8 @@ use crate::shared::SharedFrame;
 impl Session {
     /// A frame for the session's user came to this edge.
     pub(crate) fn frame(&mut self, at: Moment, frame: Arc<SharedFrame>) {
-        if !self.begin(at) {
+        // Who is not on the line when it is told is not told of a call later either.
+        if !self.begin(at) || (is_call(&frame) && !self.is_on_the_line()) {
             return;
         }
         if self.is_own(&frame) && !matches!(frame.told, Some(FrameTold::Change(_))) {
@@ -39,6 +40,11 @@ impl Session {
         } else if !self.backlog.miss(frame) {
             self.out.push_back(Action::Lost);
         }
+    }
+
+    /// The client is there, and is told at once, or behind what it is being told.
+    fn is_on_the_line(&self) -> bool {
+        self.attached && matches!(self.stage, Stage::Live | Stage::Filling(_))
     }
 
     /// Writes what may be written: first the list, then frames, then what is missing is fetched.
@@ -138,6 +144,7 @@ impl Session {
                 let place = Some(frame.kept).filter(|_| self.is_kept_for_me(&frame));
                 self.headline(now, headline, None, place);
             }
+            (Some(FrameTold::CallSignal(signal)), _) => self.call_signal(now, signal),
             (Some(FrameTold::Marker(marker)), dialog) => self.marker(now, dialog, marker),
             (Some(FrameTold::Typing(typing)), dialog) => self.typing(now, dialog, typing, &frame),
             (Some(FrameTold::Reaction(reaction)), Some(dialog)) => self.reaction(now, dialog, reaction, &frame),
@@ -200,4 +207,9 @@ impl Session {
         let is_me = |origin: &SessionRef| origin.session == me.session && origin.boot == me.boot && origin.edge == me.edge;
         !frame.group && frame.origin.as_ref().is_some_and(is_me)
     }
+}
+
+/// What is told is a signal of a call.
+fn is_call(frame: &Frame) -> bool {
+    matches!(frame.told, Some(FrameTold::CallSignal(_)))
 }

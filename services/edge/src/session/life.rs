@@ -106,6 +106,7 @@ impl Session {
 
     pub(super) fn withdraw(&mut self, owed: Option<SessionRecord>) {
         self.reachable = false;
+        self.backlog.forget_calls();
         self.rooms.leave_all();
         self.out.push_back(Action::Call(Call::Withdraw { owed }));
     }

@@ -4,7 +4,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use natter_proto::dialog::v1::{
-    HeadlineRequest, MarkRequest, PostRequest, RemoveMessagesRequest, SignalRequest, UpdateMessageRequest,
+    HeadlineRequest, MarkRequest, PostRequest, RemoveMessagesRequest, SignalCallRequest, SignalRequest, UpdateMessageRequest,
 };
 use natter_proto::event::v1::{Headline, MarkKind, Typing};
 use natter_proto::{DialogId, MessageId, UserId};
@@ -36,10 +36,11 @@ impl Session {
         let to = address::read(element.attr("to"), self.me.app);
         match (self.kind_of(&element), to) {
             (Kind::ErrorMessage, _) => self.acks.done(place),
-            // Calls are not offered, and only users take system messages.
-            (Kind::Call | Kind::GroupSystem, _) => {
+            // Only users take system messages and calls.
+            (Kind::GroupSystem, _) => {
                 self.refuse(place, &element, Condition::ServiceUnavailable, "Service not available.");
             }
+            (Kind::Call, Address::User(to)) => self.signal_call(place, &element, to),
             (Kind::System, Address::User(to)) => self.post_headline(place, &element, to),
             (Kind::Astray, _) | (_, Address::Server | Address::Foreign | Address::ForeignRoom | Address::Malformed) => {
                 self.astray(place, &element, to, &purpose);
@@ -184,12 +185,7 @@ impl Session {
         if children.len() > self.options.body_bytes {
             return self.refuse(place, element, Condition::PolicyViolation, "The message is too large.");
         }
-        let headline = Headline {
-            user: self.me.user.0,
-            resource: self.me.session.resource.clone(),
-            stanza_id: self.stanza_id(place, element),
-            children,
-        };
+        let headline = self.headline_of(place, element, children);
         let request = HeadlineRequest {
             app: self.me.app.0,
             recipient: to.0,
@@ -197,6 +193,28 @@ impl Session {
             origin: Some(self.me.session.clone()),
         };
         self.ask_dialog(place, element, Job::Headline(Box::new(request)));
+    }
+
+    /// A signal of a call (contract xmpp 11). Its size is bounded as that of every stanza: a session description is long.
+    fn signal_call(&mut self, place: Place, element: &Element, to: UserId) {
+        let signal = self.headline_of(place, element, stanza::headline_children(element));
+        let request = SignalCallRequest {
+            app: self.me.app.0,
+            dialog: self.pair(to).to_vec(),
+            recipient: to.0,
+            signal: Some(signal),
+            origin: Some(self.me.session.clone()),
+        };
+        self.ask_dialog(place, element, Job::CallSignal(Box::new(request)));
+    }
+
+    fn headline_of(&self, place: Place, element: &Element, children: String) -> Headline {
+        Headline {
+            user: self.me.user.0,
+            resource: self.me.session.resource.clone(),
+            stanza_id: self.stanza_id(place, element),
+            children,
+        }
     }
 
     /// For a stanza whose client hears of a refusal.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use natter_proto::dialog::v1::{
-    HeadlineRequest, MarkRequest, PostRequest, RemoveMessagesRequest, SignalRequest, UpdateMessageRequest,
+    HeadlineRequest, MarkRequest, PostRequest, RemoveMessagesRequest, SignalCallRequest, SignalRequest, UpdateMessageRequest,
 };
 use natter_proto::event::v1::Message;
 use natter_proto::{Code, Failure};
@@ -23,6 +23,7 @@ pub(crate) enum Job {
     /// Of one message.
     Remove(Box<RemoveMessagesRequest>),
     Headline(Box<HeadlineRequest>),
+    CallSignal(Box<SignalCallRequest>),
 }
 
 impl Job {
@@ -96,6 +97,7 @@ impl Task {
             Job::Mark(request) => &request.dialog,
             Job::Signal(request) => &request.dialog,
             Job::Update(request) => &request.dialog,
+            Job::CallSignal(request) => &request.dialog,
             // A removal is as right later, and a system message is of no dialog: nothing overtakes them.
             Job::Remove(_) | Job::Headline(_) => &[],
         }
@@ -147,6 +149,10 @@ impl Posts {
             }
             // Typing is worth no second attempt.
             Err(_) if matches!(task.job, Job::Signal(_)) => ended.push(Outcome::Done(task, 0)),
+            // It may have been told, and told again it could come behind what followed it. Its client rings on by itself.
+            Err(failure) if matches!(task.job, Job::CallSignal(_)) && failure.code != Code::Busy => {
+                ended.push(Outcome::Refused(task, failure));
+            }
             Err(failure) if is_repeatable(failure.code) => drop(self.failed.insert(number, (task, failure))),
             Err(failure) if failure.code == Code::NotStored => ended.push(Outcome::Lost(task, failure)),
             Err(failure) => ended.push(Outcome::Refused(task, failure)),

@@ -79,6 +79,7 @@ impl Session {
     /// The connection is gone; its client may come back.
     pub(super) fn detach(&mut self, now: i64) {
         self.attached = false;
+        self.backlog.forget_calls();
         self.detached_until = Some(now + seconds(self.options.resume_s));
     }
 

@@ -1,5 +1,5 @@
 //! What is written to a session of all that is told to its user: rows, unsaved messages, statuses, chat states, changes,
-//! reactions, headlines. Of a private dialog the user's own are copies (contract xmpp 3.8); of a group everybody gets the same.
+//! reactions, headlines, signals of calls. Of a private dialog the user's own are copies (contract xmpp 3.8); of a group everybody gets the same.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -77,6 +77,12 @@ impl Session {
         } else if place.is_some() {
             self.told(now, told);
         }
+    }
+
+    /// A signal of a call (contract xmpp 11): each one, for clients ring by sending the same again.
+    pub(super) fn call_signal(&mut self, now: i64, signal: &Headline) {
+        let text = stanza::headline(Self::spelling(&self.me, &self.options), signal, self.me.user.0, None);
+        self.tell(now, text, Told::Unstored);
     }
 
     /// Moves on to a place in the queue. Nothing if that was told before.

@@ -23,6 +23,7 @@ pub(crate) enum Kind {
     /// Nothing that concerns the other: further chat states, what only a server may write.
     Idle,
     System,
+    /// A signal of a call.
     Call,
     // Messages to a room.
     GroupText,
@@ -31,7 +32,7 @@ pub(crate) enum Kind {
     GroupStatus,
     GroupTyping,
     GroupIdle,
-    /// A system message to what is no user.
+    /// A system message or a signal of a call to what is no user.
     GroupSystem,
     /// A message to nobody who could be reached, or of a type that does not fit.
     Astray,
@@ -166,7 +167,7 @@ impl Kind {
 fn of_message(element: &Element, to: Address) -> Kind {
     match (element.attr("type").unwrap_or("normal"), to) {
         ("error", _) => Kind::ErrorMessage,
-        ("headline", _) if is_call(element) => Kind::Call,
+        ("headline", Address::User(_)) if is_call(element) => Kind::Call,
         ("headline", Address::User(_)) => Kind::System,
         ("headline", Address::Room(_) | Address::ForeignRoom | Address::Server) => Kind::GroupSystem,
         ("groupchat", Address::Room(_)) => match purpose(element) {

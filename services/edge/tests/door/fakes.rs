@@ -241,6 +241,12 @@ fake! { Dialogs, dialogs, {
             Ok(Response::new(dialogs::RemoveMessagesReply { removed: vec![id], ..Default::default() }))
         }
 
+        async fn signal_call(&self, request: Request<dialogs::SignalCallRequest>) -> Reply<dialogs::SignalCallReply> {
+            let dialogs::SignalCallRequest { recipient, signal, origin, .. } = request.into_inner();
+            self.tell(vec![recipient], Frame { origin, told: signal.map(Told::CallSignal), ..Frame::default() });
+            Ok(Response::new(dialogs::SignalCallReply {}))
+        }
+
         async fn headline(&self, request: Request<dialogs::HeadlineRequest>) -> Reply<dialogs::HeadlineReply> {
             let dialogs::HeadlineRequest { recipient, headline, origin, .. } = request.into_inner();
             self.tell(vec![recipient], Frame { origin, kept: 1, told: headline.map(Told::Headline), ..Frame::default() });

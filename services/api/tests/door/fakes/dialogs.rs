@@ -197,6 +197,7 @@ impl Dialogs for Fake {
 
     never! {
         signal: dialog::SignalRequest => dialog::SignalReply,
+        signal_call: dialog::SignalCallRequest => dialog::SignalCallReply,
         enter: dialog::EnterRequest => dialog::EnterReply,
         exit: dialog::ExitRequest => dialog::ExitReply,
     }

@@ -2,9 +2,6 @@
 
 use super::kit::*;
 
-const CALL: &str = "<message type=\"headline\" id=\"1\" to=\"78-905@h\"><extraParams>\
-    <moduleIdentifier>WebRTCVideoChat</moduleIdentifier><signalType>call</signalType></extraParams></message>";
-
 #[test]
 fn a_message_is_posted_to_the_dialog_of_the_two() {
     let mut client = Client::live();
@@ -108,7 +105,6 @@ fn what_leads_nowhere_is_refused_by_name_and_statuses_in_silence() {
         ("<message type=\"groupchat\" id=\"1\" to=\"78-905@h\"><body>x</body></message>", "404"),
         ("<message type=\"groupchat\" id=\"1\" to=\"906_a6f0a1b2c3d4e5f607182930@muc.h\"><body>x</body></message>", "404"),
         ("<message type=\"headline\" id=\"1\" to=\"a6f0a1b2c3d4e5f607182930\"><body>x</body></message>", "503"),
-        (CALL, "503"),
     ] {
         assert!(client.sends(stanza)[0].contains(&format!("<error code=\"{code}\"")), "{stanza}");
     }
