@@ -2,6 +2,8 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::collections::BTreeMap;
+
 use natter_proto::event::v1::frame::Told as FrameTold;
 use natter_proto::event::v1::{Availability, Contact, ContactChange, ContactRequest, Subscription};
 use natter_proto::presence::v1::Present;
@@ -16,6 +18,9 @@ use crate::stanza_error;
 /// Bytes of the name that a user gives a contact (RFC 6121, 2.3.3).
 const NAME_BYTES_MAX: usize = 1_023;
 
+/// How long the frame of a request may be on its way, milliseconds.
+const ON_ITS_WAY_MS: i64 = 2_000;
+
 /// What one session knows of the contact list.
 #[derive(Debug, Default)]
 pub(super) struct Contacts {
@@ -23,6 +28,8 @@ pub(super) struct Contacts {
     interested: bool,
     /// How often it was told of one.
     pushes: u64,
+    /// Whose requests it was told of when it became available, unanswered, and when. Their frames may come after.
+    greeted: BTreeMap<u64, i64>,
 }
 
 impl Session {
@@ -67,6 +74,7 @@ impl Session {
             _ => return,
         };
         if user != self.me.user {
+            self.contacts.greeted.remove(&user.0);
             let answered = Some(stanza.element).filter(|_| kind == Subscription::Subscribe);
             self.query(Query::Subscribe { user, kind }, answered);
         }
@@ -119,6 +127,7 @@ impl Session {
             });
             if !comes_anyway {
                 self.contact_request(now, &ContactRequest { user: *user, kind: Subscription::Subscribe.into() });
+                self.contacts.greeted.insert(*user, now);
             }
         }
     }
@@ -138,6 +147,9 @@ impl Session {
     pub(super) fn contact_request(&mut self, now: i64, request: &ContactRequest) {
         let kind = match request.kind() {
             Subscription::Unspecified => return,
+            Subscription::Subscribe if self.contacts.greeted.get(&request.user).is_some_and(|at| now - at < ON_ITS_WAY_MS) => {
+                return;
+            }
             Subscription::Subscribe => "subscribe",
             Subscription::Subscribed => "subscribed",
             Subscription::Unsubscribe => "unsubscribe",

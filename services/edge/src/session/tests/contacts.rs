@@ -212,6 +212,24 @@ fn the_first_presence_brings_contacts_and_open_requests_once() {
     assert_eq!(written.iter().map(from).collect::<Vec<_>>(), ["78-905@h/phone", "80-905@h", "79-905@h"]);
 }
 
+#[test]
+fn a_request_that_was_told_at_the_greeting_is_not_told_again_by_its_frame() {
+    let asks_him = || FrameTold::ContactRequest(ContactRequest { user: 79, kind: Subscription::Subscribe.into() });
+    let greeted = || {
+        let mut client = Client::new(identity());
+        client.stanza("<presence/>");
+        assert_eq!(client.returns(Returned { requests: vec![79], ..Returned::default() }).len(), 1);
+        client
+    };
+    let mut client = greeted();
+    assert_eq!(hears(&mut client, asks_him()), [""; 0], "it was on its way");
+    client.wait(2_000);
+    assert_eq!(hears(&mut client, asks_him()).len(), 1, "another one");
+    let mut client = greeted();
+    client.stanza("<presence to=\"79-905@h\" type=\"unsubscribed\"/>");
+    assert_eq!(hears(&mut client, asks_him()).len(), 1, "he was answered, and asks again");
+}
+
 // === helpers ===
 
 const R: &str = "<r xmlns=\"urn:xmpp:sm:3\"/>";
