@@ -41,7 +41,7 @@ async fn lapse(rpc: &Rpc, key: Key, user: UserId) -> Result<(), Failure> {
     let request = LastActivityRequest { app: key.app.0, user: user.0, asker: 0 };
     let seen_at = match rpc.shared.presence().last_activity(request).await.map_err(Failure::from) {
         Ok(reply) => reply.into_inner().seen_at,
-        // An account that is gone.
+        // Never, or his account is gone.
         Err(failure) if failure.code == Code::NotFound => Some(0),
         Err(failure) => return Err(failure),
     };

@@ -1,8 +1,8 @@
 //! `POST <params>`: the upload of a file (contract rest 6.1), streamed from the socket to the storage service. At most a few
 //! chunks are in memory.
 //!
-//! The body is read on for a while also when it is refused: a client that is cut off while it writes sees a reset instead of the answer, and the
-//! oldest SDK takes a reset for success (contract rest 1.5).
+//! The body is read on for a while also when it is refused: a client that is cut off while it writes sees a reset instead of the
+//! answer, and the oldest SDK takes a reset for success (contract rest 1.5).
 
 use std::time::Duration;
 

@@ -28,7 +28,8 @@ pub(super) struct Contacts {
     interested: bool,
     /// How often it was told of one.
     pushes: u64,
-    /// Whose requests it was told of when it became available, unanswered, and when. Their frames may come after.
+    /// Whose requests it was told of when it became available, unanswered, and when. Their frames may come after. As many as a greeting
+    /// has, which presence bounds.
     greeted: BTreeMap<u64, i64>,
 }
 

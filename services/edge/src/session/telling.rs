@@ -1,5 +1,6 @@
 //! What is written to a session of all that is told to its user: rows, unsaved messages, statuses, chat states, changes,
-//! reactions, headlines, signals of calls. Of a private dialog the user's own are copies (contract xmpp 3.8); of a group everybody gets the same.
+//! reactions, headlines, signals of calls. Of a private dialog the user's own are copies (contract xmpp 3.8); of a group everybody
+//! gets the same.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 

@@ -91,8 +91,12 @@ impl Query {
 
     /// What comes of it outlives the session: an ack promises that it is stored.
     fn is_kept(&self) -> bool {
-        matches!(self, Query::SetContact { .. } | Query::RemoveContact(_) | Query::Subscribe { .. })
-            || matches!(self, Query::SetPrivacyList { .. } | Query::SetDefaultList(_))
+        match self {
+            Query::SetContact { .. } | Query::RemoveContact(_) | Query::Subscribe { .. } => true,
+            Query::SetPrivacyList { .. } | Query::SetDefaultList(_) => true,
+            Query::LastActivity(_) | Query::Watch { .. } => false,
+            Query::Contacts | Query::PrivacyLists | Query::PrivacyList(_) => false,
+        }
     }
 }
 
