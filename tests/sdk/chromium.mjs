@@ -56,9 +56,11 @@ const serve = (bundle, major) => {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)));
 };
 
-// The DevTools protocol over the pipe: JSON, each ended by a zero byte. Chromium ends when this process does.
-const start = (pin) => {
-  const flags = [...FLAGS, `--user-data-dir=${process.env.NATTER_BROWSER_PROFILE}`, `--ignore-certificate-errors-spki-list=${pin}`];
+// The DevTools protocol over the pipe: JSON, each ended by a zero byte. Chromium ends when this process does. `pin`: the key of a
+// server that is trusted; none if nothing is asked over TLS.
+export const start = (pin) => {
+  const trust = pin ? [`--ignore-certificate-errors-spki-list=${pin}`] : [];
+  const flags = [...FLAGS, `--user-data-dir=${process.env.NATTER_BROWSER_PROFILE}`, ...trust];
   const child = spawn('chromium', [...flags, 'about:blank'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
   child.on('exit', () => process.exit(1));
   const [, , , to, from] = child.stdio;
