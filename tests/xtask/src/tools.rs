@@ -10,6 +10,7 @@ use crate::command::{answers, cargo, run, target};
 const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
 const SLIXMPP: &str = "slixmpp==1.8.6";
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
 /// The test runner: the one on the PATH, else one built under `target/tools`.
 pub fn nextest() -> Result<PathBuf> {
@@ -60,8 +61,9 @@ pub fn chromium() -> Result<()> {
 pub fn python() -> Result<PathBuf> {
     let folder = target()?.join("python");
     let python = folder.join("bin/python");
-    let import =
-        |python: &Path| Command::new(python).args(["-c", "import slixmpp"]).output().is_ok_and(|out| out.status.success());
+    let import = |python: &Path| {
+        Command::new(python).args(["-c", "import schemathesis, slixmpp"]).output().is_ok_and(|out| out.status.success())
+    };
     if import(&python) {
         return Ok(python);
     }
@@ -69,9 +71,9 @@ pub fn python() -> Result<PathBuf> {
         bail!("the interoperability tests need Python 3 with venv on the PATH (Debian: apt-get install python3-venv)");
     }
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", SLIXMPP]))?;
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", SLIXMPP, SCHEMATHESIS]))?;
     if !import(&python) {
-        bail!("{SLIXMPP} was installed but cannot be imported");
+        bail!("{SLIXMPP} and {SCHEMATHESIS} were installed but cannot be imported");
     }
     Ok(python)
 }
