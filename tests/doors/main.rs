@@ -10,6 +10,7 @@ mod disk_full;
 mod doctor;
 mod ending;
 mod limits;
+mod openapi;
 mod operator;
 mod process;
 mod quiet;

@@ -10,8 +10,10 @@ mod chat;
 mod groups;
 mod presence;
 mod privacy;
+mod reports;
 mod rest;
 mod returning;
+mod sample;
 mod stage;
 mod users;
 
@@ -26,6 +28,7 @@ fn what_is_impossible_is_said_of_checks_that_exist() {
             groups::CHECKS,
             presence::CHECKS,
             privacy::CHECKS,
+            reports::CHECKS,
             rest::CHECKS,
             returning::CHECKS,
             users::CHECKS,

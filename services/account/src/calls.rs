@@ -4,5 +4,6 @@ mod apps;
 mod credentials;
 mod lists;
 mod operators;
+mod reports;
 mod sessions;
 mod users;

@@ -5,7 +5,7 @@ use natter_proto::{Code, Failure};
 use natter_rpc::Status;
 
 use crate::store;
-use crate::{signature, user};
+use crate::{report, signature, user};
 
 /// Why a call was not carried out.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -44,8 +44,16 @@ pub enum Error {
     UsersTooMany(usize),
     #[error("too many ids, at most {0}")]
     IdsTooMany(usize),
+    #[error("there is no such report")]
+    ReportUnknown,
+    #[error("too many reports, at most {0} of one user")]
+    ReportsTooMany(usize),
+    #[error("too many reports at once, at most {0}")]
+    ReportsAtOnce(usize),
     #[error("{0}")]
     Field(#[from] user::Fault),
+    #[error("{0}")]
+    Report(#[from] report::Fault),
     #[error("{0}")]
     Store(#[from] store::Error),
 }
@@ -63,13 +71,14 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let code = match &error {
             Error::TokenUnknown | Error::Unauthorized | Error::PasswordWrong | Error::CredentialsWrong => Code::Unauthenticated,
-            Error::SignatureUnexpected | Error::TimestampBad => Code::Invalid,
-            Error::UserUnknown | Error::AppUnknown | Error::OperatorUnknown => Code::NotFound,
+            Error::SignatureUnexpected | Error::TimestampBad | Error::ReportsTooMany(_) => Code::Invalid,
+            Error::UserUnknown | Error::AppUnknown | Error::OperatorUnknown | Error::ReportUnknown => Code::NotFound,
             Error::GuessesTooMany => Code::TooMany,
             Error::HashersBusy => Code::Busy,
-            Error::IdsTooMany(_) | Error::UsersTooMany(_) => Code::TooLarge,
+            Error::IdsTooMany(_) | Error::UsersTooMany(_) | Error::ReportsAtOnce(_) => Code::TooLarge,
             Error::OldPasswordWrong => return Failure::of_field(Code::Invalid, "old_password", error.to_string()),
             Error::Field(fault) => return Failure::of_field(Code::Invalid, fault.field, fault.text),
+            Error::Report(fault) => return Failure::of_field(Code::Invalid, fault.field.clone(), fault.text),
             Error::Store(store::Error::Taken(field)) => return Failure::of_field(Code::Exists, *field, "has already been taken"),
             Error::Store(store::Error::Changed) => Code::Conflict,
             Error::Store(store::Error::Db(db)) => return Failure::from(db.clone()),

@@ -1,8 +1,10 @@
-//! Apps and their keys, users and their names, session tokens, operators: who may knock at the doors, and as whom.
+//! Apps and their keys, users and their names, session tokens, operators: who may knock at the doors, and as whom. And what users
+//! report to operators.
 //!
-//! The doors (edge, api, console) come in over `natter.account.v1.Accounts`, the console also over `Operators`; nobody else
-//! reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`], [`mod@password`], [`mod@token`],
-//! [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`], [`mod@index`] (lists of users). The
+//! The doors (edge, api, console) come in over `natter.account.v1.Accounts`, api and console also over `Reports`, the console over
+//! `Operators`; nobody else reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`], [`mod@password`], [`mod@token`],
+//! [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`], [`mod@report`], [`mod@index`] (lists of
+//! users). The
 //! calls in `calls/` read, ask the rules, write one batch and answer: a call that is dropped half way has written all or
 //! nothing. There is no actor: what must be ordered is ordered by the store's conditions.
 //!
@@ -32,6 +34,7 @@ mod name;
 mod operator;
 mod options;
 mod password;
+mod report;
 mod rpc;
 mod secret;
 mod service;

@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 pub struct Metrics {
     pub sessions_opened: Counter,
     pub users_added: Counter,
+    pub reports_filed: Counter,
     pub proofs: Family<ProofLabels, Counter>,
     pub guesses_refused: Counter,
     pub hashes: Counter,
@@ -59,6 +60,7 @@ impl Metrics {
             let ours = root.sub_registry_with_prefix("natter_account");
             ours.register("sessions_opened", "Sessions opened at the REST door", metrics.sessions_opened.clone());
             ours.register("users_added", "Users that signed up", metrics.users_added.clone());
+            ours.register("reports_filed", "Reports of users and messages that users filed", metrics.reports_filed.clone());
             ours.register("proofs", "Logins by what proved them", metrics.proofs.clone());
             ours.register(
                 "guesses_refused",

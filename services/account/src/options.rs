@@ -28,6 +28,8 @@ pub struct Options {
     pub index_users_max: usize,
     /// Most apps whose users are kept in memory for lists; the one that was asked least recently makes room.
     pub index_apps_max: usize,
+    /// Most reports of users and messages that one user may have filed.
+    pub reports_of_user_max: usize,
     /// Cost of a password hash, and how many may be computed at once.
     pub argon2: Argon2Options,
 }
@@ -45,6 +47,7 @@ impl Default for Options {
             cache_rows: 100_000,
             index_users_max: 100_000,
             index_apps_max: 64,
+            reports_of_user_max: 200,
             argon2: Argon2Options::default(),
         }
     }

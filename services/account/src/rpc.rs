@@ -3,6 +3,7 @@
 //! Calls that change a user run in a task of their own: what follows the write must happen, also if the caller is gone.
 
 mod operators;
+mod reports;
 
 use natter_proto::account::v1::accounts_server::Accounts as Door;
 use natter_proto::account::v1::*;

@@ -10,6 +10,7 @@ use natter_db::Kv;
 use natter_proto::account::v1::App;
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::account::v1::operators_server::OperatorsServer;
+use natter_proto::account::v1::reports_server::ReportsServer;
 use natter_telemetry::Metrics as Registry;
 use parking_lot::Mutex;
 
@@ -105,6 +106,11 @@ impl Service {
     /// The door for links about operators.
     pub fn operators_server(&self) -> OperatorsServer<Service> {
         OperatorsServer::new(self.clone())
+    }
+
+    /// The door for links about reports.
+    pub fn reports_server(&self) -> ReportsServer<Service> {
+        ReportsServer::new(self.clone())
     }
 
     /// Sweeps tokens until `stop`. Without it the service works, and dead tokens stay in the store.

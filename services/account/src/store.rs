@@ -1,4 +1,4 @@
-//! What is kept of apps, users, tokens and operators: four ports, one per noun, each an atomic step of the rules above it.
+//! What is kept of apps, users, tokens, operators and reports: five ports, one per noun, each an atomic step of the rules above it.
 //! Engines lie in `store/`, and `store/contract.rs` runs on each of them.
 //!
 //! Invariants of every engine:
@@ -23,8 +23,10 @@ use crate::verifier::Verifier;
 mod contract;
 mod embedded;
 mod operators;
+mod reports;
 
 pub use operators::{OperatorRow, Operators};
+pub use reports::{ReportId, ReportRow, Reports};
 
 /// Why a step was not taken.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -163,12 +165,13 @@ pub struct Store {
     pub users: Arc<dyn Users>,
     pub tokens: Arc<dyn Tokens>,
     pub operators: Arc<dyn Operators>,
+    pub reports: Arc<dyn Reports>,
 }
 
 impl Store {
     /// The ports on a key-value store.
     pub fn embedded(kv: Kv) -> Store {
         let engine = Arc::new(embedded::Embedded::new(kv));
-        Store { apps: engine.clone(), users: engine.clone(), tokens: engine.clone(), operators: engine }
+        Store { apps: engine.clone(), users: engine.clone(), tokens: engine.clone(), operators: engine.clone(), reports: engine }
     }
 }

@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures::FutureExt;
 use natter_actor::{Chance, Clock};
 use natter_proto::account::v1::accounts_client::AccountsClient;
+use natter_proto::account::v1::reports_client::ReportsClient;
 use natter_proto::account::v1::{Session, TokenRequest};
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::history::v1::history_client::HistoryClient;
@@ -31,7 +32,7 @@ use crate::options::Options;
 use crate::path::Path;
 use crate::routes::{Call, Found, Needs, Route, find};
 use crate::service::Parts;
-use crate::{answer, blobs, body, dialogs, messages, origin, search, session, unread, users};
+use crate::{answer, blobs, body, description, dialogs, messages, origin, reports, search, session, unread, users};
 
 /// Longest token that is looked up; real ones have 36 or 40 characters.
 const TOKEN_MAX: usize = 256;
@@ -56,6 +57,7 @@ pub(crate) struct Door {
     presence: Link,
     history: Link,
     storage: Link,
+    reports: Link,
     metrics: Metrics,
     ca_pem: Option<String>,
     origin: HeaderValue,
@@ -110,6 +112,7 @@ impl Door {
             presence: parts.presence,
             history: parts.history,
             storage: parts.storage,
+            reports: parts.reports,
             metrics: Metrics::new(&parts.metrics),
             ca_pem: parts.ca_pem,
             origin,
@@ -137,7 +140,11 @@ impl Door {
         StorageClient::new(self.storage.clone())
     }
 
-    /// The same for a call that may take longer.
+    pub(crate) fn reports(&self) -> ReportsClient<Link> {
+        ReportsClient::new(self.reports.clone())
+    }
+
+    /// Storage for a call that may take longer.
     pub(crate) fn storage_within(&self, deadline: Duration) -> StorageClient<Link> {
         StorageClient::new(self.storage.clone().with_deadline(deadline))
     }
@@ -244,6 +251,7 @@ impl Door {
     async fn open_call(&self, call: Call, asked: &Asked, seen: &mut Seen) -> Result<Answer, Refusal> {
         match call {
             Call::About => Ok(about()),
+            Call::Description => Ok(description::openapi()),
             Call::CaPem => self.ca(),
             Call::SessionOpen => session::open(self, asked, &mut seen.expires_at).await,
             Call::UserSignUp => users::sign_up(self, asked, &mut seen.expires_at).await,
@@ -294,6 +302,12 @@ impl Door {
             Call::BlobInfo => blobs::info(self, asked, caller).await,
             Call::BlobRename => blobs::rename(self, asked, caller).await,
             Call::BlobDelete => blobs::delete(self, asked, caller).await,
+            Call::ReportFile(kind) => reports::file(self, asked, caller, kind).await,
+            Call::ReportFileMany(kind) => reports::file_many(self, asked, caller, kind).await,
+            Call::ReportList(kind) => reports::list(self, asked, caller, kind).await,
+            Call::ReportGet(kind) => reports::get(self, asked, caller, kind).await,
+            Call::ReportAmend(kind) => reports::amend(self, asked, caller, kind).await,
+            Call::ReportWithdraw(kind) => reports::withdraw(self, asked, caller, kind).await,
             other => self.open_call(other, asked, seen).await,
         }
     }

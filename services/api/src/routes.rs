@@ -1,12 +1,16 @@
 //! The table of routes: every call of contract rest section 9, offered or not.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use natter_proto::account::v1::ReportKind;
+
 use crate::path::Path;
 
 /// A call of the REST door.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Call {
     About,
+    /// The description of this door (OpenAPI).
+    Description,
     CaPem,
     SessionOpen,
     SessionGet,
@@ -54,6 +58,12 @@ pub(crate) enum Call {
     BlobInfo,
     BlobRename,
     BlobDelete,
+    ReportFile(ReportKind),
+    ReportFileMany(ReportKind),
+    ReportList(ReportKind),
+    ReportGet(ReportKind),
+    ReportAmend(ReportKind),
+    ReportWithdraw(ReportKind),
     /// Known to the SDK, not offered; the text says what is.
     Absent(&'static str),
 }
@@ -84,7 +94,9 @@ impl Call {
     /// What must be known of the caller before anything of the request is read. Sign-up looks for itself: a key opens it too.
     pub(crate) fn needs(self) -> Needs {
         match self {
-            Call::About | Call::CaPem | Call::SessionOpen | Call::UserSignUp | Call::Absent(_) => Needs::Nothing,
+            Call::About | Call::Description | Call::CaPem | Call::SessionOpen | Call::UserSignUp | Call::Absent(_) => {
+                Needs::Nothing
+            }
             Call::SessionGet | Call::SessionClose | Call::Login | Call::Logout => Needs::Session,
             Call::UserGet | Call::UserFind(_) | Call::UserList | Call::UserListV2 => Needs::Session,
             Call::UsersByName | Call::UsersByTags | Call::UsersOnline => Needs::Session,
@@ -97,6 +109,8 @@ impl Call {
             Call::BlobUpload | Call::BlobContent => Needs::Nothing,
             Call::BlobCreate | Call::BlobList | Call::BlobComplete | Call::BlobObject => Needs::User,
             Call::BlobInfo | Call::BlobRename | Call::BlobDelete => Needs::User,
+            Call::ReportFile(_) | Call::ReportFileMany(_) | Call::ReportList(_) => Needs::User,
+            Call::ReportGet(_) | Call::ReportAmend(_) | Call::ReportWithdraw(_) => Needs::User,
         }
     }
 
@@ -129,6 +143,7 @@ const OTHERS: Call = Call::Absent("not offered");
 /// Fixed segments stand before `{}` of the same length: the first match counts.
 const ROUTES: &[Route] = &[
     route("GET", "", Call::About),
+    route("GET", "openapi", Call::Description),
     route("GET", "ca.pem", Call::CaPem),
     route("POST", "session", Call::SessionOpen),
     route("GET", "session", Call::SessionGet),
@@ -199,7 +214,20 @@ const ROUTES: &[Route] = &[
     route("POST", "address_book", OTHERS),
     route("GET", "address_book", OTHERS),
     route("GET", "address_book/registered_users", OTHERS),
+    route("POST", "data/UserReports", Call::ReportFile(ReportKind::User)),
+    route("GET", "data/UserReports", Call::ReportList(ReportKind::User)),
+    route("POST", "data/UserReports/multi", Call::ReportFileMany(ReportKind::User)),
+    route("GET", "data/UserReports/{}", Call::ReportGet(ReportKind::User)),
+    route("PUT", "data/UserReports/{}", Call::ReportAmend(ReportKind::User)),
+    route("DELETE", "data/UserReports/{}", Call::ReportWithdraw(ReportKind::User)),
+    route("POST", "data/MessageReports", Call::ReportFile(ReportKind::Message)),
+    route("GET", "data/MessageReports", Call::ReportList(ReportKind::Message)),
+    route("POST", "data/MessageReports/multi", Call::ReportFileMany(ReportKind::Message)),
+    route("GET", "data/MessageReports/{}", Call::ReportGet(ReportKind::Message)),
+    route("PUT", "data/MessageReports/{}", Call::ReportAmend(ReportKind::Message)),
+    route("DELETE", "data/MessageReports/{}", Call::ReportWithdraw(ReportKind::Message)),
     route("POST", "data/{}", OTHERS),
+    route("POST", "data/{}/multi", OTHERS),
     route("GET", "data/{}", OTHERS),
     route("GET", "data/{}/{}", OTHERS),
     route("PUT", "data/{}/{}", OTHERS),
@@ -223,6 +251,12 @@ const ROUTES: &[Route] = &[
 /// Every method and pattern that this door knows, offered or not; `{}` stands for any one segment.
 pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
     ROUTES.iter().map(|route| (route.method, route.pattern))
+}
+
+/// Of [`routes`] those that are offered, in the order of the table.
+#[cfg(test)]
+pub(crate) fn offered() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ROUTES.iter().filter(|route| !matches!(route.call, Call::Absent(_))).map(|route| (route.method, route.pattern))
 }
 
 /// What a method and a path lead to.

@@ -26,6 +26,8 @@ pub struct Parts {
     pub presence: Link,
     pub history: Link,
     pub storage: Link,
+    /// To the account service's reports.
+    pub reports: Link,
     pub clock: Clock,
     pub chance: Chance,
     pub metrics: Metrics,

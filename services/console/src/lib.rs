@@ -28,6 +28,7 @@ mod error;
 mod metrics;
 mod operators;
 mod options;
+mod reports;
 mod sdk;
 mod service;
 mod users;

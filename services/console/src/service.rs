@@ -9,6 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::operators_client::OperatorsClient;
+use natter_proto::account::v1::reports_client::ReportsClient;
 use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
 
@@ -16,13 +17,15 @@ use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::sdk::{self, SdkFacts};
-use crate::{apps, auth, operators, users};
+use crate::{apps, auth, operators, reports, users};
 
 /// What the service is given.
 pub struct Parts {
     pub account: Link,
     /// To the account service's operators, who open the door with a name and a password.
     pub operators: Link,
+    /// To its reports.
+    pub reports: Link,
     pub metrics: Registry,
     /// What opens the door too: the content of the token file, which the node writes for the operator only. Empty: no token does.
     pub token: String,
@@ -40,6 +43,7 @@ pub struct Service {
 pub(crate) struct Door {
     account: Link,
     operators: Link,
+    reports: Link,
     pub metrics: Metrics,
     pub token: String,
     pub sdk: SdkFacts,
@@ -51,6 +55,11 @@ impl Door {
     /// The account service.
     pub fn accounts(&self) -> AccountsClient<Link> {
         AccountsClient::new(self.account.clone())
+    }
+
+    /// What users reported.
+    pub fn reports(&self) -> ReportsClient<Link> {
+        ReportsClient::new(self.reports.clone())
     }
 
     /// Its operators.
@@ -78,6 +87,7 @@ impl Service {
         let door = Door {
             account: parts.account,
             operators: parts.operators,
+            reports: parts.reports,
             metrics: Metrics::new(&parts.metrics),
             token: parts.token.trim().to_owned(),
             sdk: parts.sdk,
@@ -129,6 +139,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(route("/").route(web::get().to(about)).route(web::head().to(about)))
         .service(route("/admin/v1/apps").route(web::get().to(apps::list)).route(web::post().to(apps::create)))
         .service(route("/admin/v1/apps/{app}").route(web::get().to(apps::get)))
+        .service(route("/admin/v1/apps/{app}/reports").route(web::get().to(reports::list)))
         .service(route("/admin/v1/apps/{app}/users").route(web::post().to(users::create)))
         .service(route("/admin/v1/apps/{app}/users/{user}").route(web::get().to(users::get)))
         .service(route("/admin/v1/apps/{app}/sdk-config").route(web::get().to(sdk::config)))

@@ -39,6 +39,7 @@ impl Services {
         let account = account(config, parts);
         let account_link = Link::local(account.server(), link);
         let operators_link = Link::local(account.operators_server(), link);
+        let reports_link = Link::local(account.reports_server(), link);
         let presence = presence(config, parts);
         let presence_link = Link::local(presence.server(), link);
         let storage = storage(config, parts)?;
@@ -79,6 +80,7 @@ impl Services {
                 presence: presence_link,
                 history,
                 storage: Link::local(storage.server(), link),
+                reports: reports_link.clone(),
                 clock: parts.clock.clone(),
                 chance: parts.chance.clone(),
                 metrics: parts.metrics.clone(),
@@ -91,6 +93,7 @@ impl Services {
             natter_console::Parts {
                 account: account_link.clone(),
                 operators: operators_link.clone(),
+                reports: reports_link,
                 metrics: parts.metrics.clone(),
                 token: facts.admin_token,
                 sdk: facts.sdk,

@@ -1,4 +1,4 @@
-//! The owner's files: a private one, a public one, and one that was not uploaded.
+//! The owner's files: a private one, a public one, and one that was not uploaded. And what he reported.
 
 use std::collections::BTreeMap;
 
@@ -16,25 +16,40 @@ const WORDS: [[&str; 3]; 3] =
 
 /// Those that were made, by their first word.
 #[derive(Default)]
-pub struct Files(BTreeMap<&'static str, [String; 3]>);
+pub struct Files {
+    blobs: BTreeMap<&'static str, [String; 3]>,
+    report: Option<String>,
+}
 
 /// Whether a refusal of this row may not change what the owner sees of his files.
 pub fn are_seen(row: &Row) -> bool {
-    ["file", "file_uid", "shared"].iter().any(|word| row.names(word))
+    ["file", "file_uid", "shared", "report"].iter().any(|word| row.names(word))
 }
 
 impl Files {
     /// Makes what the row names and is not there yet, and sets its words.
     pub async fn name(&mut self, cast: &mut Cast<'_>, row: &Row, words: &mut Words) -> Result<()> {
         for names in WORDS.iter().filter(|names| names.iter().any(|name| row.names(name))) {
-            if !self.0.contains_key(names[0]) {
+            if !self.blobs.contains_key(names[0]) {
                 let made = made(cast, names[0]).await?;
-                self.0.insert(names[0], made);
+                self.blobs.insert(names[0], made);
             }
-            names.iter().zip(&self.0[names[0]]).for_each(|(name, value)| words.set(name, value));
+            names.iter().zip(&self.blobs[names[0]]).for_each(|(name, value)| words.set(name, value));
+        }
+        if row.names("report") {
+            if self.report.is_none() {
+                self.report = Some(report(cast).await?);
+            }
+            words.set("report", self.report.as_deref().unwrap_or_default());
         }
         Ok(())
     }
+}
+
+async fn report(cast: &mut Cast<'_>) -> Result<String> {
+    let token = cast.token(Who::Owner).await?;
+    let filed = cast.rest.done(cast.rest.post("/data/UserReports", &token, &json!({"reason": "reported by the owner"}))).await?;
+    filed["_id"].as_str().map(str::to_owned).with_context(|| format!("no id in {filed}"))
 }
 
 async fn made(cast: &mut Cast<'_>, word: &str) -> Result<[String; 3]> {

@@ -84,7 +84,7 @@ fn twins(row: &Row, column: Column) -> Vec<Vec<&'static str>> {
         twins.push(vec!["dialog"]);
     }
     let has_token = !matches!(column, Column::Nobody | Column::App);
-    for word in ["file", "file_uid"].into_iter().filter(|word| has_token && row.names(word)) {
+    for word in ["file", "file_uid", "report"].into_iter().filter(|word| has_token && row.names(word)) {
         twins.push(vec![word]);
     }
     twins
@@ -129,7 +129,7 @@ async fn ask(cast: &mut Cast<'_>, row: &Row, column: Column, words: &Words) -> R
 /// The answer as a cell spells it.
 fn name_of(row: &Row, words: &Words, expected: &str, status: u16, text: &str) -> Result<String> {
     let lists = [("SuccessfullyDeleted", "deleted"), ("NotFound", "missing"), ("WrongPermissions", "denied")];
-    if status == 200 && text.contains("SuccessfullyDeleted") {
+    if status == 200 && row.asked.starts_with("DELETE") && text.contains("SuccessfullyDeleted") {
         let body: Value = serde_json::from_str(text)?;
         let id = words.fill(row.asked.rsplit('/').next().unwrap_or_default());
         let first = id.split(',').next().unwrap_or_default();

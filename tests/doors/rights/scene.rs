@@ -252,7 +252,7 @@ impl Scene {
             }
         }
         if viewer == Who::Owner && files::are_seen(row) {
-            paths.push("/blobs".to_owned());
+            paths.extend(["/blobs".to_owned(), "/data/UserReports".to_owned()]);
         }
         let mut seen = String::new();
         for path in paths {

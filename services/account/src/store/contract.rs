@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod operators;
+mod reports;
 
 use std::future::Future;
 

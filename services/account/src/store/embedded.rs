@@ -3,6 +3,7 @@
 
 mod apps;
 mod operators;
+mod reports;
 mod rows;
 mod tokens;
 mod users;
@@ -22,6 +23,8 @@ const USER_BY_EXTERNAL: Table = Table("user_by_external");
 const LAST_REQUESTS: Table = Table("last_requests");
 const ID_BLOCKS: Table = Table("id_blocks");
 const OPERATORS: Table = Table("operators");
+const REPORTS: Table = Table("reports");
+const REPORTS_OF_USER: Table = Table("reports_of_user");
 const TOKENS: Table = Table("tokens");
 const VERIFIERS: Table = Table("verifiers");
 

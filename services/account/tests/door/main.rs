@@ -4,5 +4,6 @@
 mod chat;
 mod kit;
 mod lists;
+mod reports;
 mod sessions;
 mod users;

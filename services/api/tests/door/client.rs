@@ -99,6 +99,14 @@ impl Door {
     }
 
     /// Stops the door and waits for its end.
+    pub async fn put(&self, path: &str, token: (&str, &str), body: impl AsRef<[u8]>) -> Answer {
+        self.ask("PUT", path, &[token, JSON], body).await
+    }
+
+    pub async fn delete(&self, path: &str, token: (&str, &str)) -> Answer {
+        self.ask("DELETE", path, &[token], "").await
+    }
+
     pub async fn close(self) {
         self.stop.send(()).unwrap();
         self.run.await.unwrap().unwrap();
@@ -112,6 +120,7 @@ pub fn parts(world: &Arc<World>, metrics: &Metrics) -> Parts {
         presence: Link::local(world.presence(), LinkOptions::default()),
         history: Link::local(world.history(), LinkOptions::default()),
         storage: Link::local(world.storage(), LinkOptions::default()),
+        reports: Link::local(world.reports(), LinkOptions::default()),
         clock: Clock::system(),
         chance: Chance::seeded(1),
         metrics: metrics.clone(),

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use natter_proto::account::v1::accounts_server::{Accounts, AccountsServer};
+use natter_proto::account::v1::reports_server::ReportsServer;
 use natter_proto::account::v1::{self as account, Session, User};
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::dialog::v1::{self as dialog, Dialog, DialogKind};
@@ -65,6 +66,7 @@ pub struct World {
     pub renames: Mutex<Vec<shelf::RenameRequest>>,
     pub blob_deletions: Mutex<Vec<u64>>,
     pub blob_lists: Mutex<Vec<shelf::ListRequest>>,
+    pub reports: Mutex<Vec<account::Report>>,
     /// Resolving a token panics: a broken promise of our own.
     pub panics: Mutex<bool>,
 }
@@ -99,6 +101,10 @@ impl World {
 
     pub fn storage(self: &Arc<World>) -> StorageServer<Fake> {
         StorageServer::new(Fake(self.clone()))
+    }
+
+    pub fn reports(self: &Arc<World>) -> ReportsServer<Fake> {
+        ReportsServer::new(Fake(self.clone()))
     }
 
     /// The dialog as the service would give it to this user.
@@ -259,6 +265,7 @@ macro_rules! never {
 
 mod dialogs;
 mod history;
+mod reports;
 mod storage;
 
 pub use storage::{UID, file};

@@ -9,6 +9,7 @@ mod groups;
 mod http;
 mod lists;
 mod people;
+mod reports;
 mod talk;
 mod tls;
 mod uploads;

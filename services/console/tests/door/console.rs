@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use natter_console::{Options, Parts, SdkFacts, Service};
 use natter_proto::account::v1::accounts_server::{Accounts, AccountsServer};
 use natter_proto::account::v1::operators_server::{Operators, OperatorsServer};
+use natter_proto::account::v1::reports_server::{Reports, ReportsServer};
 use natter_proto::account::v1::*;
 use natter_proto::{Code, Failure};
 use natter_rpc::{Link, LinkOptions, Reply, Request, Response, Status, async_trait};
@@ -30,7 +31,8 @@ impl Console {
         let fake = Arc::new(Mutex::new(Asked::default()));
         let account = Link::local(AccountsServer::new(Fake(fake.clone())), LinkOptions::default());
         let operators = Link::local(OperatorsServer::new(Fake(fake.clone())), LinkOptions::default());
-        let parts = Parts { account, operators, metrics: Metrics::new(), token: format!("{TOKEN}\n"), sdk: facts() };
+        let reports = Link::local(ReportsServer::new(Fake(fake.clone())), LinkOptions::default());
+        let parts = Parts { account, operators, reports, metrics: Metrics::new(), token: format!("{TOKEN}\n"), sdk: facts() };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -113,6 +115,7 @@ pub struct Asked {
     pub apps: Vec<App>,
     pub sign_ups: Vec<SignUpRequest>,
     pub checks: Vec<CheckOperatorRequest>,
+    pub report_pages: Vec<ListReportsRequest>,
     pub fails: Option<Failure>,
 }
 
@@ -245,4 +248,38 @@ impl Operators for Fake {
 
 fn unused<T>() -> Reply<T> {
     Err(Status::unimplemented("the console does not call this"))
+}
+
+#[async_trait]
+impl Reports for Fake {
+    async fn list(&self, request: Request<ListReportsRequest>) -> Reply<ReportList> {
+        let request = request.into_inner();
+        self.asked()?.report_pages.push(request.clone());
+        let report = Report {
+            id: vec![7; 12],
+            app: request.app,
+            kind: ReportKind::Message.into(),
+            reporter: 5,
+            created_at: 1_700_000_000_000,
+            updated_at: 1_700_000_000_000,
+            fields: r#"{"reason":"spam"}"#.into(),
+        };
+        Ok(Response::new(ReportList { reports: vec![report] }))
+    }
+
+    async fn file(&self, _: Request<FileReportsRequest>) -> Reply<ReportList> {
+        unused()
+    }
+
+    async fn list_own(&self, _: Request<ListOwnReportsRequest>) -> Reply<ReportList> {
+        unused()
+    }
+
+    async fn amend(&self, _: Request<AmendReportRequest>) -> Reply<Report> {
+        unused()
+    }
+
+    async fn withdraw(&self, _: Request<WithdrawReportsRequest>) -> Reply<WithdrawReportsReply> {
+        unused()
+    }
 }

@@ -5,6 +5,7 @@
 mod console;
 mod operators;
 
+use natter_proto::account::v1::ReportKind;
 use natter_proto::{Code, Failure};
 
 use crate::console::{Console, TOKEN, check_json};
@@ -45,6 +46,32 @@ async fn a_user_is_made_and_shown_without_its_password() {
     let (status, body) = console.get("/admin/v1/apps/77/users/5").await;
     assert_eq!((status, body.contains(r#""login":"ann""#)), (200, true), "{body}");
     assert_eq!(console.get("/admin/v1/apps/77/users/6").await.0, 404);
+    console.stop().await;
+}
+
+#[tokio::test]
+async fn what_users_reported_is_read_page_by_page() {
+    let console = Console::start().await;
+    console.post("/admin/v1/apps", r#"{"id": 77}"#).await;
+    let id = "07".repeat(12);
+    let (status, body) = console.get(&format!("/admin/v1/apps/77/reports?kind=messages&after={id}&limit=5000")).await;
+    let expected = format!(
+        concat!(
+            r#"{{"reports":[{{"id":"{}","kind":"message","reporter":5,"created_at":"2023-11-14T22:13:20Z","#,
+            r#""updated_at":"2023-11-14T22:13:20Z","fields":{{"reason":"spam"}}}}]}}"#
+        ),
+        id
+    );
+    assert_eq!((status, body), (200, expected));
+    assert_eq!(console.get("/admin/v1/apps/77/reports").await.0, 200);
+    let pages = console.asked().report_pages.clone();
+    assert_eq!((pages[0].kind(), &pages[0].after, pages[0].limit), (ReportKind::Message, &vec![7; 12], 1_000));
+    assert_eq!((pages[1].kind(), pages[1].after.len(), pages[1].limit), (ReportKind::Unspecified, 0, 100));
+    for (query, field) in [("kind=x", "kind"), ("after=x", "after"), ("limit=x", "query"), ("page=1", "query")] {
+        let (status, body) = console.get(&format!("/admin/v1/apps/77/reports?{query}")).await;
+        assert_eq!((status, body.contains(&format!(r#""field":"{field}""#))), (400, true), "{query}: {body}");
+    }
+    assert_eq!(console.get("/admin/v1/apps/78/reports").await.0, 404);
     console.stop().await;
 }
 
