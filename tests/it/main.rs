@@ -4,6 +4,7 @@
 
 mod blocked;
 mod edges;
+mod fuzz;
 mod model;
 mod rights;
 mod simulation;

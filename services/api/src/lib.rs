@@ -21,6 +21,8 @@ mod dialogs;
 mod door;
 mod error;
 mod filter;
+#[cfg(feature = "testing")]
+pub mod fuzz;
 mod headers;
 mod limits;
 mod messages;

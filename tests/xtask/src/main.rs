@@ -4,6 +4,7 @@
 mod bench;
 mod check;
 mod command;
+mod fuzz;
 mod model;
 mod report;
 mod test;
@@ -18,6 +19,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   matrix          the SDK checks alone, with every build of the SDK; needs or installs Chromium
   check           format, clippy, tidy, licences and fences (cargo-deny)
   model [STEPS]   random programs on the reference model and the services; a million steps
+  fuzz [SECONDS]  each fuzz target for so long, 60 s if not said; needs rustup with a nightly toolchain
   bench [NAME]    measurements; a table on stdout, JSON under target/bench/";
 
 fn main() -> Result<()> {
@@ -31,6 +33,8 @@ fn main() -> Result<()> {
         ["check"] => check::all(),
         ["model"] => model::run_steps(None),
         ["model", steps] => model::run_steps(Some(steps)),
+        ["fuzz"] => fuzz::all("60"),
+        ["fuzz", seconds] => fuzz::all(seconds),
         ["bench", names @ ..] => bench::run(names),
         _ => bail!("{USAGE}"),
     }

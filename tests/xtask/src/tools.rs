@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::command::{answers, cargo, run, target};
 
 const NEXTEST: &str = "0.9.143";
+const FUZZ: &str = "0.13.2";
 const DENY: &str = "0.20.2";
 const SLIXMPP: &str = "slixmpp==1.8.6";
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
@@ -20,6 +21,11 @@ pub fn nextest() -> Result<PathBuf> {
 /// The gate for licences and fences.
 pub fn deny() -> Result<PathBuf> {
     cargo_tool("cargo-deny", DENY)
+}
+
+/// What runs the fuzz targets.
+pub fn fuzz() -> Result<PathBuf> {
+    cargo_tool("cargo-fuzz", FUZZ)
 }
 
 /// The SDK packages, as `tests/sdk/package-lock.json` names them: the folder that Node resolves them from.

@@ -17,6 +17,8 @@
 mod carriage;
 mod element;
 mod fault;
+#[cfg(feature = "testing")]
+pub mod fuzz;
 mod jid;
 mod limits;
 mod negotiation;
