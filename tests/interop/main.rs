@@ -2,6 +2,8 @@
 //! stream after its socket was cut.
 #![allow(clippy::unwrap_used)]
 
+mod alike;
+
 use std::path::Path;
 use std::process::Stdio;
 

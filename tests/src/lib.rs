@@ -8,6 +8,7 @@ pub mod blocked;
 pub mod build;
 pub mod client;
 pub mod heard;
+pub mod inputs;
 pub mod limits;
 pub mod membership;
 pub mod model;

@@ -10,6 +10,7 @@
 //! Invariants:
 //! - One strict parser: what is accepted here is well-formed, namespace-well-formed UTF-8 XML 1.0 without DTD,
 //!   processing instruction, comment or own entity. What is written from a tree is parsed back to the same tree.
+//! - Names are such as every edition of XML 1.0 takes, read and written.
 //! - Limits are counted on parser events, before there is a tree to hold what goes over them ([`Limits`]).
 //! - A reader that waits for the next stanza holds next to no heap (`examples/speed.rs` measures it).
 //! - Only the trees made here are written: prefixes of the client never come back out.
@@ -21,6 +22,7 @@ mod fault;
 pub mod fuzz;
 mod jid;
 mod limits;
+mod names;
 mod negotiation;
 pub mod ns;
 mod read;

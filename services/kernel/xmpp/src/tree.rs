@@ -4,6 +4,7 @@
 
 use rxml::{NcName, RawEvent, RawQName};
 
+use crate::names::is_of_every_edition;
 use crate::scope::Scope;
 use crate::write::is_white_space;
 use crate::{Element, Limits, Node, StreamFault, ns};
@@ -153,7 +154,12 @@ fn attribute_ns<'a>((prefix, _): &RawQName, scope: &'a Scope) -> Result<&'a str,
 
 fn check_name((prefix, name): &RawQName, limits: &Limits) -> Result<(), StreamFault> {
     let length = name.len() + prefix.as_ref().map_or(0, |prefix| prefix.len() + 1);
-    if length > limits.name_bytes { Err(StreamFault::TooLarge) } else { Ok(()) }
+    match length > limits.name_bytes {
+        true => Err(StreamFault::TooLarge),
+        // Written out it would end the streams of clients whose parser does not know it.
+        false if !is_of_every_edition(name) => Err(StreamFault::NotWellFormed),
+        false => Ok(()),
+    }
 }
 
 /// Old builds take a text beside elements for an element and die (`contract xmpp 0.1.1`); so what a client indented

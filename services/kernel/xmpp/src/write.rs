@@ -6,6 +6,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use crate::names::is_of_every_edition;
 use crate::{Element, Node, ns};
 
 /// The end of a TCP stream (`contract xmpp 1.3`: it must come before the connection is closed).
@@ -47,14 +48,14 @@ impl Element {
     }
 }
 
-/// Whether a text can be the name of an element or attribute: a name of XML without colon, and not `xmlns`.
+/// Whether a text can be the name of an element or attribute: a name of every edition of XML 1.0 without colon.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     let ascii = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
     match name.as_bytes() {
         [] => false,
         [first, rest @ ..] if first.is_ascii_alphabetic() && rest.iter().all(ascii) => true,
-        _ => rxml::strings::NcNameStr::from_str(name).is_ok(),
+        _ => rxml::strings::NcNameStr::from_str(name).is_ok() && is_of_every_edition(name),
     }
 }
 
