@@ -9,7 +9,7 @@ mod call;
 mod dialog;
 mod step;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use call::{Answer, Call, How, Id, Kind, Marking, Outcome, Place, Refusal, User};
 pub use dialog::{Dialog, Row};
@@ -25,11 +25,20 @@ pub struct Model {
     /// Which of them stands at each place.
     at: Vec<Option<usize>>,
     next_id: u32,
+    lists: BTreeMap<User, Lists>,
+}
+
+/// The privacy list of a user: whom it keeps out, and whether both ways.
+#[derive(Clone, Default, Debug)]
+pub struct Lists {
+    pub blocked: BTreeMap<User, bool>,
+    /// A list that is not the default blocks nothing (contract xmpp 7.3).
+    pub default: bool,
 }
 
 impl Default for Model {
     fn default() -> Model {
-        Model { dialogs: Vec::new(), at: vec![None; Place::COUNT], next_id: 0 }
+        Model { dialogs: Vec::new(), at: vec![None; Place::COUNT], next_id: 0, lists: BTreeMap::new() }
     }
 }
 
@@ -67,7 +76,11 @@ impl Model {
         match call {
             Call::Create { place, owner, others, admins, named } => self.create(*place, *owner, others, admins, *named)?,
             Call::Post { user, place, id, body, how } => return self.post(*user, *place, *id, body, *how),
-            Call::Edit { user, place, id, body } => self.live_mut(*place)?.edit(*user, *id, body)?,
+            Call::Edit { user, place, id, body } => {
+                self.live(*place)?.may(*user, Action::Read)?;
+                self.passes(*user, *place)?;
+                self.live_mut(*place)?.edit(*user, *id, body)?;
+            }
             Call::Remove { user, ids, force } => return Ok(self.remove(*user, ids, *force)),
             Call::Mark { user, place, author, read, marking } => {
                 // A marker of a dialog that nobody knows is no mistake (contract xmpp 3.4).
@@ -90,11 +103,42 @@ impl Model {
                     dialog.exit(*user);
                 }
             }
+            Call::Block { user, other, mutual } => {
+                let list = self.lists.entry(*user).or_default();
+                list.blocked.insert(*other, *mutual);
+                list.default = true;
+            }
+            Call::Unblock { user, other } => {
+                let list = self.lists.entry(*user).or_default();
+                list.blocked.remove(other);
+                list.default = !list.blocked.is_empty();
+            }
+            Call::Decline { user } => self.lists.entry(*user).or_default().default = false,
             // A session says what is told, not what is there.
             Call::Reconnect { .. } => {}
             Call::Crash => self.dialogs.iter_mut().for_each(|dialog| dialog.unsaved.clear()),
         }
         Ok(Answer::Done)
+    }
+
+    /// The user's privacy list.
+    pub fn list(&self, user: User) -> Lists {
+        self.lists.get(&user).cloned().unwrap_or_default()
+    }
+
+    /// Whether what the user says in a private dialog is let through; in groups everything is (contract xmpp 7.3).
+    fn passes(&self, user: User, place: Place) -> Result<(), Refusal> {
+        let other = match place.pair() {
+            Some((a, b)) if a == user => b,
+            Some((a, b)) if b == user => a,
+            _ => return Ok(()),
+        };
+        let blocks = |owner: User, other: User| self.lists.get(&owner).filter(|list| list.default)?.blocked.get(&other).copied();
+        match (blocks(other, user), blocks(user, other)) {
+            (Some(_), _) => Err(Refusal::Blocked),
+            (None, Some(true)) => Err(Refusal::Blocking),
+            _ => Ok(()),
+        }
     }
 
     fn live(&self, place: Place) -> Result<&Dialog, Refusal> {
@@ -126,7 +170,10 @@ impl Model {
                 dialog.deleted.remove(&owner);
                 return Ok(());
             }
-            (Some(pair), Err(_)) => self.begin(Dialog::new(place, owner, &[pair.0, pair.1].into())),
+            (Some(pair), Err(_)) => {
+                self.passes(owner, place)?;
+                self.begin(Dialog::new(place, owner, &[pair.0, pair.1].into()));
+            }
             (None, _) => {
                 let open = place.kind().is_public();
                 // To a public dialog everybody adds himself.
@@ -150,9 +197,14 @@ impl Model {
         match self.live(place) {
             // What was stored is never refused, whatever its sender may do since.
             Ok(dialog) if dialog.said(user, id, body, how).is_some() => {}
-            Ok(dialog) => dialog.may(user, Action::Post)?,
+            Ok(dialog) => {
+                dialog.may(user, Action::Post)?;
+                self.passes(user, place)?;
+            }
             Err(refusal) if !is_of_pair => return Err(refusal),
-            Err(_) => {}
+            // What is no message makes nothing, whoever it would be for.
+            Err(_) if how == How::Neither => return Err(Refusal::Invalid),
+            Err(_) => self.passes(user, place)?,
         }
         if how == How::Neither {
             return Err(Refusal::Invalid);
@@ -173,7 +225,14 @@ impl Model {
         let mut places = Vec::new();
         for id in ids {
             let dialogs = (0..self.dialogs.len()).filter(|at| self.has(user, &self.dialogs[*at]));
-            let met: Vec<_> = dialogs.filter_map(|at| Some((at, self.dialogs[at].removable(user, *id, force)?))).collect();
+            let outcome = |at: usize| {
+                let dialog = &self.dialogs[at];
+                let place = dialog.removable(user, *id, force)?;
+                // What is said to one who does not listen stays unsaid: among what the user has no right to (contract rest 5.5).
+                let silenced = force && self.passes(user, dialog.place).is_err();
+                Some((at, place.and_then(|place| if silenced { Err(Refusal::Forbidden) } else { Ok(place) })))
+            };
+            let met: Vec<_> = dialogs.filter_map(outcome).collect();
             if met.is_empty() {
                 not_found.push(*id);
             }

@@ -4,7 +4,7 @@ use natter_tests::model::{Place, Program, Step, Verb};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-const WEIGHTS: [(u32, Verb); 35] = [
+const WEIGHTS: [(u32, Verb); 38] = [
     (6, Verb::Create),
     (24, Verb::Post),
     (3, Verb::PostWithoutId),
@@ -38,6 +38,9 @@ const WEIGHTS: [(u32, Verb); 35] = [
     (4, Verb::Unsubscribe),
     (4, Verb::Enter),
     (3, Verb::Exit),
+    (5, Verb::Block),
+    (4, Verb::Unblock),
+    (1, Verb::Decline),
     (2, Verb::Reconnect),
     (4, Verb::Crash),
 ];

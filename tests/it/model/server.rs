@@ -1,12 +1,15 @@
 //! The services under test, asked through their gRPC doors what the model is asked.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use natter_actor::Chance;
 use natter_proto::dialog::v1::*;
 use natter_proto::event::v1::{MarkKind, Message, SessionRef};
 use natter_proto::history::v1::{PageRequest, Range};
-use natter_proto::presence::v1::{AnnounceRequest, SessionState};
+use natter_proto::presence::v1::{
+    AnnounceRequest, PrivacyItem, SessionState, SetDefaultPrivacyListRequest, SetPrivacyListRequest,
+};
 use natter_proto::{Code, DialogId, Failure, MessageId};
 use natter_tests::model::{Answer, Call, How, Id, Kind, Marking, Outcome, Place, Refusal, User};
 
@@ -20,12 +23,23 @@ pub struct Server {
     /// Number of each user's session.
     sessions: [u64; 4],
     boot: u64,
+    lists: RefCell<BTreeMap<User, BTreeMap<User, bool>>>,
 }
+
+/// What every user calls his privacy list.
+const LIST: &str = "list";
 
 impl Server {
     pub async fn new(chance: Chance) -> Server {
         let world = World::new(chance, &User::NAMES, Setting::default()).await;
-        let server = Server { world, groups: BTreeMap::new(), made: BTreeMap::new(), sessions: [1; 4], boot: 1 };
+        let server = Server {
+            world,
+            groups: BTreeMap::new(),
+            made: BTreeMap::new(),
+            sessions: [1; 4],
+            boot: 1,
+            lists: RefCell::default(),
+        };
         server.connect_all().await;
         server
     }
@@ -79,6 +93,8 @@ impl Server {
             Code::Forbidden => Ok(Err(Refusal::Forbidden)),
             Code::NotFound => Ok(Err(Refusal::NotFound)),
             Code::Invalid => Ok(Err(Refusal::Invalid)),
+            Code::Blocked => Ok(Err(Refusal::Blocked)),
+            Code::Blocking => Ok(Err(Refusal::Blocking)),
             _ => Err(format!("services answer {failure:?}")),
         })
     }
@@ -150,6 +166,9 @@ impl Server {
                 let (user, session) = (self.user(*user), Some(self.session(*user)));
                 dialog.exit(ExitRequest { app: APP, dialog: self.dialog(*place), user, session }).await?;
             }
+            Call::Block { user, other, mutual } => self.set_list(*user, *other, Some(*mutual)).await?,
+            Call::Unblock { user, other } => self.set_list(*user, *other, None).await?,
+            Call::Decline { user } => self.set_default(*user, false).await?,
             Call::Create { .. } | Call::Post { .. } | Call::Remove { .. } | Call::Reconnect { .. } | Call::Crash => {
                 unreachable!("carried out elsewhere")
             }
@@ -262,6 +281,52 @@ impl Server {
             let kind = MarkKind::Read.into();
             dialog.mark(MarkRequest { app: APP, dialog: id, user: reader, kind, ranges, ..Default::default() }).await?;
         }
+        Ok(())
+    }
+
+    // === privacy lists ===
+
+    /// As the SDK writes it: two items of each user, the whole list anew, then it becomes the default (contract xmpp 7.2).
+    async fn set_list(&self, user: User, other: User, mutual: Option<bool>) -> Result<(), Failure> {
+        let mut blocked = self.lists.borrow().get(&user).cloned().unwrap_or_default();
+        match mutual {
+            Some(mutual) => _ = blocked.insert(other, mutual),
+            None => _ = blocked.remove(&other),
+        }
+        let items = blocked.iter().flat_map(|(other, mutual)| [(*other, *mutual, false), (*other, *mutual, true)]);
+        let items = items.zip(1..).map(|((other, mutual, in_groups), order)| PrivacyItem {
+            user: self.user(other),
+            in_groups,
+            order,
+            message: !mutual,
+            presence_in: !mutual,
+            presence_out: !mutual,
+            iq: !mutual,
+            ..Default::default()
+        });
+        let items: Vec<PrivacyItem> = items.collect();
+        let empty = items.is_empty();
+        if empty {
+            self.set_default(user, false).await?;
+        }
+        let request = SetPrivacyListRequest { app: APP, user: self.user(user), name: LIST.into(), items };
+        let known = self.lists.borrow().contains_key(&user);
+        if !empty || known {
+            self.doors().presence.set_privacy_list(request).await?;
+        }
+        match empty {
+            true => _ = self.lists.borrow_mut().remove(&user),
+            false => {
+                self.lists.borrow_mut().insert(user, blocked);
+                self.set_default(user, true).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn set_default(&self, user: User, on: bool) -> Result<(), Failure> {
+        let request = SetDefaultPrivacyListRequest { app: APP, user: self.user(user), name: on.then(|| LIST.to_owned()) };
+        self.doors().presence.set_default_privacy_list(request).await?;
         Ok(())
     }
 

@@ -158,6 +158,20 @@ pub enum Call {
         user: User,
         place: Place,
     },
+    /// The user's default privacy list keeps another out; `mutual`: and himself from him.
+    Block {
+        user: User,
+        other: User,
+        mutual: bool,
+    },
+    Unblock {
+        user: User,
+        other: User,
+    },
+    /// The user's list is kept, and is his default no more.
+    Decline {
+        user: User,
+    },
     /// The user's session ends and another begins.
     Reconnect {
         user: User,
@@ -182,6 +196,7 @@ impl Call {
             | Call::Unsubscribe { place, .. }
             | Call::Enter { place, .. }
             | Call::Exit { place, .. } => Some(*place),
+            Call::Block { .. } | Call::Unblock { .. } | Call::Decline { .. } => None,
             Call::Remove { .. } | Call::Reconnect { .. } | Call::Crash => None,
         }
     }
@@ -193,6 +208,10 @@ pub enum Refusal {
     Forbidden,
     NotFound,
     Invalid,
+    /// The other one's privacy list forbids it.
+    Blocked,
+    /// The user's own does.
+    Blocking,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -268,6 +287,9 @@ impl fmt::Display for Call {
             Call::Unsubscribe { user, place } => write!(f, "{user} unsubscribes from {place}"),
             Call::Enter { user, place } => write!(f, "{user} enters {place}"),
             Call::Exit { user, place } => write!(f, "{user} leaves the room of {place}"),
+            Call::Block { user, other, mutual } => write!(f, "{user} blocks {other}{}", if *mutual { ", both ways" } else { "" }),
+            Call::Unblock { user, other } => write!(f, "{user} unblocks {other}"),
+            Call::Decline { user } => write!(f, "{user} takes no list for his default"),
             Call::Reconnect { user } => write!(f, "{user} connects again"),
             Call::Crash => f.write_str("crash"),
         }

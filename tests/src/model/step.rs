@@ -64,6 +64,9 @@ pub enum Verb {
     Unsubscribe,
     Enter,
     Exit,
+    Block,
+    Unblock,
+    Decline,
     Reconnect,
     Crash,
 }
@@ -121,6 +124,9 @@ impl Step {
             Verb::Unsubscribe => Call::Unsubscribe { user, place },
             Verb::Enter => Call::Enter { user, place },
             Verb::Exit => Call::Exit { user, place },
+            Verb::Block => Call::Block { user, other: self.other(user, place), mutual: self.set & 1 == 0 },
+            Verb::Unblock => Call::Unblock { user, other: self.other(user, place) },
+            Verb::Decline => Call::Decline { user },
             Verb::Reconnect => Call::Reconnect { user },
             Verb::Crash => Call::Crash,
         })
@@ -137,6 +143,16 @@ impl Step {
         }
         let admins = others.iter().copied().filter(|other| self.pick >> other.0 & 1 == 1 && !place.kind().is_public());
         Some(Call::Create { place, owner: user, admins: admins.collect(), others, named: self.pick % 8 != 7 })
+    }
+
+    /// The other one of a pair, or, as in groups, anybody else.
+    fn other(&self, user: User, place: Place) -> User {
+        match place.pair() {
+            Some((a, b)) if a == user => return b,
+            Some((a, b)) if b == user => return a,
+            _ => {}
+        }
+        User((user.0 + 1 + usize::from(self.pick) % (User::NAMES.len() - 1)) % User::NAMES.len())
     }
 
     fn resend(&self, place: Place, model: &Model, how: How) -> Option<Call> {
