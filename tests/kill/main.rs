@@ -1,13 +1,14 @@
-//! An ack means durable: clients stream numbered messages to one user and to groups, members of the groups come and go, the
-//! process is killed (SIGKILL) at random points and started again, the clients return by themselves. History must then hold every
+//! An ack means durable: clients stream numbered messages to one user and to groups, members of the groups come and go, one user
+//! changes his contacts and his privacy list, one uploads files, the process is killed (SIGKILL) at random points and started again, the clients return by themselves. History must then hold every
 //! acked message, none twice, in the order of each sender, the members must be those that were answered, and the unread counts
-//! must be what history says.
+//! must be what history says; contacts, lists and files are those that were answered.
 //!
 //! `NATTER_SEED` replays a run, `NATTER_KILLS` sets how many.
 #![allow(clippy::unwrap_used)]
 
 mod check;
 mod comings;
+mod keeper;
 mod record;
 mod sender;
 
@@ -28,14 +29,16 @@ use serde_json::{Value, json};
 
 use check::Group;
 use comings::Comings;
+use keeper::{Files, Keeper};
 use record::{Lane, Ticks};
 use sender::{Errand, Lean};
 
 const PASSWORD: &str = "correct horse";
 const KILLS: u64 = 20;
-/// The owner of the groups and who reads, three senders, and two who come and go.
-const LOGINS: [&str; 6] = ["reader", "lean", "sdk6", "sdk3", "guest1", "guest2"];
+/// The owner of the groups and who reads, three senders, two who come and go, and one who keeps contacts and files and says nothing.
+const LOGINS: [&str; 7] = ["reader", "lean", "sdk6", "sdk3", "guest1", "guest2", "keeper"];
 const GUESTS: Range<usize> = 4..6;
+const KEEPER: usize = 6;
 
 /// A user.
 pub struct Person {
@@ -122,6 +125,23 @@ async fn run(natter: &mut Natter, seed: u64, kills: u64) -> Result<String> {
         stop: stop.clone(),
     };
     let comings = tokio::spawn(comings.run());
+    let keeper = Keeper {
+        me: people[KEEPER].account.clone(),
+        others: people[..KEEPER].iter().map(Person::user).collect(),
+        port: natter.ports.wss,
+        tls,
+        chance: Chance::seeded(seed.wrapping_add(2)),
+        stop: stop.clone(),
+    };
+    let credentials = &config["credentials"];
+    let session = json!({
+        "application_id": credentials["appId"], "auth_key": credentials["authKey"],
+        "user": {"login": people[KEEPER].login, "password": PASSWORD},
+    });
+    let keeping = [
+        tokio::spawn(keeper.run()),
+        tokio::spawn(Files { rest_port: natter.ports.rest_plain, session, stop: stop.clone() }.run()),
+    ];
 
     for _ in 0..kills {
         // The moment of the kill is the point of the test, so it is chance and real time.
@@ -138,6 +158,9 @@ async fn run(natter: &mut Natter, seed: u64, kills: u64) -> Result<String> {
     }
 
     let mut lines = vec![format!("{kills} kills")];
+    for keeping in keeping {
+        lines.push(keeping.await??);
+    }
     for record in records.iter().filter(|record| !record.private().is_empty()) {
         lines.push(check::private(&reading, &people[0], record).await?);
     }
