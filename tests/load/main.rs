@@ -2,6 +2,7 @@
 //! machine, and every figure stands beside the limit measured in the same run.
 #![allow(clippy::print_stdout)]
 
+mod fair;
 mod fixture;
 mod groups;
 mod idle;
@@ -15,7 +16,7 @@ mod start;
 use anyhow::{Result, bail};
 use report::Report;
 
-const ALL: [&str; 7] = ["limit", "messages", "groups", "reads", "logins", "idle", "start"];
+const ALL: [&str; 8] = ["limit", "messages", "groups", "reads", "logins", "idle", "start", "fair"];
 
 fn main() -> Result<()> {
     let named: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +37,7 @@ fn main() -> Result<()> {
             "logins" => runtime.block_on(logins::run(&mut report))?,
             "idle" => runtime.block_on(idle::run(&mut report, size.unwrap_or(idle::USERS)))?,
             "start" => runtime.block_on(start::run(&mut report))?,
+            "fair" => runtime.block_on(fair::run(&mut report))?,
             other => bail!("no measurement is called {other:?}; there are {}", ALL.join(", ")),
         }
     }

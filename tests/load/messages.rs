@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use crate::report::Report;
 
 const PAIRS: usize = 16;
-const SECONDS: u64 = 10;
+pub const SECONDS: u64 = 10;
 /// What the last message of a run says.
 const LAST: &str = "<body>Good night.</body>";
 const BODY: &str = "How are you today? The weather in Verona is fine and the balcony is free.";
@@ -102,7 +102,7 @@ async fn at_rate(natter: &Natter, tls: &TlsConnector, pairs: &[(Account, Account
 }
 
 /// Counts messages up to the last one, and leaves properly, so that nobody is owed anything.
-async fn count(mut reader: Client) -> Result<u64> {
+pub async fn count(mut reader: Client) -> Result<u64> {
     let mut count = 0;
     loop {
         let frame = reader.next().await?.context("the stream of a recipient ended")?;
@@ -119,9 +119,11 @@ async fn count(mut reader: Client) -> Result<u64> {
 }
 
 const WINDOW: usize = 64;
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest wait for what is on its way at the end.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn stream(mut client: Client, to: Account, lane: i64, pace: Option<Duration>) -> Result<(u64, Histogram<u64>)> {
+/// Sends to one user for `SECONDS`, as fast as acks come, or at a pace, one message in each; how many were acknowledged, and when.
+pub async fn stream(mut client: Client, to: Account, lane: i64, pace: Option<Duration>) -> Result<(u64, Histogram<u64>)> {
     let mut latency = Histogram::new(3)?;
     let started = Instant::now();
     let end = started + Duration::from_secs(SECONDS);
