@@ -246,16 +246,16 @@ async fn log_everything() -> Result<()> {
 
 /// A blob and its upload.
 #[derive(Clone)]
-struct Made {
-    id: u64,
-    uid: String,
+pub struct Made {
+    pub id: u64,
+    pub uid: String,
     /// Of the upload's address, without its query.
     path: String,
     key: String,
 }
 
 impl Made {
-    async fn by(rest: &Rest, owner: &Person, name: &str) -> Result<Made> {
+    pub async fn by(rest: &Rest, owner: &Person, name: &str) -> Result<Made> {
         let body = json!({"blob": {"name": name, "content_type": "image/png"}});
         let made = rest.done(rest.post("/blobs", &owner.token, &body)).await?;
         let blob = &made["blob"];
@@ -274,7 +274,7 @@ impl Made {
     }
 
     /// Status and body.
-    async fn upload(&self, rest: &Rest, content: &[u8]) -> Result<(u16, String)> {
+    pub async fn upload(&self, rest: &Rest, content: &[u8]) -> Result<(u16, String)> {
         let form = [self.head().as_bytes(), content, TAIL].concat();
         let request = rest.request(Method::POST, &self.path).header("Content-Type", "multipart/form-data; boundary=XX");
         let answer = rest.send(request.body(form)).await?;
@@ -300,11 +300,11 @@ impl Made {
         request.header("CB-Token", &person.token).json(&json!({ "size": size }))
     }
 
-    async fn complete(&self, rest: &Rest, owner: &Person, size: usize) -> Result<()> {
+    pub async fn complete(&self, rest: &Rest, owner: &Person, size: usize) -> Result<()> {
         rest.done(self.completion(rest, owner, size)).await.map(drop)
     }
 
-    async fn get(&self, rest: &Rest, person: &Person) -> Result<(u16, Vec<u8>)> {
+    pub async fn get(&self, rest: &Rest, person: &Person) -> Result<(u16, Vec<u8>)> {
         let answer = rest.get(&format!("/blobs/{}", self.uid), &person.token).send().await?;
         Ok((answer.status().as_u16(), answer.bytes().await?.to_vec()))
     }

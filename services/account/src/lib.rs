@@ -2,7 +2,8 @@
 //!
 //! The doors (edge, api, console) come in over `natter.account.v1.Accounts`, the console also over `Operators`; nobody else
 //! reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`], [`mod@password`], [`mod@token`],
-//! [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`], [`mod@index`] (lists of users). The
+//! [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`], [`mod@index`] (lists of users),
+//! [`mod@erasure`]. The
 //! calls in `calls/` read, ask the rules, write one batch and answer: a call that is dropped half way has written all or
 //! nothing. There is no actor: what must be ordered is ordered by the store's conditions.
 //!
@@ -15,6 +16,8 @@
 //! - A kept expiry is never earlier than the announced one.
 //! - A new password ends every token of its user but the one it came with, in the same step.
 //! - The index of an app's users is memory, made from the rows when it is first asked, and moved in the same step as each change.
+//! - A user's end and the beginning of his erasure are one step. The erasure goes on after a crash until a round over all services
+//!   finds nothing (decision 0017).
 //! - A wrong password is counted before it is answered; a dead token and a right password are not guesses.
 //!
 //! Not here: sessions of the chat door (presence), what a session may do (the doors).
@@ -22,6 +25,8 @@
 mod app;
 mod cache;
 mod calls;
+mod endings;
+mod erasure;
 mod error;
 mod guesses;
 mod ids;
@@ -40,6 +45,8 @@ mod store;
 mod token;
 mod user;
 mod verifier;
+mod walk;
 
 pub use options::{Argon2Options, Options};
 pub use service::{Parts, Service};
+pub use walk::Keepers;

@@ -2,6 +2,7 @@
 //! be dropped half way, so what changes something is done by an actor.
 
 mod decode;
+mod erasure;
 mod reactions;
 mod rooms;
 

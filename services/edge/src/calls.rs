@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use natter_proto::account::v1::accounts_client::AccountsClient;
-use natter_proto::account::v1::{AuthenticateReply, AuthenticateRequest, TokenRequest};
+use natter_proto::account::v1::{AuthenticateReply, AuthenticateRequest, TokenRequest, UserRequest};
 use natter_proto::dialog::v1::MarkRequest;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::event::v1::{MarkKind, SessionRef};
@@ -113,6 +113,12 @@ impl Links {
                 None
             }
         }
+    }
+
+    /// Whether the caller may be connected.
+    pub(crate) async fn admit(&self, caller: &Caller) -> Result<(), Failure> {
+        let request = UserRequest { app: caller.app, id: caller.user };
+        self.accounts.clone().admit(request).await.map(|_| ()).map_err(Failure::from)
     }
 
     /// Checks a sign-in.

@@ -260,8 +260,13 @@ impl Negotiator<'_> {
         let mailbox = start_session(&self.edge, self.lane, identity, line.clone());
         let before = Instant::now();
         let announced = self.edge.links.announce(&caller, SessionState::Bound, None).await;
+        // The user may have ended since he signed in. From here on the session hears of it: it is in the table.
+        let admitted = match announced {
+            Ok(_) => self.edge.links.admit(&caller).await,
+            Err(failure) => Err(failure),
+        };
         self.deadline += before.elapsed();
-        if let Err(failure) = announced {
+        if let Err(failure) = admitted {
             // It may have been heard all the same; a session that nobody takes back would swallow messages for ever.
             let _ = mailbox.deliver(SessionMessage::Client(0, ClientMail::Goodbye)).await;
             return self.unbind(&unavailable(&failure)).await;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use natter_actor::{Chance, Clock};
 use natter_db::Kv;
+use natter_proto::storage::v1::eraser_server::EraserServer;
 use natter_proto::storage::v1::storage_server::StorageServer;
 use natter_telemetry::Metrics as Registry;
 use parking_lot::Mutex;
@@ -85,6 +86,11 @@ impl Service {
     /// The door for links.
     pub fn server(&self) -> StorageServer<Service> {
         StorageServer::new(self.clone())
+    }
+
+    /// The door for the walk of an erasure.
+    pub fn eraser_server(&self) -> EraserServer<Service> {
+        EraserServer::new(self.clone())
     }
 
     /// Sweeps until `stop`. Without it the service works, and what is over stays.

@@ -137,6 +137,10 @@ impl Accounts {
         let mut seen = None;
         loop {
             let row = self.token_row(key).await?;
+            self.open_app(row.row.app).await.map_err(|error| match error {
+                Error::AppUnknown => Error::TokenUnknown,
+                error => error,
+            })?;
             let user = match row.row.user {
                 0 => None,
                 id => Some(self.user(row.row.app, id).await?.ok_or(Error::TokenUnknown)?),

@@ -323,6 +323,10 @@ impl Accounts for Fake {
         ok(account::Empty {})
     }
 
+    async fn admit(&self, _: Request<account::UserRequest>) -> Reply<account::Empty> {
+        ok(account::Empty {})
+    }
+
     async fn get_users(&self, request: Request<account::GetUsersRequest>) -> Reply<account::GetUsersReply> {
         let users = request.into_inner().ids.into_iter().filter_map(user).collect();
         ok(account::GetUsersReply { users })
