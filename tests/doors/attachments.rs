@@ -256,8 +256,12 @@ pub struct Made {
 
 impl Made {
     pub async fn by(rest: &Rest, owner: &Person, name: &str) -> Result<Made> {
-        let body = json!({"blob": {"name": name, "content_type": "image/png"}});
-        let made = rest.done(rest.post("/blobs", &owner.token, &body)).await?;
+        Made::of(rest, owner, &json!({"blob": {"name": name, "content_type": "image/png"}})).await
+    }
+
+    /// As a request describes it.
+    pub async fn of(rest: &Rest, owner: &Person, body: &Value) -> Result<Made> {
+        let made = rest.done(rest.post("/blobs", &owner.token, body)).await?;
         let blob = &made["blob"];
         let text = |value: &Value| value.as_str().map(str::to_owned).with_context(|| format!("no text in {made}"));
         let params = text(&blob["blob_object_access"]["params"])?;

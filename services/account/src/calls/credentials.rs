@@ -92,12 +92,12 @@ impl Accounts {
     }
 
     async fn user_by_password(&self, app: u64, user: u64, secret: &[u8], address: &str) -> Result<Arc<Kept<UserRow>>, Error> {
-        match self.open_app(app).await {
+        let kept = match self.open_app(app).await {
+            Ok(_) => self.user(app, user).await?,
             // An unknown app takes as long as an unknown user.
-            Ok(_) | Err(Error::AppUnknown) => {}
+            Err(Error::AppUnknown) => None,
             Err(error) => return Err(error),
-        }
-        let kept = self.user(app, user).await?;
+        };
         let claim = Claim { app, user, row: kept.as_deref().map(|kept| &kept.row), address };
         self.prove(&claim, &spellings(secret)).await?;
         kept.ok_or(Error::CredentialsWrong)
