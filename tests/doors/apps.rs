@@ -34,7 +34,8 @@ async fn apply() -> Result<()> {
         ensure!(!said.contains("s3cret"), "a secret was printed: {said}");
         Ok(serde_json::from_str(&said)?)
     };
-    let toml = file("app.toml", "id = 7\ntitle = \"Seven\"\nauth_key = \"k7\"\nauth_secret = \"s3cret\"\n[quotas]\nsessions = 3\n")?;
+    let toml =
+        file("app.toml", "id = 7\ntitle = \"Seven\"\nauth_key = \"k7\"\nauth_secret = \"s3cret\"\n[quotas]\nsessions = 3\n")?;
     let made = apply(&natter, &toml)?;
     ensure!(made["outcome"] == "created" && made["app"]["quotas"]["sessions"] == 3, "{made}");
     ensure!(apply(&natter, &toml)?["outcome"] == "unchanged");
@@ -117,7 +118,9 @@ async fn delete() -> Result<()> {
     }
     natter.stop().await?;
     let before = kept(&natter, &Mark::App(2)).await?;
-    for table in ["apps", "app_keys", "users", "dialogs", "messages", "message_ids", "heads", "member_state", "blobs", "blob_uids"] {
+    for table in
+        ["apps", "app_keys", "users", "dialogs", "messages", "message_ids", "heads", "member_state", "blobs", "blob_uids"]
+    {
         ensure!(before.contains_key(table), "nothing in {table}: {before:?}");
     }
     natter.restart().await?;
@@ -130,7 +133,8 @@ async fn delete() -> Result<()> {
     app.rest.refused(app.rest.session(None), 401, unknown).await?;
     let report: Value = serde_json::from_str(&natter.shell(&["app", "delete", "2", "--yes", "--wait"])?)?;
     ensure!(report["erasure"]["state"] == "done", "{report}");
-    for kind in ["users", "messages", "files", "tokens", "dialog_rows", "names"] {
+    // Of the page that was under way at the kill nothing is counted: not one of these, which come last.
+    for kind in ["files", "users", "names", "tokens"] {
         ensure!(report["erasure"]["erased"][kind].as_u64().is_some_and(|count| count > 0), "no {kind} in {report}");
     }
     ensure!(natter.shell(&["app", "create", "--id", "2"]).is_err(), "its number was given again");

@@ -52,11 +52,14 @@ const TABLES: [&str; 40] = [
     "doomed_objects",
 ];
 
+/// Those whose rows, and not their keys, begin with the app.
+const NAME_APPS: [&str; 2] = ["app_keys", "blob_uids"];
+
 /// How a row begins or what it holds.
 pub enum Mark {
     /// The bytes stand anywhere in it, or in the content of a file.
     Word(String),
-    /// Its key begins with the app, or what it holds does.
+    /// It is of the app.
     App(u64),
     /// Its key begins with the app and the user.
     User(u64, u64),
@@ -74,7 +77,7 @@ pub async fn kept(natter: &Natter, mark: &Mark) -> Result<BTreeMap<String, usize
             let Some((last, _)) = page.last() else { break };
             from = [last.as_ref(), &[0]].concat();
             rows_seen += page.len();
-            let bearing = page.iter().filter(|(key, row)| mark.is_on(key, row)).count();
+            let bearing = page.iter().filter(|(key, row)| mark.is_on(table, key, row)).count();
             if bearing > 0 {
                 *found.entry(table.to_owned()).or_default() += bearing;
             }
@@ -91,10 +94,11 @@ pub async fn kept(natter: &Natter, mark: &Mark) -> Result<BTreeMap<String, usize
 }
 
 impl Mark {
-    fn is_on(&self, key: &[u8], row: &[u8]) -> bool {
+    fn is_on(&self, table: &str, key: &[u8], row: &[u8]) -> bool {
         match self {
             Mark::Word(word) => holds(key, word.as_bytes()) || holds(row, word.as_bytes()),
-            Mark::App(app) => [key, row].iter().any(|bytes| bytes.starts_with(&app.to_be_bytes())),
+            Mark::App(app) if NAME_APPS.contains(&table) => row.starts_with(&app.to_be_bytes()),
+            Mark::App(app) => key.starts_with(&app.to_be_bytes()),
             Mark::User(app, user) => key.starts_with(&[app.to_be_bytes(), user.to_be_bytes()].concat()),
         }
     }

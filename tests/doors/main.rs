@@ -20,4 +20,5 @@ mod raw;
 mod rest;
 mod rest_refusals;
 mod rights;
+mod tenants;
 mod verdict;

@@ -72,7 +72,11 @@ async fn only_a_suspended_app_is_deleted_and_its_number_is_not_given_again() {
     let mut admin = administration(&door);
     let ann = door.sign_up("ann", "secret").await;
     let session = door.session(Some(by_login("ann", "secret"))).await;
-    check(answer(admin.delete_app(GetAppRequest { id: 77 }).await), Code::Conflict, "is open: suspend the app before it is deleted");
+    check(
+        answer(admin.delete_app(GetAppRequest { id: 77 }).await),
+        Code::Conflict,
+        "is open: suspend the app before it is deleted",
+    );
     check(answer(admin.delete_app(GetAppRequest { id: 9 }).await), Code::NotFound, "App not found");
     answer(admin.suspend_app(SuspendAppRequest { id: 77, suspended: true }).await).unwrap();
     let begun = answer(admin.delete_app(GetAppRequest { id: 77 }).await).unwrap();
