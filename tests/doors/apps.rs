@@ -2,11 +2,13 @@
 //! in the middle. Another app of the installation notices nothing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use natter_tests::process::Natter;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::attachments::Made;
 use crate::erase::say;
@@ -14,6 +16,7 @@ use crate::kept::{Mark, kept};
 use crate::raw::{Over, Raw, plain};
 use crate::rest::{Person, Rest};
 
+const PATIENCE: Duration = Duration::from_secs(120);
 const SUSPENDED: &str = r#"{"errors":{"base":["This application is suspended"]}}"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,12 +143,71 @@ async fn delete() -> Result<()> {
     ensure!(natter.shell(&["app", "create", "--id", "2"]).is_err(), "its number was given again");
     ensure!(!natter.shell(&["app", "list"])?.contains("\"id\": 2,"), "it is listed");
     // Its key is free.
-    natter.shell(&["app", "create", "--id", "3", "--auth-key", &app.rest.auth_key])?;
+    natter.shell(&["app", "create", "--id", "3", &format!("--auth-key={}", app.rest.auth_key)])?;
     ensure!(beside.state().await? == left, "another app is different");
     natter.stop().await?;
     let rows = kept(&natter, &Mark::App(2)).await?;
     ensure!(rows == BTreeMap::from([("apps".to_owned(), 1), ("erasures".to_owned(), 1)]), "{rows:?}");
     ensure!(kept(&natter, &Mark::Word("content of app 2".into())).await?.is_empty(), "a file is left");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_is_held_to_quotas_of_its_own() {
+    hold_to_quotas().await.unwrap();
+}
+
+async fn hold_to_quotas() -> Result<()> {
+    let natter = Natter::start(&["api.user_rate=100000", "api.app_rate=100000"]).await?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("app.toml").display().to_string();
+    let apply = |quota: &str| -> Result<()> {
+        std::fs::write(&path, format!("id = 2\n[quotas]\n{quota}\n"))?;
+        natter.shell(&["app", "apply", "-f", &path]).map(drop)
+    };
+    apply("sessions = 1")?;
+    let (app, beside) = (App::made(&natter, 2).await?, App::made(&natter, 1).await?);
+
+    let first = Raw::signed_in(Over::WebSocket, natter.ports.ws, &app.ann.account).await?;
+    let refused = Raw::signed_in(Over::WebSocket, natter.ports.ws, &app.bob.account).await.err().context("a second session")?;
+    ensure!(refused.to_string().contains("resource-constraint"), "{refused:#}");
+    for person in [&beside.ann, &beside.bob] {
+        Raw::signed_in(Over::WebSocket, natter.ports.ws, &person.account).await?;
+    }
+    drop(first);
+
+    let content = "content of app 2".len();
+    apply(&format!("storage_bytes = {}", content + 1))?;
+    let made = Made::by(&app.rest, &app.ann, "a.png").await?;
+    let full = r#"{"errors":["the app has no room for more files"]}"#;
+    ensure!(made.upload(&app.rest, b"xx").await? == (413, full.to_owned()), "over its bytes");
+    ensure!(made.upload(&app.rest, b"x").await?.0 == 201, "up to its bytes");
+    beside.upload("beside.png").await?;
+
+    // A quota of messages is asked of the account service again after some seconds.
+    apply("messages_per_second = 1")?;
+    let over = async {
+        loop {
+            for _ in 0..20 {
+                let body = json!({"chat_dialog_id": app.group, "message": "one more", "send_to_chat": 1});
+                let answer = app.rest.send(app.rest.post("/chat/Message.json", &app.ann.token, &body)).await?;
+                if answer.status == 429 {
+                    return anyhow::Ok(());
+                }
+            }
+        }
+    };
+    timeout(PATIENCE, over).await.context("it sends without end")??;
+    for _ in 0..20 {
+        say(&beside.rest, &beside.ann, &beside.group, "one more").await?;
+    }
+
+    apply("requests_per_second = 2")?;
+    let asked = (0..20).map(|_| app.rest.send(app.rest.get("/chat/Dialog.json", &app.ann.token)));
+    let answers = futures::future::try_join_all(asked).await?;
+    ensure!(answers.iter().any(|answer| answer.status == 429), "twenty at once were answered");
+    let asked = (0..20).map(|_| beside.rest.done(beside.rest.get("/chat/Dialog.json", &beside.ann.token)));
+    futures::future::try_join_all(asked).await?;
     Ok(())
 }
 
@@ -155,13 +217,15 @@ async fn delete() -> Result<()> {
 struct App {
     rest: Rest,
     ann: Person,
+    bob: Person,
     group: String,
     file: Made,
 }
 
 impl App {
     async fn made(natter: &Natter, id: u64) -> Result<App> {
-        if id > 1 {
+        // The first is there, and one that a test has described.
+        if id > 1 && Rest::of(natter, id).is_err() {
             natter.shell(&["app", "create", "--id", &id.to_string()])?;
         }
         let rest = Rest::of(natter, id)?;
@@ -174,7 +238,7 @@ impl App {
         say(&rest, &bob, &group, "to all").await?;
         let body = json!({"blob": {"name": "public.png", "public": true}});
         let file = Made::of(&rest, &ann, &body).await?;
-        let app = App { rest, ann, group, file };
+        let app = App { rest, ann, bob, group, file };
         app.fill(&app.file).await?;
         Ok(app)
     }
@@ -207,7 +271,7 @@ impl App {
 
     /// Nobody gets in, by whatever door.
     async fn shut(&self, natter: &Natter) -> Result<()> {
-        let App { rest, ann, group, file } = self;
+        let App { rest, ann, group, file, .. } = self;
         rest.refused(rest.session(None), 403, SUSPENDED).await?;
         let user = json!({"login": ann.login, "password": ann.account.password});
         rest.refused(rest.session(Some(user)), 403, SUSPENDED).await?;

@@ -85,6 +85,7 @@ async fn end_by_the_operator_with_kills() -> Result<()> {
         Natter::start(&["api.user_rate=10000", "api.app_rate=100000", "storage.unfinished_per_user_max=1000"]).await?;
     let rest = Rest::of(&natter, 1)?;
     let cast = Cast::of(&rest, &natter, FILES).await?;
+    let operator = Operator::renewed(&natter)?;
     // Killed right behind the answer: what was answered is durable.
     let user = cast.ann.account.user.to_string();
     natter.shell(&["user", "delete", &user])?;
@@ -92,7 +93,6 @@ async fn end_by_the_operator_with_kills() -> Result<()> {
     natter.restart().await?;
     rest.refused(rest.get("/chat/Dialog.json", &cast.ann.token), 401, EXPIRED).await?;
     // And in the middle of her files.
-    let operator = Operator::renewed(&natter)?;
     let mut report = Value::Null;
     let middle = async {
         loop {

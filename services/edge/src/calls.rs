@@ -49,12 +49,14 @@ pub(crate) struct Caller {
     pub user: u64,
     pub session: SessionRef,
     pub token: String,
+    pub app_sessions_max: u64,
 }
 
 impl Caller {
     pub(crate) fn of(me: &Identity) -> Caller {
         let token = me.token.clone().unwrap_or_default();
-        Caller { app: me.app.0, user: me.user.0, session: me.session.clone(), token }
+        let app_sessions_max = me.app_sessions_max;
+        Caller { app: me.app.0, user: me.user.0, session: me.session.clone(), token, app_sessions_max }
     }
 }
 
@@ -134,7 +136,8 @@ impl Links {
         record: Option<SessionRecord>,
     ) -> Result<AnnounceReply, Failure> {
         let (app, user, session) = (caller.app, caller.user, Some(caller.session.clone()));
-        let request = AnnounceRequest { app, user, session, state: state.into(), record };
+        let request =
+            AnnounceRequest { app, user, session, state: state.into(), record, app_sessions_max: caller.app_sessions_max };
         let ask = || {
             let (mut presence, request) = (self.presence.clone(), request.clone());
             async move { presence.announce(request).await }

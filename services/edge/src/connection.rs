@@ -103,6 +103,8 @@ struct Who {
     pair_key: Vec<u8>,
     token: Option<String>,
     has_authzid: bool,
+    /// Most sessions of his app; 0: as many as of any.
+    app_sessions_max: u64,
 }
 
 /// A connection that is not bound yet.
@@ -226,7 +228,8 @@ impl Negotiator<'_> {
                 self.edge.metrics.sign_in("accepted");
                 self.visit.leave_lobby();
                 let token = Some(reply.token).filter(|token| !token.is_empty());
-                self.who = Some(Who { app, user, pair_key: reply.pair_key, token, has_authzid });
+                let app_sessions_max = reply.quotas.map_or(0, |quotas| quotas.sessions);
+                self.who = Some(Who { app, user, pair_key: reply.pair_key, token, has_authzid, app_sessions_max });
                 self.transport.restart(Limits::after_sign_in(self.edge.options.stanza_bytes));
                 let success = self.negotiation.accept();
                 self.send(vec![success]).await
@@ -296,6 +299,7 @@ impl Negotiator<'_> {
             token: who.token.clone(),
             framing: self.transport.framing(),
             has_authzid: who.has_authzid,
+            app_sessions_max: who.app_sessions_max,
             agent: self.visitor.agent.clone(),
             origin: self.visitor.origin.clone(),
             peer: self.peer.to_string(),

@@ -280,13 +280,6 @@ async fn when_the_process_stops_every_stream_is_closed_after_its_answers() {
     world.ended().await;
 }
 
-fn message(to: u64, id: &str, body: &str) -> String {
-    format!(
-        "<message xmlns=\"jabber:client\" type=\"chat\" id=\"66f10000000000000000{id:0>4}\" to=\"{to}-905@localhost\"><body>{body}</body>\
-         <extraParams xmlns=\"jabber:client\"><save_to_history>1</save_to_history></extraParams></message>"
-    )
-}
-
 #[tokio::test]
 async fn sessions_of_who_is_no_more_and_of_an_app_that_is_closed_end_at_once() {
     let world = World::start(Options::default()).await;
@@ -312,8 +305,16 @@ async fn who_ends_between_sign_in_and_bind_is_not_bound() {
     let world = World::start(Options::default()).await;
     let mut ann = Web::signed_in(&world, 34).await;
     world.refuse(34);
-    ann.send("<iq xmlns=\"jabber:client\" type=\"set\" id=\"b\"><bind xmlns=\"urn:ietf:params:xml:ns:xmpp-bind\"/></iq>").await;
+    let bind = "<bind xmlns=\"urn:ietf:params:xml:ns:xmpp-bind\"/>";
+    ann.send(&format!("<iq xmlns=\"jabber:client\" type=\"set\" id=\"b\">{bind}</iq>")).await;
     let answer = ann.expect("id=\"b\"").await;
     assert!(answer.contains("type=\"error\"") && !answer.contains("<jid>"), "{answer}");
     world.announced(34, SessionState::Closed).await;
+}
+
+fn message(to: u64, id: &str, body: &str) -> String {
+    format!(
+        "<message xmlns=\"jabber:client\" type=\"chat\" id=\"66f10000000000000000{id:0>4}\" to=\"{to}-905@localhost\"><body>{body}</body>\
+         <extraParams xmlns=\"jabber:client\"><save_to_history>1</save_to_history></extraParams></message>"
+    )
 }

@@ -45,14 +45,15 @@ impl Presence for Rpc {
     async fn announce(&self, request: Request<AnnounceRequest>) -> Reply<AnnounceReply> {
         let request = request.into_inner();
         let state = request.state();
+        let of_app = usize::try_from(request.app_sessions_max).ok().filter(|max| *max > 0);
         let user = user_of(request.app, request.user)?;
         let (session, named) = session_of(request.session)?;
         let resource = named.resource.clone();
         let record = request.record.map(|record| named_as(record, user, named));
         let (sessions, greeting) = match state {
             SessionState::Unspecified => return Err(Error::Missing("state").into()),
-            SessionState::Bound => (self.0.bind(user, session, record).await?, Greeting::default()),
-            SessionState::Available => self.0.arrive(user, session, resource, record).await?,
+            SessionState::Bound => (self.0.bind(user, session, record, of_app).await?, Greeting::default()),
+            SessionState::Available => self.0.arrive(user, session, resource, record, of_app).await?,
             SessionState::Closed => (self.0.close(user, session).await, Greeting::default()),
             SessionState::Vanished => (self.0.vanish(user, session, record).await, Greeting::default()),
         };

@@ -13,7 +13,7 @@ use natter_proto::storage::v1::storage_server::StorageServer;
 use natter_telemetry::Metrics as Registry;
 use parking_lot::Mutex;
 
-use crate::blob::Usage;
+use crate::blob::{BlobRow, Usage};
 use crate::bytes::{Bytes, Directory, Memory};
 use crate::ids::Ids;
 use crate::metrics::Metrics;
@@ -104,7 +104,9 @@ impl Service {
 }
 
 impl Files {
-    pub fn limit(&self) -> Usage {
-        Usage { bytes: self.options.app_bytes_max, files: self.options.app_files_max }
+    /// What the rows of a blob's app may weigh together.
+    pub fn limit(&self, row: &BlobRow) -> Usage {
+        let bytes = if row.app_bytes_max > 0 { row.app_bytes_max } else { self.options.app_bytes_max };
+        Usage { bytes, files: self.options.app_files_max }
     }
 }

@@ -75,8 +75,9 @@ impl Accounts {
             }
             false => (self.user_by_password(app, user, &secret, &address).await?, String::new()),
         };
-        let pair_key = self.app(app).await?.pair_key.clone();
-        Ok(AuthenticateReply { user: Some(row.row.user.clone()), pair_key, token })
+        let app = self.app(app).await?;
+        let (pair_key, quotas) = (app.pair_key.clone(), app.quotas);
+        Ok(AuthenticateReply { user: Some(row.row.user.clone()), pair_key, token, quotas })
     }
 
     // A dead token is refused without being counted: a client that comes back after a night is not guessing.
