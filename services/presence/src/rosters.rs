@@ -23,6 +23,9 @@ pub(crate) struct View {
     pub row: ContactRow,
 }
 
+/// Users, and where to go on.
+pub(crate) type Owners = (Vec<UserId>, Vec<u8>);
+
 /// Contact lists. Verbs about the same pair of users must not run at the same time.
 pub(crate) trait Rosters: Send + Sync {
     /// All views of a user, ascending, those too that are not in the list.
@@ -54,7 +57,7 @@ pub(crate) trait Rosters: Send + Sync {
     ///
     /// # Errors
     /// The store cannot be read.
-    fn owners(&self, of: UserKey, after: Vec<u8>, limit: usize) -> BoxFuture<'_, Result<(Vec<UserId>, Vec<u8>), Error>>;
+    fn owners(&self, of: UserKey, after: Vec<u8>, limit: usize) -> BoxFuture<'_, Result<Owners, Error>>;
 
     /// Removes views and revisions, at most `limit` of either. How many rows went.
     ///

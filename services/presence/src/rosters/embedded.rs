@@ -7,7 +7,7 @@ use natter_proto::UserId;
 use natter_proto::presence::v1::ContactRow;
 use prost::Message;
 
-use super::{Rosters, View};
+use super::{Owners, Rosters, View};
 use crate::roster;
 use crate::session::{Scope, UserKey};
 
@@ -86,7 +86,7 @@ impl Rosters for Embedded {
         .boxed()
     }
 
-    fn owners(&self, of: UserKey, after: Vec<u8>, limit: usize) -> BoxFuture<'_, Result<(Vec<UserId>, Vec<u8>), Error>> {
+    fn owners(&self, of: UserKey, after: Vec<u8>, limit: usize) -> BoxFuture<'_, Result<Owners, Error>> {
         async move {
             let from = if after.is_empty() { of.app.0.to_be_bytes().to_vec() } else { [after.as_slice(), &[0]].concat() };
             let upto = of.app.0.saturating_add(1).to_be_bytes();
