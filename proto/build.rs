@@ -3,9 +3,11 @@
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files = [
         "natter/account/v1/account.proto",
+        "natter/account/v1/administration.proto",
         "natter/account/v1/operators.proto",
         "natter/account/v1/reports.proto",
         "natter/dialog/v1/dialog.proto",
+        "natter/erasure/v1/erasure.proto",
         "natter/event/v1/event.proto",
         "natter/history/v1/history.proto",
         "natter/presence/v1/presence.proto",

@@ -25,6 +25,14 @@ pub mod dialog {
     }
 }
 
+/// What is asked when a user or an app is to leave nothing behind.
+pub mod erasure {
+    #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+    pub mod v1 {
+        tonic::include_proto!("natter.erasure.v1");
+    }
+}
+
 /// Messages and the frames that carry them.
 pub mod event {
     #[allow(missing_docs, clippy::all, clippy::unwrap_used)]

@@ -11,6 +11,8 @@ pub enum Subject {
     Edge(String),
     /// `natter.event.v1.Heads`, from the owners to every edge.
     Heads,
+    /// `natter.event.v1.Ended`, from the account service to every edge.
+    Ended,
 }
 
 impl fmt::Display for Subject {
@@ -19,6 +21,7 @@ impl fmt::Display for Subject {
             Subject::Told => f.write_str("natter.told"),
             Subject::Edge(edge) => write!(f, "natter.edge.{edge}"),
             Subject::Heads => f.write_str("natter.heads"),
+            Subject::Ended => f.write_str("natter.ended"),
         }
     }
 }

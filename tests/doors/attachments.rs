@@ -246,18 +246,22 @@ async fn log_everything() -> Result<()> {
 
 /// A blob and its upload.
 #[derive(Clone)]
-struct Made {
-    id: u64,
-    uid: String,
+pub struct Made {
+    pub id: u64,
+    pub uid: String,
     /// Of the upload's address, without its query.
     path: String,
     key: String,
 }
 
 impl Made {
-    async fn by(rest: &Rest, owner: &Person, name: &str) -> Result<Made> {
-        let body = json!({"blob": {"name": name, "content_type": "image/png"}});
-        let made = rest.done(rest.post("/blobs", &owner.token, &body)).await?;
+    pub async fn by(rest: &Rest, owner: &Person, name: &str) -> Result<Made> {
+        Made::of(rest, owner, &json!({"blob": {"name": name, "content_type": "image/png"}})).await
+    }
+
+    /// As a request describes it.
+    pub async fn of(rest: &Rest, owner: &Person, body: &Value) -> Result<Made> {
+        let made = rest.done(rest.post("/blobs", &owner.token, body)).await?;
         let blob = &made["blob"];
         let text = |value: &Value| value.as_str().map(str::to_owned).with_context(|| format!("no text in {made}"));
         let params = text(&blob["blob_object_access"]["params"])?;
@@ -274,7 +278,7 @@ impl Made {
     }
 
     /// Status and body.
-    async fn upload(&self, rest: &Rest, content: &[u8]) -> Result<(u16, String)> {
+    pub async fn upload(&self, rest: &Rest, content: &[u8]) -> Result<(u16, String)> {
         let form = [self.head().as_bytes(), content, TAIL].concat();
         let request = rest.request(Method::POST, &self.path).header("Content-Type", "multipart/form-data; boundary=XX");
         let answer = rest.send(request.body(form)).await?;
@@ -300,11 +304,11 @@ impl Made {
         request.header("CB-Token", &person.token).json(&json!({ "size": size }))
     }
 
-    async fn complete(&self, rest: &Rest, owner: &Person, size: usize) -> Result<()> {
+    pub async fn complete(&self, rest: &Rest, owner: &Person, size: usize) -> Result<()> {
         rest.done(self.completion(rest, owner, size)).await.map(drop)
     }
 
-    async fn get(&self, rest: &Rest, person: &Person) -> Result<(u16, Vec<u8>)> {
+    pub async fn get(&self, rest: &Rest, person: &Person) -> Result<(u16, Vec<u8>)> {
         let answer = rest.get(&format!("/blobs/{}", self.uid), &person.token).send().await?;
         Ok((answer.status().as_u16(), answer.bytes().await?.to_vec()))
     }

@@ -2,6 +2,7 @@
 //! on loopback, driven by raw HTTP and raw stanzas, as an attacker or a broken client would.
 #![allow(clippy::unwrap_used)]
 
+mod apps;
 mod attachments;
 mod blocked;
 mod chat_only;
@@ -9,6 +10,8 @@ mod chat_refusals;
 mod disk_full;
 mod doctor;
 mod ending;
+mod erase;
+mod kept;
 mod limits;
 mod openapi;
 mod operator;
@@ -18,4 +21,5 @@ mod raw;
 mod rest;
 mod rest_refusals;
 mod rights;
+mod tenants;
 mod verdict;

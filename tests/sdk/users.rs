@@ -123,10 +123,46 @@ async fn a_new_password_ends_the_other_sessions_and_no_stream(build: Build) -> R
     Ok(())
 }
 
+async fn a_deleted_user_is_signed_out_and_his_partner_goes_on(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
+    let (ann, bob, dialog) = (&stage.ann, &stage.bob, stage.dialog.as_str());
+    ann.sdk.call("chat.contactList.add", json!([{"userId": bob.id, "name": "Bobby"}])).await?;
+    bob.sdk.event("onSubscribeListener").await?;
+    bob.sdk.call("chat.contactList.confirm", json!([{"userId": ann.id}])).await?;
+    ann.sdk.event("onConfirmSubscribeListener").await?;
+    ann.send(bob.id, dialog, "goodbye").await?;
+    bob.sdk.event("onMessageListener").await?;
+    let group = ann.sdk.call("chat.dialog.create", json!([{"type": 2, "name": "trip", "occupants_ids": [bob.id]}])).await?;
+    // 2.1.7 breaks when it hears that a contact is removed (contract xmpp 10): another device asks.
+    bob.sdk.call("chat.disconnect", json!([])).await?;
+
+    ann.sdk.call("users.delete", json!([])).await?;
+    ann.sdk.event("onDisconnectedListener").await?;
+    let error = ann.sdk.call("chat.dialog.list", json!([{}])).await.unwrap_err().to_string();
+    assert!(error.contains("401") && error.contains("Required session does not exist"), "{error}");
+    stage.natter.shell(&["user", "delete", "--wait", &ann.id.to_string()])?;
+
+    let bob = bob.another_device(build, &stage.config, json!({})).await?;
+    bob.connect().await?;
+    assert_eq!(bob.sdk.call("chat.contactList.get", json!([])).await?, json!({}));
+    let list = bob.sdk.call("chat.dialog.list", json!([{}])).await?;
+    let of = |id: &Value| list["items"].as_array().and_then(|items| items.iter().find(|item| item["_id"] == *id));
+    let private = of(&json!(dialog)).with_context(|| format!("no private dialog in {list}"))?;
+    assert_eq!(private["last_message"], "goodbye", "{list}");
+    let group = of(&group["_id"]).with_context(|| format!("no group in {list}"))?;
+    assert_eq!((&group["occupants_ids"], &group["user_id"]), (&json!([bob.id]), &json!(bob.id)), "{list}");
+    assert_eq!(bob.bodies(dialog).await?, ["goodbye"]);
+    assert_eq!(bob.unread(dialog).await?, (1, 1));
+    let error = bob.sdk.call("users.get", json!([ann.id])).await.unwrap_err().to_string();
+    assert!(error.contains("404"), "{error}");
+    Ok(())
+}
+
 for_each_build!(
     one_user_is_found_by_every_name,
     lists_are_filtered_ordered_and_paged,
     lists_of_the_second_version_name_somebody,
     users_with_a_chat_session_are_online,
     a_new_password_ends_the_other_sessions_and_no_stream,
+    a_deleted_user_is_signed_out_and_his_partner_goes_on,
 );

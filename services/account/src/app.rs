@@ -1,7 +1,7 @@
 //! The rules of an app and its keys: what an operator may choose, and what is made where nothing was chosen. Pure.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use natter_proto::account::v1::{App, CreateAppRequest};
+use natter_proto::account::v1::{App, AppState, ApplyAppRequest, CreateAppRequest, Quotas};
 use subtle::ConstantTimeEq;
 
 use crate::user::Fault;
@@ -22,12 +22,7 @@ const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 
 /// The app that `request` asks for. Id 0 stays: the store finds the next free one.
 pub fn draft(request: CreateAppRequest, dice: Dice, now: i64) -> Result<App, Fault> {
-    if request.id >= ID_END {
-        return Err(Fault::new("id", "is invalid"));
-    }
-    if request.title.chars().count() > TITLE_CHARS_MAX || request.title.chars().any(char::is_control) {
-        return Err(Fault::new("title", "is invalid"));
-    }
+    check(request.id, &request.title)?;
     Ok(App {
         id: request.id,
         title: request.title,
@@ -35,8 +30,77 @@ pub fn draft(request: CreateAppRequest, dice: Dice, now: i64) -> Result<App, Fau
         auth_secret: given("auth_secret", request.auth_secret)?.unwrap_or_else(|| letters(&dice.auth_secret)),
         pair_key: dice.pair_key.to_vec(),
         created_at: now,
-        signed_only: false,
+        ..App::default()
     })
+}
+
+/// An app as an operator describes it. What is absent stays as it is.
+pub struct Wanted {
+    pub id: u64,
+    title: Option<String>,
+    auth_key: Option<String>,
+    auth_secret: Option<String>,
+    signed_only: Option<bool>,
+    quotas: Option<Quotas>,
+}
+
+impl Wanted {
+    /// Refuses what no app can be.
+    pub fn read(request: ApplyAppRequest) -> Result<Wanted, Fault> {
+        let ApplyAppRequest { id, title, auth_key, auth_secret, signed_only, quotas } = request;
+        if id == 0 {
+            return Err(Fault::new("id", "can't be blank"));
+        }
+        let key = |field, key: Option<String>| match key {
+            None => Ok(None),
+            Some(key) if key.is_empty() => Err(Fault::new(field, "can't be blank")),
+            Some(key) => given(field, key),
+        };
+        let (auth_key, auth_secret) = (key("auth_key", auth_key)?, key("auth_secret", auth_secret)?);
+        let wanted = Wanted { id, title, auth_key, auth_secret, signed_only, quotas };
+        check(id, wanted.title.as_deref().unwrap_or_default())?;
+        Ok(wanted)
+    }
+
+    /// What makes the app where there is none.
+    pub fn create(&self) -> CreateAppRequest {
+        CreateAppRequest {
+            id: self.id,
+            title: self.title.clone().unwrap_or_default(),
+            auth_key: self.auth_key.clone().unwrap_or_default(),
+            auth_secret: self.auth_secret.clone().unwrap_or_default(),
+        }
+    }
+
+    /// `before` as it is wanted, and which fields are different.
+    pub fn applied(&self, before: &App, now: i64) -> (App, Vec<&'static str>) {
+        let mut after = before.clone();
+        let mut changed = Vec::new();
+        set("title", &mut after.title, &self.title, &mut changed);
+        set("auth_key", &mut after.auth_key, &self.auth_key, &mut changed);
+        set("auth_secret", &mut after.auth_secret, &self.auth_secret, &mut changed);
+        set("signed_only", &mut after.signed_only, &self.signed_only, &mut changed);
+        let mut quotas = before.quotas.unwrap_or_default();
+        set("quotas", &mut quotas, &self.quotas, &mut changed);
+        after.quotas = Some(quotas).filter(|quotas| *quotas != Quotas::default());
+        if !changed.is_empty() {
+            after.updated_at = now;
+        }
+        (after, changed)
+    }
+}
+
+fn set<T: Clone + PartialEq>(name: &'static str, is: &mut T, wanted: &Option<T>, changed: &mut Vec<&'static str>) {
+    if let Some(wanted) = wanted.as_ref().filter(|wanted| *wanted != is) {
+        *is = wanted.clone();
+        changed.push(name);
+    }
+}
+
+/// What is left of an app: its id stays given.
+pub fn erased(before: &App, now: i64) -> App {
+    let App { id, created_at, .. } = *before;
+    App { id, created_at, updated_at: now, state: AppState::Erased.into(), ..App::default() }
 }
 
 /// Whether `auth_key` opens `app`. Without an app nothing does, and that takes as long.
@@ -44,6 +108,16 @@ pub fn is_opened_by(app: Option<&App>, auth_key: &str) -> bool {
     let expected = app.map_or("-", |app| &app.auth_key);
     let same: bool = expected.as_bytes().ct_eq(auth_key.as_bytes()).into();
     same && app.is_some()
+}
+
+fn check(id: u64, title: &str) -> Result<(), Fault> {
+    if id >= ID_END {
+        return Err(Fault::new("id", "is invalid"));
+    }
+    if title.chars().count() > TITLE_CHARS_MAX || title.chars().any(char::is_control) {
+        return Err(Fault::new("title", "is invalid"));
+    }
+    Ok(())
 }
 
 // A key that moves from another installation keeps its spelling, whatever it is: apps in the field carry it.
@@ -85,6 +159,36 @@ mod tests {
         assert_eq!(draft(spaced, dice(), 0).unwrap_err().field, "auth_key");
         let huge = CreateAppRequest { id: 1 << 53, ..CreateAppRequest::default() };
         assert_eq!(draft(huge, dice(), 0).unwrap_err().field, "id");
+    }
+
+    #[test]
+    fn what_is_applied_again_changes_nothing_and_what_is_absent_stays() {
+        let before = App { id: 7, title: "Old".into(), auth_key: "k".into(), auth_secret: "s".into(), ..App::default() };
+        let quotas = Quotas { sessions: 5, ..Quotas::default() };
+        let request = ApplyAppRequest { id: 7, title: Some("New".into()), quotas: Some(quotas), ..ApplyAppRequest::default() };
+        let wanted = Wanted::read(request).unwrap();
+        let (after, changed) = wanted.applied(&before, 9);
+        assert_eq!(changed, ["title", "quotas"]);
+        let expected = App { title: "New".into(), quotas: Some(quotas), updated_at: 9, ..before.clone() };
+        assert_eq!(after, expected);
+        assert_eq!(wanted.applied(&after, 10), (after.clone(), vec![]));
+        let none = ApplyAppRequest { id: 7, quotas: Some(Quotas::default()), ..ApplyAppRequest::default() };
+        assert_eq!(Wanted::read(none).unwrap().applied(&after, 11).0.quotas, None);
+        for request in [
+            ApplyAppRequest::default(),
+            ApplyAppRequest { id: 1 << 53, ..ApplyAppRequest::default() },
+            ApplyAppRequest { id: 1, auth_key: Some(String::new()), ..ApplyAppRequest::default() },
+            ApplyAppRequest { id: 1, title: Some("a\nb".into()), ..ApplyAppRequest::default() },
+        ] {
+            assert!(Wanted::read(request.clone()).is_err(), "{request:?}");
+        }
+    }
+
+    #[test]
+    fn of_an_erased_app_only_the_id_and_the_instants_are_left() {
+        let before = App { id: 7, title: "Old".into(), auth_key: "k".into(), pair_key: vec![1], created_at: 3, ..App::default() };
+        let after = App { id: 7, created_at: 3, updated_at: 9, state: AppState::Erased.into(), ..App::default() };
+        assert_eq!(erased(&before, 9), after);
     }
 
     #[test]

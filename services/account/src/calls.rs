@@ -2,6 +2,7 @@
 
 mod apps;
 mod credentials;
+mod erasures;
 mod lists;
 mod operators;
 mod reports;

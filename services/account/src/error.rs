@@ -32,6 +32,14 @@ pub enum Error {
     UserUnknown,
     #[error("App not found")]
     AppUnknown,
+    /// The operator closed the app for now; what is kept stays.
+    #[error("This application is suspended")]
+    AppSuspended,
+    /// Only a suspended app is deleted.
+    #[error("is open: suspend the app before it is deleted")]
+    AppOpen,
+    #[error("nothing was erased of that user or app in the last 30 days")]
+    ErasureUnknown,
     #[error("there is no operator of that name")]
     OperatorUnknown,
     #[error("too many wrong passwords, wait a minute")]
@@ -72,7 +80,10 @@ impl From<Error> for Failure {
         let code = match &error {
             Error::TokenUnknown | Error::Unauthorized | Error::PasswordWrong | Error::CredentialsWrong => Code::Unauthenticated,
             Error::SignatureUnexpected | Error::TimestampBad | Error::ReportsTooMany(_) => Code::Invalid,
-            Error::UserUnknown | Error::AppUnknown | Error::OperatorUnknown | Error::ReportUnknown => Code::NotFound,
+            Error::UserUnknown | Error::AppUnknown | Error::OperatorUnknown => Code::NotFound,
+            Error::ErasureUnknown | Error::ReportUnknown => Code::NotFound,
+            Error::AppSuspended => Code::Forbidden,
+            Error::AppOpen => Code::Conflict,
             Error::GuessesTooMany => Code::TooMany,
             Error::HashersBusy => Code::Busy,
             Error::IdsTooMany(_) | Error::UsersTooMany(_) | Error::ReportsAtOnce(_) => Code::TooLarge,

@@ -2,9 +2,9 @@
 //! report to operators.
 //!
 //! The doors (edge, api, console) come in over `natter.account.v1.Accounts`, api and console also over `Reports`, the console over
-//! `Operators`; nobody else reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`], [`mod@password`], [`mod@token`],
-//! [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`], [`mod@report`], [`mod@index`] (lists of
-//! users). The
+//! `Operators` and `Administration`; nobody else reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`],
+//! [`mod@password`], [`mod@token`], [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`],
+//! [`mod@report`], [`mod@index`] (lists of users), [`mod@erasure`]. The
 //! calls in `calls/` read, ask the rules, write one batch and answer: a call that is dropped half way has written all or
 //! nothing. There is no actor: what must be ordered is ordered by the store's conditions.
 //!
@@ -17,6 +17,8 @@
 //! - A kept expiry is never earlier than the announced one.
 //! - A new password ends every token of its user but the one it came with, in the same step.
 //! - The index of an app's users is memory, made from the rows when it is first asked, and moved in the same step as each change.
+//! - A user's end and the beginning of his erasure are one step. The erasure goes on after a crash until a round over all services
+//!   finds nothing (decision 0017).
 //! - A wrong password is counted before it is answered; a dead token and a right password are not guesses.
 //!
 //! Not here: sessions of the chat door (presence), what a session may do (the doors).
@@ -24,6 +26,8 @@
 mod app;
 mod cache;
 mod calls;
+mod endings;
+mod erasure;
 mod error;
 mod guesses;
 mod ids;
@@ -43,6 +47,8 @@ mod store;
 mod token;
 mod user;
 mod verifier;
+mod walk;
 
 pub use options::{Argon2Options, Options};
 pub use service::{Parts, Service};
+pub use walk::Keepers;

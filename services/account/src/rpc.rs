@@ -2,6 +2,7 @@
 //!
 //! Calls that change a user run in a task of their own: what follows the write must happen, also if the caller is gone.
 
+mod administration;
 mod operators;
 mod reports;
 
@@ -79,6 +80,12 @@ impl Door for Service {
         let UserRequest { app, id } = request.into_inner();
         let accounts = self.accounts.clone();
         whole(async move { accounts.delete_user(app, id).await.map(|()| Empty {}) }).await
+    }
+
+    async fn admit(&self, request: Request<UserRequest>) -> Reply<Empty> {
+        let UserRequest { app, id } = request.into_inner();
+        self.accounts.admit(app, id).await?;
+        Ok(Response::new(Empty {}))
     }
 
     async fn get_users(&self, request: Request<GetUsersRequest>) -> Reply<GetUsersReply> {

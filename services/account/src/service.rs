@@ -9,12 +9,15 @@ use natter_actor::{Chance, Clock};
 use natter_db::Kv;
 use natter_proto::account::v1::App;
 use natter_proto::account::v1::accounts_server::AccountsServer;
+use natter_proto::account::v1::administration_server::AdministrationServer;
+use natter_proto::account::v1::eraser_server::EraserServer;
 use natter_proto::account::v1::operators_server::OperatorsServer;
 use natter_proto::account::v1::reports_server::ReportsServer;
 use natter_telemetry::Metrics as Registry;
 use parking_lot::Mutex;
 
 use crate::cache::{Cache, Ticket};
+use crate::endings::Endings;
 use crate::guesses::{Guesses, Limits};
 use crate::ids::Ids;
 use crate::indexes::Indexes;
@@ -24,6 +27,7 @@ use crate::secret::Hashers;
 use crate::store::{self, Kept, Store, TokenRow, UserRow};
 use crate::token::{Life, TokenKey};
 use crate::verifier::{Verifier, VerifierKey};
+use crate::walk::{self, Keepers};
 
 /// What the service is given.
 pub struct Parts {
@@ -61,6 +65,7 @@ pub(crate) struct Accounts {
     pub tokens: Cache<TokenKey, Arc<Kept<TokenRow>>>,
     pub verifiers: Cache<(u64, u64), Verifier>,
     pub indexes: Indexes,
+    pub endings: Endings,
 }
 
 /// Apps in memory. An installation has a handful.
@@ -92,6 +97,7 @@ impl Service {
             tokens: Cache::new(rows),
             verifiers: Cache::new(rows),
             indexes: Indexes::new(options.index_users_max, options.index_apps_max, metrics.clone()),
+            endings: Endings::default(),
             metrics,
             options,
         };
@@ -111,6 +117,22 @@ impl Service {
     /// The door for links about reports.
     pub fn reports_server(&self) -> ReportsServer<Service> {
         ReportsServer::new(self.clone())
+    }
+
+    /// The door for links about the life of apps.
+    pub fn administration_server(&self) -> AdministrationServer<Service> {
+        AdministrationServer::new(self.clone())
+    }
+
+    /// The door for the walk of an erasure.
+    pub fn eraser_server(&self) -> EraserServer<Service> {
+        EraserServer::new(self.clone())
+    }
+
+    /// Tells edges which sessions end, and carries out erasures, until `stop`. Without it users and apps end, and what is kept of
+    /// them stays.
+    pub async fn erase(self, keepers: Keepers, stop: impl Future<Output = ()>) {
+        walk::run(self.accounts, keepers, stop).await;
     }
 
     /// Sweeps tokens until `stop`. Without it the service works, and dead tokens stay in the store.

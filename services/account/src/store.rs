@@ -1,4 +1,5 @@
-//! What is kept of apps, users, tokens, operators and reports: five ports, one per noun, each an atomic step of the rules above it.
+//! What is kept of apps, users, tokens, operators, reports and erasures: six ports, one per noun, each an atomic step of the rules
+//! above it.
 //! Engines lie in `store/`, and `store/contract.rs` runs on each of them.
 //!
 //! Invariants of every engine:
@@ -15,6 +16,7 @@ use natter_db::Kv;
 use natter_proto::account::v1::{App, User};
 use natter_rpc::async_trait;
 
+use crate::erasure::ErasureRow;
 use crate::name::Name;
 use crate::token::TokenKey;
 use crate::verifier::Verifier;
@@ -22,9 +24,11 @@ use crate::verifier::Verifier;
 #[cfg(test)]
 mod contract;
 mod embedded;
+mod erasures;
 mod operators;
 mod reports;
 
+pub use erasures::Erasures;
 pub use operators::{OperatorRow, Operators};
 pub use reports::{ReportId, ReportRow, Reports};
 
@@ -74,6 +78,8 @@ pub struct UserRow {
 pub struct Along<'a> {
     pub verifier: Option<Verifier>,
     pub token: Option<TokenChange<'a>>,
+    /// Begins with a user's end.
+    pub erasure: Option<ErasureRow>,
 }
 
 /// A token that changes together with its user: one that outlives a new password.
@@ -114,6 +120,9 @@ pub trait Apps: Send + Sync {
     /// Adds an app. Id 0 becomes the lowest id that was never given out here; `Taken("id")` or `Taken("auth_key")` if it is
     /// in use.
     async fn add_app(&self, app: App) -> Result<App>;
+    /// Replaces `before`, and begins an erasure with its end. Of an erased app only the id and the instants are kept, and its auth
+    /// key is free. `Taken("auth_key")` if another app has it; `Changed` if `before` is not what is kept.
+    async fn change_app(&self, before: &App, after: App, erasure: Option<ErasureRow>) -> Result<App>;
 }
 
 /// Users, their names, and what proves their passwords.
@@ -166,12 +175,20 @@ pub struct Store {
     pub tokens: Arc<dyn Tokens>,
     pub operators: Arc<dyn Operators>,
     pub reports: Arc<dyn Reports>,
+    pub erasures: Arc<dyn Erasures>,
 }
 
 impl Store {
     /// The ports on a key-value store.
     pub fn embedded(kv: Kv) -> Store {
         let engine = Arc::new(embedded::Embedded::new(kv));
-        Store { apps: engine.clone(), users: engine.clone(), tokens: engine.clone(), operators: engine.clone(), reports: engine }
+        Store {
+            apps: engine.clone(),
+            users: engine.clone(),
+            tokens: engine.clone(),
+            operators: engine.clone(),
+            reports: engine.clone(),
+            erasures: engine,
+        }
     }
 }

@@ -33,6 +33,7 @@ pub(crate) async fn create(door: &Door, asked: &Asked, caller: &Caller) -> Resul
         name: params.text("name").ok_or_else(|| Wrong::new("name", "is required"))?,
         content_type: params.word("content_type").unwrap_or_default(),
         public: params.flag("public"),
+        app_bytes_max: caller.0.quotas.map_or(0, |quotas| quotas.storage_bytes),
     };
     let CreateReply { blob, key, expires_at } = door.storage().create(request).await?.into_inner();
     let blob = blob.unwrap_or_default();

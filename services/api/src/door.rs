@@ -315,7 +315,8 @@ impl Door {
     /// The session of the request's token, counted against the rates.
     pub(crate) async fn resolve(&self, asked: &Asked) -> Result<Caller, Refusal> {
         let session = self.session_of(asked.token.as_deref()).await?;
-        match self.limits.admit(session.app, session.user, self.clock.now_ms()) {
+        let app_rate = session.quotas.map_or(0, |quotas| quotas.requests_per_second);
+        match self.limits.admit(session.app, session.user, app_rate, self.clock.now_ms()) {
             true => Ok(Caller(session)),
             false => Err(Refusal::too_many()),
         }

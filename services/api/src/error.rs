@@ -11,6 +11,9 @@ use crate::multipart;
 /// The text the SDK compares (contract rest 1.6), and the account service's text for a token that is not there.
 const EXPIRED: &str = "Required session does not exist";
 
+/// The account service's text for an app that its operator closed.
+const SUSPENDED: &str = "This application is suspended";
+
 /// A refusal as the client sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Refusal {
@@ -53,6 +56,11 @@ impl Refusal {
     /// No token at all.
     pub(crate) fn token_required() -> Refusal {
         Refusal::base(401, "Token is required")
+    }
+
+    /// The operator closed the app for now.
+    pub(crate) fn suspended() -> Refusal {
+        Refusal::base(403, SUSPENDED)
     }
 
     /// An app session where a user is needed.
@@ -140,6 +148,7 @@ impl From<Failure> for Refusal {
             Code::Unauthenticated if failure.text == EXPIRED => Refusal::session_expired(),
             // The account service speaks the texts of the contract: a wrong password, a wrong key.
             Code::Unauthenticated => Refusal::list(401, failure.text),
+            Code::Forbidden if failure.text == SUSPENDED => Refusal::suspended(),
             Code::Forbidden | Code::Blocked | Code::Blocking => Refusal::no_permission(),
             Code::NotFound => Refusal::not_found(),
             Code::TooLarge if failure.field.is_empty() => Refusal::list(413, failure.text),
@@ -209,6 +218,7 @@ mod tests {
             (Code::Unauthenticated, "Unauthorized", 401, r#"{"errors":["Unauthorized"]}"#),
             (Code::Unauthenticated, "Invalid password", 401, r#"{"errors":["Invalid password"]}"#),
             (Code::Unauthenticated, EXPIRED, 401, r#"{"errors":{"base":["Required session does not exist"]}}"#),
+            (Code::Forbidden, SUSPENDED, 403, r#"{"errors":{"base":["This application is suspended"]}}"#),
             (Code::NotFound, "x", 404, r#"{"errors":["User not found"]}"#),
             (Code::TooMany, "x", 429, r#"{"errors":["Too many requests"]}"#),
         ] {

@@ -22,10 +22,15 @@ impl Limits {
     }
 
     /// Counts one request of a user (0: of an app session) and its app. False: over a rate, and nothing was counted for
-    /// the app.
-    pub(crate) fn admit(&self, app: u64, user: u64, now_ms: i64) -> bool {
+    /// the app. `app_rate`: of this app; 0: that of the installation.
+    pub(crate) fn admit(&self, app: u64, user: u64, app_rate: u64, now_ms: i64) -> bool {
         let user_admits = user == 0 || self.users.lock().admit((app, user), now_ms);
-        user_admits && self.apps.lock().admit(app, now_ms)
+        let mut apps = self.apps.lock();
+        user_admits
+            && match app_rate {
+                0 => apps.admit(app, now_ms),
+                rate => apps.admit_at(u32::try_from(rate).unwrap_or(u32::MAX), app, now_ms),
+            }
     }
 
     /// Whether an app is over its rate, without counting: asked where the app is only claimed, so that strangers cannot
@@ -42,16 +47,24 @@ mod tests {
     #[test]
     fn a_user_over_its_rate_takes_nothing_from_its_app() {
         let limits = Limits::new(3, 5);
-        assert_eq!((0..20).filter(|_| limits.admit(1, 34, 0)).count(), 3);
-        assert_eq!((0..20).filter(|_| limits.admit(1, 78, 0)).count(), 2);
-        assert!(limits.admit(2, 34, 0), "the same number in another app");
+        assert_eq!((0..20).filter(|_| limits.admit(1, 34, 0, 0)).count(), 3);
+        assert_eq!((0..20).filter(|_| limits.admit(1, 78, 0, 0)).count(), 2);
+        assert!(limits.admit(2, 34, 0, 0), "the same number in another app");
     }
 
     #[test]
     fn an_app_is_bounded_over_all_its_users_and_apps_are_apart() {
         let limits = Limits::new(1_000, 10);
-        assert_eq!((0..20).filter(|user| limits.admit(1, 1 + user, 0)).count(), 10);
+        assert_eq!((0..20).filter(|user| limits.admit(1, 1 + user, 0, 0)).count(), 10);
         assert!(limits.app_is_over(1, 0) && !limits.app_is_over(2, 0));
-        assert!(limits.admit(2, 1, 0));
+        assert!(limits.admit(2, 1, 0, 0));
+    }
+
+    #[test]
+    fn an_app_may_have_a_rate_of_its_own() {
+        let limits = Limits::new(1_000, 10);
+        assert_eq!((0..20).filter(|user| limits.admit(1, 1 + user, 3, 0)).count(), 3);
+        assert_eq!((0..20).filter(|user| limits.admit(2, 1 + user, 15, 0)).count(), 15);
+        assert_eq!((0..20).filter(|user| limits.admit(3, 1 + user, 0, 0)).count(), 10);
     }
 }

@@ -36,7 +36,8 @@ pub(crate) async fn open(door: &Door, asked: &Asked, expires_at: &mut Option<i64
         address: asked.address.clone(),
     };
     let session = door.accounts().open_session(request).await.map_err(Refusal::of_account)?.into_inner();
-    door.limits.admit(session.app, session.user, door.clock.now_ms());
+    let app_rate = session.quotas.map_or(0, |quotas| quotas.requests_per_second);
+    door.limits.admit(session.app, session.user, app_rate, door.clock.now_ms());
     *expires_at = Some(session.expires_at);
     Ok(Answer::created(object::session(&session)))
 }

@@ -2,10 +2,13 @@
 
 use actix_web::{HttpResponse, web};
 use natter_proto::AppId;
-use natter_proto::account::v1::{App, CreateAppRequest, GetAppRequest, ListAppsRequest};
+use natter_proto::account::v1::{
+    App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, GetAppRequest, ListAppsRequest, Quotas, SuspendAppRequest,
+};
 use serde_json::{Value, json};
 
 use crate::body::{Fields, Raw};
+use crate::erasures;
 use crate::error::Refusal;
 use crate::service::{Door, iso};
 
@@ -36,6 +39,65 @@ pub async fn get(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpR
     Ok(HttpResponse::Ok().json(json!({ "app": with_secret(&app) })))
 }
 
+/// `PUT /admin/v1/apps/{app}`: what the body leaves open stays as it is, or is chosen for an app that is made. The same again changes
+/// nothing. Secrets are left out of the answer.
+pub async fn apply(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
+    let id = parse(&path)?;
+    let mut fields = Fields::read(raw, door.body_bytes_max)?;
+    if fields.number("id")?.is_some_and(|given| given != id.0) {
+        return Err(Refusal::malformed("id", "is not that of the path"));
+    }
+    let quotas = match fields.object("quotas")? {
+        None => None,
+        Some(mut quotas) => {
+            let mut quota = |field: &str| quotas.number(field).map(Option::unwrap_or_default);
+            let read = Quotas {
+                sessions: quota("sessions")?,
+                messages_per_second: quota("messages_per_second")?,
+                storage_bytes: quota("storage_bytes")?,
+                requests_per_second: quota("requests_per_second")?,
+            };
+            quotas.end()?;
+            Some(read)
+        }
+    };
+    let request = ApplyAppRequest {
+        id: id.0,
+        title: fields.text("title")?,
+        auth_key: fields.text("auth_key")?,
+        auth_secret: fields.text("auth_secret")?,
+        signed_only: fields.truth("signed_only")?,
+        quotas,
+    };
+    fields.end()?;
+    let ApplyAppReply { app, created, changed } = door.administration().apply_app(request).await?.into_inner();
+    let body = json!({ "app": without_secret(&app.unwrap_or_default()), "created": created, "changed": changed });
+    Ok(if created { HttpResponse::Created() } else { HttpResponse::Ok() }.json(body))
+}
+
+/// `POST /admin/v1/apps/{app}/suspend`.
+pub async fn suspend(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
+    set_suspended(&door, &path, true).await
+}
+
+/// `POST /admin/v1/apps/{app}/resume`.
+pub async fn resume(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
+    set_suspended(&door, &path, false).await
+}
+
+async fn set_suspended(door: &Door, id: &str, suspended: bool) -> Result<HttpResponse, Refusal> {
+    let request = SuspendAppRequest { id: parse(id)?.0, suspended };
+    let app = door.administration().suspend_app(request).await?.into_inner();
+    Ok(HttpResponse::Ok().json(json!({ "app": without_secret(&app) })))
+}
+
+/// `DELETE /admin/v1/apps/{app}`: answered when it has ended; the erasure goes on.
+pub async fn delete(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
+    let request = GetAppRequest { id: parse(&path)?.0 };
+    let erasure = door.administration().delete_app(request).await?.into_inner();
+    Ok(HttpResponse::Accepted().json(json!({ "erasure": erasures::shown(&erasure) })))
+}
+
 /// The app that a path names.
 pub async fn find(door: &Door, id: &str) -> Result<App, Refusal> {
     let id = parse(id)?;
@@ -55,6 +117,19 @@ fn without_secret(app: &App) -> Value {
         "auth_key": app.auth_key,
         "created_at": iso(app.created_at),
         "signed_only": app.signed_only,
+        "state": if app.state() == AppState::Suspended { "suspended" } else { "open" },
+        "quotas": app.quotas.as_ref().map(quotas),
+    })
+}
+
+// 0: that of the installation.
+fn quotas(quotas: &Quotas) -> Value {
+    let Quotas { sessions, messages_per_second, storage_bytes, requests_per_second } = *quotas;
+    json!({
+        "sessions": sessions,
+        "messages_per_second": messages_per_second,
+        "storage_bytes": storage_bytes,
+        "requests_per_second": requests_per_second,
     })
 }
 

@@ -52,6 +52,24 @@ impl Fields {
         }
     }
 
+    /// True or false; absent and `null` are neither.
+    pub fn truth(&mut self, field: &str) -> Result<Option<bool>, Refusal> {
+        match self.0.remove(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(truth)) => Ok(Some(truth)),
+            Some(_) => Err(Refusal::malformed(field, "must be true or false")),
+        }
+    }
+
+    /// The fields of an object within; absent and `null` are none.
+    pub fn object(&mut self, field: &str) -> Result<Option<Fields>, Refusal> {
+        match self.0.remove(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(fields)) => Ok(Some(Fields(fields))),
+            Some(_) => Err(Refusal::malformed(field, "must be an object")),
+        }
+    }
+
     /// Refuses fields that nobody asked for: a misspelt one must not be lost in silence.
     pub fn end(self) -> Result<(), Refusal> {
         match self.0.keys().next() {

@@ -6,8 +6,12 @@
 //! | `GET /` | one line about this port, for anybody |
 //! | `POST /admin/v1/apps` `{id?, auth_key?, auth_secret?, title?}` | makes an app |
 //! | `GET /admin/v1/apps`, `GET /admin/v1/apps/{id}` | all apps without their secrets; one with it |
+//! | `PUT /admin/v1/apps/{id}` `{title?, auth_key?, auth_secret?, signed_only?, quotas?}` | makes or changes it |
+//! | `POST /admin/v1/apps/{id}/suspend`, `.../resume` | closes an app, opens it again; what is kept stays |
+//! | `DELETE /admin/v1/apps/{id}`, `GET /admin/v1/apps/{id}/erasure` | ends a suspended app for good; what went so far |
 //! | `POST /admin/v1/apps/{id}/users` `{id?, login?, email?, password, full_name?}` | makes a user |
 //! | `GET /admin/v1/apps/{id}/users/{id}` | a user |
+//! | `DELETE /admin/v1/apps/{id}/users/{id}`, `GET /admin/v1/apps/{id}/erasures/{id}` | ends a user; what went of him so far |
 //! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
 //! | `POST /admin/v1/operators/{name}/password` | gives an operator a new password, and shows it once |
 //!
@@ -24,6 +28,7 @@
 mod apps;
 mod auth;
 mod body;
+mod erasures;
 mod error;
 mod metrics;
 mod operators;

@@ -8,6 +8,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use natter_proto::account::v1::accounts_client::AccountsClient;
+use natter_proto::account::v1::administration_client::AdministrationClient;
 use natter_proto::account::v1::operators_client::OperatorsClient;
 use natter_proto::account::v1::reports_client::ReportsClient;
 use natter_rpc::Link;
@@ -17,7 +18,7 @@ use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::sdk::{self, SdkFacts};
-use crate::{apps, auth, operators, reports, users};
+use crate::{apps, auth, erasures, operators, reports, users};
 
 /// What the service is given.
 pub struct Parts {
@@ -26,6 +27,8 @@ pub struct Parts {
     pub operators: Link,
     /// To its reports.
     pub reports: Link,
+    /// To the account service's door about the life of apps and the end of users.
+    pub administration: Link,
     pub metrics: Registry,
     /// What opens the door too: the content of the token file, which the node writes for the operator only. Empty: no token does.
     pub token: String,
@@ -44,6 +47,7 @@ pub(crate) struct Door {
     account: Link,
     operators: Link,
     reports: Link,
+    administration: Link,
     pub metrics: Metrics,
     pub token: String,
     pub sdk: SdkFacts,
@@ -65,6 +69,11 @@ impl Door {
     /// Its operators.
     pub fn operators(&self) -> OperatorsClient<Link> {
         OperatorsClient::new(self.operators.clone())
+    }
+
+    /// Its door about the life of apps and the end of users.
+    pub fn administration(&self) -> AdministrationClient<Link> {
+        AdministrationClient::new(self.administration.clone())
     }
 }
 
@@ -88,6 +97,7 @@ impl Service {
             account: parts.account,
             operators: parts.operators,
             reports: parts.reports,
+            administration: parts.administration,
             metrics: Metrics::new(&parts.metrics),
             token: parts.token.trim().to_owned(),
             sdk: parts.sdk,
@@ -138,10 +148,21 @@ fn routes(config: &mut web::ServiceConfig) {
     config
         .service(route("/").route(web::get().to(about)).route(web::head().to(about)))
         .service(route("/admin/v1/apps").route(web::get().to(apps::list)).route(web::post().to(apps::create)))
-        .service(route("/admin/v1/apps/{app}").route(web::get().to(apps::get)))
         .service(route("/admin/v1/apps/{app}/reports").route(web::get().to(reports::list)))
+        .service(
+            route("/admin/v1/apps/{app}")
+                .route(web::get().to(apps::get))
+                .route(web::put().to(apps::apply))
+                .route(web::delete().to(apps::delete)),
+        )
+        .service(route("/admin/v1/apps/{app}/suspend").route(web::post().to(apps::suspend)))
+        .service(route("/admin/v1/apps/{app}/resume").route(web::post().to(apps::resume)))
+        .service(route("/admin/v1/apps/{app}/erasure").route(web::get().to(erasures::of_app)))
+        .service(route("/admin/v1/apps/{app}/erasures/{user}").route(web::get().to(erasures::of_user)))
         .service(route("/admin/v1/apps/{app}/users").route(web::post().to(users::create)))
-        .service(route("/admin/v1/apps/{app}/users/{user}").route(web::get().to(users::get)))
+        .service(
+            route("/admin/v1/apps/{app}/users/{user}").route(web::get().to(users::get)).route(web::delete().to(users::delete)),
+        )
         .service(route("/admin/v1/apps/{app}/sdk-config").route(web::get().to(sdk::config)))
         .service(route("/admin/v1/operators/{name}/password").route(web::post().to(operators::renew)))
         .default_service(web::to(no_route));

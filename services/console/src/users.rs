@@ -1,14 +1,14 @@
 //! Routes about the users of an app.
 
 use actix_web::{HttpResponse, web};
-use natter_proto::UserId;
-use natter_proto::account::v1::{GetUsersRequest, SignUpRequest, User};
+use natter_proto::account::v1::{GetUsersRequest, SignUpRequest, User, UserRequest};
+use natter_proto::{Code, Failure, UserId};
 use serde_json::{Value, json};
 
-use crate::apps;
 use crate::body::{Fields, Raw};
 use crate::error::Refusal;
 use crate::service::{Door, iso};
+use crate::{apps, erasures};
 
 /// `POST /admin/v1/apps/{app}/users`: a user, with a chosen id if the body has one.
 pub async fn create(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
@@ -41,6 +41,20 @@ pub async fn get(door: web::Data<Door>, path: web::Path<(String, String)>) -> Re
     let users = door.accounts().get_users(request).await?.into_inner().users;
     let user = users.first().ok_or_else(|| Refusal::not_found("user"))?;
     Ok(HttpResponse::Ok().json(json!({ "user": shown(user) })))
+}
+
+/// `DELETE /admin/v1/apps/{app}/users/{user}`: answered when he has ended; the erasure goes on.
+pub async fn delete(door: web::Data<Door>, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
+    let (app, id) = path.into_inner();
+    let app = apps::parse(&app)?;
+    let id: UserId = id.parse().map_err(|_| Refusal::not_found("user"))?;
+    match door.accounts().delete_user(UserRequest { app: app.0, id: id.0 }).await.map_err(Failure::from) {
+        // Asked again: the report, if he was ever there.
+        Err(failure) if failure.code == Code::NotFound => {}
+        outcome => drop(outcome?),
+    }
+    let erasure = erasures::find(&door, app, id.0).await.map_err(|_| Refusal::not_found("user"))?;
+    Ok(HttpResponse::Accepted().json(json!({ "erasure": erasure })))
 }
 
 fn shown(user: &User) -> Value {

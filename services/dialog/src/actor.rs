@@ -161,6 +161,11 @@ impl DialogActor {
                 self.gone_if(matches!(outcome, Ok(true)));
                 self.own.conclude(answer, outcome.map(|_| ()))
             }
+            DialogMessage::Erase(user, answer) => {
+                let outcome = changes::erase(shared, dialog, user).await;
+                self.gone_if(matches!(outcome, Ok(true)));
+                self.own.conclude(answer, outcome.map(|_| ()))
+            }
             DialogMessage::Subscribe(asked, answer) => {
                 let outcome = changes::subscribe(shared, dialog, asked).await;
                 self.gone_if(matches!(outcome, Ok((_, true))));
@@ -198,6 +203,8 @@ impl DialogActor {
                 let not_found = remove.rows.into_iter().map(|found| found.asked).collect();
                 answer.send(Ok(Removed { not_found, ..Removed::default() }));
             }
+            // It is gone as well.
+            DialogMessage::Erase(_, answer) => answer.send(Ok(())),
             DialogMessage::Create(create, answer) => {
                 let outcome = self.create_new(*create).await;
                 return self.own.conclude(answer, outcome);

@@ -120,6 +120,15 @@ pub struct Dialog {
 }
 
 impl Dialog {
+    /// Refuses what is said in a private dialog whose other member is no more.
+    pub fn check_listener(&self, speaker: UserId) -> Result<(), UserId> {
+        let other = self.members.other_than(speaker).filter(|_| self.facts.kind == Kind::Private);
+        match other.filter(|other| self.members.get(*other).is_some_and(|view| view.gone)) {
+            Some(other) => Err(other),
+            None => Ok(()),
+        }
+    }
+
     /// A dialog whose log is empty. `limits` bounds what is remembered of its messages.
     pub fn new(key: Key, kept: Kept, limits: &Limits) -> Dialog {
         let (tail, unsaved) = (Tail::new(limits.tail_ids), Tail::new(limits.unsaved_ids));

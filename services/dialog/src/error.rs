@@ -44,6 +44,7 @@ pub fn over_rate(app: AppId, max: u32) -> Failure {
 pub fn of_post(key: Key, sender: UserId, error: &PostError) -> Failure {
     match error {
         PostError::NotMember => forbidden(key, sender),
+        PostError::Gone(user) => Failure::new(Code::NotFound, format!("user {user} does not exist")),
         PostError::Barred(bar) => barred(sender, *bar),
         PostError::OtherRecipient => Failure::new(Code::Invalid, format!("the recipient is not in dialog {}", key.dialog)),
         PostError::BodyTooLarge { bytes, max } => {

@@ -2,6 +2,7 @@
 //! be dropped half way, so what changes something is done by an actor.
 
 mod decode;
+mod erasure;
 mod reactions;
 mod rooms;
 
@@ -49,7 +50,7 @@ impl Rpc {
 
     async fn post(&self, request: wire::PostRequest) -> Result<wire::PostReply, Failure> {
         let (app, dialog, post) = decode::post(request)?;
-        self.shared.admit(app)?;
+        self.shared.admit(app).await?;
         let key = self.key(app, &dialog, (post.sender, post.recipient)).await?;
         let posted = self.ask(key, |answer| DialogMessage::Post(Box::new(post), answer)).await?;
         Ok(encode_posted(key.dialog, posted))

@@ -9,6 +9,7 @@ use natter_actor::{Chance, Clock, Executor, Registry};
 use natter_bus::Bus;
 use natter_db::Kv;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
+use natter_proto::dialog::v1::eraser_server::EraserServer;
 use natter_proto::subject::Subject;
 use natter_rpc::Link;
 use natter_telemetry::Metrics;
@@ -60,6 +61,11 @@ impl Service {
     pub fn server(&self) -> DialogsServer<Rpc> {
         let rpc = Rpc::new(self.shared.clone(), self.dialogs.clone());
         DialogsServer::new(rpc).max_decoding_message_size(REQUEST_BYTES_MAX)
+    }
+
+    /// The door for the walk of an erasure.
+    pub fn eraser_server(&self) -> EraserServer<Rpc> {
+        EraserServer::new(Rpc::new(self.shared.clone(), self.dialogs.clone()))
     }
 
     /// Publishes heads once a second, and looks for joins that lapse, until `stop`. Stopped or cut off, nothing is lost: heads are a

@@ -23,6 +23,7 @@ use crate::heads::Heads;
 use crate::metrics::{Meters, Outcome};
 use crate::options::Options;
 use crate::pairs::Pairs;
+use crate::quotas::Quotas;
 use crate::service::Parts;
 use crate::store::{self, DialogStore};
 
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub limits: Limits,
     pub store: Arc<dyn DialogStore>,
     pub pairs: Pairs,
+    quotas: Quotas,
     pub clock: Clock,
     pub heads: Heads,
     pub meters: Meters,
@@ -52,6 +54,7 @@ impl Shared {
         Shared {
             limits: options.limits(),
             store: store::open(&parts.db),
+            quotas: Quotas::new(parts.account.clone()),
             pairs: Pairs::new(parts.account),
             clock: parts.clock,
             heads: Heads::new(options.heads_active_s as i64 * 1000, options.heads_max),
@@ -70,12 +73,14 @@ impl Shared {
     ///
     /// # Errors
     /// `TooMany`: the app is over its rate.
-    pub fn admit(&self, app: AppId) -> Result<(), Failure> {
-        if self.rates.lock().admit(app, self.clock.now_ms()) {
+    pub async fn admit(&self, app: AppId) -> Result<(), Failure> {
+        let now_ms = self.clock.now_ms();
+        let rate = self.quotas.rate_of(app, now_ms).await.unwrap_or(self.options.app_rate);
+        if self.rates.lock().admit_at(rate, app, now_ms) {
             return Ok(());
         }
         self.meters.posted(Outcome::Refused);
-        Err(over_rate(app, self.options.app_rate))
+        Err(over_rate(app, rate))
     }
 
     /// A client of its own for one call.

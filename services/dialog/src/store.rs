@@ -69,6 +69,10 @@ pub trait DialogStore: Send + Sync {
 
     /// How many dialogs the user is a member of, counted up to `max`.
     async fn count_of_user(&self, app: AppId, user: UserId, max: usize) -> Result<usize, Error>;
+
+    /// Removes dialogs, members, and entries of lists of an app that nobody gets into any more, at most `max` of each. How many
+    /// of the kind of which there were most; fewer than `max`: nothing is left.
+    async fn erase(&self, app: AppId, max: usize) -> Result<usize, Error>;
 }
 
 /// The engine for this store.

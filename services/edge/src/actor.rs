@@ -35,6 +35,10 @@ pub(crate) enum SessionMessage {
     Tick(i64),
     /// Another session took the resource.
     Conflict,
+    /// The user may be connected no more; for good, or while his app is closed.
+    Dismissed {
+        for_good: bool,
+    },
     /// The process is going down.
     Drain,
     /// A new connection resumes the stream. Answers with its generation, or nothing if it cannot.
@@ -136,6 +140,7 @@ impl SessionActor {
                 }
             }
             SessionMessage::Conflict => self.session.conflict(at),
+            SessionMessage::Dismissed { for_good } => self.session.dismissed(at, for_good),
             SessionMessage::Drain => self.session.drain(at),
             SessionMessage::Attach { line, framing, handled, reply } => self.attach(at, line, framing, handled, reply),
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use natter_proto::account::v1::accounts_client::AccountsClient;
-use natter_proto::account::v1::{AuthenticateReply, AuthenticateRequest, TokenRequest};
+use natter_proto::account::v1::{AuthenticateReply, AuthenticateRequest, TokenRequest, UserRequest};
 use natter_proto::dialog::v1::MarkRequest;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::event::v1::{MarkKind, SessionRef};
@@ -49,12 +49,14 @@ pub(crate) struct Caller {
     pub user: u64,
     pub session: SessionRef,
     pub token: String,
+    pub app_sessions_max: u64,
 }
 
 impl Caller {
     pub(crate) fn of(me: &Identity) -> Caller {
         let token = me.token.clone().unwrap_or_default();
-        Caller { app: me.app.0, user: me.user.0, session: me.session.clone(), token }
+        let app_sessions_max = me.app_sessions_max;
+        Caller { app: me.app.0, user: me.user.0, session: me.session.clone(), token, app_sessions_max }
     }
 }
 
@@ -115,6 +117,12 @@ impl Links {
         }
     }
 
+    /// Whether the caller may be connected.
+    pub(crate) async fn admit(&self, caller: &Caller) -> Result<(), Failure> {
+        let request = UserRequest { app: caller.app, id: caller.user };
+        self.accounts.clone().admit(request).await.map(|_| ()).map_err(Failure::from)
+    }
+
     /// Checks a sign-in.
     pub(crate) async fn authenticate(&self, request: AuthenticateRequest) -> Result<AuthenticateReply, Failure> {
         Ok(self.accounts.clone().authenticate(request).await.map_err(Failure::from)?.into_inner())
@@ -128,7 +136,8 @@ impl Links {
         record: Option<SessionRecord>,
     ) -> Result<AnnounceReply, Failure> {
         let (app, user, session) = (caller.app, caller.user, Some(caller.session.clone()));
-        let request = AnnounceRequest { app, user, session, state: state.into(), record };
+        let request =
+            AnnounceRequest { app, user, session, state: state.into(), record, app_sessions_max: caller.app_sessions_max };
         let ask = || {
             let (mut presence, request) = (self.presence.clone(), request.clone());
             async move { presence.announce(request).await }

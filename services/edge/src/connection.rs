@@ -103,6 +103,8 @@ struct Who {
     pair_key: Vec<u8>,
     token: Option<String>,
     has_authzid: bool,
+    /// Most sessions of his app; 0: as many as of any.
+    app_sessions_max: u64,
 }
 
 /// A connection that is not bound yet.
@@ -226,7 +228,8 @@ impl Negotiator<'_> {
                 self.edge.metrics.sign_in("accepted");
                 self.visit.leave_lobby();
                 let token = Some(reply.token).filter(|token| !token.is_empty());
-                self.who = Some(Who { app, user, pair_key: reply.pair_key, token, has_authzid });
+                let app_sessions_max = reply.quotas.map_or(0, |quotas| quotas.sessions);
+                self.who = Some(Who { app, user, pair_key: reply.pair_key, token, has_authzid, app_sessions_max });
                 self.transport.restart(Limits::after_sign_in(self.edge.options.stanza_bytes));
                 let success = self.negotiation.accept();
                 self.send(vec![success]).await
@@ -260,8 +263,13 @@ impl Negotiator<'_> {
         let mailbox = start_session(&self.edge, self.lane, identity, line.clone());
         let before = Instant::now();
         let announced = self.edge.links.announce(&caller, SessionState::Bound, None).await;
+        // The user may have ended since he signed in. From here on the session hears of it: it is in the table.
+        let admitted = match announced {
+            Ok(_) => self.edge.links.admit(&caller).await,
+            Err(failure) => Err(failure),
+        };
         self.deadline += before.elapsed();
-        if let Err(failure) = announced {
+        if let Err(failure) = admitted {
             // It may have been heard all the same; a session that nobody takes back would swallow messages for ever.
             let _ = mailbox.deliver(SessionMessage::Client(0, ClientMail::Goodbye)).await;
             return self.unbind(&unavailable(&failure)).await;
@@ -291,6 +299,7 @@ impl Negotiator<'_> {
             token: who.token.clone(),
             framing: self.transport.framing(),
             has_authzid: who.has_authzid,
+            app_sessions_max: who.app_sessions_max,
             agent: self.visitor.agent.clone(),
             origin: self.visitor.origin.clone(),
             peer: self.peer.to_string(),

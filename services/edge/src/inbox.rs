@@ -1,4 +1,4 @@
-//! What the bus brings to this edge, handed to the sessions it is for: frames from presence, and the heads of dialogs that show
+//! What the bus brings to this edge, handed to the sessions it is for: frames from presence, the heads of dialogs that show
 //! which frames were lost (design.md 6, step 12).
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use natter_actor::{Clock, Mailbox, Refused};
 use natter_bus::Subscription;
 use natter_proto::event::v1::frame::Told;
-use natter_proto::event::v1::{EdgeFrame, Frame, Head as PublishedHead, Heads as Published, OccupantState};
+use natter_proto::event::v1::{EdgeFrame, Ended, Frame, Head as PublishedHead, Heads as Published, OccupantState};
 use natter_proto::{AppId, DialogId, UserId};
 use parking_lot::Mutex;
 use prost::Message;
@@ -85,6 +85,24 @@ impl Inbox {
         let Some((head, users)) = lost else { return };
         for session in users.into_iter().flat_map(|user| self.table.sessions_of((app, UserId(user)))) {
             self.hand(&session, SessionMessage::Head(dialog, head)).await;
+        }
+    }
+
+    /// Ends the sessions of users who may be connected no more, until the bus ends. Who is being bound is asked about then.
+    pub(crate) async fn ended(self: Arc<Inbox>, mut ended: Subscription) {
+        while let Some(bytes) = ended.next().await {
+            let Ok(Ended { app, user }) = Ended::decode(bytes) else {
+                tracing::warn!("an end on the bus cannot be read");
+                continue;
+            };
+            let (app, for_good) = (AppId(app), user != 0);
+            let sessions = match for_good {
+                true => self.table.sessions_of((app, UserId(user))),
+                false => self.table.sessions_of_app(app),
+            };
+            for session in sessions {
+                self.hand(&session, SessionMessage::Dismissed { for_good }).await;
+            }
         }
     }
 

@@ -73,6 +73,8 @@ pub(crate) struct Identity {
     pub framing: Framing,
     /// SASL PLAIN came with an authzid: SDK 1.x and its sibling (contract xmpp 5).
     pub has_authzid: bool,
+    /// Most sessions of the app, as presence is told; 0: as many as of any.
+    pub app_sessions_max: u64,
     pub agent: String,
     pub origin: String,
     pub peer: String,

@@ -75,6 +75,11 @@ impl Table {
         users.get(&who).map(|entries| entries.iter().map(|entry| entry.mailbox.clone()).collect()).unwrap_or_default()
     }
 
+    /// Every session of an app, in the order they came.
+    pub(crate) fn sessions_of_app(&self, app: AppId) -> Vec<Mailbox<SessionMessage>> {
+        self.sorted(|who| who.0 == app)
+    }
+
     /// Whether a user has a session here.
     pub(crate) fn is_here(&self, who: Who) -> bool {
         self.users.read().contains_key(&who)
@@ -82,10 +87,15 @@ impl Table {
 
     /// All sessions, in the order they came.
     pub(crate) fn all(&self) -> Vec<Mailbox<SessionMessage>> {
+        self.sorted(|_| true)
+    }
+
+    fn sorted(&self, which: impl Fn(&Who) -> bool) -> Vec<Mailbox<SessionMessage>> {
         let users = self.users.read();
-        let mut all: Vec<_> = users.values().flatten().map(|entry| (entry.session, entry.mailbox.clone())).collect();
-        all.sort_by_key(|(session, _)| *session);
-        all.into_iter().map(|(_, mailbox)| mailbox).collect()
+        let found = users.iter().filter(|(who, _)| which(who)).flat_map(|(_, entries)| entries);
+        let mut found: Vec<_> = found.map(|entry| (entry.session, entry.mailbox.clone())).collect();
+        found.sort_by_key(|(session, _)| *session);
+        found.into_iter().map(|(_, mailbox)| mailbox).collect()
     }
 
     // === resumption ===

@@ -280,6 +280,38 @@ async fn when_the_process_stops_every_stream_is_closed_after_its_answers() {
     world.ended().await;
 }
 
+#[tokio::test]
+async fn sessions_of_who_is_no_more_and_of_an_app_that_is_closed_end_at_once() {
+    let world = World::start(Options::default()).await;
+    let mut ann = Web::live(&world, 34).await;
+    let mut bob = Web::live(&world, 78).await;
+    world.end(905, 34);
+    ann.expect("<not-authorized ").await;
+    ann.expect_end().await;
+    // Nothing is owed to nobody.
+    world.announced(34, SessionState::Closed).await;
+    world.end(906, 0);
+    bob.send("<iq xmlns=\"jabber:client\" type=\"get\" id=\"p\"><ping xmlns=\"urn:xmpp:ping\"/></iq>").await;
+    bob.expect("id=\"p\"").await;
+    world.end(905, 0);
+    bob.expect("<not-authorized ").await;
+    bob.expect_end().await;
+    // It may come back: what it missed is owed.
+    world.announced(78, SessionState::Vanished).await;
+}
+
+#[tokio::test]
+async fn who_ends_between_sign_in_and_bind_is_not_bound() {
+    let world = World::start(Options::default()).await;
+    let mut ann = Web::signed_in(&world, 34).await;
+    world.refuse(34);
+    let bind = "<bind xmlns=\"urn:ietf:params:xml:ns:xmpp-bind\"/>";
+    ann.send(&format!("<iq xmlns=\"jabber:client\" type=\"set\" id=\"b\">{bind}</iq>")).await;
+    let answer = ann.expect("id=\"b\"").await;
+    assert!(answer.contains("type=\"error\"") && !answer.contains("<jid>"), "{answer}");
+    world.announced(34, SessionState::Closed).await;
+}
+
 fn message(to: u64, id: &str, body: &str) -> String {
     format!(
         "<message xmlns=\"jabber:client\" type=\"chat\" id=\"66f10000000000000000{id:0>4}\" to=\"{to}-905@localhost\"><body>{body}</body>\

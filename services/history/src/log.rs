@@ -143,4 +143,8 @@ pub trait MessageLog: Send + Sync + 'static {
 
     /// Everybody of a dialog of whom something is kept, ascending by user.
     async fn everyone(&self, key: DialogKey) -> Result<Vec<Member>, Error>;
+
+    /// Removes rows, ids, heads, states and changes of an app that nobody gets into any more, at most `max` of each. How many
+    /// messages, and how many of the kind of which there were most; fewer than `max`: nothing is left.
+    async fn erase(&self, app: AppId, max: usize) -> Result<(usize, usize), Error>;
 }

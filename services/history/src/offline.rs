@@ -23,6 +23,10 @@ pub trait OfflineQueue: Send + Sync + 'static {
 
     /// Forgets all frames up to this place. Idempotent.
     async fn drop_upto(&self, app: AppId, user: UserId, upto: u64) -> Result<(), Error>;
+
+    /// Forgets a page of the queues of users who are no more, of one or of a whole app. How many frames went; fewer than `max`:
+    /// nothing is left.
+    async fn erase(&self, app: AppId, user: Option<UserId>, max: usize) -> Result<usize, Error>;
 }
 
 /// What lies in a queue.

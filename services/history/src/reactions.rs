@@ -1,6 +1,7 @@
 //! The port of reactions: which users reacted to a row, and with what (contract rest 5.7). Whether the row is there is not
 //! asked of an engine: see `queries`.
 
+use natter_proto::AppId;
 use natter_proto::history::v1::Reactions;
 use natter_rpc::async_trait;
 
@@ -26,4 +27,11 @@ pub trait ReactionStore: Send + Sync + 'static {
     /// Reactions to the rows at these places, ascending; of rows that have any, up to a size. The second value is whether
     /// rows were left out because of it: ask again above the last.
     async fn of(&self, key: DialogKey, places: Ranges) -> Result<(Vec<Reactions>, bool), Error>;
+
+    /// Removes the reactions of an app, at most `max` rows. How many; fewer: nothing is left.
+    async fn erase_app(&self, app: AppId, max: usize) -> Result<usize, Error>;
+
+    /// Takes away what a user reacted with, from the next `max` rows of his app behind `after` (opaque, empty: the first). How many
+    /// rows changed, and where to go on, empty at the end.
+    async fn erase_user(&self, app: AppId, user: u64, after: &[u8], max: usize) -> Result<(usize, Vec<u8>), Error>;
 }

@@ -1,5 +1,7 @@
 //! The gRPC door: decode, call, encode. No decisions here. A call may be dropped half way; what it wrote goes on without it.
 
+mod erasure;
+
 use std::collections::BTreeMap;
 
 use natter_proto::event::v1::MarkKind;

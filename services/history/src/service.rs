@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use natter_actor::Clock;
 use natter_db::Kv;
+use natter_proto::history::v1::eraser_server::EraserServer;
 use natter_proto::history::v1::history_server::HistoryServer;
 
 use crate::log::MessageLog;
@@ -51,6 +52,11 @@ impl Service {
             clock: parts.clock,
             metrics: Metrics::new(&parts.metrics),
         }
+    }
+
+    /// The door for the walk of an erasure.
+    pub fn eraser_server(&self) -> EraserServer<Rpc> {
+        EraserServer::new(Rpc(self.clone()))
     }
 
     /// The gRPC door. A call needs a tokio runtime: a write goes on in a task of its own when its caller is gone.

@@ -78,8 +78,12 @@ async fn all(config: Config, stop: Stop) -> Result<()> {
         plain: Some(doors.rest_plain),
         tls_config: Some(Arc::unwrap_or_clone(certificates.server_config(&["h2", "http/1.1"])?)),
     };
-    let Services { account, presence, storage, dialog, edge, api, console, .. } = services;
+    let Services { account, presence, storage, dialog, edge, api, console, keepers, .. } = services;
     let (drain, end) = (|| stop.drain.clone().cancelled_owned(), || lower.drain.clone().cancelled_owned());
+    below.spawn({
+        let (account, end) = (account.clone(), end());
+        async move { account.erase(keepers, end).await }
+    });
     below.spawn({
         let end = end();
         async move { account.run(end).await }

@@ -20,6 +20,8 @@ pub struct Services {
     pub account_link: Link,
     /// To its operators, for the same.
     pub operators_link: Link,
+    /// Who keeps something of users, for the walk of an erasure.
+    pub keepers: natter_account::Keepers,
 }
 
 /// What the services need beside the shared parts.
@@ -35,9 +37,11 @@ impl Services {
     /// Makes all of them.
     pub fn new(config: &Config, parts: &Parts, facts: Facts) -> Result<Services> {
         let link = config.link.options();
-        let history = history(config, parts);
+        let history_service = history(config, parts);
+        let history = Link::local(history_service.server(), link);
         let account = account(config, parts);
         let account_link = Link::local(account.server(), link);
+        let administration = Link::local(account.administration_server(), link);
         let operators_link = Link::local(account.operators_server(), link);
         let reports_link = Link::local(account.reports_server(), link);
         let presence = presence(config, parts);
@@ -94,21 +98,29 @@ impl Services {
                 account: account_link.clone(),
                 operators: operators_link.clone(),
                 reports: reports_link,
+                administration,
                 metrics: parts.metrics.clone(),
                 token: facts.admin_token,
                 sdk: facts.sdk,
             },
         );
-        Ok(Services { account, presence, storage, dialog, edge, api, console, account_link, operators_link })
+        let keepers = natter_account::Keepers {
+            bus: parts.bus.clone(),
+            account: Link::local(account.eraser_server(), link),
+            presence: Link::local(presence.eraser_server(), link),
+            dialog: Link::local(dialog.eraser_server(), link),
+            history: Link::local(history_service.eraser_server(), link),
+            storage: Link::local(storage.eraser_server(), link),
+        };
+        Ok(Services { account, presence, storage, dialog, edge, api, console, account_link, operators_link, keepers })
     }
 }
 
-fn history(config: &Config, parts: &Parts) -> Link {
-    let service = natter_history::Service::new(
+fn history(config: &Config, parts: &Parts) -> natter_history::Service {
+    natter_history::Service::new(
         config.history.clone(),
         natter_history::Parts { db: parts.db.clone(), clock: parts.clock.clone(), metrics: parts.metrics.clone() },
-    );
-    Link::local(service.server(), config.link.options())
+    )
 }
 
 fn account(config: &Config, parts: &Parts) -> natter_account::Service {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use natter_proto::UserId;
 
-use crate::session::{SessionKey, UserKey};
+use crate::session::{Scope, SessionKey, UserKey};
 
 /// The users of all apps that are there, and those that are watched.
 #[derive(Default)]
@@ -105,6 +105,22 @@ impl Activity {
             }
         }
         ended
+    }
+
+    /// Forgets those who died and may come back, and who watches them. Of sessions that live nothing is known any more either.
+    pub fn erase(&mut self, scope: Scope) {
+        self.there.retain(|user, _| !scope.holds(*user));
+        let watched: Vec<UserKey> = self.watchers.keys().copied().filter(|user| scope.holds(*user)).collect();
+        for user in watched {
+            for (_, session) in self.watchers.remove(&user).unwrap_or_default() {
+                if let Some(watched) = self.watched.get_mut(&session) {
+                    watched.remove(&user);
+                    if watched.is_empty() {
+                        self.watched.remove(&session);
+                    }
+                }
+            }
+        }
     }
 
     pub fn is_there(&self, user: UserKey) -> bool {
@@ -249,6 +265,20 @@ mod tests {
         assert_eq!(activity.watchers(key(2)), [4]);
         assert_eq!(activity.watch(key(4), session(40), key(2), false), Ok(()));
         assert!(activity.watchers.is_empty() && activity.watched.is_empty(), "nothing stays behind");
+    }
+
+    #[test]
+    fn of_an_erased_user_nothing_stays() {
+        let mut activity = Activity::new(2);
+        arrive(&mut activity, 20);
+        activity.vanish(100, key(2), session(20));
+        activity.watch(key(3), session(30), key(2), true).unwrap();
+        activity.watch(key(3), session(30), key(4), true).unwrap();
+        activity.erase(Scope::of(1, 2));
+        assert_eq!((activity.is_there(key(2)), activity.watchers(key(2)), activity.watchers(key(4))), (false, vec![], vec![3]));
+        assert_eq!(activity.expire(1_000), [], "he does not leave once more");
+        activity.erase(Scope::of(1, 0));
+        assert!(activity.died.is_empty() && activity.watched.is_empty() && activity.watchers.is_empty());
     }
 
     fn key(user: u64) -> UserKey {

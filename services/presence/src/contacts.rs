@@ -69,6 +69,21 @@ impl Shared {
             return Err(Error::NoContact);
         }
         self.check_room(user, theirs, &step, &before).await?;
+        self.take(user, theirs, step, before).await?;
+        Ok(())
+    }
+
+    /// A user is no more: what the two keep of each other goes, and the other is told as of a removal. How many views went.
+    pub async fn part(&self, user: UserKey, other: UserId) -> Result<usize, Error> {
+        let _turn = self.pairs.of(user, other).lock().await;
+        let theirs = UserKey { user: other, ..user };
+        let before = (self.rosters.get(user, other).await?, self.rosters.get(theirs, user.user).await?);
+        self.take(user, theirs, Step::Vanish, before).await
+    }
+
+    /// Keeps what a step changes, then tells of it. The turn of the pair is held. How many views are different.
+    async fn take(&self, user: UserKey, theirs: UserKey, step: Step, before: (ContactRow, ContactRow)) -> Result<usize, Error> {
+        let other = theirs.user;
         let mut after = before.clone();
         let tell = step.apply(&mut after.0, &mut after.1);
         let views = [(user, other, &before.0, &after.0), (theirs, user.user, &before.1, &after.1)];
@@ -83,7 +98,7 @@ impl Shared {
             self.tell_change(view, before, revision);
         }
         tell.into_iter().for_each(|tell| self.tell_step(user, theirs, tell));
-        Ok(())
+        Ok(changed.len())
     }
 
     async fn check_room(

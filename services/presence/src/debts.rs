@@ -14,7 +14,7 @@ use natter_proto::presence::v1::{Fingerprint, SessionRecord};
 
 use crate::debt::Limits;
 use crate::metrics::Meters;
-use crate::session::{SessionKey, UserKey};
+use crate::session::{Scope, SessionKey, UserKey};
 
 /// Resolves when the change is kept: it then survives the process.
 pub(crate) type Stored = BoxFuture<'static, Result<(), Error>>;
@@ -51,6 +51,9 @@ pub(crate) trait Debts: Send + Sync {
 
     /// Removes the debts whose time is over.
     fn expire(&self) -> Stored;
+
+    /// Forgets all records and debts. How many, when that is durable.
+    fn erase(&self, scope: Scope) -> BoxFuture<'static, Result<usize, Error>>;
 }
 
 /// The engine for this store.

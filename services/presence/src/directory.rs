@@ -39,9 +39,10 @@ impl Directory {
     }
 
     /// Adds the session if it is not there, and gives how many its user has.
-    pub fn add(&mut self, user: UserKey, session: SessionKey) -> Result<usize, TooManySessions> {
+    /// `of_app`: most sessions of this app, if not those of all.
+    pub fn add(&mut self, user: UserKey, session: SessionKey, of_app: Option<usize>) -> Result<usize, TooManySessions> {
         if !self.has(user, &session) {
-            self.check_room(user)?;
+            self.check_room(user, of_app.unwrap_or(self.limits.of_app))?;
             *self.of_app.entry(user.app).or_default() += 1;
             if !self.is_reachable(user) {
                 *self.online.entry(user.app).or_default() += 1;
@@ -53,11 +54,11 @@ impl Directory {
         Ok(sessions.len())
     }
 
-    fn check_room(&self, user: UserKey) -> Result<(), TooManySessions> {
+    fn check_room(&self, user: UserKey, of_app: usize) -> Result<(), TooManySessions> {
         if self.users.get(&user).map_or(0, BTreeSet::len) >= self.limits.of_user {
             return Err(TooManySessions::OfUser);
         }
-        match self.of_app.get(&user.app).copied().unwrap_or(0) >= self.limits.of_app {
+        match self.of_app.get(&user.app).copied().unwrap_or(0) >= of_app {
             true => Err(TooManySessions::OfApp),
             false => Ok(()),
         }
@@ -142,10 +143,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_app_may_have_a_limit_of_its_own() {
+        let mut directory = Directory::new(Limits { of_user: 9, of_app: 2 });
+        for n in 0..3 {
+            assert!(directory.add(UserKey::new(1, n), session("a", n), Some(3)).is_ok());
+        }
+        let over = directory.add(UserKey::new(1, 9), session("a", 9), Some(3));
+        assert_eq!(over, Err(TooManySessions::OfApp));
+        assert!(directory.add(UserKey::new(2, 1), session("a", 20), Some(1)).is_ok());
+        assert_eq!(directory.add(UserKey::new(2, 2), session("a", 21), Some(1)), Err(TooManySessions::OfApp));
+    }
+
+    #[test]
     fn each_edge_is_told_once_for_all_its_users() {
         let mut directory = Directory::new(LIMITS);
         for (user, edge, n) in [(1, "a", 1), (1, "a", 2), (1, "b", 3), (2, "a", 4), (3, "b", 5), (4, "b", 6)] {
-            directory.add(user_key(user), session(edge, n)).unwrap();
+            directory.add(user_key(user), session(edge, n), None).unwrap();
         }
         let told = |to: &[u64], except: &[u64]| -> Vec<(String, Vec<u64>)> {
             directory.told(AppId(1), to, except).into_iter().collect()
@@ -159,14 +172,14 @@ mod tests {
     #[test]
     fn sessions_of_a_user_are_bounded_and_counted() {
         let mut directory = Directory::new(Limits { of_user: 2, ..LIMITS });
-        assert_eq!(directory.add(user_key(1), session("a", 1)), Ok(1));
-        assert_eq!(directory.add(user_key(1), session("a", 2)), Ok(2));
-        assert_eq!(directory.add(user_key(1), session("a", 3)), Err(TooManySessions::OfUser));
-        assert_eq!(directory.add(user_key(1), session("a", 2)), Ok(2), "announced again");
-        assert_eq!(directory.add(user_key(2), session("a", 3)), Ok(1), "another user");
+        assert_eq!(directory.add(user_key(1), session("a", 1), None), Ok(1));
+        assert_eq!(directory.add(user_key(1), session("a", 2), None), Ok(2));
+        assert_eq!(directory.add(user_key(1), session("a", 3), None), Err(TooManySessions::OfUser));
+        assert_eq!(directory.add(user_key(1), session("a", 2), None), Ok(2), "announced again");
+        assert_eq!(directory.add(user_key(2), session("a", 3), None), Ok(1), "another user");
         assert_eq!(directory.remove(user_key(1), &session("a", 9)), 2);
         assert_eq!(directory.remove(user_key(1), &session("a", 1)), 1);
-        assert_eq!(directory.add(user_key(1), session("a", 3)), Ok(2));
+        assert_eq!(directory.add(user_key(1), session("a", 3), None), Ok(2));
         assert_eq!(directory.len(), 3);
         assert_eq!(directory.remove(user_key(2), &session("a", 3)), 0);
         assert!(!directory.is_reachable(user_key(2)));
@@ -175,18 +188,18 @@ mod tests {
     #[test]
     fn sessions_of_an_app_are_bounded_and_apps_are_apart() {
         let mut directory = Directory::new(Limits { of_app: 2, ..LIMITS });
-        assert_eq!(directory.add(user_key(1), session("a", 1)), Ok(1));
-        assert_eq!(directory.add(user_key(2), session("a", 2)), Ok(1));
-        assert_eq!(directory.add(user_key(3), session("a", 3)), Err(TooManySessions::OfApp));
+        assert_eq!(directory.add(user_key(1), session("a", 1), None), Ok(1));
+        assert_eq!(directory.add(user_key(2), session("a", 2), None), Ok(1));
+        assert_eq!(directory.add(user_key(3), session("a", 3), None), Err(TooManySessions::OfApp));
         assert!(!directory.is_reachable(user_key(3)), "a refusal leaves nothing behind");
-        assert_eq!(directory.add(user_key(1), session("a", 1)), Ok(1), "announced again");
-        assert_eq!(directory.add(UserKey::new(2, 3), session("a", 3)), Ok(1), "another app");
+        assert_eq!(directory.add(user_key(1), session("a", 1), None), Ok(1), "announced again");
+        assert_eq!(directory.add(UserKey::new(2, 3), session("a", 3), None), Ok(1), "another app");
         assert_eq!(directory.remove(user_key(1), &session("a", 9)), 1, "one that is not there frees nothing");
-        assert_eq!(directory.add(user_key(3), session("a", 3)), Err(TooManySessions::OfApp));
+        assert_eq!(directory.add(user_key(3), session("a", 3), None), Err(TooManySessions::OfApp));
         assert_eq!(directory.remove(user_key(2), &session("a", 2)), 0);
         assert_eq!(directory.remove(user_key(2), &session("a", 2)), 0, "twice frees no more");
-        assert_eq!(directory.add(user_key(3), session("a", 3)), Ok(1));
-        assert_eq!(directory.add(user_key(3), session("a", 4)), Err(TooManySessions::OfApp));
+        assert_eq!(directory.add(user_key(3), session("a", 3), None), Ok(1));
+        assert_eq!(directory.add(user_key(3), session("a", 4), None), Err(TooManySessions::OfApp));
         assert_eq!(directory.len(), 3);
     }
 
@@ -194,9 +207,9 @@ mod tests {
     fn users_online_are_counted_and_listed_by_app() {
         let mut directory = Directory::new(Limits { of_user: 2, ..LIMITS });
         for (app, user, n) in [(1, 30, 1), (1, 4, 2), (1, 4, 3), (2, 5, 4), (1, 9, 5)] {
-            directory.add(UserKey::new(app, user), session("a", n)).unwrap();
+            directory.add(UserKey::new(app, user), session("a", n), None).unwrap();
         }
-        assert!(directory.add(user_key(4), session("a", 6)).is_err());
+        assert!(directory.add(user_key(4), session("a", 6), None).is_err());
         assert_eq!(directory.online(AppId(1), 0, 10), (3, vec![4, 9, 30]));
         assert_eq!(directory.online(AppId(1), 1, 1), (3, vec![9]));
         assert_eq!(directory.online(AppId(1), 3, 1), (3, vec![]));

@@ -48,6 +48,9 @@ pub(crate) enum Error {
     /// The user was never there.
     #[error("the user was never there")]
     NeverSeen,
+    /// What ends is to end first.
+    #[error("there are sessions yet")]
+    SessionsLeft,
     /// Frames do not reach the session, so its end would not be heard of.
     #[error("the session is not announced")]
     NotAnnounced,
@@ -80,6 +83,7 @@ impl From<Error> for Status {
             Error::NeverSeen | Error::NoContact | Error::NoList => Code::NotFound,
             Error::Blocked => Code::Blocked,
             Error::Blocking => Code::Blocking,
+            Error::SessionsLeft => Code::Busy,
             Error::NotAnnounced => Code::Conflict,
             Error::Store(error) => error.code(),
         };

@@ -11,7 +11,7 @@
 //! who is told), `rosters` (the port that keeps them, with its engine), `privacy` (rules: privacy lists), `defaults` (rules:
 //! those that decide, in memory), `blocks` (changes of lists, and what they let through), `lists` (the port that keeps them,
 //! with its engine), `fanout` (frames to edges), `speech` (rules: who says what a frame tells), `debt` (rules: what is owed),
-//! `debts` (the port that keeps it, with its engine).
+//! `debts` (the port that keeps it, with its engine), `erasure` (what goes with a user or an app).
 //!
 //! Invariants:
 //! - When an announcement is answered, every frame told afterwards reaches the session (or no longer does).
@@ -37,6 +37,7 @@ mod debt;
 mod debts;
 mod defaults;
 mod directory;
+mod erasure;
 mod error;
 mod fanout;
 mod lists;

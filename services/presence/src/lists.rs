@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use natter_db::{Error, Kv};
 
 use crate::privacy::List;
-use crate::session::UserKey;
+use crate::session::{Scope, UserKey};
 
 /// The names of a user's lists, ascending, and which one is the default.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -54,6 +54,12 @@ pub(crate) trait Lists: Send + Sync {
     /// # Errors
     /// It is as before, or that is not known.
     fn set_default(&self, owner: UserKey, name: Option<String>) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Removes lists, at most `limit`, and as many names of defaults. How many lists went.
+    ///
+    /// # Errors
+    /// They were not removed, or that is not known.
+    fn erase(&self, scope: Scope, limit: usize) -> BoxFuture<'_, Result<usize, Error>>;
 }
 
 /// The engine for this store.

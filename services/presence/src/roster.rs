@@ -19,6 +19,8 @@ pub(crate) enum Step {
     Subscribed,
     Unsubscribe,
     Unsubscribed,
+    /// The user is no more: neither of the two has a view of the other.
+    Vanish,
 }
 
 /// What follows besides the new views, in this order.
@@ -53,7 +55,7 @@ impl Step {
         match self {
             Step::Set { .. } | Step::Subscribe => !mine.listed,
             Step::Subscribed => !mine.listed && mine.asked,
-            Step::Remove | Step::Unsubscribe | Step::Unsubscribed => false,
+            Step::Remove | Step::Unsubscribe | Step::Unsubscribed | Step::Vanish => false,
         }
     }
 
@@ -82,6 +84,10 @@ impl Step {
                 unsubscribe(mine, other, &mut tell);
                 unsubscribed(mine, other, &mut tell);
                 *mine = ContactRow::default();
+            }
+            Step::Vanish => {
+                tell = Step::Remove.apply(mine, other);
+                *other = ContactRow::default();
             }
         }
         tell

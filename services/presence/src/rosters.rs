@@ -12,7 +12,7 @@ use natter_db::{Error, Kv};
 use natter_proto::UserId;
 use natter_proto::presence::v1::ContactRow;
 
-use crate::session::UserKey;
+use crate::session::{Scope, UserKey};
 
 /// A view of somebody else, and whose it is.
 #[derive(Clone, PartialEq, Debug)]
@@ -22,6 +22,9 @@ pub(crate) struct View {
     /// One that is empty is not kept.
     pub row: ContactRow,
 }
+
+/// Users, and where to go on.
+pub(crate) type Owners = (Vec<UserId>, Vec<u8>);
 
 /// Contact lists. Verbs about the same pair of users must not run at the same time.
 pub(crate) trait Rosters: Send + Sync {
@@ -48,6 +51,19 @@ pub(crate) trait Rosters: Send + Sync {
     /// # Errors
     /// None was kept, or that is not known.
     fn put(&self, views: Vec<View>) -> BoxFuture<'_, Result<Vec<u64>, Error>>;
+
+    /// Who of an app has a view of this user, among the next `limit` views of anybody behind `after` (opaque, empty: the first).
+    /// The second value is where to go on, empty at the end.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn owners(&self, of: UserKey, after: Vec<u8>, limit: usize) -> BoxFuture<'_, Result<Owners, Error>>;
+
+    /// Removes views and revisions, at most `limit` of either. How many rows went.
+    ///
+    /// # Errors
+    /// They were not removed, or that is not known.
+    fn erase(&self, scope: Scope, limit: usize) -> BoxFuture<'_, Result<usize, Error>>;
 }
 
 /// The engine for this store.

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
+use natter_proto::erasure::v1::{EraseReply, EraseRequest};
 use natter_proto::event::v1::SessionRef;
+use natter_proto::presence::v1::eraser_server::Eraser;
 use natter_proto::presence::v1::presence_server::Presence;
 use natter_proto::presence::v1::{
     AnnounceReply, AnnounceRequest, ContactsReply, ContactsRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest,
@@ -23,7 +25,7 @@ use crate::lists::Names;
 use crate::rooms::RoomKey;
 use crate::roster::Step;
 use crate::service::Shared;
-use crate::session::{SessionKey, UserKey};
+use crate::session::{Scope, SessionKey, UserKey};
 
 /// Users in one page of those online.
 const PAGE_MAX: u32 = 1_000;
@@ -43,14 +45,15 @@ impl Presence for Rpc {
     async fn announce(&self, request: Request<AnnounceRequest>) -> Reply<AnnounceReply> {
         let request = request.into_inner();
         let state = request.state();
+        let of_app = usize::try_from(request.app_sessions_max).ok().filter(|max| *max > 0);
         let user = user_of(request.app, request.user)?;
         let (session, named) = session_of(request.session)?;
         let resource = named.resource.clone();
         let record = request.record.map(|record| named_as(record, user, named));
         let (sessions, greeting) = match state {
             SessionState::Unspecified => return Err(Error::Missing("state").into()),
-            SessionState::Bound => (self.0.bind(user, session, record).await?, Greeting::default()),
-            SessionState::Available => self.0.arrive(user, session, resource, record).await?,
+            SessionState::Bound => (self.0.bind(user, session, record, of_app).await?, Greeting::default()),
+            SessionState::Available => self.0.arrive(user, session, resource, record, of_app).await?,
             SessionState::Closed => (self.0.close(user, session).await, Greeting::default()),
             SessionState::Vanished => (self.0.vanish(user, session, record).await, Greeting::default()),
         };
@@ -204,6 +207,17 @@ impl Presence for Rpc {
         let EvictRequest { app, dialog, users } = request.into_inner();
         let left = self.0.evict(room_of(app, &dialog)?, &users);
         Ok(Response::new(EvictReply { left }))
+    }
+}
+
+#[async_trait]
+impl Eraser for Rpc {
+    async fn erase(&self, request: Request<EraseRequest>) -> Reply<EraseReply> {
+        let EraseRequest { app, user, after } = request.into_inner();
+        if app == 0 {
+            return Err(Error::Missing("app").into());
+        }
+        Ok(Response::new(self.0.erase(Scope::of(app, user), after).await?))
     }
 }
 

@@ -12,7 +12,7 @@ use natter_actor::Clock;
 use natter_db::{Error, Kv};
 
 use crate::debts::Stored;
-use crate::session::UserKey;
+use crate::session::{Scope, UserKey};
 
 /// When users were last there. Times are unix milliseconds. Verbs take effect when they are called, in the order of the calls,
 /// whether or not their future is awaited.
@@ -31,6 +31,12 @@ pub(crate) trait Seen: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     fn last(&self, user: UserKey) -> BoxFuture<'_, Result<Option<i64>, Error>>;
+
+    /// Forgets users, at most `limit`. How many.
+    ///
+    /// # Errors
+    /// They were not forgotten, or that is not known.
+    fn erase(&self, scope: Scope, limit: usize) -> BoxFuture<'_, Result<usize, Error>>;
 }
 
 /// The engine for this store.

@@ -9,6 +9,7 @@ use futures::future::join_all;
 use natter_actor::Clock;
 use natter_bus::{Bus, Subscription};
 use natter_db::Kv;
+use natter_proto::presence::v1::eraser_server::EraserServer;
 use natter_proto::presence::v1::presence_server::PresenceServer;
 use natter_proto::subject::Subject;
 use natter_telemetry::Metrics;
@@ -109,6 +110,11 @@ impl Service {
     /// The gRPC door. All of them open onto the same service.
     pub fn server(&self) -> PresenceServer<Rpc> {
         PresenceServer::new(Rpc::new(Arc::clone(&self.shared)))
+    }
+
+    /// The door for the walk of an erasure.
+    pub fn eraser_server(&self) -> EraserServer<Rpc> {
+        EraserServer::new(Rpc::new(Arc::clone(&self.shared)))
     }
 
     /// Passes frames on, removes expired debts, and those from rooms and from sight who died, until `stop`. Runs once; called again it waits for `stop` only.

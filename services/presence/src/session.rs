@@ -22,6 +22,29 @@ pub(crate) struct SessionKey {
     pub session: u64,
 }
 
+/// What an erasure is about: a user, or all of an app.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Scope {
+    pub app: AppId,
+    pub user: Option<UserId>,
+}
+
+impl Scope {
+    pub fn of(app: u64, user: u64) -> Scope {
+        Scope { app: AppId(app), user: (user > 0).then_some(UserId(user)) }
+    }
+
+    pub fn holds(self, user: UserKey) -> bool {
+        self.app == user.app && self.user.is_none_or(|only| only == user.user)
+    }
+
+    /// How the keys of all its rows begin.
+    pub fn prefix(self) -> Vec<u8> {
+        let user = self.user.map_or_else(Vec::new, |user| user.0.to_be_bytes().to_vec());
+        [self.app.0.to_be_bytes().to_vec(), user].concat()
+    }
+}
+
 impl UserKey {
     pub fn new(app: u64, user: u64) -> UserKey {
         UserKey { app: AppId(app), user: UserId(user) }

@@ -17,12 +17,19 @@ use crate::session::{SessionKey, UserKey};
 
 impl Shared {
     /// A session that frames reach from now on.
-    pub async fn bind(&self, user: UserKey, session: SessionKey, record: Option<SessionRecord>) -> Result<usize, Error> {
+    /// `of_app`: most sessions of this app, if not those of all.
+    pub async fn bind(
+        &self,
+        user: UserKey,
+        session: SessionKey,
+        record: Option<SessionRecord>,
+        of_app: Option<usize>,
+    ) -> Result<usize, Error> {
         let debts = self.debts_if_ready().await;
         let (_turn, list) = self.default_list_for(user).await?;
         let (sessions, stored) = {
             let mut directory = self.directory.lock();
-            let sessions = self.add(&mut directory, user, &session, list)?;
+            let sessions = self.add(&mut directory, user, &session, (list, of_app))?;
             (sessions, record.zip(debts).map(|(record, debts)| debts.keep(user, session, record)))
         };
         done([stored]).await;
@@ -36,12 +43,13 @@ impl Shared {
         session: SessionKey,
         resource: String,
         record: Option<SessionRecord>,
+        of_app: Option<usize>,
     ) -> Result<(usize, Greeting), Error> {
         let debts = self.debts_if_ready().await;
         let (turn, list) = self.default_list_for(user).await?;
         let (sessions, arrival, stored) = {
             let mut directory = self.directory.lock();
-            let sessions = self.add(&mut directory, user, &session, list)?;
+            let sessions = self.add(&mut directory, user, &session, (list, of_app))?;
             let (arrival, came) = self.came(user, session.clone(), resource.clone());
             let kept = record.zip(debts).map(|(record, debts)| debts.keep(user, session.clone(), record));
             (sessions, arrival, [came, kept])
@@ -66,18 +74,20 @@ impl Shared {
         directory: &mut Directory,
         user: UserKey,
         session: &SessionKey,
-        list: Option<Arc<List>>,
+        (list, of_app): (Option<Arc<List>>, Option<usize>),
     ) -> Result<usize, Error> {
-        let sessions = directory.add(user, session.clone()).map_err(|over| self.refusal(over))?;
+        let sessions = directory.add(user, session.clone(), of_app).map_err(|over| self.refusal(over, of_app))?;
         self.defaults.lock().put(user, list);
         self.meters.sessions.set(directory.len() as i64);
         Ok(sessions)
     }
 
-    fn refusal(&self, over: TooManySessions) -> Error {
+    fn refusal(&self, over: TooManySessions, of_app: Option<usize>) -> Error {
         match over {
             TooManySessions::OfUser => Error::TooManySessions { of: "user", max: self.options.sessions_per_user_max },
-            TooManySessions::OfApp => Error::TooManySessions { of: "app", max: self.options.sessions_per_app_max },
+            TooManySessions::OfApp => {
+                Error::TooManySessions { of: "app", max: of_app.unwrap_or(self.options.sessions_per_app_max) }
+            }
         }
     }
 

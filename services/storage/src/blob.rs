@@ -39,6 +39,8 @@ pub struct BlobRow {
     pub created_at: i64,
     pub updated_at: i64,
     pub state: State,
+    /// Most bytes of its app, as they were when it was made; 0: those of the installation.
+    pub app_bytes_max: u64,
 }
 
 /// How far a blob is.
@@ -115,6 +117,7 @@ pub fn draft(request: CreateRequest, id: u64, dice: Dice, now: i64) -> Result<(B
         created_at: now,
         updated_at: now,
         state: State::Empty { pending: None },
+        app_bytes_max: request.app_bytes_max,
     };
     Ok((row, key))
 }
@@ -287,6 +290,11 @@ mod tests {
 
     fn made(name: &str, content_type: &str) -> Result<(BlobRow, String), Refused> {
         let (name, content_type) = (name.to_owned(), content_type.to_owned());
-        draft(CreateRequest { app: 1, user: 2, name, content_type, public: false }, 3, Dice { uid: [4; 16], key: [5; 16] }, 0)
+        draft(
+            CreateRequest { app: 1, user: 2, name, content_type, ..CreateRequest::default() },
+            3,
+            Dice { uid: [4; 16], key: [5; 16] },
+            0,
+        )
     }
 }

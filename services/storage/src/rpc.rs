@@ -3,6 +3,8 @@
 //! What follows the first write of a call runs in a task of its own: it must happen, also if the caller is gone.
 
 use futures::stream::{BoxStream, StreamExt, try_unfold};
+use natter_proto::erasure::v1::{EraseReply, EraseRequest};
+use natter_proto::storage::v1::eraser_server::Eraser;
 use natter_proto::storage::v1::storage_server::Storage as Door;
 use natter_proto::storage::v1::upload_part::Part;
 use natter_proto::storage::v1::*;
@@ -67,6 +69,15 @@ impl Door for Service {
 
     async fn list(&self, request: Request<ListRequest>) -> Reply<ListReply> {
         Ok(Response::new(self.files.list(request.into_inner()).await?))
+    }
+}
+
+#[async_trait]
+impl Eraser for Service {
+    async fn erase(&self, request: Request<EraseRequest>) -> Reply<EraseReply> {
+        let EraseRequest { app, user, .. } = request.into_inner();
+        let files = self.files.clone();
+        Ok(Response::new(whole(async move { files.erase(app, user).await }).await?))
     }
 }
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use natter_actor::{Chance, Clock};
 use natter_db::Kv;
+use natter_proto::storage::v1::eraser_server::EraserServer;
 use natter_proto::storage::v1::storage_server::StorageServer;
 use natter_telemetry::Metrics as Registry;
 use parking_lot::Mutex;
 
-use crate::blob::Usage;
+use crate::blob::{BlobRow, Usage};
 use crate::bytes::{Bytes, Directory, Memory};
 use crate::ids::Ids;
 use crate::metrics::Metrics;
@@ -87,6 +88,11 @@ impl Service {
         StorageServer::new(self.clone())
     }
 
+    /// The door for the walk of an erasure.
+    pub fn eraser_server(&self) -> EraserServer<Service> {
+        EraserServer::new(self.clone())
+    }
+
     /// Sweeps until `stop`. Without it the service works, and what is over stays.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut stop = Box::pin(stop);
@@ -98,7 +104,9 @@ impl Service {
 }
 
 impl Files {
-    pub fn limit(&self) -> Usage {
-        Usage { bytes: self.options.app_bytes_max, files: self.options.app_files_max }
+    /// What the rows of a blob's app may weigh together.
+    pub fn limit(&self, row: &BlobRow) -> Usage {
+        let bytes = if row.app_bytes_max > 0 { row.app_bytes_max } else { self.options.app_bytes_max };
+        Usage { bytes, files: self.options.app_files_max }
     }
 }

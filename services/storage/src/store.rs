@@ -78,6 +78,10 @@ pub trait Blobs: Send + Sync {
     async fn remove(&self, before: &Kept, doomed: Option<Doomed>) -> Result<()>;
     /// The rows of a user by id, without the first `skip`, at most `limit`; and how many there are, counted up to `count_max`.
     async fn of_owner(&self, app: u64, owner: u64, page: Page) -> Result<(Vec<BlobRow>, usize)>;
+    /// At most `limit` rows of an app, by id.
+    async fn of_app(&self, app: u64, limit: usize) -> Result<Vec<Kept>>;
+    /// Forgets that an app that has no rows ever had any.
+    async fn forget_usage(&self, app: u64) -> Result<()>;
     /// How many rows of a user are not complete, counted up to `limit`.
     async fn unfinished_of(&self, app: u64, owner: u64, limit: usize) -> Result<usize>;
     /// At most `limit` rows that are not complete, behind `after`.

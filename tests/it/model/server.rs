@@ -340,7 +340,8 @@ impl Server {
 
     async fn announce(&self, user: User, state: SessionState) {
         let session = Some(self.session(user));
-        let request = AnnounceRequest { app: APP, user: self.user(user), session, state: state.into(), record: None };
+        let request =
+            AnnounceRequest { app: APP, user: self.user(user), session, state: state.into(), record: None, app_sessions_max: 0 };
         self.doors().presence.announce(request).await.unwrap();
     }
 

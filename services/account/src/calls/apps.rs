@@ -1,15 +1,19 @@
-//! Calls about apps: create, look up by id and by key, list.
+//! Calls about apps: create, apply, suspend, delete, look up by id and by key, list.
 
 use std::sync::Arc;
 
-use natter_proto::account::v1::{App, CreateAppRequest};
+use natter_proto::account::v1::{App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, Erasure};
 
-use crate::app::{Dice, KEY_CHARS_MAX, draft, is_opened_by};
+use crate::app::{Dice, KEY_CHARS_MAX, Wanted, draft, erased, is_opened_by};
+use crate::erasure::ErasureRow;
 use crate::error::Error;
-use crate::service::Accounts;
+use crate::service::{Accounts, settle};
+use crate::store;
 
 /// Most apps in one list. Whoever has more asks by id.
 const APPS_LISTED_MAX: usize = 10_000;
+/// How often a change that met another writer is tried.
+const TRIES: usize = 8;
 
 impl Accounts {
     /// Makes an app; what the request leaves open is chosen.
@@ -19,15 +23,27 @@ impl Accounts {
         Ok(self.store.apps.add_app(app).await?)
     }
 
-    /// An app. It never changes once it is there, so memory is always right.
+    /// An app, open or suspended. One that is erased is unknown.
     pub async fn app(&self, id: u64) -> Result<Arc<App>, Error> {
-        if let Some(app) = self.apps.get(&id) {
-            return Ok(app);
+        let app = match self.apps.get(&id) {
+            Some(app) => app,
+            None => {
+                let reading = self.apps.reading();
+                let app = Arc::new(self.store.apps.app(id).await?.ok_or(Error::AppUnknown)?);
+                self.apps.remember(reading, id, app.clone());
+                app
+            }
+        };
+        match app.state() {
+            AppState::Erased => Err(Error::AppUnknown),
+            AppState::Suspended | AppState::Unspecified => Ok(app),
         }
-        let reading = self.apps.reading();
-        let app = Arc::new(self.store.apps.app(id).await?.ok_or(Error::AppUnknown)?);
-        self.apps.remember(reading, id, app.clone());
-        Ok(app)
+    }
+
+    /// An app that lets its users in.
+    pub async fn open_app(&self, id: u64) -> Result<Arc<App>, Error> {
+        let app = self.app(id).await?;
+        if app.state() == AppState::Suspended { Err(Error::AppSuspended) } else { Ok(app) }
     }
 
     /// An app that the caller names with its auth key. An unknown id is refused like a wrong key (contract rest 1.6).
@@ -37,6 +53,8 @@ impl Accounts {
             found => Some(found?),
         };
         match app.filter(|app| is_opened_by(Some(app), auth_key)) {
+            // Who does not have the key does not learn it either.
+            Some(app) if app.state() == AppState::Suspended => Err(Error::AppSuspended),
             Some(app) => Ok(app),
             None => Err(Error::Unauthorized),
         }
@@ -51,8 +69,102 @@ impl Accounts {
         self.app(id).await
     }
 
-    /// All apps by id.
+    /// All apps by id, but those that are erased.
     pub async fn list_apps(&self) -> Result<Vec<App>, Error> {
-        Ok(self.store.apps.apps(0, APPS_LISTED_MAX).await?)
+        let mut apps = self.store.apps.apps(0, APPS_LISTED_MAX).await?;
+        apps.retain(|app| app.state() != AppState::Erased);
+        Ok(apps)
+    }
+
+    /// Makes the app that is described, or changes of it what is different.
+    pub async fn apply_app(&self, request: ApplyAppRequest) -> Result<ApplyAppReply, Error> {
+        let wanted = Wanted::read(request)?;
+        let now = self.clock.now_ms();
+        for _ in 0..TRIES {
+            let Some(before) = self.store.apps.app(wanted.id).await? else {
+                let app = self.create_app(wanted.create()).await?;
+                let app = self.write_app(&app, wanted.applied(&app, now).0, None).await?;
+                return Ok(ApplyAppReply { app: Some(app), created: true, changed: Vec::new() });
+            };
+            if before.state() == AppState::Erased {
+                return Err(store::Error::Taken("id").into());
+            }
+            let (after, changed) = wanted.applied(&before, now);
+            if changed.is_empty() {
+                return Ok(ApplyAppReply { app: Some(before), created: false, changed: Vec::new() });
+            }
+            match self.write_app(&before, after, None).await {
+                Err(store::Error::Changed) => {}
+                outcome => {
+                    let changed = changed.into_iter().map(str::to_owned).collect();
+                    return Ok(ApplyAppReply { app: Some(outcome?), created: false, changed });
+                }
+            }
+        }
+        Err(store::Error::Changed.into())
+    }
+
+    /// Closes an app for now, or opens it again. The sessions that are there end; memory of it is given up.
+    pub async fn suspend_app(&self, id: u64, suspended: bool) -> Result<App, Error> {
+        let state = if suspended { AppState::Suspended } else { AppState::Unspecified };
+        for _ in 0..TRIES {
+            let before = self.kept_app(id).await?;
+            if before.state() == state {
+                return Ok(before);
+            }
+            let after = App { state: state.into(), updated_at: self.clock.now_ms(), ..before.clone() };
+            match self.write_app(&before, after, None).await {
+                Err(store::Error::Changed) => {}
+                outcome => {
+                    let app = outcome?;
+                    if suspended {
+                        self.indexes.forget(id);
+                        self.endings.tell(id, 0);
+                    }
+                    return Ok(app);
+                }
+            }
+        }
+        Err(store::Error::Changed.into())
+    }
+
+    /// Ends a suspended app for good. What is kept of it goes afterwards; asked again, the report.
+    pub async fn delete_app(&self, id: u64) -> Result<Erasure, Error> {
+        for _ in 0..TRIES {
+            let before = match self.kept_app(id).await {
+                Err(Error::AppUnknown) => return self.erasure(id, 0).await.map_err(|_| Error::AppUnknown),
+                before => before?,
+            };
+            if before.state() != AppState::Suspended {
+                return Err(Error::AppOpen);
+            }
+            let now = self.clock.now_ms();
+            let erasure = ErasureRow::begun(id, 0, now);
+            match self.write_app(&before, erased(&before, now), Some(erasure.clone())).await {
+                Err(store::Error::Changed) => {}
+                outcome => {
+                    outcome?;
+                    self.endings.tell(id, 0);
+                    return Ok(erasure.shown());
+                }
+            }
+        }
+        Err(store::Error::Changed.into())
+    }
+
+    // An app as it is in the store, which decides when it is changed.
+    async fn kept_app(&self, id: u64) -> Result<App, Error> {
+        let app = self.store.apps.app(id).await?;
+        app.filter(|app| app.state() != AppState::Erased).ok_or(Error::AppUnknown)
+    }
+
+    async fn write_app(&self, before: &App, after: App, erasure: Option<ErasureRow>) -> store::Result<App> {
+        if *before == after && erasure.is_none() {
+            return Ok(after);
+        }
+        let ticket = self.apps.begin(before.id);
+        let outcome = self.store.apps.change_app(before, after, erasure).await;
+        settle(&self.apps, ticket, &outcome.clone().map(Arc::new));
+        outcome
     }
 }

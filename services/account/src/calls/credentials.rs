@@ -75,8 +75,9 @@ impl Accounts {
             }
             false => (self.user_by_password(app, user, &secret, &address).await?, String::new()),
         };
-        let pair_key = self.app(app).await?.pair_key.clone();
-        Ok(AuthenticateReply { user: Some(row.row.user.clone()), pair_key, token })
+        let app = self.app(app).await?;
+        let (pair_key, quotas) = (app.pair_key.clone(), app.quotas);
+        Ok(AuthenticateReply { user: Some(row.row.user.clone()), pair_key, token, quotas })
     }
 
     // A dead token is refused without being counted: a client that comes back after a night is not guessing.
@@ -92,7 +93,12 @@ impl Accounts {
     }
 
     async fn user_by_password(&self, app: u64, user: u64, secret: &[u8], address: &str) -> Result<Arc<Kept<UserRow>>, Error> {
-        let kept = self.user(app, user).await?;
+        let kept = match self.open_app(app).await {
+            Ok(_) => self.user(app, user).await?,
+            // An unknown app takes as long as an unknown user.
+            Err(Error::AppUnknown) => None,
+            Err(error) => return Err(error),
+        };
         let claim = Claim { app, user, row: kept.as_deref().map(|kept| &kept.row), address };
         self.prove(&claim, &spellings(secret)).await?;
         kept.ok_or(Error::CredentialsWrong)

@@ -137,6 +137,10 @@ impl Accounts {
         let mut seen = None;
         loop {
             let row = self.token_row(key).await?;
+            self.open_app(row.row.app).await.map_err(|error| match error {
+                Error::AppUnknown => Error::TokenUnknown,
+                error => error,
+            })?;
             let user = match row.row.user {
                 0 => None,
                 id => Some(self.user(row.row.app, id).await?.ok_or(Error::TokenUnknown)?),
@@ -202,6 +206,7 @@ impl Accounts {
     // Contract rest 2.4: the id of a session is its user's.
     async fn session(&self, token: String, live: Live) -> Result<Session, Error> {
         let row = &live.row.row;
+        let app = self.app(row.app).await?;
         let id = if row.user == 0 { live.key.session_id() } else { row.user };
         Ok(Session {
             id,
@@ -212,7 +217,8 @@ impl Accounts {
             updated_at: row.updated_at,
             expires_at: live.announced,
             user_row: live.user.map(|kept| kept.row.user.clone()),
-            pair_key: self.app(row.app).await?.pair_key.clone(),
+            pair_key: app.pair_key.clone(),
+            quotas: app.quotas,
             nonce: row.nonce,
             timestamp: row.timestamp,
         })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use natter_proto::account::v1::{FindUserRequest, SignUpRequest, UpdateUserRequest, User, find_user_request::By};
 
 use super::credentials::Claim;
+use crate::erasure::ErasureRow;
 use crate::error::Error;
 use crate::name::{Name, names};
 use crate::password;
@@ -45,7 +46,7 @@ impl Accounts {
     pub async fn sign_up(&self, request: SignUpRequest) -> Result<User, Error> {
         let SignUpRequest { app, user, password, id, auth_key } = request;
         match auth_key.as_str() {
-            "" => self.app(app).await?,
+            "" => self.open_app(app).await?,
             auth_key => self.app_opened_by(app, auth_key).await?,
         };
         if id >= ID_END {
@@ -169,7 +170,8 @@ impl Accounts {
         Ok(NewPassword { text: text.to_owned(), hash: self.hash(text).await?, replaces: before.password_version })
     }
 
-    /// `DELETE /users/{id}`: names are free again, tokens stand for nobody, the id is never given again.
+    /// `DELETE /users/{id}`: names are free again, tokens stand for nobody, the id is never given again. The erasure of what else
+    /// is kept of him begins in the same step.
     pub async fn delete_user(&self, app: u64, id: u64) -> Result<(), Error> {
         for _ in 0..TRIES {
             let kept = self.user(app, id).await?.ok_or(Error::UserUnknown)?;
@@ -178,7 +180,11 @@ impl Accounts {
             let gone = UserRow { user, password: None, password_version, deleted: true, ..kept.row.clone() };
             match self.write_user(&kept, gone, None, None).await {
                 Err(store::Error::Changed) => {}
-                outcome => return Ok(outcome.map(|_| ())?),
+                outcome => {
+                    outcome?;
+                    self.endings.tell(app, id);
+                    return Ok(());
+                }
             }
         }
         Err(store::Error::Changed.into())
@@ -198,8 +204,9 @@ impl Accounts {
             TokenChange { key: *key, before: before.as_ref(), after: after.clone() }
         });
         let (ticket, of_token) = (self.users.begin((app, id)), token.as_ref().map(|token| self.tokens.begin(token.key)));
-        let outcome =
-            self.store.users.change_user(before, after, Along { verifier: verifier.clone(), token }).await.map(Arc::new);
+        let erasure = after.deleted.then(|| ErasureRow::begun(app, id, after.user.updated_at));
+        let along = Along { verifier: verifier.clone(), token, erasure };
+        let outcome = self.store.users.change_user(before, after, along).await.map(Arc::new);
         settle(&self.users, ticket, &outcome);
         match &outcome {
             // Whether it was written nobody can say, so neither can the index: it is made again from the store.
@@ -213,6 +220,12 @@ impl Accounts {
             self.remember_verifier(subject(&kept.row), verifier);
         }
         outcome
+    }
+
+    /// Whether a user may be connected.
+    pub async fn admit(&self, app: u64, id: u64) -> Result<(), Error> {
+        self.open_app(app).await?;
+        self.user(app, id).await?.map(|_| ()).ok_or(Error::UserUnknown)
     }
 
     /// A user that is there.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod erasures;
 mod operators;
 mod reports;
 

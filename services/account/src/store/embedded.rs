@@ -2,6 +2,7 @@
 //! that scans run by id.
 
 mod apps;
+mod erasures;
 mod operators;
 mod reports;
 mod rows;
@@ -20,6 +21,9 @@ const USER_BY_LOGIN: Table = Table("user_by_login");
 const USER_BY_EMAIL: Table = Table("user_by_email");
 const USER_BY_PHONE: Table = Table("user_by_phone");
 const USER_BY_EXTERNAL: Table = Table("user_by_external");
+const ERASURES: Table = Table("erasures");
+/// Those that go on.
+const ERASING: Table = Table("erasing");
 const LAST_REQUESTS: Table = Table("last_requests");
 const ID_BLOCKS: Table = Table("id_blocks");
 const OPERATORS: Table = Table("operators");

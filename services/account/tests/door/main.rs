@@ -1,7 +1,9 @@
 //! The account service at its gRPC door, on the memory engine, with paused time.
 #![allow(clippy::unwrap_used)]
 
+mod apps;
 mod chat;
+mod endings;
 mod kit;
 mod lists;
 mod reports;

@@ -9,6 +9,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
+use natter_proto::account::v1::{AppState, GetAppRequest};
 use natter_proto::storage::v1::{Blob, Chunk, FindRequest, ReadRequest};
 use natter_rpc::Streaming;
 use serde_json::json;
@@ -50,8 +51,9 @@ impl Conditions {
 /// Answers the content, a part of it, or that the client has it.
 pub(crate) async fn content(door: &Door, asked: &Asked, expires_at: &mut Option<i64>) -> Result<Answer, Refusal> {
     let blob = door.storage().find(FindRequest { uid: asked.ids.clone() }).await?.into_inner();
-    if !blob.public {
-        allow(door, asked, &blob, expires_at).await?;
+    match blob.public {
+        true => check_open(door, blob.app).await?,
+        false => allow(door, asked, &blob, expires_at).await?,
     }
     let tag = format!("\"{}\"", blob.uid);
     if asked.conditions.if_none_match.as_deref().is_some_and(|header| names(header, &tag)) {
@@ -73,6 +75,12 @@ pub(crate) async fn content(door: &Door, asked: &Asked, expires_at: &mut Option<
     let length = range.end - range.start;
     let bytes = if asked.head { stream::empty().boxed() } else { read(door, &blob, range).await? };
     Ok(Answer { status, headers, body: Body::File { length, bytes } })
+}
+
+// Without a token nobody has looked whether the app is open.
+async fn check_open(door: &Door, app: u64) -> Result<(), Refusal> {
+    let app = door.accounts().get_app(GetAppRequest { id: app }).await?.into_inner();
+    if app.state() == AppState::Unspecified { Ok(()) } else { Err(Refusal::suspended()) }
 }
 
 // Any user of the app may: who has the uid was given it. The token stands in the address or in the header. A page of pictures

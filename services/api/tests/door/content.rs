@@ -97,6 +97,14 @@ async fn parts_are_served_and_what_the_client_has_is_not() {
 }
 
 #[tokio::test]
+async fn a_public_file_of_a_suspended_app_is_for_nobody() {
+    let door = with(b"0123456789", "photo.png", "image/png", true).await;
+    *door.world.suspended.lock() = true;
+    let closed = r#"{"errors":{"base":["This application is suspended"]}}"#;
+    door.ask("GET", &format!("/blobs/{UID}"), &[], "").await.is(403, closed);
+}
+
+#[tokio::test]
 async fn what_could_run_is_saved_and_not_shown() {
     for (content_type, served) in [
         ("text/html", "application/octet-stream"),

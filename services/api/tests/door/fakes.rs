@@ -69,6 +69,8 @@ pub struct World {
     pub reports: Mutex<Vec<account::Report>>,
     /// Resolving a token panics: a broken promise of our own.
     pub panics: Mutex<bool>,
+    /// The operator closed the app.
+    pub suspended: Mutex<bool>,
 }
 
 /// What came of an upload.
@@ -291,6 +293,11 @@ impl Accounts for Fake {
         ok(session(&request.token, ANN_ID))
     }
 
+    async fn get_app(&self, request: Request<account::GetAppRequest>) -> Reply<account::App> {
+        let state = if *self.0.suspended.lock() { account::AppState::Suspended } else { account::AppState::Unspecified };
+        ok(account::App { id: request.into_inner().id, state: state.into(), ..account::App::default() })
+    }
+
     async fn logout(&self, _: Request<account::TokenRequest>) -> Reply<account::Empty> {
         ok(account::Empty {})
     }
@@ -327,6 +334,10 @@ impl Accounts for Fake {
     }
 
     async fn delete_user(&self, _: Request<account::UserRequest>) -> Reply<account::Empty> {
+        ok(account::Empty {})
+    }
+
+    async fn admit(&self, _: Request<account::UserRequest>) -> Reply<account::Empty> {
         ok(account::Empty {})
     }
 
@@ -370,7 +381,6 @@ impl Accounts for Fake {
     never! {
         create_app: account::CreateAppRequest => account::App,
         list_apps: account::ListAppsRequest => account::ListAppsReply,
-        get_app: account::GetAppRequest => account::App,
         authenticate: account::AuthenticateRequest => account::AuthenticateReply,
         touch: account::TokenRequest => account::Empty,
     }

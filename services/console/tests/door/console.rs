@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use natter_console::{Options, Parts, SdkFacts, Service};
 use natter_proto::account::v1::accounts_server::{Accounts, AccountsServer};
+use natter_proto::account::v1::administration_server::{Administration, AdministrationServer};
 use natter_proto::account::v1::operators_server::{Operators, OperatorsServer};
 use natter_proto::account::v1::reports_server::{Reports, ReportsServer};
 use natter_proto::account::v1::*;
+use natter_proto::erasure::v1::Erased;
 use natter_proto::{Code, Failure};
 use natter_rpc::{Link, LinkOptions, Reply, Request, Response, Status, async_trait};
 use natter_telemetry::Metrics;
@@ -32,7 +34,9 @@ impl Console {
         let account = Link::local(AccountsServer::new(Fake(fake.clone())), LinkOptions::default());
         let operators = Link::local(OperatorsServer::new(Fake(fake.clone())), LinkOptions::default());
         let reports = Link::local(ReportsServer::new(Fake(fake.clone())), LinkOptions::default());
-        let parts = Parts { account, operators, reports, metrics: Metrics::new(), token: format!("{TOKEN}\n"), sdk: facts() };
+        let administration = Link::local(AdministrationServer::new(Fake(fake.clone())), LinkOptions::default());
+        let token = format!("{TOKEN}\n");
+        let parts = Parts { account, operators, reports, administration, metrics: Metrics::new(), token, sdk: facts() };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -63,8 +67,13 @@ impl Console {
     }
 
     pub async fn post(&self, path: &str, body: &str) -> (u16, String) {
+        self.call("POST", path, body).await
+    }
+
+    pub async fn call(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let length = body.len();
-        let head = format!("POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n");
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n");
         self.send(&format!("{head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")).await
     }
 
@@ -117,6 +126,9 @@ pub struct Asked {
     pub checks: Vec<CheckOperatorRequest>,
     pub report_pages: Vec<ListReportsRequest>,
     pub fails: Option<Failure>,
+    /// Users and apps (user 0) that were ended.
+    pub ended: Vec<(u64, u64)>,
+    pub applied: Vec<ApplyAppRequest>,
 }
 
 #[derive(Clone)]
@@ -138,7 +150,7 @@ impl Accounts for Fake {
     async fn create_app(&self, request: Request<CreateAppRequest>) -> Reply<App> {
         let CreateAppRequest { id, title, auth_key, auth_secret } = request.into_inner();
         let app =
-            App { id, title, auth_key, auth_secret, pair_key: vec![1; 32], created_at: 1_700_000_000_000, signed_only: false };
+            App { id, title, auth_key, auth_secret, pair_key: vec![1; 32], created_at: 1_700_000_000_000, ..App::default() };
         self.asked()?.apps.push(app.clone());
         Ok(Response::new(app))
     }
@@ -203,7 +215,13 @@ impl Accounts for Fake {
         unused()
     }
 
-    async fn delete_user(&self, _: Request<UserRequest>) -> Reply<Empty> {
+    async fn delete_user(&self, request: Request<UserRequest>) -> Reply<Empty> {
+        let UserRequest { app, id } = request.into_inner();
+        self.asked()?.ended.push((app, id));
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn admit(&self, _: Request<UserRequest>) -> Reply<Empty> {
         unused()
     }
 
@@ -243,6 +261,39 @@ impl Operators for Fake {
             true => Ok(Response::new(Operator { name })),
             false => Err(Failure::new(Code::Unauthenticated, "Invalid username or password").into()),
         }
+    }
+}
+
+#[async_trait]
+impl Administration for Fake {
+    async fn apply_app(&self, request: Request<ApplyAppRequest>) -> Reply<ApplyAppReply> {
+        let request = request.into_inner();
+        let app = App { id: request.id, auth_secret: "s3cret".into(), quotas: request.quotas, ..App::default() };
+        self.asked()?.applied.push(request);
+        Ok(Response::new(ApplyAppReply { app: Some(app), created: false, changed: vec!["title".into()] }))
+    }
+
+    async fn suspend_app(&self, request: Request<SuspendAppRequest>) -> Reply<App> {
+        let SuspendAppRequest { id, suspended } = request.into_inner();
+        drop(self.asked()?);
+        let state = if suspended { AppState::Suspended } else { AppState::Unspecified };
+        Ok(Response::new(App { id, state: state.into(), ..App::default() }))
+    }
+
+    async fn delete_app(&self, request: Request<GetAppRequest>) -> Reply<Erasure> {
+        let app = request.into_inner().id;
+        self.asked()?.ended.push((app, 0));
+        Ok(Response::new(Erasure { app, begun_at: 1_700_000_000_000, ..Erasure::default() }))
+    }
+
+    async fn get_erasure(&self, request: Request<UserRequest>) -> Reply<Erasure> {
+        let UserRequest { app, id } = request.into_inner();
+        if !self.asked()?.ended.contains(&(app, id)) {
+            return Err(Failure::new(Code::NotFound, "nothing was erased").into());
+        }
+        let erased = vec![Erased { kind: "files".into(), count: 3 }];
+        let (begun_at, ended_at) = (1_700_000_000_000, 1_700_000_001_000);
+        Ok(Response::new(Erasure { app, user: id, begun_at, ended_at, erased }))
     }
 }
 

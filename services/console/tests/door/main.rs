@@ -76,6 +76,57 @@ async fn what_users_reported_is_read_page_by_page() {
 }
 
 #[tokio::test]
+async fn an_app_is_applied_suspended_resumed_and_ended() {
+    let console = Console::start().await;
+    let body = r#"{"title": "T", "signed_only": true, "quotas": {"sessions": 5}}"#;
+    let (status, body) = console.call("PUT", "/admin/v1/apps/77", body).await;
+    assert_eq!(status, 200, "{body}");
+    check_json(&body, &[r#""changed":["title"]"#, r#""created":false"#, r#""sessions":5"#]);
+    assert!(!body.contains("s3cret"), "{body}");
+    let applied = console.asked().applied.pop().unwrap();
+    assert_eq!((applied.id, applied.title.as_deref(), applied.signed_only, applied.auth_key), (77, Some("T"), Some(true), None));
+    for (body, field) in [
+        (r#"{"titel": "T"}"#, "titel"),
+        (r#"{"id": 78}"#, "id"),
+        (r#"{"quotas": {"session": 5}}"#, "session"),
+        (r#"{"quotas": 5}"#, "quotas"),
+        (r#"{"signed_only": "yes"}"#, "signed_only"),
+    ] {
+        let (status, answer) = console.call("PUT", "/admin/v1/apps/77", body).await;
+        assert_eq!(status, 400, "{body}");
+        check_json(&answer, &[&format!(r#""field":"{field}""#)]);
+    }
+    assert!(console.asked().applied.is_empty(), "a refused body reaches nobody");
+
+    let (status, body) = console.post("/admin/v1/apps/77/suspend", "").await;
+    assert_eq!((status, body.contains(r#""state":"suspended""#)), (200, true), "{body}");
+    let (status, body) = console.post("/admin/v1/apps/77/resume", "").await;
+    assert_eq!((status, body.contains(r#""state":"open""#)), (200, true), "{body}");
+
+    assert_eq!(console.get("/admin/v1/apps/77/erasure").await.0, 404);
+    let (status, body) = console.call("DELETE", "/admin/v1/apps/77", "").await;
+    assert_eq!((status, body.contains(r#""state":"running""#)), (202, true), "{body}");
+    let (status, body) = console.get("/admin/v1/apps/77/erasure").await;
+    assert_eq!(status, 200);
+    let times = r#""begun_at":"2023-11-14T22:13:20Z","ended_at":"2023-11-14T22:13:21Z","erased":{"files":3}"#;
+    check_json(&body, &[r#"{"erasure":{"app":77,"user":null,"state":"done","#, times]);
+    console.stop().await;
+}
+
+#[tokio::test]
+async fn a_user_is_ended_and_what_went_is_shown() {
+    let console = Console::start().await;
+    assert_eq!(console.get("/admin/v1/apps/77/erasures/5").await.0, 404);
+    let (status, body) = console.call("DELETE", "/admin/v1/apps/77/users/5", "").await;
+    assert_eq!(status, 202, "{body}");
+    assert_eq!(console.asked().ended, [(77, 5)]);
+    let (status, body) = console.get("/admin/v1/apps/77/erasures/5").await;
+    assert_eq!((status, body.contains(r#""erased":{"files":3}"#)), (200, true), "{body}");
+    assert_eq!(console.call("DELETE", "/admin/v1/apps/77/users/x", "").await.0, 404);
+    console.stop().await;
+}
+
+#[tokio::test]
 async fn the_sdk_finds_its_way_with_what_is_shown() {
     let console = Console::start().await;
     console.post("/admin/v1/apps", r#"{"id": 77, "auth_key": "demoKey", "auth_secret": "s3cret"}"#).await;

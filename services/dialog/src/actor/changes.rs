@@ -47,6 +47,26 @@ pub(super) async fn delete(shared: &Shared, dialog: &mut Dialog, delete: &Delete
     }
 }
 
+/// A user is no more: he leaves a group or a public dialog, and a private one stays for the other. That one goes with the second.
+/// True: the dialog is gone.
+pub(super) async fn erase(shared: &Shared, dialog: &mut Dialog, user: UserId) -> Result<bool, Trouble> {
+    if dialog.facts.kind != Kind::Private {
+        let Some(changed) = dialog.leave(user, shared.clock.now_ms()) else { return Ok(false) };
+        let gone = settle(shared, dialog, changed).await?;
+        evict(shared, dialog, user, &[user]).await;
+        return Ok(gone);
+    }
+    if dialog.members.get(user).is_none() {
+        return Ok(false);
+    }
+    if dialog.members.iter().all(|(member, view)| member == user || view.gone) {
+        clear_history(shared, dialog, user, true).await?;
+        return delete_for_all(shared, dialog, user).await;
+    }
+    set_view(shared, dialog, user, Member { gone: true, ..Member::default() }).await?;
+    Ok(false)
+}
+
 /// Hides a private dialog and all that is in it. The past is cleared before the dialog is hidden: cut off in between, it is
 /// listed without messages and can be deleted again.
 async fn hide(shared: &Shared, dialog: &mut Dialog, user: UserId, force: bool) -> Result<bool, Trouble> {

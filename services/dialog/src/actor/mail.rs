@@ -29,6 +29,8 @@ pub enum DialogMessage {
     Notify(Notify, Answer<bool>),
     Edit(Box<Edit>, Answer<()>),
     Remove(Remove, Answer<Removed>),
+    /// The user is no more.
+    Erase(UserId, Answer<()>),
     React(React, Answer<()>),
 }
 
@@ -157,6 +159,7 @@ impl DialogMessage {
             | DialogMessage::Delete(_, answer)
             | DialogMessage::Clear(_, answer)
             | DialogMessage::Edit(_, answer)
+            | DialogMessage::Erase(_, answer)
             | DialogMessage::React(_, answer) => answer.send(Err(failure)),
             DialogMessage::Create(_, answer) | DialogMessage::Change(_, answer) | DialogMessage::Subscribe(_, answer) => {
                 answer.send(Err(failure))

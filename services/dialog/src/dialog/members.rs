@@ -17,6 +17,8 @@ pub struct Member {
     pub muted: bool,
     /// Of a public dialog: the member entered its room and has not left it since (contract xmpp 4.2).
     pub entered: bool,
+    /// Of a private dialog: the user is no more. The dialog stays for the other one.
+    pub gone: bool,
 }
 
 impl Member {

@@ -96,6 +96,8 @@ impl Post {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PostError {
     NotMember,
+    /// The other of the two is no more.
+    Gone(UserId),
     /// A privacy list keeps it from the other of the two.
     Barred(Bar),
     /// The recipient is not the other member of this private dialog.
@@ -214,6 +216,7 @@ impl<'a> Draft<'a> {
         // answer was lost.
         if said.is_none() {
             self.dialog.may(post.sender, Action::Post).map_err(|_| PostError::NotMember)?;
+            self.dialog.check_listener(post.sender).map_err(PostError::Gone)?;
             self.bars.map_or(Ok(()), |bars| bars.check(post.sender)).map_err(PostError::Barred)?;
         }
         self.check(&post)?;

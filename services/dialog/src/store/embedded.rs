@@ -205,6 +205,15 @@ impl DialogStore for Embedded {
     async fn count_of_user(&self, app: AppId, user: UserId, max: usize) -> Result<usize, Error> {
         Ok(self.list(app, user, max).await?.len())
     }
+
+    // What lists have in memory of the app is asked by nobody any more.
+    async fn erase(&self, app: AppId, max: usize) -> Result<usize, Error> {
+        let mut count = 0;
+        for table in [BY_USER, PUBLIC, MEMBERS, DIALOGS] {
+            count = count.max(self.db.clear(table, KeyRange::prefix(app.0.to_be_bytes()), max).await?);
+        }
+        Ok(count)
+    }
 }
 
 impl Whole {
@@ -223,7 +232,10 @@ fn put_member(batch: &mut Batch, key: Key, kept: &Kept, user: UserId) {
         true => batch.delete(MEMBERS, member_key(key, user)),
         false => batch.put(MEMBERS, member_key(key, user), MemberRow::from(view).encode_to_vec()),
     }
-    batch.put(BY_USER, by_user_key(key, user), ListedRow::of(kept, user, view).encode_to_vec());
+    match view.gone {
+        true => batch.delete(BY_USER, by_user_key(key, user)),
+        false => batch.put(BY_USER, by_user_key(key, user), ListedRow::of(kept, user, view).encode_to_vec()),
+    }
 }
 
 fn dialog_key(key: Key) -> Vec<u8> {

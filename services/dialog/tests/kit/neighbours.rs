@@ -67,6 +67,9 @@ impl accounts_server::Accounts for Accounts {
     async fn delete_user(&self, _: Request<account::UserRequest>) -> Reply<account::Empty> {
         Err(refusal(Code::Internal))
     }
+    async fn admit(&self, _: Request<account::UserRequest>) -> Reply<account::Empty> {
+        Err(refusal(Code::Internal))
+    }
     async fn find_user(&self, _: Request<account::FindUserRequest>) -> Reply<account::User> {
         Err(refusal(Code::Internal))
     }

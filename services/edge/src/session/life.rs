@@ -164,6 +164,14 @@ impl Session {
         }
     }
 
+    /// The user, or his whole app, may be connected no more. Of a user who is no more nothing is owed.
+    pub(crate) fn dismissed(&mut self, at: Moment, for_good: bool) {
+        if self.begin(at) {
+            let ending = if for_good { Ending::Goodbye } else { Ending::Vanished };
+            self.end(at.now, Some(StreamFault::NotAuthorized), ending);
+        }
+    }
+
     /// The process is going down: the session ends when its posts are answered.
     pub(crate) fn drain(&mut self, at: Moment) {
         if self.begin(at) {

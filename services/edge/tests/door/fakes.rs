@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use natter_bus::Bus;
 use natter_proto::account::v1::accounts_server::Accounts;
-use natter_proto::account::v1::{self as account, AuthenticateReply, AuthenticateRequest, TokenRequest};
+use natter_proto::account::v1::{self as account, AuthenticateReply, AuthenticateRequest, TokenRequest, UserRequest};
 use natter_proto::dialog::v1::dialogs_server::Dialogs;
 use natter_proto::dialog::v1::{self as dialogs, ListReply, ListRequest, MarkReply, MarkRequest, PostReply, PostRequest};
 use natter_proto::dialog::v1::{Dialog, DialogKind, Entry, SignalReply, SignalRequest};
@@ -63,6 +63,8 @@ pub struct State {
     pub history_fails: AtomicBool,
     /// Who is blocked by everybody else.
     pub blocked: Mutex<BTreeSet<u64>>,
+    /// Users who are no more.
+    pub ended: Mutex<BTreeSet<u64>>,
     pub settled: AtomicBool,
     pub seq: AtomicU64,
     pub stamp: AtomicU64,
@@ -86,6 +88,7 @@ impl Fakes {
             removed: Mutex::default(),
             history_fails: AtomicBool::new(false),
             blocked: Mutex::default(),
+            ended: Mutex::default(),
             settled: AtomicBool::new(false),
             seq: AtomicU64::new(0),
             stamp: AtomicU64::new(0),
@@ -133,6 +136,13 @@ fake! { Accounts, account, {
                 return Err(Failure::new(Code::Unauthenticated, "wrong").into());
             }
             Ok(Response::new(AuthenticateReply { pair_key: KEY.to_vec(), ..AuthenticateReply::default() }))
+        }
+
+        async fn admit(&self, request: Request<UserRequest>) -> Reply<account::Empty> {
+            match self.0.ended.lock().contains(&request.into_inner().id) {
+                true => Err(Failure::new(Code::NotFound, "User not found").into()),
+                false => Ok(Response::new(account::Empty {})),
+            }
         }
 
         async fn touch(&self, _: Request<TokenRequest>) -> Reply<account::Empty> {

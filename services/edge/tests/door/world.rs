@@ -10,7 +10,7 @@ use natter_proto::DialogId;
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::dialog::v1::{MarkRequest, PostRequest};
-use natter_proto::event::v1::{Head, Heads, Message, OccupantState};
+use natter_proto::event::v1::{Ended, Head, Heads, Message, OccupantState};
 use natter_proto::history::v1::GapRequest;
 use natter_proto::history::v1::history_server::HistoryServer;
 use natter_proto::presence::v1::SessionState;
@@ -83,6 +83,17 @@ impl World {
     /// Everybody else keeps this user out. What is told live is told all the same.
     pub fn block(&self, user: u64) {
         self.fakes.0.blocked.lock().insert(user);
+    }
+
+    /// The account service says that somebody may be connected no more; of an app, everybody.
+    pub fn end(&self, app: u64, user: u64) {
+        let ended = Ended { app, user }.encode_to_vec();
+        self.fakes.0.bus.publish(&Subject::Ended.to_string(), ended.into());
+    }
+
+    /// He is no more, and nobody says so.
+    pub fn refuse(&self, user: u64) {
+        self.fakes.0.ended.lock().insert(user);
     }
 
     /// From here on history does not answer what is asked of a gap.

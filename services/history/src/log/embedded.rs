@@ -2,6 +2,7 @@
 //! the other, while earlier ones are still in flight. Heads and members' states are read there too, if what is there is stored; all
 //! else is read from the store.
 
+mod erase;
 mod keys;
 mod live;
 mod read;
@@ -289,6 +290,10 @@ impl MessageLog for EmbeddedLog {
 
     async fn everyone(&self, key: DialogKey) -> Result<Vec<Member>, Error> {
         self.0.everyone(key).await
+    }
+
+    async fn erase(&self, app: AppId, max: usize) -> Result<(usize, usize), Error> {
+        self.0.erase(app, max).await
     }
 }
 

@@ -158,6 +158,17 @@ impl OfflineQueue for EmbeddedQueue {
         });
         dropped.await.map(|_| ())
     }
+
+    // Its places are not given again: nobody is to get them. What memory has of them goes with what nobody asks for.
+    async fn erase(&self, app: AppId, user: Option<UserId>, max: usize) -> Result<usize, Error> {
+        let heads = self.kv.clear(KEPT_HEADS, KeyRange::prefix(prefix(app, user)), max).await?;
+        let frames = self.kv.clear(KEPT, KeyRange::prefix(prefix(app, user)), max).await?;
+        Ok(if user.is_some() { frames } else { heads.max(frames) })
+    }
+}
+
+fn prefix(app: AppId, user: Option<UserId>) -> Vec<u8> {
+    user.map_or_else(|| app.0.to_be_bytes().to_vec(), |user| queue_key(app, user))
 }
 
 fn queue_key(app: AppId, user: UserId) -> Vec<u8> {

@@ -1,7 +1,9 @@
 //! Reactions on a key-value store: a row of its own for each message that has any. A write says what it was decided on, so
 //! that of two at once the later one is decided again.
 
-use natter_db::{Batch, Kv, Table};
+use bytes::Bytes;
+use natter_db::{Batch, KeyRange, Kv, Table};
+use natter_proto::AppId;
 use natter_proto::history::v1::Reactions;
 use natter_rpc::async_trait;
 use prost::Message as _;
@@ -79,6 +81,47 @@ impl ReactionStore for EmbeddedReactions {
             }
         }
         Ok((found, false))
+    }
+
+    async fn erase_app(&self, app: AppId, max: usize) -> Result<usize, Error> {
+        Ok(self.kv.clear(REACTIONS, KeyRange::prefix(app.0.to_be_bytes()), max).await?)
+    }
+
+    async fn erase_user(&self, app: AppId, user: u64, after: &[u8], max: usize) -> Result<(usize, Vec<u8>), Error> {
+        let from = if after.is_empty() { app.0.to_be_bytes().to_vec() } else { [after, &[0]].concat() };
+        let range = KeyRange::between(from, app.0.saturating_add(1).to_be_bytes());
+        let rows = self.kv.scan(REACTIONS, range, max).await?;
+        let mut changed = 0;
+        for (key, row) in &rows {
+            changed += usize::from(self.take_away(key, row, user).await?);
+        }
+        Ok((changed, rows.last().filter(|_| rows.len() == max).map(|(key, _)| key.to_vec()).unwrap_or_default()))
+    }
+}
+
+impl EmbeddedReactions {
+    /// Takes a user out of a row, decided again if somebody else reacted meanwhile.
+    async fn take_away(&self, key: &Bytes, row: &Bytes, user: u64) -> Result<bool, Error> {
+        let mut stored = row.clone();
+        for _ in 0..TRIES {
+            let mut reactions = decode(&stored)?;
+            if !row::take_away(&mut reactions, user) {
+                return Ok(false);
+            }
+            let mut batch = Batch::new();
+            batch.require_equal(REACTIONS, key.to_vec(), stored);
+            match reactions.all.is_empty() {
+                true => batch.delete(REACTIONS, key.to_vec()),
+                false => batch.put(REACTIONS, key.to_vec(), reactions.encode_to_vec()),
+            }
+            match self.kv.commit(batch).await {
+                Err(natter_db::Error::Condition) => {}
+                outcome => return Ok(outcome.map(|()| true)?),
+            }
+            let Some(now) = self.kv.get(REACTIONS, key).await? else { return Ok(false) };
+            stored = now;
+        }
+        Err(Error::Busy)
     }
 }
 

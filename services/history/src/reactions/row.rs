@@ -57,6 +57,14 @@ pub fn react(reactions: &mut Reactions, reacted: &Reacted, bounds: Bounds) -> Re
     Ok(changed)
 }
 
+/// Takes away all that a user reacted with. Answers whether that changed anything.
+pub fn take_away(reactions: &mut Reactions, user: u64) -> bool {
+    let before = reactions.clone();
+    reactions.all.iter_mut().for_each(|reaction| reaction.users.retain(|other| *other != user));
+    reactions.all.retain(|reaction| !reaction.users.is_empty());
+    *reactions != before
+}
+
 fn take(all: &mut Vec<Reaction>, taken: &str, user: u64) {
     for reaction in all.iter_mut().filter(|reaction| reaction.reaction == taken) {
         reaction.users.retain(|other| *other != user);

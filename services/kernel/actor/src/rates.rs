@@ -24,20 +24,28 @@ pub struct Rates<K> {
 impl<K: Ord + Copy> Rates<K> {
     /// So many per second, 0 for none at all; beyond `keys_max` busy keys a further one gets nothing.
     pub fn new(per_second: u32, keys_max: usize) -> Rates<K> {
-        let gap_us = SECOND_US.checked_div(i64::from(per_second)).map_or(2 * SECOND_US, |gap| gap.max(1));
-        Rates { gap_us, idle_at: BTreeMap::new(), sweep_at: KEYS_BEFORE_SWEEP.min(keys_max), keys_max }
+        Rates { gap_us: gap_us(per_second), idle_at: BTreeMap::new(), sweep_at: KEYS_BEFORE_SWEEP.min(keys_max), keys_max }
     }
 
     /// Counts one, unless the key is over its rate; says whether it may happen. `now_ms`: unix milliseconds.
     pub fn admit(&mut self, key: K, now_ms: i64) -> bool {
+        self.admit_every(self.gap_us, key, now_ms)
+    }
+
+    /// The same for a key with a rate of its own, so many per second.
+    pub fn admit_at(&mut self, per_second: u32, key: K, now_ms: i64) -> bool {
+        self.admit_every(gap_us(per_second), key, now_ms)
+    }
+
+    fn admit_every(&mut self, gap_us: i64, key: K, now_ms: i64) -> bool {
         if self.idle_at.len() >= self.sweep_at {
             self.sweep(now_ms);
         }
         let full = self.idle_at.len() >= self.keys_max && !self.idle_at.contains_key(&key);
-        if full || self.is_over(key, now_ms) {
+        let idle_at = self.idle_at(key, now_ms) + gap_us;
+        if full || idle_at > now_ms * 1000 + SECOND_US {
             return false;
         }
-        let idle_at = self.idle_at(key, now_ms) + self.gap_us;
         self.idle_at.insert(key, idle_at);
         true
     }
@@ -72,6 +80,10 @@ impl<K: Ord + Copy> Rates<K> {
     }
 }
 
+fn gap_us(per_second: u32) -> i64 {
+    SECOND_US.checked_div(i64::from(per_second)).map_or(2 * SECOND_US, |gap| gap.max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +96,15 @@ mod tests {
         assert_eq!(admitted(&mut rates, 34, 20), 1);
         assert_eq!(admitted(&mut rates, 78, 20), 50, "keys are apart");
         assert_eq!(admitted(&mut rates, 34, 2_000), 50);
+    }
+
+    #[test]
+    fn a_key_may_have_a_rate_of_its_own() {
+        let mut rates = Rates::new(50, 100);
+        assert_eq!((0..99).filter(|_| rates.admit_at(3, 34, 0)).count(), 3);
+        assert_eq!(admitted(&mut rates, 78, 0), 50, "of others nothing is different");
+        assert_eq!((0..99).filter(|_| rates.admit_at(100, 56, 0)).count(), 99);
+        assert!(!rates.admit_at(0, 90, 0));
     }
 
     #[test]

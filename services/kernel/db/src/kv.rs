@@ -145,6 +145,22 @@ impl Kv {
         commit
     }
 
+    /// Deletes the first rows of the range, at most `limit`, in one durable step, and says how many. What is written meanwhile
+    /// under a key that was read goes with it.
+    ///
+    /// # Errors
+    /// As [`scan`](Kv::scan) and [`commit`](Kv::commit).
+    pub async fn clear(&self, table: Table, range: KeyRange, limit: usize) -> Result<usize, Error> {
+        let rows = self.scan(table, range, limit).await?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let mut batch = Batch::new();
+        rows.iter().for_each(|(key, _)| batch.delete(table, key.to_vec()));
+        self.commit(batch).await?;
+        Ok(rows.len())
+    }
+
     /// Lets the process of a memory store die: all who wait get `Unknown`, later calls on this handle and its clones are
     /// refused. Gives the store as it is opened afterwards: committed rows are there, the group that was being written is
     /// there or not, by chance.

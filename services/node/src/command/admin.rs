@@ -1,9 +1,15 @@
 //! `natter app ...`, `natter user ...` and `natter operator ...`: the admin API from the shell. Answers are JSON on stdout.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
+use super::apply;
 use crate::admin::Admin;
+
+/// Between two looks at an erasure that is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(clap::Subcommand, Debug)]
 pub enum AppCommand {
@@ -21,6 +27,22 @@ pub enum AppCommand {
     },
     /// Lists the apps.
     List,
+    /// Makes the app that a file describes, or changes what of it is different, and says what. The same again changes nothing.
+    Apply(apply::Arguments),
+    /// Closes an app: its sessions end and nobody gets in. What is kept stays.
+    Suspend { id: u64 },
+    /// Opens a suspended app again.
+    Resume { id: u64 },
+    /// Ends a suspended app for good, with all that is kept of it. Its id is never given again.
+    Delete {
+        id: u64,
+        /// Says that it is meant: nothing brings it back.
+        #[arg(long)]
+        yes: bool,
+        /// Waits until all is gone, and prints what went.
+        #[arg(long)]
+        wait: bool,
+    },
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -40,6 +62,15 @@ pub enum UserCommand {
         /// The password; without this flag it is read from the variable NATTER_USER_PASSWORD.
         #[arg(long)]
         password: Option<String>,
+    },
+    /// Ends a user for good, with all that is kept of him but his messages in dialogs of others.
+    Delete {
+        #[arg(long, default_value_t = 1)]
+        app: u64,
+        id: u64,
+        /// Waits until all is gone, and prints what went.
+        #[arg(long)]
+        wait: bool,
     },
 }
 
@@ -66,12 +97,28 @@ pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
             print_json(&admin.post("/apps", &body).await?)
         }
         AppCommand::List => print_json(&admin.get("/apps").await?),
+        AppCommand::Apply(arguments) => apply::run(admin, arguments).await,
+        AppCommand::Suspend { id } => print_json(&admin.post(&format!("/apps/{id}/suspend"), &json!({})).await?),
+        AppCommand::Resume { id } => print_json(&admin.post(&format!("/apps/{id}/resume"), &json!({})).await?),
+        AppCommand::Delete { id, yes: false, .. } => {
+            bail!("app {id} would be gone for good, with its users, messages and files: say so with --yes")
+        }
+        AppCommand::Delete { id, yes: true, wait } => {
+            let begun = admin.delete(&format!("/apps/{id}")).await?;
+            report(admin, &format!("/apps/{id}/erasure"), begun, *wait).await
+        }
     }
 }
 
 /// Runs one of the user commands.
 pub async fn user(admin: &Admin, command: &UserCommand) -> Result<()> {
-    let UserCommand::Create { app, id, login, email, full_name, password } = command;
+    let (app, id, login, email, full_name, password) = match command {
+        UserCommand::Create { app, id, login, email, full_name, password } => (app, id, login, email, full_name, password),
+        UserCommand::Delete { app, id, wait } => {
+            let begun = admin.delete(&format!("/apps/{app}/users/{id}")).await?;
+            return report(admin, &format!("/apps/{app}/erasures/{id}"), begun, *wait).await;
+        }
+    };
     let password = password.clone().or_else(|| std::env::var("NATTER_USER_PASSWORD").ok());
     let body = given([
         ("id", id.map(Value::from)),
@@ -81,6 +128,16 @@ pub async fn user(admin: &Admin, command: &UserCommand) -> Result<()> {
         ("password", password.map(Value::from)),
     ]);
     print_json(&admin.post(&format!("/apps/{app}/users"), &body).await?)
+}
+
+/// Prints what went with a user or an app: so far, or when all is gone.
+async fn report(admin: &Admin, path: &str, begun: Value, wait: bool) -> Result<()> {
+    let mut report = begun;
+    while wait && report["erasure"]["state"] == "running" {
+        tokio::time::sleep(LOOK_EVERY).await;
+        report = admin.get(path).await?;
+    }
+    print_json(&report)
 }
 
 /// Runs one of the operator commands.

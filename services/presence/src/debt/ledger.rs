@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use natter_proto::presence::v1::{Fingerprint, SessionRecord};
 
 use super::{is_of, union};
-use crate::session::{SessionKey, UserKey};
+use crate::session::{Scope, SessionKey, UserKey};
 
 /// Records of live sessions and debts of dead ones, by user and by the session they come from.
 pub(crate) struct Ledger {
@@ -132,6 +132,13 @@ impl Ledger {
         changes
     }
 
+    /// Forgets records and debts, and says which.
+    pub fn erase(&mut self, scope: Scope) -> Vec<(UserKey, SessionKey)> {
+        let users: Vec<UserKey> = self.users.keys().copied().filter(|user| scope.holds(*user)).collect();
+        let entries = users.into_iter().filter_map(|user| Some((user, self.users.remove(&user)?)));
+        entries.flat_map(|(user, entries)| entries.into_keys().map(move |session| (user, session))).collect()
+    }
+
     fn owe(&mut self, user: UserKey, session: SessionKey, record: SessionRecord, now_ms: i64) {
         let upto_ms = now_ms.saturating_add(self.limits.ttl_ms);
         self.due.insert((upto_ms, user, session.clone()));
@@ -235,6 +242,18 @@ mod tests {
         let gone = [Change::Remove(USER, session(1)), Change::Remove(USER, session(2))];
         assert_eq!(ledger.close(USER, &session(2)), gone);
         assert!(ledger.users.is_empty());
+    }
+
+    #[test]
+    fn of_an_erased_user_nothing_is_owed_and_of_others_all_of_it() {
+        let mut ledger = with_debts(&[(1, "phone", 10), (2, "tablet", 10)], 20);
+        ledger.keep(UserKey::new(1, 35), session(5), record("phone", 1));
+        ledger.keep(UserKey::new(2, 34), session(6), record("phone", 1));
+        assert_eq!(ledger.erase(Scope::of(1, 34)), [(USER, session(1)), (USER, session(2))]);
+        assert_eq!(ledger.erase(Scope::of(1, 34)), []);
+        assert_eq!(ledger.expire(i64::MAX), [], "what was due of them is nobody's");
+        assert_eq!(ledger.erase(Scope::of(1, 0)), [(UserKey::new(1, 35), session(5))]);
+        assert_eq!(ledger.users.len(), 1, "the other app's");
     }
 
     #[test]

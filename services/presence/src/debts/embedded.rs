@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use super::{Debts, Stored};
 use crate::debt::{Change, Ledger, Limits};
 use crate::metrics::Meters;
-use crate::session::{SessionKey, UserKey};
+use crate::session::{Scope, SessionKey, UserKey};
 
 /// `app, user, boot, session` (8 bytes each, big endian), `edge` -> `SessionRecord`.
 const RECORDS: Table = Table("session_records");
@@ -114,6 +114,21 @@ impl Debts for Embedded {
             self.meters.debts_expired.inc_by(changes.len() as u64);
             changes
         })
+    }
+
+    fn erase(&self, scope: Scope) -> BoxFuture<'static, Result<usize, Error>> {
+        let gone = self.ledger.lock().erase(scope);
+        let (mut batch, count) = (Batch::new(), gone.len());
+        gone.iter().for_each(|(user, session)| batch.delete(RECORDS, key(*user, session)));
+        // Those of the ledger are all there are.
+        let stored = (count > 0).then(|| self.db.commit(batch));
+        async move {
+            if let Some(stored) = stored {
+                stored.await?;
+            }
+            Ok(count)
+        }
+        .boxed()
     }
 }
 

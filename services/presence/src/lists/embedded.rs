@@ -8,7 +8,7 @@ use prost::Message;
 
 use super::{Lists, Names};
 use crate::privacy::List;
-use crate::session::UserKey;
+use crate::session::{Scope, UserKey};
 
 /// `app, owner` (8 bytes each, big endian), name -> `PrivacyRow`.
 const LISTS: Table = Table("privacy_lists");
@@ -89,6 +89,15 @@ impl Lists for Embedded {
                 None => batch.delete(DEFAULTS, owner_key(owner)),
             }
             self.db.commit(batch).await
+        }
+        .boxed()
+    }
+
+    fn erase(&self, scope: Scope, limit: usize) -> BoxFuture<'_, Result<usize, Error>> {
+        async move {
+            // A default without its list decides nothing; a list without its default stays in sight.
+            self.db.clear(DEFAULTS, KeyRange::prefix(scope.prefix()), limit).await?;
+            self.db.clear(LISTS, KeyRange::prefix(scope.prefix()), limit).await
         }
         .boxed()
     }

@@ -7,9 +7,9 @@ use natter_proto::UserId;
 use natter_proto::presence::v1::ContactRow;
 use prost::Message;
 
-use super::{Rosters, View};
+use super::{Owners, Rosters, View};
 use crate::roster;
-use crate::session::UserKey;
+use crate::session::{Scope, UserKey};
 
 /// `app, owner, of` (8 bytes each, big endian) -> `ContactRow`.
 const ROSTERS: Table = Table("rosters");
@@ -82,6 +82,31 @@ impl Rosters for Embedded {
                 }
             }
             self.try_put(&views).await
+        }
+        .boxed()
+    }
+
+    fn owners(&self, of: UserKey, after: Vec<u8>, limit: usize) -> BoxFuture<'_, Result<Owners, Error>> {
+        async move {
+            let from = if after.is_empty() { of.app.0.to_be_bytes().to_vec() } else { [after.as_slice(), &[0]].concat() };
+            let upto = of.app.0.saturating_add(1).to_be_bytes();
+            let rows = self.db.scan(ROSTERS, KeyRange::between(from, upto), limit).await?;
+            let mut owners = Vec::new();
+            for (key, _) in &rows {
+                if number(key.get(16..).unwrap_or_default())? == of.user.0 {
+                    owners.push(UserId(number(&key[8..16])?));
+                }
+            }
+            let next = rows.last().filter(|_| rows.len() == limit).map(|(key, _)| key.to_vec()).unwrap_or_default();
+            Ok((owners, next))
+        }
+        .boxed()
+    }
+
+    fn erase(&self, scope: Scope, limit: usize) -> BoxFuture<'_, Result<usize, Error>> {
+        async move {
+            let views = self.db.clear(ROSTERS, KeyRange::prefix(scope.prefix()), limit).await?;
+            Ok(views + self.db.clear(REVISIONS, KeyRange::prefix(scope.prefix()), limit).await?)
         }
         .boxed()
     }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::Seen;
 use crate::debts::Stored;
-use crate::session::UserKey;
+use crate::session::{Scope, UserKey};
 
 /// `app, user` (8 bytes each, big endian) -> when, unix milliseconds (8 bytes, big endian), and 1 if he came then, 0 if he left.
 const LAST_SEEN: Table = Table("last_seen");
@@ -92,6 +92,14 @@ impl Seen for Embedded {
                 [CAME] => Ok(Some(at.max(self.lived_until(at).await?))),
                 _ => Err(corrupt()),
             }
+        }
+        .boxed()
+    }
+
+    fn erase(&self, scope: Scope, limit: usize) -> BoxFuture<'_, Result<usize, Error>> {
+        async move {
+            self.leaving.lock().retain(|user, _| !scope.holds(*user));
+            self.db.clear(LAST_SEEN, KeyRange::prefix(scope.prefix()), limit).await
         }
         .boxed()
     }

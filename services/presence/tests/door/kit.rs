@@ -113,7 +113,7 @@ impl Node {
         state: SessionState,
         record: Option<SessionRecord>,
     ) -> Result<u32, Status> {
-        let request = AnnounceRequest { app: 1, user, session: Some(session), state: state.into(), record };
+        let request = AnnounceRequest { app: 1, user, session: Some(session), state: state.into(), record, app_sessions_max: 0 };
         Ok(self.client.clone().announce(request).await?.into_inner().sessions)
     }
 
@@ -146,7 +146,7 @@ impl Node {
     /// What a session is answered that becomes available.
     pub async fn announced(&self, user: u64, session: SessionRef) -> AnnounceReply {
         let state = SessionState::Available.into();
-        let request = AnnounceRequest { app: 1, user, session: Some(session), state, record: None };
+        let request = AnnounceRequest { app: 1, user, session: Some(session), state, record: None, app_sessions_max: 0 };
         self.client.clone().announce(request).await.unwrap().into_inner()
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod debts;
+mod ends;
 mod kit;
 mod people;
 mod privacy;

@@ -29,7 +29,8 @@ impl Files {
         let now = self.clock.now_ms();
         let (row, key) = draft(request, id, dice, now)?;
         let blob = row.shown();
-        self.blobs.add(row, self.limit()).await?;
+        let limit = self.limit(&row);
+        self.blobs.add(row, limit).await?;
         Ok(CreateReply { blob: Some(blob), key, expires_at: now + self.upload_life_ms() })
     }
 
@@ -65,7 +66,7 @@ impl Files {
             if after == kept.row {
                 return Ok(kept);
             }
-            match self.blobs.change(&kept, after, doomed, self.limit()).await {
+            match self.blobs.change(&kept, after, doomed, self.limit(&kept.row)).await {
                 Err(store::Error::Changed) => {}
                 outcome => return Ok(outcome?),
             }

@@ -37,9 +37,11 @@ impl Files {
         Ok(page.last().copied().filter(|_| page.len() == PAGE))
     }
 
-    async fn bury_due(&self) -> Result<(), Error> {
+    /// Removes a page of the contents that are due. How many there were.
+    pub async fn bury_due(&self) -> Result<usize, Error> {
         let due = self.blobs.doomed(self.clock.now_ms(), PAGE).await?;
-        self.bury(&due).await
+        self.bury(&due).await?;
+        Ok(due.len())
     }
 
     /// Removes contents, then takes them off the list.

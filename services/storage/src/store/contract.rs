@@ -147,6 +147,7 @@ fn row(id: u64) -> BlobRow {
         created_at: 10 * id as i64,
         updated_at: 0,
         state: State::Empty { pending: None },
+        app_bytes_max: 0,
     }
 }
 

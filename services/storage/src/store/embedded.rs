@@ -180,6 +180,16 @@ impl Blobs for Embedded {
         Ok((found, keys.len()))
     }
 
+    async fn of_app(&self, app: u64, limit: usize) -> Result<Vec<Kept>> {
+        let rows = self.kv.scan(BLOBS, KeyRange::prefix(app.to_be_bytes()), limit).await?;
+        Ok(rows.iter().map(|(_, row)| Embedded::kept(row)).collect::<std::result::Result<_, _>>()?)
+    }
+
+    async fn forget_usage(&self, app: u64) -> Result<()> {
+        self.kv.clear(BLOB_USAGE, KeyRange::prefix(app.to_be_bytes()), 1).await?;
+        Ok(())
+    }
+
     async fn unfinished_of(&self, app: u64, owner: u64, limit: usize) -> Result<usize> {
         Ok(self.kv.scan(UPLOADS, KeyRange::prefix(pair(app, owner)), limit).await?.len())
     }

@@ -60,7 +60,8 @@ impl Door {
     }
 
     pub async fn create(&mut self, user: u64, name: &str) -> Result<Made, Failure> {
-        let request = CreateRequest { app: APP, user, name: name.into(), content_type: "image/png".into(), public: false };
+        let (name, content_type) = (name.into(), "image/png".into());
+        let request = CreateRequest { app: APP, user, name, content_type, ..CreateRequest::default() };
         let CreateReply { blob, key, expires_at } = answer(self.client.create(request).await)?;
         let blob = blob.unwrap();
         Ok(Made { id: blob.id, uid: blob.uid.clone(), key, expires_at, blob })

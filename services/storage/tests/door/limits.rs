@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use natter_proto::Code;
+use natter_proto::storage::v1::{CreateReply, CreateRequest};
 use natter_storage::Options;
 
-use crate::kit::{ANN, APP, BOB, Door, Slow, chunk};
+use crate::kit::{ANN, APP, BOB, Door, Made, Slow, answer, chunk};
 
 #[tokio::test(start_paused = true)]
 async fn a_file_over_its_size_is_refused_while_it_comes() {
@@ -68,4 +69,20 @@ async fn uploads_at_once_are_bounded_and_a_seat_is_given_back() {
     door.upload(&second, b"x").await.unwrap();
     let slow = Slow::begin(&mut door, &first, 8).await;
     slow.end(&[7; 8]).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_may_have_a_quota_of_its_own() {
+    let mut door = Door::open_with(Options { app_bytes_max: 10, ..Options::default() });
+    for (app, own, fits) in [(1, 0, 10), (2, 4, 4), (3, 20, 20)] {
+        let request = CreateRequest { app, user: ANN, name: "x".into(), app_bytes_max: own, ..CreateRequest::default() };
+        let CreateReply { blob, key, expires_at } = answer(door.client.create(request).await).unwrap();
+        let blob = blob.unwrap();
+        let made = Made { id: blob.id, uid: blob.uid.clone(), key, expires_at, blob };
+        let over = door.upload(&made, &vec![7; fits + 1]).await.unwrap_err();
+        assert_eq!((over.code, over.text.as_str()), (Code::TooLarge, "the app has no room for more files"), "app {app}");
+        // What was said when the file was made holds after a restart too.
+        door.restart();
+        door.upload(&made, &vec![7; fits]).await.unwrap();
+    }
 }

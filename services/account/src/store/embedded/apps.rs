@@ -5,7 +5,8 @@ use natter_proto::account::v1::App;
 use natter_rpc::async_trait;
 use prost::Message;
 
-use super::{APP_KEYS, APPS, Embedded, TRIES, decode};
+use super::{APP_KEYS, APPS, Embedded, TRIES, decode, erasures};
+use crate::erasure::ErasureRow;
 use crate::store::{Apps, Error, Result};
 
 /// Counts the ids of apps that nobody chose.
@@ -42,9 +43,37 @@ impl Apps for Embedded {
         }
         Err(Error::Changed)
     }
+
+    async fn change_app(&self, before: &App, after: App, erasure: Option<ErasureRow>) -> Result<App> {
+        let key = before.id.to_be_bytes();
+        let mut batch = Batch::new();
+        batch.require_equal(APPS, key, before.encode_to_vec());
+        batch.put(APPS, key, after.encode_to_vec());
+        if before.auth_key != after.auth_key {
+            batch.delete(APP_KEYS, before.auth_key.as_bytes());
+            if !after.auth_key.is_empty() {
+                batch.require_absent(APP_KEYS, after.auth_key.as_bytes());
+                batch.put(APP_KEYS, after.auth_key.as_bytes(), key.to_vec());
+            }
+        }
+        if let Some(erasure) = &erasure {
+            erasures::put(&mut batch, erasure);
+        }
+        match self.kv.commit(batch).await {
+            Err(DbError::Condition) => Err(self.refusal(&after).await?),
+            outcome => Ok(outcome.map(|()| after)?),
+        }
+    }
 }
 
 impl Embedded {
+    async fn refusal(&self, app: &App) -> Result<Error> {
+        match self.app_with_key(&app.auth_key).await? {
+            Some(other) if other != app.id => Ok(Error::Taken("auth_key")),
+            _ => Ok(Error::Changed),
+        }
+    }
+
     async fn put_app(&self, app: App) -> Result<App> {
         let key = app.id.to_be_bytes();
         let mut batch = Batch::new();

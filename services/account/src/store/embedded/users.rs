@@ -8,8 +8,8 @@ use bytes::Bytes;
 use natter_db::{Batch, Error as DbError, KeyRange, Table};
 use natter_rpc::async_trait;
 
-use super::rows;
 use super::{Embedded, LAST_REQUESTS, TOKENS, USER_BY_EMAIL, USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE, USERS, VERIFIERS};
+use super::{erasures, rows};
 use super::{number_of, pair, stamp};
 use crate::name::{Name, names};
 use crate::store::{Along, Error, Kept, Result, UserRow, Users};
@@ -79,6 +79,9 @@ impl Users for Embedded {
         if let Some(token) = along.token {
             batch.require_equal(TOKENS, token.key.0, token.before.stamp.0.clone());
             batch.put(TOKENS, token.key.0, rows::of_token(&token.after));
+        }
+        if let Some(erasure) = &along.erasure {
+            erasures::put(&mut batch, erasure);
         }
         if after.deleted {
             batch.delete(VERIFIERS, pair(app, id));

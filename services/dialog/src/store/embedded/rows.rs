@@ -53,6 +53,8 @@ pub struct MemberRow {
     pub muted: bool,
     #[prost(bool, tag = "4")]
     pub entered: bool,
+    #[prost(bool, tag = "5")]
+    pub gone: bool,
 }
 
 /// A row of `dialogs_by_user`.
@@ -139,15 +141,15 @@ impl ListedRow {
 
 impl From<Member> for MemberRow {
     fn from(view: Member) -> MemberRow {
-        let Member { cleared_upto, hidden, muted, entered } = view;
-        MemberRow { cleared_upto, hidden, muted, entered }
+        let Member { cleared_upto, hidden, muted, entered, gone } = view;
+        MemberRow { cleared_upto, hidden, muted, entered, gone }
     }
 }
 
 impl From<MemberRow> for Member {
     fn from(row: MemberRow) -> Member {
-        let MemberRow { cleared_upto, hidden, muted, entered } = row;
-        Member { cleared_upto, hidden, muted, entered }
+        let MemberRow { cleared_upto, hidden, muted, entered, gone } = row;
+        Member { cleared_upto, hidden, muted, entered, gone }
     }
 }
 

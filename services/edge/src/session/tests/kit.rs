@@ -166,6 +166,7 @@ pub(super) fn identity() -> Identity {
         token: None,
         framing: Framing::WebSocket,
         has_authzid: false,
+        app_sessions_max: 0,
         agent: String::new(),
         origin: String::new(),
         peer: String::new(),

@@ -38,6 +38,8 @@ struct StoredBlob {
     /// Absent: not complete.
     #[prost(int64, optional, tag = "13")]
     completed_at: Option<i64>,
+    #[prost(uint64, tag = "14")]
+    app_bytes_max: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -68,6 +70,7 @@ pub fn of_blob(row: &BlobRow) -> Vec<u8> {
         object: row.object().map(|object| object.0.to_vec()).unwrap_or_default(),
         size,
         completed_at,
+        app_bytes_max: row.app_bytes_max,
     };
     stored.encode_to_vec()
 }
@@ -96,6 +99,7 @@ pub fn to_blob(bytes: &[u8]) -> Result<BlobRow, DbError> {
         created_at: stored.created_at,
         updated_at: stored.updated_at,
         state,
+        app_bytes_max: stored.app_bytes_max,
     })
 }
 
