@@ -36,6 +36,7 @@ pub fn draft(request: CreateAppRequest, dice: Dice, now: i64) -> Result<App, Fau
         pair_key: dice.pair_key.to_vec(),
         created_at: now,
         signed_only: false,
+        identity: None,
     })
 }
 

@@ -2,7 +2,10 @@
 
 mod apps;
 mod credentials;
+mod guests;
+mod identity;
 mod lists;
 mod operators;
+mod providers;
 mod sessions;
 mod users;

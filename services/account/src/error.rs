@@ -32,6 +32,18 @@ pub enum Error {
     UserUnknown,
     #[error("App not found")]
     AppUnknown,
+    #[error("Guest users are not offered")]
+    GuestsRefused,
+    #[error("too many new users from this address, wait a minute")]
+    NewcomersTooMany,
+    #[error("Provider is not configured")]
+    ProviderAbsent,
+    /// The provider knows nobody by what was shown.
+    #[error("The identity provider refused the token")]
+    ProviderRefused,
+    /// The provider gave no answer that can be read, or too many wait for one.
+    #[error("the identity provider does not answer")]
+    ProviderFailed,
     #[error("there is no operator of that name")]
     OperatorUnknown,
     #[error("too many wrong passwords, wait a minute")]
@@ -64,9 +76,10 @@ impl From<Error> for Failure {
         let code = match &error {
             Error::TokenUnknown | Error::Unauthorized | Error::PasswordWrong | Error::CredentialsWrong => Code::Unauthenticated,
             Error::SignatureUnexpected | Error::TimestampBad => Code::Invalid,
+            Error::GuestsRefused | Error::ProviderAbsent | Error::ProviderRefused => Code::Invalid,
             Error::UserUnknown | Error::AppUnknown | Error::OperatorUnknown => Code::NotFound,
-            Error::GuessesTooMany => Code::TooMany,
-            Error::HashersBusy => Code::Busy,
+            Error::GuessesTooMany | Error::NewcomersTooMany => Code::TooMany,
+            Error::HashersBusy | Error::ProviderFailed => Code::Busy,
             Error::IdsTooMany(_) | Error::UsersTooMany(_) => Code::TooLarge,
             Error::OldPasswordWrong => return Failure::of_field(Code::Invalid, "old_password", error.to_string()),
             Error::Field(fault) => return Failure::of_field(Code::Invalid, fault.field, fault.text),

@@ -45,8 +45,8 @@ impl Guesses {
     }
 }
 
-// Whoever has one IPv6 address has 2^64 of them, so they count as one (RFC 6177, 2).
-fn network(address: &str) -> String {
+/// What an address counts as. Whoever has one of IPv6 has 2^64 of them, so they count as one (RFC 6177, 2).
+pub fn network(address: &str) -> String {
     match address.parse() {
         Ok(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_none() => {
             let [a, b, c, d, ..] = v6.segments();
@@ -57,7 +57,8 @@ fn network(address: &str) -> String {
     }
 }
 
-struct Table<K>(BTreeMap<K, Count>);
+/// How often each key was counted in its running minute.
+pub struct Table<K>(BTreeMap<K, Count>);
 
 struct Count {
     since: i64,
@@ -71,11 +72,13 @@ impl<K> Default for Table<K> {
 }
 
 impl<K: Ord> Table<K> {
-    fn count(&self, key: &K, now: i64) -> u32 {
+    /// How often in the running minute.
+    pub fn count(&self, key: &K, now: i64) -> u32 {
         self.0.get(key).filter(|count| count.is_running(now)).map_or(0, |count| count.wrong)
     }
 
-    fn add(&mut self, key: K, now: i64) {
+    /// Counts once more.
+    pub fn add(&mut self, key: K, now: i64) {
         if self.0.len() >= ENTRIES_MAX {
             self.0.retain(|_, count| count.is_running(now));
         }

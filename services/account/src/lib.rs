@@ -24,6 +24,8 @@ mod cache;
 mod calls;
 mod error;
 mod guesses;
+mod houses;
+mod identity;
 mod ids;
 mod index;
 mod indexes;

@@ -33,6 +33,12 @@ impl Door for Service {
         Ok(Response::new(app.as_ref().clone()))
     }
 
+    async fn set_identity(&self, request: Request<SetIdentityRequest>) -> Reply<App> {
+        let SetIdentityRequest { app, identity } = request.into_inner();
+        let accounts = self.accounts.clone();
+        whole(async move { accounts.set_identity(app, identity.unwrap_or_default()).await }).await
+    }
+
     async fn open_session(&self, request: Request<OpenSessionRequest>) -> Reply<Session> {
         Ok(Response::new(self.accounts.open_session(request.into_inner()).await?))
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use natter_actor::{Chance, Clock};
 use natter_db::Kv;
+use natter_outbound::Outbound;
 use natter_proto::account::v1::App;
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::account::v1::operators_server::OperatorsServer;
@@ -14,7 +15,8 @@ use natter_telemetry::Metrics as Registry;
 use parking_lot::Mutex;
 
 use crate::cache::{Cache, Ticket};
-use crate::guesses::{Guesses, Limits};
+use crate::guesses::{Guesses, Limits, Table};
+use crate::houses::Houses;
 use crate::ids::Ids;
 use crate::indexes::Indexes;
 use crate::metrics::Metrics;
@@ -31,6 +33,8 @@ pub struct Parts {
     /// Tokens and keys come from here: the operating system's in production.
     pub chance: Chance,
     pub metrics: Registry,
+    /// To the identity providers of apps.
+    pub outbound: Outbound,
     /// Makes the verifiers of passwords. Kept outside the store; with another key every password is hashed once more.
     pub verifier_key: [u8; 32],
 }
@@ -54,6 +58,10 @@ pub(crate) struct Accounts {
     pub guesses: Mutex<Guesses>,
     /// Wrong passwords at the admin API.
     pub operator_guesses: Mutex<Guesses>,
+    /// Users made without a sign-up, by address.
+    pub newcomers: Mutex<Table<String>>,
+    pub outbound: Outbound,
+    pub houses: Houses,
     pub ids: Ids,
     pub apps: Cache<u64, Arc<App>>,
     pub users: Cache<(u64, u64), Arc<Kept<UserRow>>>,
@@ -67,6 +75,8 @@ const APPS_CACHED: usize = 10_000;
 /// The sweep takes one page of tokens at a time, so that it is never noticed: a million tokens in a little over an hour.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_PAGE: usize = 1_000;
+/// Guests deleted in one step of the sweep.
+const GUESTS_PAGE: usize = 100;
 
 impl Service {
     /// A service on these parts. Nothing is read or started.
@@ -85,6 +95,9 @@ impl Service {
             verifier_key: VerifierKey(parts.verifier_key),
             guesses: Mutex::default(),
             operator_guesses: Mutex::default(),
+            newcomers: Mutex::default(),
+            outbound: parts.outbound,
+            houses: Houses::default(),
             ids: Ids::default(),
             apps: Cache::new(APPS_CACHED),
             users: Cache::new(rows),
@@ -107,12 +120,13 @@ impl Service {
         OperatorsServer::new(self.clone())
     }
 
-    /// Sweeps tokens until `stop`. Without it the service works, and dead tokens stay in the store.
+    /// Sweeps tokens and guests until `stop`. Without it the service works, and what is over stays in the store.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut stop = Box::pin(stop);
         let mut after = None;
         while tokio::time::timeout(SWEEP_EVERY, &mut stop).await.is_err() {
             after = self.accounts.sweep(after, SWEEP_PAGE).await;
+            self.accounts.sweep_guests(GUESTS_PAGE).await;
         }
     }
 }

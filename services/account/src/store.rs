@@ -15,7 +15,7 @@ use natter_db::Kv;
 use natter_proto::account::v1::{App, User};
 use natter_rpc::async_trait;
 
-use crate::name::Name;
+use crate::name::{Name, Proofs};
 use crate::token::TokenKey;
 use crate::verifier::Verifier;
 
@@ -65,6 +65,10 @@ pub struct UserRow {
     pub deleted: bool,
     /// Grows with every change of the row, so that of two states the later one is known.
     pub revision: u64,
+    /// End of a guest, unix milliseconds. 0: no guest.
+    pub guest_until: i64,
+    /// The names that a provider has vouched for.
+    pub proofs: Proofs,
 }
 
 /// What is written in the same step as a user.
@@ -104,7 +108,7 @@ pub struct TokenRow {
 /// Apps and their keys. There are few of them.
 #[async_trait]
 pub trait Apps: Send + Sync {
-    async fn app(&self, id: u64) -> Result<Option<App>>;
+    async fn app(&self, id: u64) -> Result<Option<Kept<App>>>;
     /// At most `limit` apps above `after`, by id.
     async fn apps(&self, after: u64, limit: usize) -> Result<Vec<App>>;
     /// The app whose auth key this is.
@@ -112,6 +116,8 @@ pub trait Apps: Send + Sync {
     /// Adds an app. Id 0 becomes the lowest id that was never given out here; `Taken("id")` or `Taken("auth_key")` if it is
     /// in use.
     async fn add_app(&self, app: App) -> Result<App>;
+    /// Replaces `before`; `Changed` if that is not what is kept. Id and auth key stay.
+    async fn change_app(&self, before: &Kept<App>, after: App) -> Result<Kept<App>>;
 }
 
 /// Users, their names, and what proves their passwords.
@@ -130,6 +136,8 @@ pub trait Users: Send + Sync {
     /// Replaces `before`: names that fell away are free again, new ones are reserved, of which `Taken(field)` tells.
     /// `Changed` if the user or the token along is not what is kept. A deleted user's verifier and last request go with it.
     async fn change_user(&self, before: &Kept<UserRow>, after: UserRow, along: Along<'_>) -> Result<Kept<UserRow>>;
+    /// At most `limit` guests whose end is not after `now`, as app and id, by their end.
+    async fn guests_over(&self, now: i64, limit: usize) -> Result<Vec<(u64, u64)>>;
     async fn verifier(&self, app: u64, user: u64) -> Result<Option<Verifier>>;
     /// Keeps a verifier without waiting: if it gets lost, a password is hashed once more.
     fn keep_verifier(&self, app: u64, user: u64, verifier: &Verifier);

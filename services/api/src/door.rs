@@ -121,6 +121,11 @@ impl Door {
         AccountsClient::new(self.account.clone())
     }
 
+    /// The same for a call that may take longer.
+    pub(crate) fn accounts_within(&self, deadline: Duration) -> AccountsClient<Link> {
+        AccountsClient::new(self.account.clone().with_deadline(deadline))
+    }
+
     pub(crate) fn dialogs(&self) -> DialogsClient<Link> {
         DialogsClient::new(self.dialog.clone())
     }

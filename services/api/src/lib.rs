@@ -29,6 +29,7 @@ mod object;
 mod options;
 mod origin;
 mod path;
+mod provider;
 mod readers;
 mod routes;
 mod search;

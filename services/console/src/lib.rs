@@ -6,6 +6,7 @@
 //! | `GET /` | one line about this port, for anybody |
 //! | `POST /admin/v1/apps` `{id?, auth_key?, auth_secret?, title?}` | makes an app |
 //! | `GET /admin/v1/apps`, `GET /admin/v1/apps/{id}` | all apps without their secrets; one with it |
+//! | `GET`, `PUT /admin/v1/apps/{id}/identity` | how its users prove who they are besides a password; secrets masked |
 //! | `POST /admin/v1/apps/{id}/users` `{id?, login?, email?, password, full_name?}` | makes a user |
 //! | `GET /admin/v1/apps/{id}/users/{id}` | a user |
 //! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
@@ -25,6 +26,7 @@ mod apps;
 mod auth;
 mod body;
 mod error;
+mod identity;
 mod metrics;
 mod operators;
 mod options;

@@ -16,7 +16,7 @@ use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::sdk::{self, SdkFacts};
-use crate::{apps, auth, operators, users};
+use crate::{apps, auth, identity, operators, users};
 
 /// What the service is given.
 pub struct Parts {
@@ -129,6 +129,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(route("/").route(web::get().to(about)).route(web::head().to(about)))
         .service(route("/admin/v1/apps").route(web::get().to(apps::list)).route(web::post().to(apps::create)))
         .service(route("/admin/v1/apps/{app}").route(web::get().to(apps::get)))
+        .service(route("/admin/v1/apps/{app}/identity").route(web::get().to(identity::get)).route(web::put().to(identity::put)))
         .service(route("/admin/v1/apps/{app}/users").route(web::post().to(users::create)))
         .service(route("/admin/v1/apps/{app}/users/{user}").route(web::get().to(users::get)))
         .service(route("/admin/v1/apps/{app}/sdk-config").route(web::get().to(sdk::config)))

@@ -33,6 +33,10 @@ impl Admin {
         self.send(self.client.post(format!("{}{path}", self.root)).json(body)).await
     }
 
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(self.client.put(format!("{}{path}", self.root)).json(body)).await
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value> {
         let answer = request.bearer_auth(&self.token).send().await;
         let answer = answer.with_context(|| format!("cannot reach the admin API at {}: is `natter` running?", self.root))?;

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod config;
 pub mod doctor;
+pub mod identity;
 pub mod sdk_config;
 
 use std::path::PathBuf;

@@ -116,6 +116,7 @@ fn account(config: &Config, parts: &Parts) -> natter_account::Service {
             clock: parts.clock.clone(),
             chance: parts.chance.clone(),
             metrics: parts.metrics.clone(),
+            outbound: parts.outbound.clone(),
             verifier_key: parts.verifier_key,
         },
     )

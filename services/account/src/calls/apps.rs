@@ -19,13 +19,13 @@ impl Accounts {
         Ok(self.store.apps.add_app(app).await?)
     }
 
-    /// An app. It never changes once it is there, so memory is always right.
+    /// An app, from memory if it is known there.
     pub async fn app(&self, id: u64) -> Result<Arc<App>, Error> {
         if let Some(app) = self.apps.get(&id) {
             return Ok(app);
         }
         let reading = self.apps.reading();
-        let app = Arc::new(self.store.apps.app(id).await?.ok_or(Error::AppUnknown)?);
+        let app = Arc::new(self.store.apps.app(id).await?.ok_or(Error::AppUnknown)?.row);
         self.apps.remember(reading, id, app.clone());
         Ok(app)
     }

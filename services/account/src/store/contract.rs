@@ -25,7 +25,7 @@ async fn apps_are_numbered_from_one_around_the_chosen_ids() {
         let ids = |apps: Vec<App>| apps.into_iter().map(|app| app.id).collect::<Vec<_>>();
         assert_eq!(ids(store.apps.apps(0, 10).await.unwrap()), [1, 2, 3]);
         assert_eq!(ids(store.apps.apps(1, 1).await.unwrap()), [2]);
-        assert_eq!(store.apps.app(2).await.unwrap(), Some(app(2)));
+        assert_eq!(store.apps.app(2).await.unwrap().map(|kept| kept.row), Some(app(2)));
         assert_eq!(store.apps.app(9).await.unwrap(), None);
     })
     .await;
@@ -42,6 +42,41 @@ async fn an_auth_key_belongs_to_one_app() {
         assert_eq!(store.apps.app_with_key("key 2").await.unwrap(), Some(2));
         assert_eq!(store.apps.app_with_key("key").await.unwrap(), None);
         assert_eq!(store.apps.apps(0, 10).await.unwrap().len(), 1, "the refused ones left nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_app_is_replaced_by_who_saw_it_last() {
+    on_each_engine(async |store| {
+        store.apps.add_app(app(2)).await.unwrap();
+        let before = store.apps.app(2).await.unwrap().unwrap();
+        let titled = |title: &str| App { title: title.into(), ..app(2) };
+        let after = store.apps.change_app(&before, titled("one")).await.unwrap();
+        assert_eq!(store.apps.change_app(&before, titled("two")).await.unwrap_err(), Error::Changed);
+        assert_eq!(store.apps.app(2).await.unwrap(), Some(after));
+        assert_eq!(store.apps.app_with_key("key 2").await.unwrap(), Some(2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn guests_are_found_when_their_time_is_over() {
+    on_each_engine(async |store| {
+        let guest =
+            |id: u64, guest_until: i64| UserRow { user: named(id, &format!("guest {id}")), guest_until, ..UserRow::default() };
+        for (id, until) in [(7, 300), (8, 100), (9, 200)] {
+            store.users.add_user(guest(id, until), None).await.unwrap();
+        }
+        store.users.add_user(ann(6), None).await.unwrap();
+        assert_eq!(store.users.guests_over(99, 9).await.unwrap(), []);
+        assert_eq!(store.users.guests_over(200, 9).await.unwrap(), [(1, 8), (1, 9)]);
+        assert_eq!(store.users.guests_over(900, 1).await.unwrap(), [(1, 8)]);
+        let before = store.users.users(1, &[8]).await.unwrap().remove(0).unwrap();
+        assert_eq!(before.row.guest_until, 100);
+        let gone = UserRow { user: User { id: 8, app: 1, ..User::default() }, deleted: true, ..UserRow::default() };
+        store.users.change_user(&before, gone, Along::default()).await.unwrap();
+        assert_eq!(store.users.guests_over(200, 9).await.unwrap(), [(1, 9)]);
     })
     .await;
 }

@@ -19,6 +19,7 @@ const USER_BY_LOGIN: Table = Table("user_by_login");
 const USER_BY_EMAIL: Table = Table("user_by_email");
 const USER_BY_PHONE: Table = Table("user_by_phone");
 const USER_BY_EXTERNAL: Table = Table("user_by_external");
+const GUESTS: Table = Table("guests");
 const LAST_REQUESTS: Table = Table("last_requests");
 const ID_BLOCKS: Table = Table("id_blocks");
 const OPERATORS: Table = Table("operators");

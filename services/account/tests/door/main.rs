@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod chat;
+mod identity;
 mod kit;
 mod lists;
 mod sessions;

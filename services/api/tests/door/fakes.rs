@@ -362,6 +362,7 @@ impl Accounts for Fake {
 
     never! {
         create_app: account::CreateAppRequest => account::App,
+        set_identity: account::SetIdentityRequest => account::App,
         list_apps: account::ListAppsRequest => account::ListAppsReply,
         get_app: account::GetAppRequest => account::App,
         authenticate: account::AuthenticateRequest => account::AuthenticateReply,

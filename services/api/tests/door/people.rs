@@ -73,14 +73,38 @@ async fn refused_sessions_are_told_apart() {
         (r#"{"application_id":"x","auth_key":"k"}"#, r#"{"errors":{"application_id":["is not a number"]}}"#),
         (r#"{"application_id":1}"#, r#"{"errors":{"auth_key":["is required"]}}"#),
         (r#"{"application_id":1,"auth_key":"k","user":{"login":"ann"}}"#, r#"{"errors":{"password":["is required"]}}"#),
-        (r#"{"application_id":1,"auth_key":"k","provider":"facebook"}"#, r#"{"errors":["Provider is not configured"]}"#),
+        (r#"{"application_id":1,"auth_key":"k","provider":"myspace"}"#, r#"{"errors":["Provider is not configured"]}"#),
+        (r#"{"application_id":1,"auth_key":"k","provider":"facebook"}"#, r#"{"errors":{"keys":["is required"]}}"#),
         (
             r#"{"application_id":1,"auth_key":"k","firebase_phone[access_token]":"t"}"#,
-            r#"{"errors":["Provider is not configured"]}"#,
+            r#"{"errors":{"firebase_phone":["is required"]}}"#,
         ),
-        (r#"{"application_id":1,"auth_key":"k","user":{"guest":"1"}}"#, r#"{"errors":["Guest users are not offered"]}"#),
     ] {
         door.post("/session", APP, body).await.is(422, answer);
+    }
+    door.close().await;
+}
+
+#[tokio::test]
+async fn guests_and_providers_are_asked_for_and_nobody_else_beside_them() {
+    let door = Door::open().await;
+    let guest = r#"{"application_id":1,"auth_key":"k","user":{"guest":"1","full_name":"Ann","login":"x","password":"p"}}"#;
+    door.post("/session", APP, guest).await;
+    let twitter = r#"{"application_id":1,"auth_key":"k","provider":"twitter","keys":{"token":"t","secret":"s"}}"#;
+    door.post("/session", APP, twitter).await;
+    door.post(
+        "/login",
+        APP,
+        r#"{"provider":"firebase_phone","firebase_phone[project_id]":"p","firebase_phone[access_token]":"t"}"#,
+    )
+    .await;
+    {
+        let opened = door.world.opened.lock();
+        assert_eq!(opened[0].guest.as_ref().and_then(|guest| guest.full_name.as_deref()), Some("Ann"));
+        assert!(opened[0].user.is_none() && opened[0].provided.is_none());
+        assert!(opened[1].provided.is_some() && opened[1].user.is_none() && opened[1].guest.is_none());
+        let login = &door.world.logins.lock()[0];
+        assert!(login.provided.is_some() && login.user.is_none());
     }
     door.close().await;
 }

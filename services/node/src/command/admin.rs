@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
+use super::identity;
 use crate::admin::Admin;
 
 #[derive(clap::Subcommand, Debug)]
@@ -21,6 +22,8 @@ pub enum AppCommand {
     },
     /// Lists the apps.
     List,
+    /// Shows or sets how the users of an app prove who they are besides a password.
+    Identity(identity::Arguments),
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -65,6 +68,7 @@ pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
             ]);
             print_json(&admin.post("/apps", &body).await?)
         }
+        AppCommand::Identity(arguments) => identity::run(admin, arguments).await,
         AppCommand::List => print_json(&admin.get("/apps").await?),
     }
 }

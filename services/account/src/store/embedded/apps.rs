@@ -5,17 +5,17 @@ use natter_proto::account::v1::App;
 use natter_rpc::async_trait;
 use prost::Message;
 
-use super::{APP_KEYS, APPS, Embedded, TRIES, decode};
-use crate::store::{Apps, Error, Result};
+use super::{APP_KEYS, APPS, Embedded, TRIES, decode, stamp};
+use crate::store::{Apps, Error, Kept, Result};
 
 /// Counts the ids of apps that nobody chose.
 const COUNTER: &[u8] = b"apps";
 
 #[async_trait]
 impl Apps for Embedded {
-    async fn app(&self, id: u64) -> Result<Option<App>> {
+    async fn app(&self, id: u64) -> Result<Option<Kept<App>>> {
         let row = self.kv.get(APPS, &id.to_be_bytes()).await?;
-        Ok(row.map(|row| decode(APPS, &row)).transpose()?)
+        row.map(|row| Ok(Kept { row: decode(APPS, &row)?, stamp: stamp(&row) })).transpose()
     }
 
     async fn apps(&self, after: u64, limit: usize) -> Result<Vec<App>> {
@@ -41,6 +41,17 @@ impl Apps for Embedded {
             }
         }
         Err(Error::Changed)
+    }
+
+    async fn change_app(&self, before: &Kept<App>, after: App) -> Result<Kept<App>> {
+        let (key, bytes) = (after.id.to_be_bytes(), after.encode_to_vec());
+        let mut batch = Batch::new();
+        batch.require_equal(APPS, key, before.stamp.0.clone());
+        batch.put(APPS, key, bytes.clone());
+        match self.kv.commit(batch).await {
+            Err(DbError::Condition) => Err(Error::Changed),
+            outcome => Ok(outcome.map(|()| Kept { row: after, stamp: stamp(&bytes) })?),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use natter_db::Error as DbError;
 use natter_proto::account::v1::User;
 
 use super::{TOKENS, USERS, VERIFIERS, corrupt, decode};
+use crate::name::Proofs;
 use crate::store::{TokenRow, UserRow};
 use crate::verifier::Verifier;
 use prost::Message;
@@ -20,6 +21,10 @@ struct StoredUser {
     deleted: bool,
     #[prost(uint64, tag = "5")]
     revision: u64,
+    #[prost(int64, tag = "6")]
+    guest_until: i64,
+    #[prost(uint32, tag = "7")]
+    proofs: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -58,14 +63,16 @@ pub fn of_user(row: &UserRow) -> Vec<u8> {
         password_version: row.password_version,
         deleted: row.deleted,
         revision: row.revision,
+        guest_until: row.guest_until,
+        proofs: row.proofs.0,
     };
     stored.encode_to_vec()
 }
 
 pub fn to_user(bytes: &[u8], last_request_at: i64) -> Result<UserRow, DbError> {
-    let StoredUser { user, password, password_version, deleted, revision } = decode(USERS, bytes)?;
+    let StoredUser { user, password, password_version, deleted, revision, guest_until, proofs } = decode(USERS, bytes)?;
     let user = User { last_request_at, ..user.ok_or_else(|| corrupt(USERS))? };
-    Ok(UserRow { user, password, password_version, deleted, revision })
+    Ok(UserRow { user, password, password_version, deleted, revision, guest_until, proofs: Proofs(proofs) })
 }
 
 pub fn of_token(row: &TokenRow) -> Vec<u8> {
