@@ -7,5 +7,8 @@ mod identity;
 mod lists;
 mod operators;
 mod providers;
+mod resets;
 mod sessions;
 mod users;
+
+pub use resets::Wanted;

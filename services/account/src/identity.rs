@@ -9,7 +9,7 @@ pub mod template;
 pub mod twitter;
 
 use natter_proto::account::v1::{
-    CustomProvider, FacebookProvider, FirebaseProvider, Header, Identity, JwtProvider, TwitterProvider,
+    CustomProvider, FacebookProvider, FirebaseProvider, Header, Identity, JwtProvider, ResetMail, TwitterProvider,
 };
 
 use crate::user::Fault;
@@ -29,7 +29,7 @@ const SHARED_BYTES_MIN: usize = 32;
 /// # Errors
 /// The first field that cannot be, by its path in the settings.
 pub fn accept(before: &Identity, given: Identity) -> Result<Identity, Fault> {
-    let Identity { guests, create_unknown, custom, jwt, facebook, twitter, firebase } = given;
+    let Identity { guests, create_unknown, custom, jwt, facebook, twitter, firebase, reset_mail } = given;
     if custom.is_some() && jwt.is_some() {
         return Err(Fault::new("custom", "cannot be set beside jwt: both read the login"));
     }
@@ -41,6 +41,7 @@ pub fn accept(before: &Identity, given: Identity) -> Result<Identity, Fault> {
         facebook: facebook.map(|given| facebook_provider(before.facebook.as_ref(), given)).transpose()?,
         twitter: twitter.map(|given| twitter_provider(before.twitter.as_ref(), given)).transpose()?,
         firebase: firebase.map(firebase_provider).transpose()?,
+        reset_mail: reset_mail.map(mail).transpose()?,
     })
 }
 
@@ -109,6 +110,16 @@ fn firebase_provider(given: FirebaseProvider) -> Result<FirebaseProvider, Fault>
         return Err(Fault::new("firebase.project_ids", "must name at least one project"));
     }
     Ok(FirebaseProvider { project_ids, jwks_url: url("firebase.jwks_url", or(given.jwks_url, firebase::JWKS))? })
+}
+
+fn mail(given: ResetMail) -> Result<ResetMail, Fault> {
+    if given.subject.is_empty() || !is_text(&given.subject) || given.subject.chars().any(char::is_control) {
+        return Err(Fault::new("reset_mail.subject", "must be one line"));
+    }
+    if given.text.len() > TEMPLATE_BYTES_MAX || !given.text.contains("#{link}") {
+        return Err(Fault::new("reset_mail.text", "must hold #{link}"));
+    }
+    Ok(given)
 }
 
 fn or(given: String, vendors: &str) -> String {
@@ -214,6 +225,15 @@ mod tests {
         };
         let kept = accept(&Identity::default(), headers("real")).unwrap();
         assert_eq!(accept(&kept, headers(MASK)).unwrap(), kept);
+    }
+
+    #[test]
+    fn a_mail_has_one_line_of_subject_and_a_link() {
+        let mail = |subject: &str, text: &str| ResetMail { subject: subject.into(), text: text.into() };
+        check(Identity { reset_mail: Some(mail("New password", "Go to #{link}")), ..Identity::default() }, None);
+        let two_lines = mail("New\r\nBcc: x", "#{link}");
+        check(Identity { reset_mail: Some(two_lines), ..Identity::default() }, Some("reset_mail.subject"));
+        check(Identity { reset_mail: Some(mail("New", "no link")), ..Identity::default() }, Some("reset_mail.text"));
     }
 
     fn custom() -> CustomProvider {

@@ -2,9 +2,10 @@
 //!
 //! The doors (edge, api, console) come in over `natter.account.v1.Accounts`, the console also over `Operators`; nobody else
 //! reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`], [`mod@password`], [`mod@token`],
-//! [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`], [`mod@index`] (lists of users). The
-//! calls in `calls/` read, ask the rules, write one batch and answer: a call that is dropped half way has written all or
-//! nothing. There is no actor: what must be ordered is ordered by the store's conditions.
+//! [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`], [`mod@index`] (lists of users),
+//! [`mod@identity`] (providers), [`mod@reset`] (forgotten passwords). The calls in `calls/` read, ask the rules, write one batch and
+//! answer: a call that is dropped half way has written all or nothing. There is no actor: what must be ordered is ordered by the
+//! store's conditions.
 //!
 //! Invariants:
 //! - A name (login, e-mail, phone, external ids) belongs to one user of an app. Logins are taken as written, so `Ann` and
@@ -15,6 +16,9 @@
 //! - A kept expiry is never earlier than the announced one.
 //! - A new password ends every token of its user but the one it came with, in the same step.
 //! - The index of an app's users is memory, made from the rows when it is first asked, and moved in the same step as each change.
+//! - Through a provider only a user is entered whose name it has vouched for; who claimed the same gives way.
+//! - A guest is deleted when its time is over, and its token ends with it.
+//! - Whether an address is somebody's is found out behind the answer to who forgot a password.
 //! - A wrong password is counted before it is answered; a dead token and a right password are not guesses.
 //!
 //! Not here: sessions of the chat door (presence), what a session may do (the doors).
@@ -34,6 +38,7 @@ mod name;
 mod operator;
 mod options;
 mod password;
+mod reset;
 mod rpc;
 mod secret;
 mod service;

@@ -95,6 +95,16 @@ impl Door for Service {
         Ok(Response::new(self.accounts.find_user(request.into_inner()).await?))
     }
 
+    async fn ask_password_reset(&self, request: Request<AskPasswordResetRequest>) -> Reply<Empty> {
+        self.accounts.ask_password_reset(request.into_inner()).await?;
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn reset_password(&self, request: Request<ResetPasswordRequest>) -> Reply<Empty> {
+        let accounts = self.accounts.clone();
+        whole(async move { accounts.reset_password(request.into_inner()).await.map(|()| Empty {}) }).await
+    }
+
     async fn list_users(&self, request: Request<ListUsersRequest>) -> Reply<ListUsersReply> {
         Ok(Response::new(self.accounts.list_users(request.into_inner()).await?))
     }

@@ -16,6 +16,7 @@ use natter_proto::account::v1::{App, User};
 use natter_rpc::async_trait;
 
 use crate::name::{Name, Proofs};
+use crate::reset::ResetRow;
 use crate::token::TokenKey;
 use crate::verifier::Verifier;
 
@@ -134,10 +135,15 @@ pub trait Users: Send + Sync {
     /// Adds a user with its names. `Taken(field)` if the id or a name is in use.
     async fn add_user(&self, row: UserRow, verifier: Option<Verifier>) -> Result<Kept<UserRow>>;
     /// Replaces `before`: names that fell away are free again, new ones are reserved, of which `Taken(field)` tells.
-    /// `Changed` if the user or the token along is not what is kept. A deleted user's verifier and last request go with it.
+    /// `Changed` if the user or the token along is not what is kept. A deleted user's verifier, reset key and last
+    /// request go with it.
     async fn change_user(&self, before: &Kept<UserRow>, after: UserRow, along: Along<'_>) -> Result<Kept<UserRow>>;
     /// At most `limit` guests whose end is not after `now`, as app and id, by their end.
     async fn guests_over(&self, now: i64, limit: usize) -> Result<Vec<(u64, u64)>>;
+    /// The latest key for a forgotten password.
+    async fn reset(&self, app: u64, user: u64) -> Result<Option<ResetRow>>;
+    /// Keeps a key in place of an earlier one.
+    async fn put_reset(&self, app: u64, user: u64, row: ResetRow) -> Result<()>;
     async fn verifier(&self, app: u64, user: u64) -> Result<Option<Verifier>>;
     /// Keeps a verifier without waiting: if it gets lost, a password is hashed once more.
     fn keep_verifier(&self, app: u64, user: u64, verifier: &Verifier);

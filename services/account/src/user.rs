@@ -183,6 +183,11 @@ fn check_login(login: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether this can be an address.
+pub fn accept_email(email: &str) -> Result<(), Fault> {
+    check_email(email)
+}
+
 // Whether an address works only a mail can tell: this keeps out what cannot be one.
 fn check_email(email: &str) -> Result<(), Fault> {
     let fault = Err(Fault::new("email", "should look like an email address"));

@@ -31,7 +31,7 @@ use crate::options::Options;
 use crate::path::Path;
 use crate::routes::{Call, Found, Needs, Route, find};
 use crate::service::Parts;
-use crate::{answer, blobs, body, dialogs, messages, origin, search, session, unread, users};
+use crate::{answer, blobs, body, dialogs, messages, origin, reset, search, session, unread, users};
 
 /// Longest token that is looked up; real ones have 36 or 40 characters.
 const TOKEN_MAX: usize = 256;
@@ -49,6 +49,8 @@ pub(crate) struct Door {
     pub(crate) chance: Chance,
     pub(crate) limits: Limits,
     pub(crate) muc_domain: String,
+    /// Where this door is if no setting says so.
+    pub(crate) root: String,
     /// One for each file that may be sent at once.
     pub(crate) downloads: Arc<Semaphore>,
     account: Link,
@@ -104,6 +106,7 @@ impl Door {
             chance: parts.chance,
             limits: Limits::new(options.user_rate, options.app_rate),
             muc_domain: parts.muc_domain,
+            root: parts.root,
             downloads: Arc::new(Semaphore::new(options.downloads_max.min(Semaphore::MAX_PERMITS))),
             account: parts.account,
             dialog: parts.dialog,
@@ -252,6 +255,8 @@ impl Door {
             Call::CaPem => self.ca(),
             Call::SessionOpen => session::open(self, asked, &mut seen.expires_at).await,
             Call::UserSignUp => users::sign_up(self, asked, &mut seen.expires_at).await,
+            Call::PasswordPage => Ok(reset::page()),
+            Call::PasswordSet => Ok(reset::set(self, asked).await),
             Call::BlobContent => Box::pin(blobs::content(self, asked, &mut seen.expires_at)).await,
             _ => Err(Refusal::token_required()),
         }
@@ -263,6 +268,7 @@ impl Door {
             Call::SessionClose => session::close(self, caller).await,
             Call::Login => session::login(self, asked, caller, &mut seen.expires_at).await,
             Call::Logout => session::logout(self, caller).await,
+            Call::PasswordAsk => reset::ask(self, asked, caller).await,
             Call::UserGet => users::get(self, asked, caller).await,
             Call::UserFind(by) => users::find(self, asked, caller, by).await,
             Call::UserList => users::list(self, asked, caller).await,

@@ -31,6 +31,7 @@ mod origin;
 mod path;
 mod provider;
 mod readers;
+mod reset;
 mod routes;
 mod search;
 mod service;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpResponse, web};
 use natter_proto::account::v1::{
-    CustomProvider, FacebookProvider, FirebaseProvider, Header, Identity, JwtProvider, SetIdentityRequest, TwitterProvider,
+    CustomProvider, FacebookProvider, FirebaseProvider, Header, Identity, JwtProvider, ResetMail, SetIdentityRequest,
+    TwitterProvider,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -33,6 +34,8 @@ struct Settings {
     twitter: Option<Twitter>,
     #[serde(skip_serializing_if = "Option::is_none")]
     firebase: Option<Firebase>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset_mail: Option<Mail>,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -76,6 +79,13 @@ struct Twitter {
 struct Firebase {
     project_ids: Vec<String>,
     jwks_url: String,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct Mail {
+    subject: String,
+    text: String,
 }
 
 /// `GET /admin/v1/apps/{app}/identity`.
@@ -125,7 +135,7 @@ fn template(value: Value) -> String {
 
 impl From<Settings> for Identity {
     fn from(settings: Settings) -> Identity {
-        let Settings { guests, create_unknown, custom, jwt, facebook, twitter, firebase } = settings;
+        let Settings { guests, create_unknown, custom, jwt, facebook, twitter, firebase, reset_mail } = settings;
         Identity {
             guests,
             create_unknown,
@@ -149,13 +159,14 @@ impl From<Settings> for Identity {
                 endpoint,
             }),
             firebase: firebase.map(|Firebase { project_ids, jwks_url }| FirebaseProvider { project_ids, jwks_url }),
+            reset_mail: reset_mail.map(|Mail { subject, text }| ResetMail { subject, text }),
         }
     }
 }
 
 impl From<Identity> for Settings {
     fn from(identity: Identity) -> Settings {
-        let Identity { guests, create_unknown, custom, jwt, facebook, twitter, firebase } = identity;
+        let Identity { guests, create_unknown, custom, jwt, facebook, twitter, firebase, reset_mail } = identity;
         let json = |text: String| serde_json::from_str(&text).unwrap_or(Value::String(text));
         Settings {
             guests,
@@ -184,6 +195,7 @@ impl From<Identity> for Settings {
                 endpoint,
             }),
             firebase: firebase.map(|FirebaseProvider { project_ids, jwks_url }| Firebase { project_ids, jwks_url }),
+            reset_mail: reset_mail.map(|ResetMail { subject, text }| Mail { subject, text }),
         }
     }
 }

@@ -29,6 +29,7 @@ pub struct Config {
     /// The embedded store.
     pub store: natter_db::KvOptions,
     pub outbound: natter_outbound::Options,
+    pub mail: natter_mail::Options,
     pub account: natter_account::Options,
     pub history: natter_history::Options,
     pub presence: natter_presence::Options,
@@ -50,6 +51,7 @@ impl Default for Config {
             link: Default::default(),
             store: Default::default(),
             outbound: Default::default(),
+            mail: Default::default(),
             account: Default::default(),
             history: Default::default(),
             presence: Default::default(),

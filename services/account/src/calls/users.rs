@@ -103,7 +103,7 @@ impl Accounts {
         Err(store::Error::Changed.into())
     }
 
-    async fn hash(&self, password: &str) -> Result<String, Error> {
+    pub async fn hash(&self, password: &str) -> Result<String, Error> {
         self.hashers.turn().await?.hash(password, self.chance.bytes()).await
     }
 

@@ -11,6 +11,7 @@ use natter_proto::account::v1::{App, User};
 
 use super::{Along, Error, Kept, Store, TokenChange, TokenRow, UserRow};
 use crate::name::Name;
+use crate::reset::ResetRow;
 use crate::token::TokenKey;
 use crate::verifier::Verifier;
 
@@ -135,9 +136,14 @@ async fn a_deleted_user_frees_its_names_and_keeps_its_id() {
     on_each_engine(async |store| {
         let before = store.users.add_user(ann(7), Some(verifier())).await.unwrap();
         assert_eq!(store.users.verifier(1, 7).await.unwrap(), Some(verifier()));
+        let reset = |hash: u8| ResetRow { hash: vec![hash; 32], password_version: 3, expires_at: 5 };
+        store.users.put_reset(1, 7, reset(1)).await.unwrap();
+        store.users.put_reset(1, 7, reset(2)).await.unwrap();
+        assert_eq!(store.users.reset(1, 7).await.unwrap(), Some(reset(2)), "the latest one");
         let gone = UserRow { user: User { id: 7, app: 1, ..User::default() }, deleted: true, ..UserRow::default() };
         store.users.change_user(&before, gone, Along::default()).await.unwrap();
         assert_eq!(store.users.verifier(1, 7).await.unwrap(), None);
+        assert_eq!(store.users.reset(1, 7).await.unwrap(), None);
         assert!(store.users.add_user(ann(8), None).await.is_ok());
         let again = store.users.add_user(UserRow { user: named(7, "dan"), ..UserRow::default() }, None).await;
         assert_eq!(again.unwrap_err(), Error::Taken("id"));

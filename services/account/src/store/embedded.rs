@@ -23,6 +23,7 @@ const GUESTS: Table = Table("guests");
 const LAST_REQUESTS: Table = Table("last_requests");
 const ID_BLOCKS: Table = Table("id_blocks");
 const OPERATORS: Table = Table("operators");
+const RESETS: Table = Table("resets");
 const TOKENS: Table = Table("tokens");
 const VERIFIERS: Table = Table("verifiers");
 

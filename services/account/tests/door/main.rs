@@ -5,5 +5,6 @@ mod chat;
 mod identity;
 mod kit;
 mod lists;
+mod resets;
 mod sessions;
 mod users;

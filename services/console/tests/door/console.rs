@@ -223,6 +223,14 @@ impl Accounts for Fake {
         unused()
     }
 
+    async fn ask_password_reset(&self, _: Request<AskPasswordResetRequest>) -> Reply<Empty> {
+        unused()
+    }
+
+    async fn reset_password(&self, _: Request<ResetPasswordRequest>) -> Reply<Empty> {
+        unused()
+    }
+
     async fn find_app(&self, _: Request<FindAppRequest>) -> Reply<App> {
         unused()
     }

@@ -3,8 +3,9 @@
 use natter_db::Error as DbError;
 use natter_proto::account::v1::User;
 
-use super::{TOKENS, USERS, VERIFIERS, corrupt, decode};
+use super::{RESETS, TOKENS, USERS, VERIFIERS, corrupt, decode};
 use crate::name::Proofs;
+use crate::reset::ResetRow;
 use crate::store::{TokenRow, UserRow};
 use crate::verifier::Verifier;
 use prost::Message;
@@ -48,6 +49,16 @@ struct StoredToken {
 }
 
 #[derive(Clone, PartialEq, Message)]
+struct StoredReset {
+    #[prost(bytes = "vec", tag = "1")]
+    hash: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    password_version: u64,
+    #[prost(int64, tag = "3")]
+    expires_at: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
 struct StoredVerifier {
     #[prost(bytes = "vec", tag = "1")]
     mac: Vec<u8>,
@@ -84,6 +95,16 @@ pub fn to_token(bytes: &[u8]) -> Result<TokenRow, DbError> {
     let StoredToken { app, user, created_at, updated_at, expires_at, nonce, timestamp, password_version } =
         decode(TOKENS, bytes)?;
     Ok(TokenRow { app, user, created_at, updated_at, expires_at, nonce, timestamp, password_version })
+}
+
+pub fn of_reset(row: ResetRow) -> Vec<u8> {
+    let ResetRow { hash, password_version, expires_at } = row;
+    StoredReset { hash, password_version, expires_at }.encode_to_vec()
+}
+
+pub fn to_reset(bytes: &[u8]) -> Result<ResetRow, DbError> {
+    let StoredReset { hash, password_version, expires_at } = decode(RESETS, bytes)?;
+    Ok(ResetRow { hash, password_version, expires_at })
 }
 
 pub fn of_verifier(verifier: &Verifier) -> Vec<u8> {

@@ -9,9 +9,10 @@ use natter_db::{Batch, Error as DbError, KeyRange, Table};
 use natter_rpc::async_trait;
 
 use super::rows;
-use super::{Embedded, GUESTS, LAST_REQUESTS, TOKENS, USERS, VERIFIERS, corrupt, number_of, pair, stamp};
+use super::{Embedded, GUESTS, LAST_REQUESTS, RESETS, TOKENS, USERS, VERIFIERS, corrupt, number_of, pair, stamp};
 use super::{USER_BY_EMAIL, USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE};
 use crate::name::{Name, names};
+use crate::reset::ResetRow;
 use crate::store::{Along, Error, Kept, Result, UserRow, Users};
 use crate::verifier::Verifier;
 
@@ -88,6 +89,7 @@ impl Users for Embedded {
         }
         if after.deleted {
             batch.delete(VERIFIERS, pair(app, id));
+            batch.delete(RESETS, pair(app, id));
             batch.delete(LAST_REQUESTS, pair(app, id));
         }
         match self.kv.commit(batch).await {
@@ -104,6 +106,17 @@ impl Users for Embedded {
             Ok((number_of(GUESTS, app)?, number_of(GUESTS, id)?))
         };
         rows.iter().map(|(key, _)| read(key)).collect()
+    }
+
+    async fn reset(&self, app: u64, user: u64) -> Result<Option<ResetRow>> {
+        let row = self.kv.get(RESETS, &pair(app, user)).await?;
+        Ok(row.map(|row| rows::to_reset(&row)).transpose()?)
+    }
+
+    async fn put_reset(&self, app: u64, user: u64, row: ResetRow) -> Result<()> {
+        let mut batch = Batch::new();
+        batch.put(RESETS, pair(app, user), rows::of_reset(row));
+        Ok(self.kv.commit(batch).await?)
     }
 
     async fn verifier(&self, app: u64, user: u64) -> Result<Option<Verifier>> {
