@@ -9,6 +9,8 @@ mod chat_refusals;
 mod disk_full;
 mod doctor;
 mod ending;
+mod forgotten;
+mod identity;
 mod limits;
 mod operator;
 mod process;

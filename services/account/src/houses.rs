@@ -55,7 +55,10 @@ impl Houses {
             // Who waited finds what another has fetched, or that it was tried.
             if house.known.lock().is_due(unknown, now) {
                 house.known.lock().tried_at = Some(now);
-                house.fetch(outbound, app, url, now).await;
+                let (house, outbound, url) = (house.clone(), outbound.clone(), url.to_owned());
+                // A task of its own: a client that leaves half way must not have used up the try of all others.
+                let fetch = tokio::spawn(async move { house.fetch(&outbound, app, &url, now).await });
+                let _ = fetch.await;
             }
         }
         house.known.lock().keys.clone().ok_or(Error::ProviderFailed)

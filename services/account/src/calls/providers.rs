@@ -28,8 +28,8 @@ struct Vouched {
 
 /// How often a step is tried that meets another writer of the same user.
 const TRIES: usize = 8;
-/// Characters of the number that a provider gives its user.
-const UID_BYTES_MAX: usize = 255;
+/// Bytes of what a provider calls its user.
+const TEXT_BYTES_MAX: usize = 255;
 
 impl Accounts {
     /// The user whom Facebook, Twitter or Firebase vouches for. What is refused counts as a guess of its address.
@@ -205,7 +205,7 @@ impl Accounts {
     async fn add_vouched(&self, app: u64, user: User, name: &Name) -> Result<Arc<Kept<UserRow>>, Error> {
         let User { full_name, avatar, .. } = &user;
         // What a provider says beside the name is a courtesy: too long a text is left out, not a reason to refuse.
-        let short = |text: &Option<String>| text.clone().filter(|text| text.len() <= UID_BYTES_MAX);
+        let short = |text: &Option<String>| text.clone().filter(|text| text.len() <= TEXT_BYTES_MAX);
         let user = User { full_name: short(full_name), avatar: short(avatar), ..user };
         let user = User { app, ..accept_vouched(user)? };
         self.add_without_password(UserRow { user, proofs: Proofs::default().with(name), ..UserRow::default() }).await
@@ -252,7 +252,7 @@ impl Accounts {
 }
 
 fn external(uid: String, user: User) -> Result<Vouched, Error> {
-    if uid.len() > UID_BYTES_MAX {
+    if uid.len() > TEXT_BYTES_MAX {
         return Err(Error::ProviderRefused);
     }
     Ok(Vouched { name: Name::ExternalId(uid.clone()), user: User { external_id: Some(uid), ..user } })
