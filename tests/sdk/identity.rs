@@ -62,4 +62,21 @@ async fn a_user_of_the_apps_own_provider_signs_in_and_chats(build: Build) -> Res
     Ok(())
 }
 
-for_each_build!(a_guest_signs_in_and_chats, a_user_of_the_apps_own_provider_signs_in_and_chats);
+async fn a_forgotten_password_is_asked_for(build: Build) -> Result<()> {
+    let mut stage = Stage::open(build, json!({})).await?;
+    let ask = json!(["ann@example.test"]);
+    let error = stage.ann.sdk.call("users.resetPassword", ask.clone()).await.unwrap_err().to_string();
+    assert!(error.contains("422") && error.contains("not configured"), "{error}");
+    // A mail server that never answers: nobody waits for it.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let port = format!("mail.port={}", silent.local_addr()?.port());
+    stage.natter.restart_with(&["mail.host=127.0.0.1", "mail.tls=none", "mail.from=noreply@example.test", &port]).await?;
+    stage.ann.sdk.call("users.resetPassword", ask).await?;
+    Ok(())
+}
+
+for_each_build!(
+    a_guest_signs_in_and_chats,
+    a_user_of_the_apps_own_provider_signs_in_and_chats,
+    a_forgotten_password_is_asked_for,
+);
