@@ -45,11 +45,15 @@ pub fn is_url(text: &str) -> bool {
     network::parse(text).is_some()
 }
 
+/// What stands in place of a network in a test.
+#[cfg(feature = "testing")]
+type Written = dyn Fn(&Request) -> Result<Answer, Error> + Send + Sync;
+
 #[derive(Clone)]
 enum Engine {
     Network(Arc<Network>),
     #[cfg(feature = "testing")]
-    Written(Arc<dyn Fn(&Request) -> Result<Answer, Error> + Send + Sync>),
+    Written(Arc<Written>),
 }
 
 impl Outbound {
