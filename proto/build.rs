@@ -4,6 +4,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files = [
         "natter/account/v1/account.proto",
         "natter/account/v1/administration.proto",
+        "natter/account/v1/identity.proto",
         "natter/account/v1/operators.proto",
         "natter/account/v1/reports.proto",
         "natter/dialog/v1/dialog.proto",

@@ -11,6 +11,8 @@ mod disk_full;
 mod doctor;
 mod ending;
 mod erase;
+mod forgotten;
+mod identity;
 mod kept;
 mod limits;
 mod openapi;

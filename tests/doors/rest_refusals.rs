@@ -196,7 +196,15 @@ fn sessions(stage: &Stage) -> Result<Vec<Case>> {
             r#"{"errors":{"application_id":["is not a number"]}}"#,
         ),
         ("no auth key", post(json!({"application_id": 1})), 422, r#"{"errors":{"auth_key":["is required"]}}"#),
-        ("a provider", post(with("provider", json!("facebook"))), 422, r#"{"errors":["Provider is not configured"]}"#),
+        ("a provider", post(with("provider", json!("myspace"))), 422, r#"{"errors":["Provider is not configured"]}"#),
+        ("a provider without keys", post(with("provider", json!("facebook"))), 422, r#"{"errors":{"keys":["is required"]}}"#),
+        (
+            "a provider that the app has not",
+            post(with("firebase_phone", json!({"project_id": "p", "access_token": "t"}))),
+            422,
+            r#"{"errors":["Provider is not configured"]}"#,
+        ),
+        ("a guest", post(with("user", json!({"guest": 1}))), 422, r#"{"errors":["Guest users are not offered"]}"#),
     ]))
 }
 

@@ -10,9 +10,8 @@ const PURE: &str = "#![deny(clippy::disallowed_methods, clippy::disallowed_types
 fn layer(package: &str) -> Option<u32> {
     match package {
         "natter-proto" => Some(0),
-        "natter-actor" | "natter-bus" | "natter-cluster" | "natter-db" | "natter-rpc" | "natter-telemetry" | "natter-xmpp" => {
-            Some(1)
-        }
+        "natter-actor" | "natter-bus" | "natter-cluster" | "natter-db" | "natter-mail" | "natter-outbound" | "natter-rpc"
+        | "natter-telemetry" | "natter-xmpp" => Some(1),
         "natter-account" | "natter-api" | "natter-console" | "natter-dialog" | "natter-edge" | "natter-history"
         | "natter-presence" | "natter-push" | "natter-storage" => Some(2),
         "natter-node" => Some(3),
@@ -22,13 +21,16 @@ fn layer(package: &str) -> Option<u32> {
 }
 
 /// Which packages may name a driver.
-const FENCES: [(&str, &[&str]); 10] = [
+const FENCES: [(&str, &[&str]); 13] = [
     ("actix", &["natter-actor"]),
     ("actix-rt", &["natter-actor"]),
     ("actix-web", &["natter-api", "natter-console", "natter-node"]),
     ("argon2", &["natter-account"]),
     ("fjall", &["natter-db"]),
+    ("jsonwebtoken", &["natter-account"]),
+    ("lettre", &["natter-mail"]),
     ("opentelemetry", &["natter-telemetry"]),
+    ("reqwest", &["natter-node", "natter-outbound", "natter-tests"]),
     ("rxml", &["natter-xmpp"]),
     ("tokio-tungstenite", &["natter-edge", "natter-tests"]),
     ("tonic", &["natter-proto", "natter-rpc"]),

@@ -136,6 +136,8 @@ fn account(store: &Kv, clock: &Clock, chance: &Chance) -> natter_account::Servic
         clock: clock.clone(),
         chance: chance.clone(),
         metrics: Metrics::new(),
+        mails: natter_mail::Mails::off(),
+        outbound: natter_outbound::Outbound::written(|_| Err(natter_outbound::Error::Broken)),
         verifier_key: [7; 32],
     };
     natter_account::Service::new(options, parts)

@@ -8,6 +8,7 @@ mod attachments;
 mod calls;
 mod chat;
 mod groups;
+mod identity;
 mod presence;
 mod privacy;
 mod reports;
@@ -26,6 +27,7 @@ fn what_is_impossible_is_said_of_checks_that_exist() {
             calls::CHECKS,
             chat::CHECKS,
             groups::CHECKS,
+            identity::CHECKS,
             presence::CHECKS,
             privacy::CHECKS,
             reports::CHECKS,

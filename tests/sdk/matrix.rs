@@ -46,6 +46,7 @@ pub const IMPOSSIBLE: &[Impossible] = &[
     impossible(&[Node1, Browser1, Node2], "what_an_admin_removes_is_gone_from_every_screen", NO_DELETE, "contract xmpp 10"),
     impossible(&[Node1, Browser1, Node2], "edits_and_removals_over_xmpp_reach_everybody", NO_EDIT, "contract xmpp 10"),
     impossible(&[Node1, Browser1, Node2], "a_reaction_arrives", NO_REACTION, "contract xmpp 10"),
+    impossible(&[Node1, Browser1, Node2], "a_guest_signs_in_and_chats", NO_GUESTS, "contract rest 2.1"),
     impossible(&[Node1, Browser1], "admins_are_named_by_the_owner_and_rule", NO_ADMINS, "contract rest 9.2"),
     impossible(&[Node1, Browser1], "a_group_is_muted", NO_MUTE, "contract rest 9.2"),
     impossible(&[Node1, Browser1, Node2], "lists_of_the_second_version_name_somebody", NO_V2, "contract rest 9.1"),
@@ -76,6 +77,7 @@ const NO_RETURN: &str = "1.x on Node never reconnects after a TCP connection clo
 const STUCK: &str = "1.x on Node is often stuck when it reconnects: its own event handling races";
 const NO_EDIT: &str = "editMessage and deleteMessage exist from 3.9 on";
 const NO_REACTION: &str = "reactions exist from 3.22 on";
+const NO_GUESTS: &str = "createSession takes guests from 3.27 on";
 const NO_ADMINS: &str = "addAdmins and removeAdmins exist from 1.8.1 on";
 const NO_MUTE: &str = "notification settings exist from 1.8.1 on";
 const NO_V2: &str = "users.getV2 exists from 3.28 on";

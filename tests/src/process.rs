@@ -159,6 +159,14 @@ impl Natter {
         made["user"]["id"].as_u64().with_context(|| format!("no id in {made}"))
     }
 
+    /// Sets how the users of an app prove who they are besides a password, from a file as an operator does.
+    pub fn set_identity(&self, app: u64, settings: &Value) -> Result<String> {
+        let file = tempfile::Builder::new().suffix(".json").tempfile()?;
+        std::fs::write(file.path(), settings.to_string())?;
+        let path = file.path().to_str().context("a path that is no text")?;
+        self.shell(&["app", "identity", "--app", &app.to_string(), "--file", path])
+    }
+
     /// Runs a `natter` command against this process and returns its stdout.
     pub fn shell(&self, arguments: &[&str]) -> Result<String> {
         let output = self.output(arguments)?;

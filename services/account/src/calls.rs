@@ -3,8 +3,14 @@
 mod apps;
 mod credentials;
 mod erasures;
+mod guests;
+mod identity;
 mod lists;
 mod operators;
+mod providers;
 mod reports;
+mod resets;
 mod sessions;
 mod users;
+
+pub use resets::Wanted;

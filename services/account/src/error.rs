@@ -40,6 +40,29 @@ pub enum Error {
     AppOpen,
     #[error("nothing was erased of that user or app in the last 30 days")]
     ErasureUnknown,
+    #[error("Guest users are not offered")]
+    GuestsRefused,
+    #[error("too many new users from this address, wait a minute")]
+    NewcomersTooMany,
+    #[error("Provider is not configured")]
+    ProviderAbsent,
+    /// The provider knows nobody by what was shown.
+    #[error("The identity provider refused the token")]
+    ProviderRefused,
+    /// The provider gave no answer that can be read, or too many wait for one.
+    #[error("the identity provider does not answer")]
+    ProviderFailed,
+    #[error("Password reset by e-mail is not configured")]
+    MailsOff,
+    #[error("too many mails are being sent")]
+    MailsBusy,
+    #[error("too many mails about a forgotten password, wait an hour")]
+    ResetsTooMany,
+    /// Used, over, or nobody's.
+    #[error("this link is over")]
+    ResetUnknown,
+    #[error("{0}")]
+    Mail(natter_mail::Error),
     #[error("there is no operator of that name")]
     OperatorUnknown,
     #[error("too many wrong passwords, wait a minute")]
@@ -80,12 +103,13 @@ impl From<Error> for Failure {
         let code = match &error {
             Error::TokenUnknown | Error::Unauthorized | Error::PasswordWrong | Error::CredentialsWrong => Code::Unauthenticated,
             Error::SignatureUnexpected | Error::TimestampBad | Error::ReportsTooMany(_) => Code::Invalid,
-            Error::UserUnknown | Error::AppUnknown | Error::OperatorUnknown => Code::NotFound,
+            Error::MailsOff | Error::GuestsRefused | Error::ProviderAbsent | Error::ProviderRefused => Code::Invalid,
+            Error::UserUnknown | Error::AppUnknown | Error::ResetUnknown | Error::OperatorUnknown => Code::NotFound,
             Error::ErasureUnknown | Error::ReportUnknown => Code::NotFound,
             Error::AppSuspended => Code::Forbidden,
             Error::AppOpen => Code::Conflict,
-            Error::GuessesTooMany => Code::TooMany,
-            Error::HashersBusy => Code::Busy,
+            Error::GuessesTooMany | Error::NewcomersTooMany | Error::ResetsTooMany => Code::TooMany,
+            Error::HashersBusy | Error::ProviderFailed | Error::MailsBusy | Error::Mail(_) => Code::Busy,
             Error::IdsTooMany(_) | Error::UsersTooMany(_) | Error::ReportsAtOnce(_) => Code::TooLarge,
             Error::OldPasswordWrong => return Failure::of_field(Code::Invalid, "old_password", error.to_string()),
             Error::Field(fault) => return Failure::of_field(Code::Invalid, fault.field, fault.text),

@@ -45,8 +45,8 @@ impl Guesses {
     }
 }
 
-// Whoever has one IPv6 address has 2^64 of them, so they count as one (RFC 6177, 2).
-fn network(address: &str) -> String {
+/// What an address counts as. Whoever has one of IPv6 has 2^64 of them, so they count as one (RFC 6177, 2).
+pub fn network(address: &str) -> String {
     match address.parse() {
         Ok(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_none() => {
             let [a, b, c, d, ..] = v6.segments();
@@ -57,7 +57,11 @@ fn network(address: &str) -> String {
     }
 }
 
-struct Table<K>(BTreeMap<K, Count>);
+/// How often each key was counted in its running minute, or whatever span it is.
+pub struct Table<K> {
+    counts: BTreeMap<K, Count>,
+    span: i64,
+}
 
 struct Count {
     since: i64,
@@ -66,24 +70,34 @@ struct Count {
 
 impl<K> Default for Table<K> {
     fn default() -> Self {
-        Table(BTreeMap::new())
+        Table::over(MINUTE_MS)
+    }
+}
+
+impl<K> Table<K> {
+    /// A table that counts over so many milliseconds, a minute by default.
+    pub fn over(span: i64) -> Table<K> {
+        Table { counts: BTreeMap::new(), span }
     }
 }
 
 impl<K: Ord> Table<K> {
-    fn count(&self, key: &K, now: i64) -> u32 {
-        self.0.get(key).filter(|count| count.is_running(now)).map_or(0, |count| count.wrong)
+    /// How often in the running minute.
+    pub fn count(&self, key: &K, now: i64) -> u32 {
+        self.counts.get(key).filter(|count| count.is_running(now, self.span)).map_or(0, |count| count.wrong)
     }
 
-    fn add(&mut self, key: K, now: i64) {
-        if self.0.len() >= ENTRIES_MAX {
-            self.0.retain(|_, count| count.is_running(now));
+    /// Counts once more.
+    pub fn add(&mut self, key: K, now: i64) {
+        let span = self.span;
+        if self.counts.len() >= ENTRIES_MAX {
+            self.counts.retain(|_, count| count.is_running(now, span));
         }
-        if self.0.len() >= ENTRIES_MAX && !self.0.contains_key(&key) {
+        if self.counts.len() >= ENTRIES_MAX && !self.counts.contains_key(&key) {
             return;
         }
-        let count = self.0.entry(key).or_insert(Count { since: now, wrong: 0 });
-        if !count.is_running(now) {
+        let count = self.counts.entry(key).or_insert(Count { since: now, wrong: 0 });
+        if !count.is_running(now, span) {
             *count = Count { since: now, wrong: 0 };
         }
         count.wrong = count.wrong.saturating_add(1);
@@ -91,8 +105,8 @@ impl<K: Ord> Table<K> {
 }
 
 impl Count {
-    fn is_running(&self, now: i64) -> bool {
-        now.saturating_sub(self.since) < MINUTE_MS
+    fn is_running(&self, now: i64, span: i64) -> bool {
+        now.saturating_sub(self.since) < span
     }
 }
 
@@ -134,9 +148,9 @@ mod tests {
         for n in 0..(ENTRIES_MAX as u64 + 10) {
             guesses.wrong(Some((1, n)), "", 0);
         }
-        assert_eq!(guesses.users.0.len(), ENTRIES_MAX);
+        assert_eq!(guesses.users.counts.len(), ENTRIES_MAX);
         guesses.wrong(Some((2, 1)), "", 60_000);
-        assert_eq!(guesses.users.0.len(), 1, "what is over makes room");
-        assert!(guesses.addresses.0.is_empty());
+        assert_eq!(guesses.users.counts.len(), 1, "what is over makes room");
+        assert!(guesses.addresses.counts.is_empty());
     }
 }

@@ -4,9 +4,9 @@
 //! The doors (edge, api, console) come in over `natter.account.v1.Accounts`, api and console also over `Reports`, the console over
 //! `Operators` and `Administration`; nobody else reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`],
 //! [`mod@password`], [`mod@token`], [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`],
-//! [`mod@report`], [`mod@index`] (lists of users), [`mod@erasure`]. The
-//! calls in `calls/` read, ask the rules, write one batch and answer: a call that is dropped half way has written all or
-//! nothing. There is no actor: what must be ordered is ordered by the store's conditions.
+//! [`mod@report`], [`mod@index`] (lists of users), [`mod@identity`] (providers), [`mod@reset`] (forgotten passwords),
+//! [`mod@erasure`]. The calls in `calls/` read, ask the rules, write one batch and answer: a call that is dropped half way has
+//! written all or nothing. There is no actor: what must be ordered is ordered by the store's conditions.
 //!
 //! Invariants:
 //! - A name (login, e-mail, phone, external ids) belongs to one user of an app. Logins are taken as written, so `Ann` and
@@ -19,6 +19,9 @@
 //! - The index of an app's users is memory, made from the rows when it is first asked, and moved in the same step as each change.
 //! - A user's end and the beginning of his erasure are one step. The erasure goes on after a crash until a round over all services
 //!   finds nothing (decision 0017).
+//! - Through a provider only a user is entered whose name it has vouched for; who claimed the same gives way.
+//! - A guest is deleted when its time is over, and its token ends with it.
+//! - Whether an address is somebody's is found out behind the answer to who forgot a password.
 //! - A wrong password is counted before it is answered; a dead token and a right password are not guesses.
 //!
 //! Not here: sessions of the chat door (presence), what a session may do (the doors).
@@ -30,6 +33,8 @@ mod endings;
 mod erasure;
 mod error;
 mod guesses;
+mod houses;
+mod identity;
 mod ids;
 mod index;
 mod indexes;
@@ -39,6 +44,7 @@ mod operator;
 mod options;
 mod password;
 mod report;
+mod reset;
 mod rpc;
 mod secret;
 mod service;

@@ -19,6 +19,7 @@ pub struct Metrics {
     pub hashes_refused: Counter,
     pub token_reads: Family<ReadLabels, Counter>,
     pub tokens_swept: Counter,
+    pub guests_swept: Counter,
     pub index_loads: Counter,
     pub lists_refused: Counter,
 }
@@ -77,6 +78,7 @@ impl Metrics {
             ours.register("token_reads", "Tokens looked up, by where they were found", metrics.token_reads.clone());
             ours.register("index_loads", "Apps whose users were read for lists", metrics.index_loads.clone());
             ours.register("lists_refused", "Lists refused because the app has too many users", metrics.lists_refused.clone());
+            ours.register("guests_swept", "Guests deleted after their end", metrics.guests_swept.clone());
             ours.register("tokens_swept", "Tokens removed after their end", metrics.tokens_swept.clone());
         });
         metrics

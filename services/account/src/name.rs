@@ -51,6 +51,41 @@ impl Name {
     }
 }
 
+/// Which names of a user a provider, or the owner of a mailbox, has vouched for. All others he only claims.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Proofs(pub u32);
+
+impl Proofs {
+    /// Whether this name is proved, if the user holds it.
+    pub fn hold(self, name: &Name) -> bool {
+        self.0 & bit(name) != 0
+    }
+
+    /// The same and this name.
+    pub fn with(self, name: &Name) -> Proofs {
+        Proofs(self.0 | bit(name))
+    }
+
+    /// What is left when a user becomes another: a name that has changed is claimed again.
+    pub fn after(self, before: &User, after: &User) -> Proofs {
+        let same = names(before).intersection(&names(after)).fold(0, |bits, name| bits | bit(name));
+        Proofs(self.0 & same)
+    }
+}
+
+// Kept in rows: never renumbered.
+fn bit(name: &Name) -> u32 {
+    match name {
+        Name::Login(_) => 1,
+        Name::Email(_) => 2,
+        Name::Phone(_) => 4,
+        Name::ExternalUserId(_) => 8,
+        Name::ExternalId(_) => 16,
+        Name::FacebookId(_) => 32,
+        Name::TwitterId(_) => 64,
+    }
+}
+
 /// An address as it compares: case does not matter.
 pub fn folded_email(text: &str) -> String {
     text.trim().to_lowercase()
@@ -84,6 +119,17 @@ mod tests {
         assert_eq!(Name::email("Ann@Example.TEST"), Name::email("ann@example.test"));
         assert_ne!(Name::login("Ann"), Name::login("ann"));
         assert_eq!(Name::phone("+1 (555) 010-0200"), Name::phone("15550100200"));
+    }
+
+    #[test]
+    fn a_proof_is_of_one_name_and_ends_with_it() {
+        let before = User { phone: Some("1555".into()), external_id: Some("7".into()), ..User::default() };
+        let proofs = Proofs::default().with(&Name::phone("1555")).with(&Name::ExternalId("7".into()));
+        assert!(proofs.hold(&Name::phone("+1 555")) && !proofs.hold(&Name::email("a@b")));
+        let after = User { phone: Some("1556".into()), full_name: Some("Ann".into()), ..before.clone() };
+        let left = proofs.after(&before, &after);
+        assert!(!left.hold(&Name::phone("1556")) && left.hold(&Name::ExternalId("7".into())));
+        assert_eq!(proofs.after(&before, &User { full_name: None, ..before.clone() }), proofs);
     }
 
     #[test]

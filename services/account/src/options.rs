@@ -19,6 +19,15 @@ pub struct Options {
     /// Wrong passwords per address and minute before more are refused; those at users and those at operators are counted
     /// apart. An IPv6 address counts with its /64.
     pub guesses_address_max: u32,
+    /// Users that may be made without a sign-up, per address and minute: guests, and users of an unknown login where the app
+    /// makes them. An IPv6 address counts with its /64.
+    pub newcomers_address_max: u32,
+    /// Seconds that a guest lives; then the user is deleted.
+    pub guest_life_s: u32,
+    /// Mails about a forgotten password, per address of a mailbox and hour.
+    pub resets_email_max: u32,
+    /// The same per address of a client and hour. An IPv6 address counts with its /64.
+    pub resets_address_max: u32,
     /// Days for which a password found right is recognised without another Argon2 run. 0: hash every time.
     pub verifier_days: u32,
     /// Most tokens, and most users, remembered in memory.
@@ -43,6 +52,10 @@ impl Default for Options {
             password_chars_min: 4,
             guesses_user_max: 10,
             guesses_address_max: 300,
+            newcomers_address_max: 60,
+            guest_life_s: 24 * 60 * 60,
+            resets_email_max: 3,
+            resets_address_max: 30,
             verifier_days: 7,
             cache_rows: 100_000,
             index_users_max: 100_000,

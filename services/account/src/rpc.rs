@@ -35,6 +35,12 @@ impl Door for Service {
         Ok(Response::new(app.as_ref().clone()))
     }
 
+    async fn set_identity(&self, request: Request<SetIdentityRequest>) -> Reply<App> {
+        let SetIdentityRequest { app, identity } = request.into_inner();
+        let accounts = self.accounts.clone();
+        whole(async move { accounts.set_identity(app, identity.unwrap_or_default()).await }).await
+    }
+
     async fn open_session(&self, request: Request<OpenSessionRequest>) -> Reply<Session> {
         Ok(Response::new(self.accounts.open_session(request.into_inner()).await?))
     }
@@ -95,6 +101,16 @@ impl Door for Service {
 
     async fn find_user(&self, request: Request<FindUserRequest>) -> Reply<User> {
         Ok(Response::new(self.accounts.find_user(request.into_inner()).await?))
+    }
+
+    async fn ask_password_reset(&self, request: Request<AskPasswordResetRequest>) -> Reply<Empty> {
+        self.accounts.ask_password_reset(request.into_inner()).await?;
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn reset_password(&self, request: Request<ResetPasswordRequest>) -> Reply<Empty> {
+        let accounts = self.accounts.clone();
+        whole(async move { accounts.reset_password(request.into_inner()).await.map(|()| Empty {}) }).await
     }
 
     async fn list_users(&self, request: Request<ListUsersRequest>) -> Reply<ListUsersReply> {

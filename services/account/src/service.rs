@@ -1,4 +1,5 @@
-//! What the account service is made of and what it starts: the doors for links, and a sweep of tokens whose life is over.
+//! What the account service is made of and what it starts: the doors for links, a sweep of what is over, and the sender
+//! of mails.
 
 use std::future::Future;
 use std::hash::Hash;
@@ -7,6 +8,8 @@ use std::time::Duration;
 
 use natter_actor::{Chance, Clock};
 use natter_db::Kv;
+use natter_mail::Mails;
+use natter_outbound::Outbound;
 use natter_proto::account::v1::App;
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::account::v1::administration_server::AdministrationServer;
@@ -15,10 +18,13 @@ use natter_proto::account::v1::operators_server::OperatorsServer;
 use natter_proto::account::v1::reports_server::ReportsServer;
 use natter_telemetry::Metrics as Registry;
 use parking_lot::Mutex;
+use tokio::sync::mpsc;
 
 use crate::cache::{Cache, Ticket};
+use crate::calls::Wanted;
 use crate::endings::Endings;
-use crate::guesses::{Guesses, Limits};
+use crate::guesses::{Guesses, Limits, Table};
+use crate::houses::Houses;
 use crate::ids::Ids;
 use crate::indexes::Indexes;
 use crate::metrics::Metrics;
@@ -36,6 +42,10 @@ pub struct Parts {
     /// Tokens and keys come from here: the operating system's in production.
     pub chance: Chance,
     pub metrics: Registry,
+    /// To users who have forgotten a password.
+    pub mails: Mails,
+    /// To the identity providers of apps.
+    pub outbound: Outbound,
     /// Makes the verifiers of passwords. Kept outside the store; with another key every password is hashed once more.
     pub verifier_key: [u8; 32],
 }
@@ -59,6 +69,16 @@ pub(crate) struct Accounts {
     pub guesses: Mutex<Guesses>,
     /// Wrong passwords at the admin API.
     pub operator_guesses: Mutex<Guesses>,
+    /// Users made without a sign-up, by address.
+    pub newcomers: Mutex<Table<String>>,
+    pub outbound: Outbound,
+    pub houses: Houses,
+    pub mails: Mails,
+    /// Mails that wait to be sent, and who sends them once the service runs.
+    pub resets: mpsc::Sender<Wanted>,
+    resets_waiting: Mutex<Option<mpsc::Receiver<Wanted>>>,
+    pub resets_of_email: Mutex<Table<(u64, String)>>,
+    pub resets_of_network: Mutex<Table<String>>,
     pub ids: Ids,
     pub apps: Cache<u64, Arc<App>>,
     pub users: Cache<(u64, u64), Arc<Kept<UserRow>>>,
@@ -73,12 +93,18 @@ const APPS_CACHED: usize = 10_000;
 /// The sweep takes one page of tokens at a time, so that it is never noticed: a million tokens in a little over an hour.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_PAGE: usize = 1_000;
+/// Mails that wait to be sent. More are refused as busy.
+const RESETS_WAITING_MAX: usize = 256;
+const HOUR_MS: i64 = 60 * 60 * 1000;
+/// Guests deleted in one step of the sweep.
+const GUESTS_PAGE: usize = 100;
 
 impl Service {
     /// A service on these parts. Nothing is read or started.
     pub fn new(options: Options, parts: Parts) -> Service {
         let metrics = Metrics::new(&parts.metrics);
         let rows = options.cache_rows;
+        let (resets, resets_waiting) = mpsc::channel(RESETS_WAITING_MAX);
         let accounts = Accounts {
             life: Life {
                 span: 1000 * i64::from(options.token_life_s),
@@ -91,6 +117,14 @@ impl Service {
             verifier_key: VerifierKey(parts.verifier_key),
             guesses: Mutex::default(),
             operator_guesses: Mutex::default(),
+            newcomers: Mutex::default(),
+            outbound: parts.outbound,
+            houses: Houses::default(),
+            mails: parts.mails,
+            resets,
+            resets_waiting: Mutex::new(Some(resets_waiting)),
+            resets_of_email: Mutex::new(Table::over(HOUR_MS)),
+            resets_of_network: Mutex::new(Table::over(HOUR_MS)),
             ids: Ids::default(),
             apps: Cache::new(APPS_CACHED),
             users: Cache::new(rows),
@@ -135,12 +169,23 @@ impl Service {
         walk::run(self.accounts, keepers, stop).await;
     }
 
-    /// Sweeps tokens until `stop`. Without it the service works, and dead tokens stay in the store.
+    /// Sweeps tokens and guests and sends mails until `stop`. Without it the service works, but what is over stays in the store and
+    /// no mail goes out. One run per service.
     pub async fn run(self, stop: impl Future<Output = ()>) {
+        let waiting = self.accounts.resets_waiting.lock().take();
+        // A mail that is under way at the stop is lost: who wanted it asks again.
+        let mailing = waiting.map(|waiting| {
+            let accounts = self.accounts.clone();
+            tokio::spawn(async move { accounts.send_resets(waiting).await })
+        });
         let mut stop = Box::pin(stop);
         let mut after = None;
         while tokio::time::timeout(SWEEP_EVERY, &mut stop).await.is_err() {
             after = self.accounts.sweep(after, SWEEP_PAGE).await;
+            self.accounts.sweep_guests(GUESTS_PAGE).await;
+        }
+        if let Some(mailing) = mailing {
+            mailing.abort();
         }
     }
 }

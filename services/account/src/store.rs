@@ -17,7 +17,8 @@ use natter_proto::account::v1::{App, User};
 use natter_rpc::async_trait;
 
 use crate::erasure::ErasureRow;
-use crate::name::Name;
+use crate::name::{Name, Proofs};
+use crate::reset::ResetRow;
 use crate::token::TokenKey;
 use crate::verifier::Verifier;
 
@@ -71,6 +72,10 @@ pub struct UserRow {
     pub deleted: bool,
     /// Grows with every change of the row, so that of two states the later one is known.
     pub revision: u64,
+    /// End of a guest, unix milliseconds. 0: no guest.
+    pub guest_until: i64,
+    /// The names that a provider has vouched for.
+    pub proofs: Proofs,
 }
 
 /// What is written in the same step as a user.
@@ -112,7 +117,7 @@ pub struct TokenRow {
 /// Apps and their keys. There are few of them.
 #[async_trait]
 pub trait Apps: Send + Sync {
-    async fn app(&self, id: u64) -> Result<Option<App>>;
+    async fn app(&self, id: u64) -> Result<Option<Kept<App>>>;
     /// At most `limit` apps above `after`, by id.
     async fn apps(&self, after: u64, limit: usize) -> Result<Vec<App>>;
     /// The app whose auth key this is.
@@ -122,7 +127,7 @@ pub trait Apps: Send + Sync {
     async fn add_app(&self, app: App) -> Result<App>;
     /// Replaces `before`, and begins an erasure with its end. Of an erased app only the id and the instants are kept, and its auth
     /// key is free. `Taken("auth_key")` if another app has it; `Changed` if `before` is not what is kept.
-    async fn change_app(&self, before: &App, after: App, erasure: Option<ErasureRow>) -> Result<App>;
+    async fn change_app(&self, before: &Kept<App>, after: App, erasure: Option<ErasureRow>) -> Result<Kept<App>>;
 }
 
 /// Users, their names, and what proves their passwords.
@@ -139,8 +144,15 @@ pub trait Users: Send + Sync {
     /// Adds a user with its names. `Taken(field)` if the id or a name is in use.
     async fn add_user(&self, row: UserRow, verifier: Option<Verifier>) -> Result<Kept<UserRow>>;
     /// Replaces `before`: names that fell away are free again, new ones are reserved, of which `Taken(field)` tells.
-    /// `Changed` if the user or the token along is not what is kept. A deleted user's verifier and last request go with it.
+    /// `Changed` if the user or the token along is not what is kept. A deleted user's verifier, reset key and last
+    /// request go with it.
     async fn change_user(&self, before: &Kept<UserRow>, after: UserRow, along: Along<'_>) -> Result<Kept<UserRow>>;
+    /// At most `limit` guests whose end is not after `now`, as app and id, by their end.
+    async fn guests_over(&self, now: i64, limit: usize) -> Result<Vec<(u64, u64)>>;
+    /// The latest key for a forgotten password.
+    async fn reset(&self, app: u64, user: u64) -> Result<Option<ResetRow>>;
+    /// Keeps a key in place of an earlier one.
+    async fn put_reset(&self, app: u64, user: u64, row: ResetRow) -> Result<()>;
     async fn verifier(&self, app: u64, user: u64) -> Result<Option<Verifier>>;
     /// Keeps a verifier without waiting: if it gets lost, a password is hashed once more.
     fn keep_verifier(&self, app: u64, user: u64, verifier: &Verifier);

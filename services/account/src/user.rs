@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 use natter_proto::account::v1::User;
 
+use crate::name::names;
+
 /// What is wrong with one field: its name as the REST door spells it, and a text that follows the name in a sentence.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{field} {text}")]
@@ -49,11 +51,29 @@ pub struct Change<'a> {
 }
 
 /// Checks the fields of a user that signs up and writes them down the way they are kept. Ids and dates are not looked at.
-pub fn accept(mut user: User) -> Result<User, Fault> {
+pub fn accept(user: User) -> Result<User, Fault> {
+    let user = tidied(user);
+    match (&user.login, &user.email) {
+        (None, None) => Err(Fault::new("login", BLANK)),
+        _ => checked(user),
+    }
+}
+
+/// The same for a user that a provider vouches for: he signs in by that, so a name of any kind is enough.
+pub fn accept_vouched(user: User) -> Result<User, Fault> {
+    let user = tidied(user);
+    if names(&user).is_empty() { Err(Fault::new("login", BLANK)) } else { checked(user) }
+}
+
+fn tidied(mut user: User) -> User {
     empty_is_absent(&mut user);
     user.website = user.website.map(website);
     let mut seen = BTreeSet::new();
     user.tags.retain(|tag| seen.insert(tag.clone()));
+    user
+}
+
+fn checked(user: User) -> Result<User, Fault> {
     check(&user)?;
     Ok(user)
 }
@@ -81,7 +101,11 @@ pub fn changed(before: &User, change: Change<'_>) -> Result<User, Fault> {
     if change.tags_given {
         user.tags = set.tags;
     }
-    accept(user)
+    // Who has a name to give with a password keeps one; who came through a provider never had.
+    match (&before.login, &before.email) {
+        (None, None) => accept_vouched(user),
+        _ => accept(user),
+    }
 }
 
 fn put<T>(field: &mut Option<T>, value: Option<T>) {
@@ -137,13 +161,8 @@ fn website(text: String) -> String {
 }
 
 fn check(user: &User) -> Result<(), Fault> {
-    match (&user.login, &user.email) {
-        (None, None) => return Err(Fault::new("login", BLANK)),
-        (login, email) => {
-            login.as_deref().map_or(Ok(()), check_login)?;
-            email.as_deref().map_or(Ok(()), check_email)?;
-        }
-    }
+    user.login.as_deref().map_or(Ok(()), check_login)?;
+    user.email.as_deref().map_or(Ok(()), check_email)?;
     user.phone.as_deref().map_or(Ok(()), check_phone)?;
     check_texts(user)?;
     check_numbers(user)?;
@@ -162,6 +181,11 @@ fn check_login(login: &str) -> Result<(), Fault> {
         return Err(Fault::new("login", INVALID));
     }
     Ok(())
+}
+
+/// Whether this can be an address.
+pub fn accept_email(email: &str) -> Result<(), Fault> {
+    check_email(email)
 }
 
 // Whether an address works only a mail can tell: this keeps out what cannot be one.
@@ -275,6 +299,17 @@ mod tests {
     fn the_last_name_to_sign_in_with_cannot_be_cleared() {
         let refused = changed(&user("ann"), Change { set: User::default(), clear: &["login".to_owned()], tags_given: false });
         assert_eq!(refused.unwrap_err().field, "login");
+    }
+
+    #[test]
+    fn who_came_through_a_provider_needs_no_login_and_never_loses_the_last_name() {
+        let external = accept_vouched(User { external_id: Some("7".into()), ..User::default() }).unwrap();
+        let set = User { full_name: Some("Ann".into()), ..User::default() };
+        let renamed = changed(&external, Change { set, clear: &[], tags_given: false }).unwrap();
+        assert_eq!(renamed.full_name.as_deref(), Some("Ann"));
+        let cleared = Change { set: User::default(), clear: &["external_id".to_owned()], tags_given: false };
+        assert_eq!(changed(&external, cleared).unwrap_err().field, "login");
+        assert_eq!(accept_vouched(User { full_name: Some("Ann".into()), ..User::default() }).unwrap_err().field, "login");
     }
 
     fn user(login: &str) -> User {

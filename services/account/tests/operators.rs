@@ -128,6 +128,8 @@ impl Door {
             clock: Clock::paused(1_700_000_000_000),
             chance: Chance::system(),
             metrics: metrics.clone(),
+            mails: natter_mail::Mails::off(),
+            outbound: natter_outbound::Outbound::written(|_| Err(natter_outbound::Error::Broken)),
             verifier_key: [1; 32],
         };
         let service = Service::new(Options { argon2: Argon2Options::cheap(), ..Options::default() }, parts);

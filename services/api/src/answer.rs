@@ -29,6 +29,8 @@ pub(crate) enum Body {
     /// JSON as text.
     Written(String),
     Pem(String),
+    /// HTML, for people.
+    Page(String),
     /// Bytes as they come, so many; of a `HEAD` none of them come.
     File {
         length: u64,
@@ -90,6 +92,7 @@ fn written(mut response: HttpResponseBuilder, body: Body) -> HttpResponse {
     match body {
         Body::Empty => response.finish(),
         Body::Pem(pem) => response.content_type("application/x-pem-file").body(pem),
+        Body::Page(html) => response.content_type("text/html; charset=utf-8").body(html),
         Body::Json(value) => json_body(response, value.to_string()),
         Body::Written(text) => json_body(response, text),
         Body::File { length, bytes } => response.body(SizedStream::new(length, bytes)),

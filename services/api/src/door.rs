@@ -32,7 +32,7 @@ use crate::options::Options;
 use crate::path::Path;
 use crate::routes::{Call, Found, Needs, Route, find};
 use crate::service::Parts;
-use crate::{answer, blobs, body, description, dialogs, messages, origin, reports, search, session, unread, users};
+use crate::{answer, blobs, body, description, dialogs, messages, origin, reports, reset, search, session, unread, users};
 
 /// Longest token that is looked up; real ones have 36 or 40 characters.
 const TOKEN_MAX: usize = 256;
@@ -50,6 +50,8 @@ pub(crate) struct Door {
     pub(crate) chance: Chance,
     pub(crate) limits: Limits,
     pub(crate) muc_domain: String,
+    /// Where this door is if no setting says so.
+    pub(crate) root: String,
     /// One for each file that may be sent at once.
     pub(crate) downloads: Arc<Semaphore>,
     account: Link,
@@ -106,6 +108,7 @@ impl Door {
             chance: parts.chance,
             limits: Limits::new(options.user_rate, options.app_rate),
             muc_domain: parts.muc_domain,
+            root: parts.root,
             downloads: Arc::new(Semaphore::new(options.downloads_max.min(Semaphore::MAX_PERMITS))),
             account: parts.account,
             dialog: parts.dialog,
@@ -122,6 +125,11 @@ impl Door {
 
     pub(crate) fn accounts(&self) -> AccountsClient<Link> {
         AccountsClient::new(self.account.clone())
+    }
+
+    /// The same for a call that may take longer.
+    pub(crate) fn accounts_within(&self, deadline: Duration) -> AccountsClient<Link> {
+        AccountsClient::new(self.account.clone().with_deadline(deadline))
     }
 
     pub(crate) fn dialogs(&self) -> DialogsClient<Link> {
@@ -255,6 +263,8 @@ impl Door {
             Call::CaPem => self.ca(),
             Call::SessionOpen => session::open(self, asked, &mut seen.expires_at).await,
             Call::UserSignUp => users::sign_up(self, asked, &mut seen.expires_at).await,
+            Call::PasswordPage => Ok(reset::page()),
+            Call::PasswordSet => Ok(reset::set(self, asked).await),
             Call::BlobContent => Box::pin(blobs::content(self, asked, &mut seen.expires_at)).await,
             _ => Err(Refusal::token_required()),
         }
@@ -266,6 +276,7 @@ impl Door {
             Call::SessionClose => session::close(self, caller).await,
             Call::Login => session::login(self, asked, caller, &mut seen.expires_at).await,
             Call::Logout => session::logout(self, caller).await,
+            Call::PasswordAsk => reset::ask(self, asked, caller).await,
             Call::UserGet => users::get(self, asked, caller).await,
             Call::UserFind(by) => users::find(self, asked, caller, by).await,
             Call::UserList => users::list(self, asked, caller).await,

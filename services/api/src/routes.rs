@@ -21,6 +21,9 @@ pub(crate) enum Call {
     UserUpdate,
     UserDelete,
     UserGet,
+    PasswordAsk,
+    PasswordPage,
+    PasswordSet,
     /// One user by a name.
     UserFind(By),
     UserList,
@@ -98,7 +101,9 @@ impl Call {
                 Needs::Nothing
             }
             Call::SessionGet | Call::SessionClose | Call::Login | Call::Logout => Needs::Session,
-            Call::UserGet | Call::UserFind(_) | Call::UserList | Call::UserListV2 => Needs::Session,
+            // Opened by the key in the path.
+            Call::PasswordPage | Call::PasswordSet => Needs::Nothing,
+            Call::UserGet | Call::UserFind(_) | Call::UserList | Call::UserListV2 | Call::PasswordAsk => Needs::Session,
             Call::UsersByName | Call::UsersByTags | Call::UsersOnline => Needs::Session,
             Call::UserUpdate | Call::UserDelete | Call::DialogCreate | Call::DialogList | Call::DialogDelete => Needs::User,
             Call::DialogUpdate | Call::DialogAdmins | Call::DialogSubscribe | Call::DialogUnsubscribe => Needs::User,
@@ -168,8 +173,10 @@ const ROUTES: &[Route] = &[
     route("GET", "users/online", Call::UsersOnline),
     route("GET", "users/external/{}", Call::UserFind(By::External)),
     route("DELETE", "users/external/{}", USERS),
-    route("GET", "users/password/reset", OTHERS),
-    route("POST", "users/password/reset", OTHERS),
+    route("GET", "users/password/reset", Call::PasswordAsk),
+    route("POST", "users/password/reset", Call::PasswordAsk),
+    route("GET", "password/reset/{}", Call::PasswordPage),
+    route("POST", "password/reset/{}", Call::PasswordSet),
     route("GET", "users/{}", Call::UserGet),
     route("PUT", "users/{}", Call::UserUpdate),
     route("DELETE", "users/{}", Call::UserDelete),

@@ -33,6 +33,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// The CA that signed the server's own certificate, for `GET /ca.pem`; none if the operator brought certificates.
     pub ca_pem: Option<String>,
+    /// Address of this door, such as `https://localhost:8443`, for links in mails where `public_url` names none.
+    pub root: String,
     /// Domain of the rooms, `muc.<chat>`.
     pub muc_domain: String,
 }

@@ -1,15 +1,17 @@
 //! Sessions: `/session`, `/login` (contract rest 2).
 
+use std::time::Duration;
+
 use natter_proto::account::v1::{Credentials, LoginRequest, OpenSessionRequest, TokenRequest};
 
 use crate::answer::{Answer, Body};
 use crate::decode::Params;
 use crate::door::{Asked, Caller, Door};
 use crate::error::Refusal;
-use crate::{object, sign};
+use crate::{object, provider, sign, users};
 
-/// Parameters that ask for an identity provider (contract rest 2.9).
-const PROVIDERS: [&str; 3] = ["provider", "firebase_phone", "firebase_email"];
+/// A sign-in may ask an identity provider outside, twice at worst; each of these requests has its own deadline.
+const SIGN_IN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// `POST /session`: an app session, or a user session with `user`. A token in the request is of no account: the SDK sends
 /// whatever it still has (contract rest 1.2).
@@ -20,10 +22,7 @@ pub(crate) async fn open(door: &Door, asked: &Asked, expires_at: &mut Option<i64
         return Err(Refusal::too_many());
     }
     let user = params.get("user").map(Params::from).unwrap_or_default();
-    if user.flag("guest") {
-        return Err(Refusal::list(422, "Guest users are not offered"));
-    }
-    refuse_providers(params)?;
+    let guest = if user.flag("guest") { Some(users::row(&user)?) } else { None };
     let signature = params.word("signature").unwrap_or_default();
     let request = OpenSessionRequest {
         app,
@@ -32,10 +31,12 @@ pub(crate) async fn open(door: &Door, asked: &Asked, expires_at: &mut Option<i64
         timestamp: params.number("timestamp")?.unwrap_or_default().try_into().unwrap_or(i64::MAX),
         to_sign: if signature.is_empty() { String::new() } else { sign::to_sign(params) },
         signature,
-        user: credentials(&user)?,
+        user: if guest.is_some() { None } else { credentials(&user)? },
         address: asked.address.clone(),
+        provided: provider::read(params)?,
+        guest,
     };
-    let session = door.accounts().open_session(request).await.map_err(Refusal::of_account)?.into_inner();
+    let session = door.accounts_within(SIGN_IN_PATIENCE).open_session(request).await.map_err(Refusal::of_account)?.into_inner();
     let app_rate = session.quotas.map_or(0, |quotas| quotas.requests_per_second);
     door.limits.admit(session.app, session.user, app_rate, door.clock.now_ms());
     *expires_at = Some(session.expires_at);
@@ -55,10 +56,13 @@ pub(crate) async fn close(door: &Door, caller: &Caller) -> Result<Answer, Refusa
 
 /// `POST /login`: the token becomes a user's (contract rest 2.6).
 pub(crate) async fn login(door: &Door, asked: &Asked, caller: &Caller, expires_at: &mut Option<i64>) -> Result<Answer, Refusal> {
-    refuse_providers(&asked.params)?;
-    let user = credentials(&asked.params)?.ok_or_else(|| Refusal::field("login", "is required"))?;
-    let request = LoginRequest { token: caller.0.token.clone(), user: Some(user), address: asked.address.clone() };
-    let session = door.accounts().login(request).await.map_err(Refusal::of_account)?.into_inner();
+    let provided = provider::read(&asked.params)?;
+    let user = if provided.is_some() { None } else { credentials(&asked.params)? };
+    if user.is_none() && provided.is_none() {
+        return Err(Refusal::field("login", "is required"));
+    }
+    let request = LoginRequest { token: caller.0.token.clone(), user, address: asked.address.clone(), provided };
+    let session = door.accounts_within(SIGN_IN_PATIENCE).login(request).await.map_err(Refusal::of_account)?.into_inner();
     *expires_at = Some(session.expires_at);
     let user = object::user(&session.user_row.unwrap_or_default());
     Ok(Answer::of(202, Body::Json(serde_json::json!({ "user": user }))))
@@ -82,11 +86,4 @@ fn credentials(params: &Params) -> Result<Option<Credentials>, Refusal> {
     }
     let password = params.text("password").ok_or_else(|| Refusal::field("password", "is required"))?;
     Ok(Some(Credentials { login, email, password }))
-}
-
-fn refuse_providers(params: &Params) -> Result<(), Refusal> {
-    match PROVIDERS.iter().any(|provider| params.get(provider).is_some()) {
-        true => Err(Refusal::list(422, "Provider is not configured")),
-        false => Ok(()),
-    }
 }

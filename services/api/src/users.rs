@@ -126,7 +126,8 @@ fn own_id(asked: &Asked, caller: &Caller) -> Result<u64, Refusal> {
     if id.0 == caller.0.user { Ok(id.0) } else { Err(Refusal::no_permission()) }
 }
 
-fn row(params: &Params) -> Result<User, Wrong> {
+/// The fields of a user that a request gives.
+pub(crate) fn row(params: &Params) -> Result<User, Wrong> {
     Ok(User {
         login: params.text("login"),
         email: params.text("email"),

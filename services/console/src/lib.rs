@@ -9,6 +9,7 @@
 //! | `PUT /admin/v1/apps/{id}` `{title?, auth_key?, auth_secret?, signed_only?, quotas?}` | makes or changes it |
 //! | `POST /admin/v1/apps/{id}/suspend`, `.../resume` | closes an app, opens it again; what is kept stays |
 //! | `DELETE /admin/v1/apps/{id}`, `GET /admin/v1/apps/{id}/erasure` | ends a suspended app for good; what went so far |
+//! | `GET`, `PUT /admin/v1/apps/{id}/identity` | how its users prove who they are besides a password; secrets masked |
 //! | `POST /admin/v1/apps/{id}/users` `{id?, login?, email?, password, full_name?}` | makes a user |
 //! | `GET /admin/v1/apps/{id}/users/{id}` | a user |
 //! | `DELETE /admin/v1/apps/{id}/users/{id}`, `GET /admin/v1/apps/{id}/erasures/{id}` | ends a user; what went of him so far |
@@ -30,6 +31,7 @@ mod auth;
 mod body;
 mod erasures;
 mod error;
+mod identity;
 mod metrics;
 mod operators;
 mod options;

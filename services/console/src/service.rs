@@ -18,7 +18,7 @@ use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::sdk::{self, SdkFacts};
-use crate::{apps, auth, erasures, operators, reports, users};
+use crate::{apps, auth, erasures, identity, operators, reports, users};
 
 /// What the service is given.
 pub struct Parts {
@@ -159,6 +159,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(route("/admin/v1/apps/{app}/resume").route(web::post().to(apps::resume)))
         .service(route("/admin/v1/apps/{app}/erasure").route(web::get().to(erasures::of_app)))
         .service(route("/admin/v1/apps/{app}/erasures/{user}").route(web::get().to(erasures::of_user)))
+        .service(route("/admin/v1/apps/{app}/identity").route(web::get().to(identity::get)).route(web::put().to(identity::put)))
         .service(route("/admin/v1/apps/{app}/users").route(web::post().to(users::create)))
         .service(
             route("/admin/v1/apps/{app}/users/{user}").route(web::get().to(users::get)).route(web::delete().to(users::delete)),

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod apply;
 pub mod config;
 pub mod doctor;
+pub mod identity;
 pub mod sdk_config;
 
 use std::path::PathBuf;

@@ -28,6 +28,8 @@ pub struct Config {
     pub link: LinkSettings,
     /// The embedded store.
     pub store: natter_db::KvOptions,
+    pub outbound: natter_outbound::Options,
+    pub mail: natter_mail::Options,
     pub account: natter_account::Options,
     pub history: natter_history::Options,
     pub presence: natter_presence::Options,
@@ -48,6 +50,8 @@ impl Default for Config {
             health: Default::default(),
             link: Default::default(),
             store: Default::default(),
+            outbound: Default::default(),
+            mail: Default::default(),
             account: Default::default(),
             history: Default::default(),
             presence: Default::default(),

@@ -6,6 +6,8 @@ use anyhow::{Context, Result};
 use natter_actor::{Chance, Clock, Executor};
 use natter_bus::Bus;
 use natter_db::Kv;
+use natter_mail::Mails;
+use natter_outbound::Outbound;
 use natter_telemetry::Metrics;
 
 use crate::config::Config;
@@ -20,6 +22,9 @@ pub struct Parts {
     pub clock: Clock,
     pub chance: Chance,
     pub metrics: Metrics,
+    /// To addresses that apps name.
+    pub outbound: Outbound,
+    pub mails: Mails,
     pub verifier_key: [u8; 32],
     /// Where files of users are kept.
     pub blobs: PathBuf,
@@ -41,6 +46,8 @@ impl Parts {
             threads => threads,
         };
         let executor = Executor::arbiters(threads).context("cannot start the threads that run actors")?;
+        let mails = Mails::new(&config.mail, &metrics)?;
+        let outbound = Outbound::new(&config.outbound, &metrics)?;
         Ok(Parts {
             db,
             bus,
@@ -48,6 +55,8 @@ impl Parts {
             clock: Clock::system(),
             chance: Chance::system(),
             metrics,
+            outbound,
+            mails,
             verifier_key: data.verifier_key()?,
             blobs: data.blobs(),
         })

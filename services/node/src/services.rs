@@ -89,6 +89,7 @@ impl Services {
                 chance: parts.chance.clone(),
                 metrics: parts.metrics.clone(),
                 ca_pem: Some(facts.ca_pem),
+                root: format!("https://{}", facts.sdk.api_host),
                 muc_domain: format!("muc.{}", facts.host),
             },
         );
@@ -131,6 +132,8 @@ fn account(config: &Config, parts: &Parts) -> natter_account::Service {
             clock: parts.clock.clone(),
             chance: parts.chance.clone(),
             metrics: parts.metrics.clone(),
+            mails: parts.mails.clone(),
+            outbound: parts.outbound.clone(),
             verifier_key: parts.verifier_key,
         },
     )

@@ -8,7 +8,7 @@ use crate::app::{Dice, KEY_CHARS_MAX, Wanted, draft, erased, is_opened_by};
 use crate::erasure::ErasureRow;
 use crate::error::Error;
 use crate::service::{Accounts, settle};
-use crate::store;
+use crate::store::{self, Kept};
 
 /// Most apps in one list. Whoever has more asks by id.
 const APPS_LISTED_MAX: usize = 10_000;
@@ -23,13 +23,13 @@ impl Accounts {
         Ok(self.store.apps.add_app(app).await?)
     }
 
-    /// An app, open or suspended. One that is erased is unknown.
+    /// An app, open or suspended, from memory if it is known there. One that is erased is unknown.
     pub async fn app(&self, id: u64) -> Result<Arc<App>, Error> {
         let app = match self.apps.get(&id) {
             Some(app) => app,
             None => {
                 let reading = self.apps.reading();
-                let app = Arc::new(self.store.apps.app(id).await?.ok_or(Error::AppUnknown)?);
+                let app = Arc::new(self.store.apps.app(id).await?.ok_or(Error::AppUnknown)?.row);
                 self.apps.remember(reading, id, app.clone());
                 app
             }
@@ -82,16 +82,17 @@ impl Accounts {
         let now = self.clock.now_ms();
         for _ in 0..TRIES {
             let Some(before) = self.store.apps.app(wanted.id).await? else {
-                let app = self.create_app(wanted.create()).await?;
-                let app = self.write_app(&app, wanted.applied(&app, now).0, None).await?;
+                self.create_app(wanted.create()).await?;
+                let made = self.kept_app(wanted.id).await?;
+                let app = self.write_app(&made, wanted.applied(&made.row, now).0, None).await?;
                 return Ok(ApplyAppReply { app: Some(app), created: true, changed: Vec::new() });
             };
-            if before.state() == AppState::Erased {
+            if before.row.state() == AppState::Erased {
                 return Err(store::Error::Taken("id").into());
             }
-            let (after, changed) = wanted.applied(&before, now);
+            let (after, changed) = wanted.applied(&before.row, now);
             if changed.is_empty() {
-                return Ok(ApplyAppReply { app: Some(before), created: false, changed: Vec::new() });
+                return Ok(ApplyAppReply { app: Some(before.row), created: false, changed: Vec::new() });
             }
             match self.write_app(&before, after, None).await {
                 Err(store::Error::Changed) => {}
@@ -109,10 +110,10 @@ impl Accounts {
         let state = if suspended { AppState::Suspended } else { AppState::Unspecified };
         for _ in 0..TRIES {
             let before = self.kept_app(id).await?;
-            if before.state() == state {
-                return Ok(before);
+            if before.row.state() == state {
+                return Ok(before.row);
             }
-            let after = App { state: state.into(), updated_at: self.clock.now_ms(), ..before.clone() };
+            let after = App { state: state.into(), updated_at: self.clock.now_ms(), ..before.row.clone() };
             match self.write_app(&before, after, None).await {
                 Err(store::Error::Changed) => {}
                 outcome => {
@@ -135,12 +136,12 @@ impl Accounts {
                 Err(Error::AppUnknown) => return self.erasure(id, 0).await.map_err(|_| Error::AppUnknown),
                 before => before?,
             };
-            if before.state() != AppState::Suspended {
+            if before.row.state() != AppState::Suspended {
                 return Err(Error::AppOpen);
             }
             let now = self.clock.now_ms();
             let erasure = ErasureRow::begun(id, 0, now);
-            match self.write_app(&before, erased(&before, now), Some(erasure.clone())).await {
+            match self.write_app(&before, erased(&before.row, now), Some(erasure.clone())).await {
                 Err(store::Error::Changed) => {}
                 outcome => {
                     outcome?;
@@ -152,18 +153,19 @@ impl Accounts {
         Err(store::Error::Changed.into())
     }
 
-    // An app as it is in the store, which decides when it is changed.
-    async fn kept_app(&self, id: u64) -> Result<App, Error> {
+    /// An app as it is in the store, which decides when it is changed.
+    pub(super) async fn kept_app(&self, id: u64) -> Result<Kept<App>, Error> {
         let app = self.store.apps.app(id).await?;
-        app.filter(|app| app.state() != AppState::Erased).ok_or(Error::AppUnknown)
+        app.filter(|app| app.row.state() != AppState::Erased).ok_or(Error::AppUnknown)
     }
 
-    async fn write_app(&self, before: &App, after: App, erasure: Option<ErasureRow>) -> store::Result<App> {
-        if *before == after && erasure.is_none() {
+    /// Puts an app in place of what is kept, and begins an erasure with its end.
+    pub(super) async fn write_app(&self, before: &Kept<App>, after: App, erasure: Option<ErasureRow>) -> store::Result<App> {
+        if before.row == after && erasure.is_none() {
             return Ok(after);
         }
-        let ticket = self.apps.begin(before.id);
-        let outcome = self.store.apps.change_app(before, after, erasure).await;
+        let ticket = self.apps.begin(before.row.id);
+        let outcome = self.store.apps.change_app(before, after, erasure).await.map(|kept| kept.row);
         settle(&self.apps, ticket, &outcome.clone().map(Arc::new));
         outcome
     }

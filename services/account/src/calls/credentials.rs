@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use natter_proto::account::v1::{AuthenticateReply, AuthenticateRequest, Credentials};
+use natter_proto::account::v1::{App, AuthenticateReply, AuthenticateRequest, Credentials};
 
 use crate::error::Error;
 use crate::metrics::Proof;
@@ -41,22 +41,32 @@ impl Claim<'_> {
 
 impl Accounts {
     /// The user of `POST /session` or `POST /login`, with its password proved. The REST door says who is unknown (contract
-    /// rest 1.6), so an unknown name is a guess of its address only.
-    pub async fn user_of(&self, app: u64, user: &Credentials, address: &str) -> Result<Arc<Kept<UserRow>>, Error> {
+    /// rest 1.6), so an unknown name is a guess of its address only. A login that is nobody's with a password may be a token of the
+    /// app's own provider, and where the app wants it the name of a user to be made when a session is opened.
+    pub async fn user_of(&self, app: &App, user: &Credentials, address: &str, opens: bool) -> Result<Arc<Kept<UserRow>>, Error> {
         let name = match (&user.login, &user.email) {
             (Some(login), _) => Name::login(login),
             (None, Some(email)) => Name::email(email),
             (None, None) => return Err(Fault::new("login", "can't be blank").into()),
         };
-        let kept = match self.user_named(app, &name).await? {
+        let known = self.user_named(app.id, &name).await?;
+        if known.as_ref().is_none_or(|kept| kept.row.password.is_none())
+            && let Some(kept) = Box::pin(self.user_of_own_provider(app, user, address)).await?
+        {
+            return Ok(kept);
+        }
+        let kept = match known {
             Some(kept) => kept,
+            None if opens && app.identity.as_ref().is_some_and(|identity| identity.create_unknown) => {
+                return Box::pin(self.add_unknown(app, user, address)).await;
+            }
             None => {
                 self.allow_guess(None, address)?;
                 self.guesses.lock().wrong(None, address, self.clock.now_ms());
                 return Err(Error::UserUnknown);
             }
         };
-        let claim = Claim { app, user: kept.row.user.id, row: Some(&kept.row), address };
+        let claim = Claim { app: app.id, user: kept.row.user.id, row: Some(&kept.row), address };
         self.prove(&claim, std::slice::from_ref(&user.password)).await.map_err(|refusal| match refusal {
             Error::CredentialsWrong => Error::PasswordWrong,
             other => other,
@@ -138,7 +148,7 @@ impl Accounts {
         Err(Error::CredentialsWrong)
     }
 
-    fn allow_guess(&self, user: Option<(u64, u64)>, address: &str) -> Result<(), Error> {
+    pub fn allow_guess(&self, user: Option<(u64, u64)>, address: &str) -> Result<(), Error> {
         if self.guesses.lock().allowed(self.guess_limits(), user, address, self.clock.now_ms()) {
             return Ok(());
         }

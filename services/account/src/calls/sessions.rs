@@ -29,14 +29,16 @@ impl Accounts {
     pub async fn open_session(&self, request: OpenSessionRequest) -> Result<Session, Error> {
         let app = self.app_opened_by(request.app, &request.auth_key).await?;
         self.check_signature(&app, &request)?;
-        let user = match &request.user {
-            Some(credentials) => Some(self.user_of(app.id, credentials, &request.address).await?),
-            None => None,
+        let user = match (&request.guest, &request.provided, &request.user) {
+            (Some(fields), ..) => Some(Box::pin(self.add_guest(&app, fields.clone(), &request.address)).await?),
+            (_, Some(provided), _) => Some(Box::pin(self.user_provided(&app, provided.clone(), &request.address)).await?),
+            (_, _, Some(credentials)) => Some(self.user_of(&app, credentials, &request.address, true).await?),
+            (None, None, None) => None,
         };
         let token = token::from_random(self.chance.bytes());
         let key = TokenKey::of(&token);
         let now = self.clock.now_ms();
-        let (expires_at, announced) = self.life.opened(now);
+        let (expires_at, announced) = self.opened(user.as_deref(), now);
         let row = TokenRow {
             app: app.id,
             user: user.as_ref().map_or(0, |kept| kept.row.user.id),
@@ -67,8 +69,11 @@ impl Accounts {
     /// `POST /login` (contract rest 2.6): the same token gets a user.
     pub async fn login(&self, request: LoginRequest) -> Result<Session, Error> {
         let live = self.live(&request.token).await?;
-        let credentials = request.user.unwrap_or_default();
-        let user = self.user_of(live.row.row.app, &credentials, &request.address).await?;
+        let app = self.app(live.row.row.app).await?;
+        let user = match request.provided {
+            Some(provided) => Box::pin(self.user_provided(&app, provided, &request.address)).await?,
+            None => self.user_of(&app, &request.user.unwrap_or_default(), &request.address, false).await?,
+        };
         let live = self.put_user(&request.token, Some(user)).await?;
         self.session(request.token, live).await
     }
@@ -101,7 +106,7 @@ impl Accounts {
         for _ in 0..TRIES {
             let live = self.live(token).await?;
             let now = self.clock.now_ms();
-            let Moved::Write { announced, upto } = self.life.moved(live.row.row.expires_at, now) else { return Ok(live) };
+            let Moved::Write { announced, upto } = self.moved(&live.row.row, live.user.as_deref(), now) else { return Ok(live) };
             let after = TokenRow { expires_at: upto, ..live.row.row.clone() };
             match self.write(&live, after, now).await {
                 Ok(row) => return Ok(Live { row, announced, ..live }),
@@ -123,12 +128,28 @@ impl Accounts {
         }
         let key = TokenKey::of(token);
         let (row, user) = self.token_and_user(key).await?;
-        let announced = match self.life.moved(row.row.expires_at, self.clock.now_ms()) {
+        let announced = match self.moved(&row.row, user.as_deref(), self.clock.now_ms()) {
             Moved::Dead => return Err(Error::TokenUnknown),
             Moved::Covered { announced } => announced,
             Moved::Write { .. } => row.row.expires_at,
         };
         Ok(Live { key, row, user, announced })
+    }
+
+    // What is kept and what is announced of a token. A guest's lives as long as the guest: without a password there is no second.
+    fn opened(&self, user: Option<&Kept<UserRow>>, now: i64) -> (i64, i64) {
+        match user.map_or(0, |kept| kept.row.guest_until) {
+            0 => self.life.opened(now),
+            until => (until, until),
+        }
+    }
+
+    fn moved(&self, token: &TokenRow, user: Option<&Kept<UserRow>>, now: i64) -> Moved {
+        match (user.map_or(0, |kept| kept.row.guest_until), Life::is_over(token.expires_at, now)) {
+            (0, _) => self.life.moved(token.expires_at, now),
+            (_, true) => Moved::Dead,
+            (_, false) => Moved::Covered { announced: token.expires_at },
+        }
     }
 
     // Two reads, so a change of the password may come between them. It changes the token that it spares in the same step:
@@ -171,7 +192,7 @@ impl Accounts {
         for _ in 0..TRIES {
             let live = self.live(token).await?;
             let now = self.clock.now_ms();
-            let (expires_at, announced) = self.life.opened(now);
+            let (expires_at, announced) = self.opened(user.as_deref(), now);
             let (user_id, password_version) = user.as_ref().map_or((0, 0), |kept| (kept.row.user.id, kept.row.password_version));
             let after = TokenRow { user: user_id, password_version, updated_at: now, expires_at, ..live.row.row.clone() };
             match self.write(&live, after, now).await {

@@ -31,7 +31,7 @@ struct NewPassword {
 }
 
 /// The one token that outlives a new password.
-struct Survivor {
+pub(crate) struct Survivor {
     key: TokenKey,
     before: Arc<Kept<TokenRow>>,
     after: TokenRow,
@@ -58,11 +58,17 @@ impl Accounts {
         let hash = self.hash(&password).await?;
         let now = self.clock.now_ms();
         user = User { app, created_at: now, updated_at: now, last_request_at: 0, ..user };
-        let row = UserRow { user, password: Some(hash), password_version: 1, deleted: false, revision: 1 };
-        let kept = self.add(row, id, &password).await?;
-        self.metrics.users_added.inc();
-        self.indexes.changed(&kept.row);
+        let row = UserRow { user, password: Some(hash), password_version: 1, revision: 1, ..UserRow::default() };
+        let kept = self.add(row, id, Some(&password)).await?;
         Ok(kept.row.user)
+    }
+
+    /// Adds a user who signs in by something else than a password.
+    pub async fn add_without_password(&self, row: UserRow) -> Result<Arc<Kept<UserRow>>, Error> {
+        let now = self.clock.now_ms();
+        let user = User { created_at: now, updated_at: now, last_request_at: 0, ..row.user };
+        let row = UserRow { user, password: None, password_version: 1, revision: 1, ..row };
+        Ok(Arc::new(self.add(row, 0, None).await?))
     }
 
     // The reservation decides; this spares an Argon2 run for a name that everybody has.
@@ -75,11 +81,11 @@ impl Accounts {
         Ok(())
     }
 
-    async fn add(&self, row: UserRow, id: u64, password: &str) -> Result<Kept<UserRow>, Error> {
+    async fn add(&self, row: UserRow, id: u64, password: Option<&str>) -> Result<Kept<UserRow>, Error> {
         for _ in 0..TRIES {
             let chosen = if id == 0 { self.ids.next(self.store.users.as_ref()).await? } else { id };
             let (app, row) = (row.user.app, UserRow { user: User { id: chosen, ..row.user.clone() }, ..row.clone() });
-            let verifier = self.verifier(subject(&row), password);
+            let verifier = password.and_then(|password| self.verifier(subject(&row), password));
             match self.store.users.add_user(row, verifier).await {
                 // The operator chose this number for somebody before.
                 Err(store::Error::Taken("id")) if id == 0 => {}
@@ -87,13 +93,18 @@ impl Accounts {
                     self.indexes.forget(app);
                     return Err(unknown.into());
                 }
-                outcome => return Ok(outcome?),
+                outcome => {
+                    let kept = outcome?;
+                    self.metrics.users_added.inc();
+                    self.indexes.changed(&kept.row);
+                    return Ok(kept);
+                }
             }
         }
         Err(store::Error::Changed.into())
     }
 
-    async fn hash(&self, password: &str) -> Result<String, Error> {
+    pub async fn hash(&self, password: &str) -> Result<String, Error> {
         self.hashers.turn().await?.hash(password, self.chance.bytes()).await
     }
 
@@ -131,13 +142,14 @@ impl Accounts {
         let set = request.set.clone().unwrap_or_default();
         let change = Change { set, clear: &request.clear, tags_given: request.tags_given };
         let user = User { updated_at: self.clock.now_ms(), ..changed(&before.user, change)? };
-        let Some(password) = password else { return Ok((UserRow { user, ..before.clone() }, None)) };
+        let proofs = before.proofs.after(&before.user, &user);
+        let Some(password) = password else { return Ok((UserRow { user, proofs, ..before.clone() }, None)) };
         // Somebody else changed it since the old one was proved.
         if before.password_version != password.replaces {
             return Err(Error::OldPasswordWrong);
         }
         let password_version = before.password_version + 1;
-        let after = UserRow { user, password: Some(password.hash.clone()), password_version, ..before.clone() };
+        let after = UserRow { user, password: Some(password.hash.clone()), password_version, proofs, ..before.clone() };
         let verifier = self.verifier(subject(&after), &password.text);
         Ok((after, verifier))
     }
@@ -177,7 +189,7 @@ impl Accounts {
             let kept = self.user(app, id).await?.ok_or(Error::UserUnknown)?;
             let user = User { id, app, updated_at: self.clock.now_ms(), ..User::default() };
             let password_version = kept.row.password_version + 1;
-            let gone = UserRow { user, password: None, password_version, deleted: true, ..kept.row.clone() };
+            let gone = UserRow { user, password_version, deleted: true, ..UserRow::default() };
             match self.write_user(&kept, gone, None, None).await {
                 Err(store::Error::Changed) => {}
                 outcome => {
@@ -190,7 +202,7 @@ impl Accounts {
         Err(store::Error::Changed.into())
     }
 
-    async fn write_user(
+    pub async fn write_user(
         &self,
         before: &Kept<UserRow>,
         after: UserRow,

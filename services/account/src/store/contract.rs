@@ -13,6 +13,7 @@ use natter_proto::account::v1::{App, User};
 
 use super::{Along, Error, Kept, Store, TokenChange, TokenRow, UserRow};
 use crate::name::Name;
+use crate::reset::ResetRow;
 use crate::token::TokenKey;
 use crate::verifier::Verifier;
 
@@ -27,7 +28,7 @@ async fn apps_are_numbered_from_one_around_the_chosen_ids() {
         let ids = |apps: Vec<App>| apps.into_iter().map(|app| app.id).collect::<Vec<_>>();
         assert_eq!(ids(store.apps.apps(0, 10).await.unwrap()), [1, 2, 3]);
         assert_eq!(ids(store.apps.apps(1, 1).await.unwrap()), [2]);
-        assert_eq!(store.apps.app(2).await.unwrap(), Some(app(2)));
+        assert_eq!(store.apps.app(2).await.unwrap().map(|kept| kept.row), Some(app(2)));
         assert_eq!(store.apps.app(9).await.unwrap(), None);
     })
     .await;
@@ -44,6 +45,41 @@ async fn an_auth_key_belongs_to_one_app() {
         assert_eq!(store.apps.app_with_key("key 2").await.unwrap(), Some(2));
         assert_eq!(store.apps.app_with_key("key").await.unwrap(), None);
         assert_eq!(store.apps.apps(0, 10).await.unwrap().len(), 1, "the refused ones left nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_app_is_replaced_by_who_saw_it_last() {
+    on_each_engine(async |store| {
+        store.apps.add_app(app(2)).await.unwrap();
+        let before = store.apps.app(2).await.unwrap().unwrap();
+        let titled = |title: &str| App { title: title.into(), ..app(2) };
+        let after = store.apps.change_app(&before, titled("one"), None).await.unwrap();
+        assert_eq!(store.apps.change_app(&before, titled("two"), None).await.unwrap_err(), Error::Changed);
+        assert_eq!(store.apps.app(2).await.unwrap(), Some(after));
+        assert_eq!(store.apps.app_with_key("key 2").await.unwrap(), Some(2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn guests_are_found_when_their_time_is_over() {
+    on_each_engine(async |store| {
+        let guest =
+            |id: u64, guest_until: i64| UserRow { user: named(id, &format!("guest {id}")), guest_until, ..UserRow::default() };
+        for (id, until) in [(7, 300), (8, 100), (9, 200)] {
+            store.users.add_user(guest(id, until), None).await.unwrap();
+        }
+        store.users.add_user(ann(6), None).await.unwrap();
+        assert_eq!(store.users.guests_over(99, 9).await.unwrap(), []);
+        assert_eq!(store.users.guests_over(200, 9).await.unwrap(), [(1, 8), (1, 9)]);
+        assert_eq!(store.users.guests_over(900, 1).await.unwrap(), [(1, 8)]);
+        let before = store.users.users(1, &[8]).await.unwrap().remove(0).unwrap();
+        assert_eq!(before.row.guest_until, 100);
+        let gone = UserRow { user: User { id: 8, app: 1, ..User::default() }, deleted: true, ..UserRow::default() };
+        store.users.change_user(&before, gone, Along::default()).await.unwrap();
+        assert_eq!(store.users.guests_over(200, 9).await.unwrap(), [(1, 9)]);
     })
     .await;
 }
@@ -102,9 +138,14 @@ async fn a_deleted_user_frees_its_names_and_keeps_its_id() {
     on_each_engine(async |store| {
         let before = store.users.add_user(ann(7), Some(verifier())).await.unwrap();
         assert_eq!(store.users.verifier(1, 7).await.unwrap(), Some(verifier()));
+        let reset = |hash: u8| ResetRow { hash: vec![hash; 32], password_version: 3, expires_at: 5 };
+        store.users.put_reset(1, 7, reset(1)).await.unwrap();
+        store.users.put_reset(1, 7, reset(2)).await.unwrap();
+        assert_eq!(store.users.reset(1, 7).await.unwrap(), Some(reset(2)), "the latest one");
         let gone = UserRow { user: User { id: 7, app: 1, ..User::default() }, deleted: true, ..UserRow::default() };
         store.users.change_user(&before, gone, Along::default()).await.unwrap();
         assert_eq!(store.users.verifier(1, 7).await.unwrap(), None);
+        assert_eq!(store.users.reset(1, 7).await.unwrap(), None);
         assert!(store.users.add_user(ann(8), None).await.is_ok());
         let again = store.users.add_user(UserRow { user: named(7, "dan"), ..UserRow::default() }, None).await;
         assert_eq!(again.unwrap_err(), Error::Taken("id"));

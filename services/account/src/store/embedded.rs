@@ -24,11 +24,13 @@ const USER_BY_EXTERNAL: Table = Table("user_by_external");
 const ERASURES: Table = Table("erasures");
 /// Those that go on.
 const ERASING: Table = Table("erasing");
+const GUESTS: Table = Table("guests");
 const LAST_REQUESTS: Table = Table("last_requests");
 const ID_BLOCKS: Table = Table("id_blocks");
 const OPERATORS: Table = Table("operators");
 const REPORTS: Table = Table("reports");
 const REPORTS_OF_USER: Table = Table("reports_of_user");
+const RESETS: Table = Table("resets");
 const TOKENS: Table = Table("tokens");
 const VERIFIERS: Table = Table("verifiers");
 

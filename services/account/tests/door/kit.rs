@@ -6,6 +6,8 @@ use std::time::Duration;
 use natter_account::{Argon2Options, Options, Parts, Service};
 use natter_actor::{Chance, Clock};
 use natter_db::{Faults, Kv};
+use natter_mail::Mails;
+use natter_outbound::{Answer, Error as Outside, Outbound, Request as Outgoing};
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::find_user_request::By;
 use natter_proto::account::v1::*;
@@ -45,6 +47,28 @@ impl Door {
         let app = CreateAppRequest { id: 77, auth_key: "demoKey".into(), auth_secret: "demoSecret".into(), ..Default::default() };
         answer(door.client.create_app(app).await).unwrap();
         door
+    }
+
+    /// With an outside that answers so.
+    pub async fn open_beside(answer: impl Fn(&Outgoing) -> Result<Answer, Outside> + Send + Sync + 'static) -> Door {
+        let mut door = Door::open().await;
+        let parts = parts(&door.db, &door.clock, &door.metrics, [1; 32], Mails::off(), Outbound::written(answer));
+        door.service = Service::new(cheap(), parts);
+        door.client = AccountsClient::new(Link::local(door.service.server(), LinkOptions::default()));
+        door
+    }
+
+    /// With a way out for mails.
+    pub async fn open_with_mails(mails: Mails) -> Door {
+        let mut door = Door::open().await;
+        let outbound = Outbound::written(|_| Err(Outside::Broken));
+        door.service = Service::new(cheap(), parts(&door.db, &door.clock, &door.metrics, [1; 32], mails, outbound));
+        door.client = AccountsClient::new(Link::local(door.service.server(), LinkOptions::default()));
+        door
+    }
+
+    pub async fn set_identity(&mut self, identity: Identity) {
+        answer(self.client.set_identity(SetIdentityRequest { app: 77, identity: Some(identity) }).await).unwrap();
     }
 
     pub fn restart(&mut self) {
@@ -116,10 +140,17 @@ impl Door {
 
 pub fn start(db: &Kv, clock: &Clock, options: Options, verifier_key: [u8; 32]) -> (AccountsClient<Link>, Service, Metrics) {
     let metrics = Metrics::new();
-    let parts = Parts { db: db.clone(), clock: clock.clone(), chance: Chance::system(), metrics: metrics.clone(), verifier_key };
-    let service = Service::new(options, parts);
+    let service = Service::new(
+        options,
+        parts(db, clock, &metrics, verifier_key, Mails::off(), Outbound::written(|_| Err(Outside::Broken))),
+    );
     let client = AccountsClient::new(Link::local(service.server(), LinkOptions::default()));
     (client, service, metrics)
+}
+
+fn parts(db: &Kv, clock: &Clock, metrics: &Metrics, verifier_key: [u8; 32], mails: Mails, outbound: Outbound) -> Parts {
+    let (db, clock, metrics) = (db.clone(), clock.clone(), metrics.clone());
+    Parts { db, clock, chance: Chance::system(), metrics, mails, outbound, verifier_key }
 }
 
 pub fn cheap() -> Options {

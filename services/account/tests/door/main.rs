@@ -4,8 +4,10 @@
 mod apps;
 mod chat;
 mod endings;
+mod identity;
 mod kit;
 mod lists;
 mod reports;
+mod resets;
 mod sessions;
 mod users;

@@ -18,7 +18,7 @@ async fn an_app_session_becomes_a_users_and_goes_back() {
     assert!(session.id > 0 && session.id < 1 << 53);
     assert_eq!((session.token.len(), session.pair_key.len()), (36, 32));
 
-    let login = LoginRequest { token: session.token.clone(), user: Some(by_login("ann", "secret")), address: String::new() };
+    let login = LoginRequest { token: session.token.clone(), user: Some(by_login("ann", "secret")), ..LoginRequest::default() };
     let upgraded = answer(door.client.login(login).await).unwrap();
     assert_eq!((upgraded.token.as_str(), upgraded.id, upgraded.user), (session.token.as_str(), ann.id, ann.id));
     assert_eq!(upgraded.user_row.unwrap().login.as_deref(), Some("ann"));
@@ -71,7 +71,8 @@ async fn requests_side_by_side_do_not_trip_over_each_other() {
             let (mut client, request) = (door.client.clone(), token(&opened.token));
             async move { answer(client.resolve(request).await) }
         });
-        let login = LoginRequest { token: opened.token.clone(), user: Some(by_login("ann", "secret")), address: String::new() };
+        let login =
+            LoginRequest { token: opened.token.clone(), user: Some(by_login("ann", "secret")), ..LoginRequest::default() };
         let mut client = door.client.clone();
         let (resolved, logged_in) = tokio::join!(futures::future::join_all(requests), client.login(login));
         assert_eq!(answer(logged_in).unwrap().user, ann.id, "seed {seed}");

@@ -129,7 +129,7 @@ async fn the_callers_token_works_all_the_while_its_password_changes() {
             }
         });
         // Proved with the old password while it changes: it may win or lose, but what it gets ends with the old password.
-        let login = LoginRequest { token: late.clone(), user: Some(by_login("ann", "secret")), address: String::new() };
+        let login = LoginRequest { token: late.clone(), user: Some(by_login("ann", "secret")), ..LoginRequest::default() };
         let mut second = door.client.clone();
         let (changed, resolved, _) = tokio::join!(
             client.update_user(new_password(ann.id, &mine)),

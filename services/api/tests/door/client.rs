@@ -125,6 +125,7 @@ pub fn parts(world: &Arc<World>, metrics: &Metrics) -> Parts {
         chance: Chance::seeded(1),
         metrics: metrics.clone(),
         ca_pem: Some("-----BEGIN CERTIFICATE-----\n".to_owned()),
+        root: "https://api.example.test".to_owned(),
         muc_domain: "muc.chat.example.test".to_owned(),
     }
 }

@@ -36,6 +36,8 @@ pub struct World {
     pub logins: Mutex<Vec<account::LoginRequest>>,
     pub sign_ups: Mutex<Vec<account::SignUpRequest>>,
     pub updates: Mutex<Vec<account::UpdateUserRequest>>,
+    pub forgotten: Mutex<Vec<account::AskPasswordResetRequest>>,
+    pub resets: Mutex<Vec<account::ResetPasswordRequest>>,
     pub lists: Mutex<Vec<account::ListUsersRequest>>,
     pub posts: Mutex<Vec<dialog::PostRequest>>,
     pub marks: Mutex<Vec<dialog::MarkRequest>>,
@@ -333,6 +335,19 @@ impl Accounts for Fake {
         ok(user(request.id).unwrap_or_default())
     }
 
+    async fn ask_password_reset(&self, request: Request<account::AskPasswordResetRequest>) -> Reply<account::Empty> {
+        self.0.forgotten.lock().push(request.into_inner());
+        ok(account::Empty {})
+    }
+
+    async fn reset_password(&self, request: Request<account::ResetPasswordRequest>) -> Reply<account::Empty> {
+        self.0.resets.lock().push(request.into_inner());
+        match self.0.account_fails.lock().take() {
+            Some(failure) => Err(failure.into()),
+            None => ok(account::Empty {}),
+        }
+    }
+
     async fn delete_user(&self, _: Request<account::UserRequest>) -> Reply<account::Empty> {
         ok(account::Empty {})
     }
@@ -380,6 +395,7 @@ impl Accounts for Fake {
 
     never! {
         create_app: account::CreateAppRequest => account::App,
+        set_identity: account::SetIdentityRequest => account::App,
         list_apps: account::ListAppsRequest => account::ListAppsReply,
         authenticate: account::AuthenticateRequest => account::AuthenticateReply,
         touch: account::TokenRequest => account::Empty,

@@ -73,14 +73,82 @@ async fn refused_sessions_are_told_apart() {
         (r#"{"application_id":"x","auth_key":"k"}"#, r#"{"errors":{"application_id":["is not a number"]}}"#),
         (r#"{"application_id":1}"#, r#"{"errors":{"auth_key":["is required"]}}"#),
         (r#"{"application_id":1,"auth_key":"k","user":{"login":"ann"}}"#, r#"{"errors":{"password":["is required"]}}"#),
-        (r#"{"application_id":1,"auth_key":"k","provider":"facebook"}"#, r#"{"errors":["Provider is not configured"]}"#),
+        (r#"{"application_id":1,"auth_key":"k","provider":"myspace"}"#, r#"{"errors":["Provider is not configured"]}"#),
+        (r#"{"application_id":1,"auth_key":"k","provider":"facebook"}"#, r#"{"errors":{"keys":["is required"]}}"#),
         (
             r#"{"application_id":1,"auth_key":"k","firebase_phone[access_token]":"t"}"#,
-            r#"{"errors":["Provider is not configured"]}"#,
+            r#"{"errors":{"firebase_phone":["is required"]}}"#,
         ),
-        (r#"{"application_id":1,"auth_key":"k","user":{"guest":"1"}}"#, r#"{"errors":["Guest users are not offered"]}"#),
     ] {
         door.post("/session", APP, body).await.is(422, answer);
+    }
+    door.close().await;
+}
+
+#[tokio::test]
+async fn guests_and_providers_are_asked_for_and_nobody_else_beside_them() {
+    let door = Door::open().await;
+    let guest = r#"{"application_id":1,"auth_key":"k","user":{"guest":"1","full_name":"Ann","login":"x","password":"p"}}"#;
+    door.post("/session", APP, guest).await;
+    let twitter = r#"{"application_id":1,"auth_key":"k","provider":"twitter","keys":{"token":"t","secret":"s"}}"#;
+    door.post("/session", APP, twitter).await;
+    door.post(
+        "/login",
+        APP,
+        r#"{"provider":"firebase_phone","firebase_phone[project_id]":"p","firebase_phone[access_token]":"t"}"#,
+    )
+    .await;
+    {
+        let opened = door.world.opened.lock();
+        assert_eq!(opened[0].guest.as_ref().and_then(|guest| guest.full_name.as_deref()), Some("Ann"));
+        assert!(opened[0].user.is_none() && opened[0].provided.is_none());
+        assert!(opened[1].provided.is_some() && opened[1].user.is_none() && opened[1].guest.is_none());
+        let login = &door.world.logins.lock()[0];
+        assert!(login.provided.is_some() && login.user.is_none());
+    }
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_asked_for_and_set_on_a_page_that_runs_nothing() {
+    let door = Door::open().await;
+    door.ask("GET", "/users/password/reset.json?email=ann%40example.test", &[APP], "").await.is(200, "");
+    door.post("/users/password/reset", APP, r#"{"email":"ann@example.test"}"#).await.is(200, "");
+    {
+        let forgotten = door.world.forgotten.lock();
+        assert_eq!((forgotten.len(), &forgotten[0]), (2, &forgotten[1]));
+        assert_eq!(
+            (forgotten[0].app, forgotten[0].email.as_str(), forgotten[0].address.as_str()),
+            (77, "ann@example.test", "127.0.0.1")
+        );
+        assert_eq!(forgotten[0].page, "https://api.example.test/password/reset/", "the house's own, whatever the request names");
+    }
+    door.post("/users/password/reset", APP, "{}").await.is(422, r#"{"errors":{"email":["is required"]}}"#);
+
+    let page = door.ask("GET", "/password/reset/77-34-x", &[], "").await;
+    assert_eq!((page.status, page.header("Content-Type")), (200, Some("text/html; charset=utf-8")));
+    let policy = page.header("Content-Security-Policy").unwrap();
+    assert!(
+        policy.starts_with("default-src 'none'; form-action 'self'") && policy.contains("frame-ancestors 'none'"),
+        "{policy}"
+    );
+    assert_eq!((page.header("Referrer-Policy"), page.header("Cache-Control")), (Some("no-referrer"), Some("no-store")));
+    assert!(page.body.contains("<form method=\"post\">") && !page.body.contains("77-34-x") && !page.body.contains("script"));
+    assert!(door.world.resets.lock().is_empty(), "a look sets nothing");
+
+    let done = door.ask("POST", "/password/reset/77-34-x", &[FORM], "password=a+b%2Bc").await;
+    assert!(done.status == 200 && !done.body.contains("<form"), "{}", done.body);
+    let reset = door.world.resets.lock()[0].clone();
+    assert_eq!((reset.key.as_str(), reset.password.as_str()), ("77-34-x", "a b+c"));
+    for (code, text, status) in [
+        (Code::Invalid, "is too short", 422),
+        (Code::NotFound, "this link is over", 404),
+        (Code::TooMany, "x", 429),
+        (Code::Internal, "secret", 503),
+    ] {
+        *door.world.account_fails.lock() = Some(Failure::new(code, text));
+        let refused = door.ask("POST", "/password/reset/77-34-x", &[FORM], "password=x").await;
+        assert!(refused.status == status && !refused.body.contains("secret"), "{}", refused.body);
     }
     door.close().await;
 }

@@ -77,6 +77,12 @@ impl Console {
         self.send(&format!("{head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")).await
     }
 
+    pub async fn put(&self, path: &str, body: &str) -> (u16, String) {
+        let length = body.len();
+        let head = format!("PUT {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n");
+        self.send(&format!("{head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")).await
+    }
+
     /// Sends bytes as they are and reads the answer to its end.
     pub async fn send(&self, request: &str) -> (u16, String) {
         let (head, body) = self.exchange(request).await;
@@ -149,8 +155,8 @@ impl Fake {
 impl Accounts for Fake {
     async fn create_app(&self, request: Request<CreateAppRequest>) -> Reply<App> {
         let CreateAppRequest { id, title, auth_key, auth_secret } = request.into_inner();
-        let app =
-            App { id, title, auth_key, auth_secret, pair_key: vec![1; 32], created_at: 1_700_000_000_000, ..App::default() };
+        let created_at = 1_700_000_000_000;
+        let app = App { id, title, auth_key, auth_secret, pair_key: vec![1; 32], created_at, ..App::default() };
         self.asked()?.apps.push(app.clone());
         Ok(Response::new(app))
     }
@@ -159,6 +165,15 @@ impl Accounts for Fake {
         let id = request.into_inner().id;
         let app = self.asked()?.apps.iter().find(|app| app.id == id).cloned();
         app.map(Response::new).ok_or_else(|| Failure::new(Code::NotFound, "App not found").into())
+    }
+
+    async fn set_identity(&self, request: Request<SetIdentityRequest>) -> Reply<App> {
+        let SetIdentityRequest { app, identity } = request.into_inner();
+        let mut asked = self.asked()?;
+        let app = asked.apps.iter_mut().find(|row| row.id == app);
+        let app = app.ok_or_else(|| Status::from(Failure::new(Code::NotFound, "App not found")))?;
+        app.identity = identity;
+        Ok(Response::new(app.clone()))
     }
 
     async fn list_apps(&self, _: Request<ListAppsRequest>) -> Reply<ListAppsReply> {
@@ -226,6 +241,14 @@ impl Accounts for Fake {
     }
 
     async fn find_user(&self, _: Request<FindUserRequest>) -> Reply<User> {
+        unused()
+    }
+
+    async fn ask_password_reset(&self, _: Request<AskPasswordResetRequest>) -> Reply<Empty> {
+        unused()
+    }
+
+    async fn reset_password(&self, _: Request<ResetPasswordRequest>) -> Reply<Empty> {
         unused()
     }
 

@@ -34,6 +34,36 @@ async fn an_app_is_made_listed_and_shown() {
 }
 
 #[tokio::test]
+async fn identity_settings_are_put_and_shown_without_a_secret() {
+    let console = Console::start().await;
+    console.post("/admin/v1/apps", r#"{"id": 77, "auth_key": "demoKey"}"#).await;
+    let (status, body) = console.get("/admin/v1/apps/77/identity").await;
+    assert_eq!((status, body.as_str()), (200, r#"{"identity":{"guests":false,"create_unknown":false}}"#));
+    let settings = r##"{"guests":true,"custom":{"url":"https://id.test","response":{"uid":"#{id}"},"headers":{"x-key":"s3cret"}},
+        "facebook":{"app_id":"7","app_secret":"s3cret"},"twitter":{"consumer_key":"k","consumer_secret":"s3cret"},
+        "firebase":{"project_ids":["p"]}}"##;
+    let (status, body) = console.put("/admin/v1/apps/77/identity", settings).await;
+    assert_eq!(status, 200, "{body}");
+    check_json(
+        &body,
+        &[r#""guests":true"#, r##""response":{"uid":"#{id}"}"##, r#""x-key":"********""#, r#""app_secret":"********""#],
+    );
+    let kept = console.asked().apps[0].identity.clone().unwrap();
+    assert_eq!(kept.custom.unwrap().headers[0].value, "s3cret");
+    assert_eq!(kept.facebook.unwrap().app_secret, "s3cret");
+    for path in ["/admin/v1/apps/77/identity", "/admin/v1/apps/77", "/admin/v1/apps"] {
+        assert!(!console.get(path).await.1.contains("s3cret"), "{path}");
+    }
+    for (body, words) in [(r#"{"gests":true}"#, "unknown field `gests`"), (r#"{"facebook":"s3cret"}"#, "line 1"), ("[", "line 1")]
+    {
+        let (status, answer) = console.put("/admin/v1/apps/77/identity", body).await;
+        assert!(status == 400 && answer.contains(words) && !answer.contains("s3cret"), "{body}: {answer}");
+    }
+    assert_eq!(console.put("/admin/v1/apps/78/identity", "{}").await.0, 404);
+    console.stop().await;
+}
+
+#[tokio::test]
 async fn a_user_is_made_and_shown_without_its_password() {
     let console = Console::start().await;
     let (status, body) =

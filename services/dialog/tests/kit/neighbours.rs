@@ -28,6 +28,15 @@ impl accounts_server::Accounts for Accounts {
     async fn create_app(&self, _: Request<account::CreateAppRequest>) -> Reply<account::App> {
         Err(refusal(Code::Internal))
     }
+    async fn ask_password_reset(&self, _: Request<account::AskPasswordResetRequest>) -> Reply<account::Empty> {
+        Err(refusal(Code::Internal))
+    }
+    async fn reset_password(&self, _: Request<account::ResetPasswordRequest>) -> Reply<account::Empty> {
+        Err(refusal(Code::Internal))
+    }
+    async fn set_identity(&self, _: Request<account::SetIdentityRequest>) -> Reply<account::App> {
+        Err(refusal(Code::Internal))
+    }
     async fn list_apps(&self, _: Request<account::ListAppsRequest>) -> Reply<account::ListAppsReply> {
         Err(refusal(Code::Internal))
     }

@@ -164,6 +164,9 @@ fake! { Accounts, account, {
     find_user: FindUserRequest => User,
     find_app: FindAppRequest => App,
     list_users: ListUsersRequest => ListUsersReply,
+    set_identity: SetIdentityRequest => App,
+    ask_password_reset: AskPasswordResetRequest => Empty,
+    reset_password: ResetPasswordRequest => Empty,
 }
 
 fake! { Dialogs, dialogs, {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::apply;
+use super::{apply, identity};
 use crate::admin::Admin;
 
 /// Between two looks at an erasure that is waited for.
@@ -43,6 +43,8 @@ pub enum AppCommand {
         #[arg(long)]
         wait: bool,
     },
+    /// Shows or sets how the users of an app prove who they are besides a password.
+    Identity(identity::Arguments),
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -96,6 +98,7 @@ pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
             ]);
             print_json(&admin.post("/apps", &body).await?)
         }
+        AppCommand::Identity(arguments) => identity::run(admin, arguments).await,
         AppCommand::List => print_json(&admin.get("/apps").await?),
         AppCommand::Apply(arguments) => apply::run(admin, arguments).await,
         AppCommand::Suspend { id } => print_json(&admin.post(&format!("/apps/{id}/suspend"), &json!({})).await?),

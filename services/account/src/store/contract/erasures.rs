@@ -11,15 +11,17 @@ use crate::erasure::ErasureRow;
 #[tokio::test]
 async fn an_app_is_changed_by_who_saw_it_last_and_its_key_moves_along() {
     on_each_engine(async |store| {
-        let before = store.apps.add_app(app(2)).await.unwrap();
+        store.apps.add_app(app(2)).await.unwrap();
+        let before = store.apps.app(2).await.unwrap().unwrap();
         store.apps.add_app(app(3)).await.unwrap();
-        let after = App { auth_key: "new".into(), title: "T".into(), ..before.clone() };
-        assert_eq!(store.apps.change_app(&before, after.clone(), None).await, Ok(after.clone()));
+        let renamed = App { auth_key: "new".into(), title: "T".into(), ..before.row.clone() };
+        let after = store.apps.change_app(&before, renamed.clone(), None).await.unwrap();
+        assert_eq!(after.row, renamed);
         assert_eq!(store.apps.app_with_key("new").await, Ok(Some(2)));
         assert_eq!(store.apps.app_with_key("key 2").await, Ok(None));
-        let late = App { title: "late".into(), ..before.clone() };
+        let late = App { title: "late".into(), ..before.row.clone() };
         assert_eq!(store.apps.change_app(&before, late, None).await, Err(Error::Changed));
-        let taken = App { auth_key: "key 3".into(), ..after.clone() };
+        let taken = App { auth_key: "key 3".into(), ..renamed };
         assert_eq!(store.apps.change_app(&after, taken, None).await, Err(Error::Taken("auth_key")));
         assert_eq!(store.apps.app(2).await, Ok(Some(after)));
     })
@@ -29,7 +31,8 @@ async fn an_app_is_changed_by_who_saw_it_last_and_its_key_moves_along() {
 #[tokio::test]
 async fn an_erased_app_frees_its_key_keeps_its_id_and_begins_an_erasure() {
     on_each_engine(async |store| {
-        let before = store.apps.add_app(app(2)).await.unwrap();
+        store.apps.add_app(app(2)).await.unwrap();
+        let before = store.apps.app(2).await.unwrap().unwrap();
         let after = App { id: 2, state: AppState::Erased.into(), ..App::default() };
         store.apps.change_app(&before, after, Some(ErasureRow::begun(2, 0, 5))).await.unwrap();
         assert_eq!(store.apps.app_with_key("key 2").await, Ok(None));
@@ -153,4 +156,18 @@ async fn all(store: &Store, app: u64, user: u64) -> Vec<Erased> {
 
 fn gone() -> UserRow {
     UserRow { user: User { id: 7, app: 1, ..User::default() }, deleted: true, ..UserRow::default() }
+}
+
+#[tokio::test]
+async fn with_an_app_go_its_guests_and_its_keys_for_forgotten_passwords() {
+    on_each_engine(async |store| {
+        for (app, id) in [(1, 7), (1, 8), (2, 9)] {
+            let user = User { app, ..named(id, &format!("guest {id}")) };
+            store.users.add_user(UserRow { user, guest_until: 50, ..UserRow::default() }, None).await.unwrap();
+        }
+        let erased = all(store, 1, 0).await;
+        assert!(erased.iter().any(|one| one.kind == "guests" && one.count == 2), "{erased:?}");
+        assert_eq!(store.users.guests_over(100, 9).await.unwrap(), [(2, 9)]);
+    })
+    .await;
 }

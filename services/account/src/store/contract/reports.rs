@@ -68,6 +68,31 @@ async fn only_a_users_own_are_removed() {
     .await;
 }
 
+#[tokio::test]
+async fn with_a_user_go_his_reports_and_with_an_app_all() {
+    on_each_engine(async |store| {
+        store.reports.add_reports(vec![row(1, 7, 1), row(1, 7, 2)], 10).await.unwrap();
+        for one in [row(1, 8, 3), row(2, 7, 4)] {
+            store.reports.add_reports(vec![one], 10).await.unwrap();
+        }
+        let (erased, next) = store.erasures.erase_rows(1, 7, &[]).await.unwrap();
+        assert!(next.is_empty() && erased.iter().any(|one| one.kind == "filed_reports" && one.count == 2), "{erased:?}");
+        assert_eq!(store.reports.report_page(1, None, 10).await.unwrap(), [row(1, 8, 3)]);
+        assert_eq!(store.reports.reports_of(1, 7).await.unwrap(), []);
+        let mut after = Vec::new();
+        loop {
+            after = store.erasures.erase_rows(1, 0, &after).await.unwrap().1;
+            if after.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(store.reports.report_page(1, None, 10).await.unwrap(), []);
+        assert_eq!(store.reports.reports_of(1, 8).await.unwrap(), []);
+        assert_eq!(store.reports.report_page(2, None, 10).await.unwrap(), [row(2, 7, 4)]);
+    })
+    .await;
+}
+
 fn row(app: u64, reporter: u64, n: u8) -> ReportRow {
     ReportRow { app, id: [n; 12], kind: 1, reporter, created_at: 5, updated_at: 5, fields: r#"{"reason":"spam"}"#.into() }
 }

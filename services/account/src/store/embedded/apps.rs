@@ -5,18 +5,18 @@ use natter_proto::account::v1::App;
 use natter_rpc::async_trait;
 use prost::Message;
 
-use super::{APP_KEYS, APPS, Embedded, TRIES, decode, erasures};
+use super::{APP_KEYS, APPS, Embedded, TRIES, decode, erasures, stamp};
 use crate::erasure::ErasureRow;
-use crate::store::{Apps, Error, Result};
+use crate::store::{Apps, Error, Kept, Result};
 
 /// Counts the ids of apps that nobody chose.
 const COUNTER: &[u8] = b"apps";
 
 #[async_trait]
 impl Apps for Embedded {
-    async fn app(&self, id: u64) -> Result<Option<App>> {
+    async fn app(&self, id: u64) -> Result<Option<Kept<App>>> {
         let row = self.kv.get(APPS, &id.to_be_bytes()).await?;
-        Ok(row.map(|row| decode(APPS, &row)).transpose()?)
+        row.map(|row| Ok(Kept { row: decode(APPS, &row)?, stamp: stamp(&row) })).transpose()
     }
 
     async fn apps(&self, after: u64, limit: usize) -> Result<Vec<App>> {
@@ -44,13 +44,13 @@ impl Apps for Embedded {
         Err(Error::Changed)
     }
 
-    async fn change_app(&self, before: &App, after: App, erasure: Option<ErasureRow>) -> Result<App> {
-        let key = before.id.to_be_bytes();
+    async fn change_app(&self, before: &Kept<App>, after: App, erasure: Option<ErasureRow>) -> Result<Kept<App>> {
+        let (key, bytes) = (after.id.to_be_bytes(), after.encode_to_vec());
         let mut batch = Batch::new();
-        batch.require_equal(APPS, key, before.encode_to_vec());
-        batch.put(APPS, key, after.encode_to_vec());
-        if before.auth_key != after.auth_key {
-            batch.delete(APP_KEYS, before.auth_key.as_bytes());
+        batch.require_equal(APPS, key, before.stamp.0.clone());
+        batch.put(APPS, key, bytes.clone());
+        if before.row.auth_key != after.auth_key {
+            batch.delete(APP_KEYS, before.row.auth_key.as_bytes());
             if !after.auth_key.is_empty() {
                 batch.require_absent(APP_KEYS, after.auth_key.as_bytes());
                 batch.put(APP_KEYS, after.auth_key.as_bytes(), key.to_vec());
@@ -61,7 +61,7 @@ impl Apps for Embedded {
         }
         match self.kv.commit(batch).await {
             Err(DbError::Condition) => Err(self.refusal(&after).await?),
-            outcome => Ok(outcome.map(|()| after)?),
+            outcome => Ok(outcome.map(|()| Kept { row: after, stamp: stamp(&bytes) })?),
         }
     }
 }

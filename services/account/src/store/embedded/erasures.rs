@@ -9,11 +9,11 @@ use prost::Message;
 
 use super::rows;
 use super::{
-    ERASING, ERASURES, Embedded, LAST_REQUESTS, TOKENS, USER_BY_EMAIL, USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE, USERS,
-    VERIFIERS, decode, number_of, pair,
+    ERASING, ERASURES, Embedded, GUESTS, LAST_REQUESTS, REPORTS, REPORTS_OF_USER, RESETS, TOKENS, USER_BY_EMAIL,
+    USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE, USERS, VERIFIERS, decode, number_of, pair,
 };
 use crate::erasure::ErasureRow;
-use crate::store::{Erasures, Result};
+use crate::store::{Erasures, Reports, Result};
 
 /// Rows that one page looks at or removes.
 const PAGE: usize = 500;
@@ -38,7 +38,7 @@ struct StoredErasure {
 }
 
 /// What accounts keep by app, and by user where there is one, with the kind that is reported.
-const OF_APP: [(Table, &str); 8] = [
+const OF_APP: [(Table, &str); 11] = [
     (USERS, "users"),
     (USER_BY_LOGIN, "names"),
     (USER_BY_EMAIL, "names"),
@@ -46,6 +46,9 @@ const OF_APP: [(Table, &str); 8] = [
     (USER_BY_EXTERNAL, "names"),
     (LAST_REQUESTS, "last_requests"),
     (VERIFIERS, "verifiers"),
+    (RESETS, "resets"),
+    (REPORTS, "filed_reports"),
+    (REPORTS_OF_USER, "filed_reports"),
     (ERASURES, "reports"),
 ];
 /// The first byte of a place in the walk: which table. Behind the tables of an app come the tokens.
@@ -121,9 +124,17 @@ impl Erasures for Embedded {
         let (mut all, next) = self.erase_tokens(app, user, after.get(1..).unwrap_or_default()).await?;
         if next.is_empty() && user != 0 {
             // A login that was under way at the end may have written them once more.
-            for (table, kind) in [(LAST_REQUESTS, "last_requests"), (VERIFIERS, "verifiers")] {
+            for (table, kind) in [(LAST_REQUESTS, "last_requests"), (VERIFIERS, "verifiers"), (RESETS, "resets")] {
                 all.push(erased(kind, self.kv.clear(table, KeyRange::prefix(pair(app, user)), 1).await?));
             }
+        }
+        if next.is_empty() && user == 0 {
+            all.push(erased("guests", self.erase_guests(app).await?));
+        }
+        if next.is_empty() && user != 0 {
+            // There are never more than a user may have.
+            let filed: Vec<_> = self.reports_of(app, user).await?.into_iter().map(|report| report.id).collect();
+            all.push(erased("filed_reports", self.remove_reports(app, user, &filed).await?.len()));
         }
         let next = if next.is_empty() { next } else { [&[TOKENS_PLACE], next.as_slice()].concat() };
         Ok((all, next))
@@ -131,6 +142,25 @@ impl Erasures for Embedded {
 }
 
 impl Embedded {
+    /// Guests stand under the ends of their time, so all of them are looked through; how many were the app's.
+    async fn erase_guests(&self, app: u64) -> Result<usize> {
+        let (mut from, mut count) = (Vec::new(), 0);
+        loop {
+            let rows = self.kv.scan(GUESTS, KeyRange::between(from, [u8::MAX; 25]), PAGE).await?;
+            let mut batch = Batch::new();
+            let of_app = rows.iter().filter(|(key, _)| app_of_guest(key) == Some(app));
+            let of_app = of_app.map(|(key, _)| batch.delete(GUESTS, key.to_vec())).count();
+            if of_app > 0 {
+                self.kv.commit(batch).await?;
+            }
+            count += of_app;
+            match rows.last() {
+                Some((key, _)) if rows.len() == PAGE => from = [key, &[0][..]].concat(),
+                _ => return Ok(count),
+            }
+        }
+    }
+
     /// Tokens stand under their hashes, so all of them are looked through.
     async fn erase_tokens(&self, app: u64, user: u64, after: &[u8]) -> Result<(Vec<Erased>, Vec<u8>)> {
         let from = if after.is_empty() { Vec::new() } else { [after, &[0]].concat() };
@@ -150,6 +180,11 @@ impl Embedded {
         let next = rows.last().filter(|_| rows.len() == PAGE).map(|(key, _)| key.to_vec()).unwrap_or_default();
         Ok((vec![erased("tokens", count)], next))
     }
+}
+
+/// Of a key of the table of guests, whose app it is of.
+fn app_of_guest(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.get(8..16)?.try_into().ok()?))
 }
 
 fn erased(kind: &str, count: usize) -> Erased {

@@ -3,7 +3,9 @@
 use natter_db::Error as DbError;
 use natter_proto::account::v1::User;
 
-use super::{TOKENS, USERS, VERIFIERS, corrupt, decode};
+use super::{RESETS, TOKENS, USERS, VERIFIERS, corrupt, decode};
+use crate::name::Proofs;
+use crate::reset::ResetRow;
 use crate::store::{TokenRow, UserRow};
 use crate::verifier::Verifier;
 use prost::Message;
@@ -20,6 +22,10 @@ struct StoredUser {
     deleted: bool,
     #[prost(uint64, tag = "5")]
     revision: u64,
+    #[prost(int64, tag = "6")]
+    guest_until: i64,
+    #[prost(uint32, tag = "7")]
+    proofs: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -43,6 +49,16 @@ struct StoredToken {
 }
 
 #[derive(Clone, PartialEq, Message)]
+struct StoredReset {
+    #[prost(bytes = "vec", tag = "1")]
+    hash: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    password_version: u64,
+    #[prost(int64, tag = "3")]
+    expires_at: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
 struct StoredVerifier {
     #[prost(bytes = "vec", tag = "1")]
     mac: Vec<u8>,
@@ -58,14 +74,16 @@ pub fn of_user(row: &UserRow) -> Vec<u8> {
         password_version: row.password_version,
         deleted: row.deleted,
         revision: row.revision,
+        guest_until: row.guest_until,
+        proofs: row.proofs.0,
     };
     stored.encode_to_vec()
 }
 
 pub fn to_user(bytes: &[u8], last_request_at: i64) -> Result<UserRow, DbError> {
-    let StoredUser { user, password, password_version, deleted, revision } = decode(USERS, bytes)?;
+    let StoredUser { user, password, password_version, deleted, revision, guest_until, proofs } = decode(USERS, bytes)?;
     let user = User { last_request_at, ..user.ok_or_else(|| corrupt(USERS))? };
-    Ok(UserRow { user, password, password_version, deleted, revision })
+    Ok(UserRow { user, password, password_version, deleted, revision, guest_until, proofs: Proofs(proofs) })
 }
 
 pub fn of_token(row: &TokenRow) -> Vec<u8> {
@@ -77,6 +95,16 @@ pub fn to_token(bytes: &[u8]) -> Result<TokenRow, DbError> {
     let StoredToken { app, user, created_at, updated_at, expires_at, nonce, timestamp, password_version } =
         decode(TOKENS, bytes)?;
     Ok(TokenRow { app, user, created_at, updated_at, expires_at, nonce, timestamp, password_version })
+}
+
+pub fn of_reset(row: ResetRow) -> Vec<u8> {
+    let ResetRow { hash, password_version, expires_at } = row;
+    StoredReset { hash, password_version, expires_at }.encode_to_vec()
+}
+
+pub fn to_reset(bytes: &[u8]) -> Result<ResetRow, DbError> {
+    let StoredReset { hash, password_version, expires_at } = decode(RESETS, bytes)?;
+    Ok(ResetRow { hash, password_version, expires_at })
 }
 
 pub fn of_verifier(verifier: &Verifier) -> Vec<u8> {

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use natter_db::{Batch, Error as DbError, KeyRange, Table};
 use natter_rpc::async_trait;
 
-use super::{Embedded, LAST_REQUESTS, TOKENS, USER_BY_EMAIL, USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE, USERS, VERIFIERS};
+use super::{Embedded, GUESTS, LAST_REQUESTS, RESETS, TOKENS, USERS, VERIFIERS, corrupt, number_of, pair, stamp};
+use super::{USER_BY_EMAIL, USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE};
 use super::{erasures, rows};
-use super::{number_of, pair, stamp};
 use crate::name::{Name, names};
+use crate::reset::ResetRow;
 use crate::store::{Along, Error, Kept, Result, UserRow, Users};
 use crate::verifier::Verifier;
 
@@ -57,6 +58,9 @@ impl Users for Embedded {
         let (added, bytes) = (names(&row.user), rows::of_user(&row));
         reserve(&mut batch, app, id, &added);
         put_user(&mut batch, app, id, &bytes, verifier);
+        if row.guest_until != 0 {
+            batch.put(GUESTS, guest(&row), Vec::new());
+        }
         match self.kv.commit(batch).await {
             Err(DbError::Condition) => Err(self.taken(app, id, &added).await?.unwrap_or(Error::Taken("id"))),
             outcome => Ok(outcome.map(|()| Kept { row, stamp: stamp(&bytes) })?),
@@ -83,14 +87,39 @@ impl Users for Embedded {
         if let Some(erasure) = &along.erasure {
             erasures::put(&mut batch, erasure);
         }
+        if before.row.guest_until != 0 && after.guest_until == 0 {
+            batch.delete(GUESTS, guest(&before.row));
+        }
         if after.deleted {
             batch.delete(VERIFIERS, pair(app, id));
+            batch.delete(RESETS, pair(app, id));
             batch.delete(LAST_REQUESTS, pair(app, id));
         }
         match self.kv.commit(batch).await {
             Err(DbError::Condition) => Err(self.taken(app, id, &added).await?.unwrap_or(Error::Changed)),
             outcome => Ok(outcome.map(|()| Kept { row: after, stamp: stamp(&bytes) })?),
         }
+    }
+
+    async fn guests_over(&self, now: i64, limit: usize) -> Result<Vec<(u64, u64)>> {
+        let range = KeyRange::between(Vec::new(), now.saturating_add(1).to_be_bytes());
+        let rows = self.kv.scan(GUESTS, range, limit).await?;
+        let read = |key: &[u8]| {
+            let (app, id) = key.get(8..).and_then(|pair| pair.split_at_checked(8)).ok_or_else(|| corrupt(GUESTS))?;
+            Ok((number_of(GUESTS, app)?, number_of(GUESTS, id)?))
+        };
+        rows.iter().map(|(key, _)| read(key)).collect()
+    }
+
+    async fn reset(&self, app: u64, user: u64) -> Result<Option<ResetRow>> {
+        let row = self.kv.get(RESETS, &pair(app, user)).await?;
+        Ok(row.map(|row| rows::to_reset(&row)).transpose()?)
+    }
+
+    async fn put_reset(&self, app: u64, user: u64, row: ResetRow) -> Result<()> {
+        let mut batch = Batch::new();
+        batch.put(RESETS, pair(app, user), rows::of_reset(row));
+        Ok(self.kv.commit(batch).await?)
     }
 
     async fn verifier(&self, app: u64, user: u64) -> Result<Option<Verifier>> {
@@ -117,6 +146,11 @@ impl Embedded {
         }
         Ok(None)
     }
+}
+
+// Ends are positive, so their bytes sort as they do.
+fn guest(row: &UserRow) -> Vec<u8> {
+    [row.guest_until.to_be_bytes().as_slice(), &pair(row.user.app, row.user.id)].concat()
 }
 
 fn user_row(row: &[u8], seen: Option<Bytes>) -> Result<UserRow> {
