@@ -4,6 +4,7 @@
 
 mod attachments;
 mod blocked;
+mod certificates;
 mod chat_only;
 mod chat_refusals;
 mod disk_full;

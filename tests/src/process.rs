@@ -103,8 +103,17 @@ impl Natter {
 
     /// Sends SIGTERM and waits for nothing.
     pub fn terminate(&self) -> Result<()> {
+        self.signal("-TERM")
+    }
+
+    /// Sends SIGHUP: the process looks at its certificates.
+    pub fn hang_up(&self) -> Result<()> {
+        self.signal("-HUP")
+    }
+
+    fn signal(&self, signal: &str) -> Result<()> {
         let pid = self.child.as_ref().and_then(Child::id).context("the process does not run")?;
-        let status = Command::new("kill").args(["-TERM", &pid.to_string()]).status()?;
+        let status = Command::new("kill").args([signal, &pid.to_string()]).status()?;
         if !status.success() {
             bail!("cannot signal process {pid}");
         }

@@ -24,6 +24,7 @@ pub struct Config {
     pub actor_threads: usize,
     pub telemetry: natter_telemetry::Options,
     pub health: crate::health::Options,
+    pub tls: crate::tls::Options,
     /// Between services.
     pub link: LinkSettings,
     /// The embedded store.
@@ -46,6 +47,7 @@ impl Default for Config {
             actor_threads: 0,
             telemetry: Default::default(),
             health: Default::default(),
+            tls: Default::default(),
             link: Default::default(),
             store: Default::default(),
             account: Default::default(),
