@@ -296,7 +296,7 @@ fn large(to: &Account, id: &str) -> String {
     natter_tests::client::message(to, id, &format!("{id}{}", "x".repeat(BODY)))
 }
 
-async fn metrics(natter: &Natter) -> Result<String> {
+pub async fn metrics(natter: &Natter) -> Result<String> {
     let url = format!("http://127.0.0.1:{}/metrics", natter.ports.health);
     Ok(natter_tests::client::http()?.get(url).send().await?.text().await?)
 }

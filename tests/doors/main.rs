@@ -4,7 +4,9 @@
 
 mod apps;
 mod attachments;
+mod attacks;
 mod blocked;
+mod certificates;
 mod chat_only;
 mod chat_refusals;
 mod disk_full;
@@ -23,5 +25,6 @@ mod raw;
 mod rest;
 mod rest_refusals;
 mod rights;
+mod standard;
 mod tenants;
 mod verdict;

@@ -103,8 +103,17 @@ impl Natter {
 
     /// Sends SIGTERM and waits for nothing.
     pub fn terminate(&self) -> Result<()> {
+        self.signal("-TERM")
+    }
+
+    /// Sends SIGHUP: the process looks at its certificates.
+    pub fn hang_up(&self) -> Result<()> {
+        self.signal("-HUP")
+    }
+
+    fn signal(&self, signal: &str) -> Result<()> {
         let pid = self.child.as_ref().and_then(Child::id).context("the process does not run")?;
-        let status = Command::new("kill").args(["-TERM", &pid.to_string()]).status()?;
+        let status = Command::new("kill").args([signal, &pid.to_string()]).status()?;
         if !status.success() {
             bail!("cannot signal process {pid}");
         }
@@ -115,6 +124,11 @@ impl Natter {
     pub async fn ended(&mut self) -> Result<std::process::ExitStatus> {
         let mut child = self.child.take().context("the process does not run")?;
         tokio::time::timeout(Duration::from_secs(40), child.wait()).await.context("the process did not stop")?.map_err(Into::into)
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> Result<u32> {
+        self.child.as_ref().and_then(Child::id).context("the process does not run")
     }
 
     /// Resident bytes of the process.

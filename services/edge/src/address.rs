@@ -2,6 +2,8 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::str::FromStr;
+
 use natter_proto::{AppId, DialogId, UserId};
 
 /// What a `to` means.
@@ -35,14 +37,14 @@ pub(crate) fn read(to: Option<&str>, app: AppId) -> Address {
 /// `78-905`, `905_66f0…` or, from SDK 1.8 to 3.9, `66f0…-905`.
 fn of_local(local: &str, app: AppId) -> Address {
     if let Some((left, right)) = local.split_once('_') {
-        return match (left.parse(), right.parse()) {
-            (Ok(of), Ok(dialog)) => room(app, of, dialog),
+        return match (numeric(left), right.parse()) {
+            (Some(of), Ok(dialog)) => room(app, of, dialog),
             _ => Address::Malformed,
         };
     }
     let Some((left, right)) = local.split_once('-') else { return Address::Malformed };
-    let Ok(of) = right.parse() else { return Address::Malformed };
-    if let Ok(user) = left.parse() {
+    let Some(of) = numeric::<AppId>(right) else { return Address::Malformed };
+    if let Some(user) = numeric(left) {
         return if app == of { Address::User(user) } else { Address::Foreign };
     }
     match left.parse() {
@@ -53,10 +55,16 @@ fn of_local(local: &str, app: AppId) -> Address {
 
 /// SDK 1.7.3 sends what the app gave it: a user's number or a dialog's id.
 fn of_bare_id(bare: &str) -> Address {
-    if let Ok(user) = bare.parse() {
+    if let Some(user) = numeric(bare) {
         return Address::User(user);
     }
     bare.parse().map_or(Address::Server, Address::Room)
+}
+
+/// An id that is a number has one spelling, so that a user has one address (attack A28): no sign, no zeros before it.
+fn numeric<T: FromStr>(text: &str) -> Option<T> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    is_plain.then(|| text.parse().ok())?
 }
 
 fn room(app: AppId, of: AppId, dialog: DialogId) -> Address {
@@ -94,6 +102,9 @@ mod tests {
             ["@chat", "romeo@chat", "78-@chat", "-905@chat", "0-905@chat", "905_@muc.chat", "905_zz@muc.chat", "78-905-1@chat"]
         {
             check(bad, Address::Malformed);
+        }
+        for alias in ["+78-905@chat", "078-905@chat", "78-0905@chat", "78-+905@chat", "+905_66f0a1b2c3d4e5f607182930@muc.chat"] {
+            check(alias, Address::Malformed);
         }
     }
 

@@ -262,7 +262,7 @@ impl Negotiator<'_> {
         let (line, caller, address) = (Arc::new(self.edge.line()), Caller::of(&identity), identity.address.clone());
         let mailbox = start_session(&self.edge, self.lane, identity, line.clone());
         let before = Instant::now();
-        let announced = self.edge.links.announce(&caller, SessionState::Bound, None).await;
+        let announced = self.edge.links.announce(&caller, SessionState::Bound, None, None).await;
         // The user may have ended since he signed in. From here on the session hears of it: it is in the table.
         let admitted = match announced {
             Ok(_) => self.edge.links.admit(&caller).await,

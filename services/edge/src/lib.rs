@@ -14,12 +14,14 @@
 //! - A session sees each number of a dialog once and in order; what it did not prove to have is owed to its successor.
 //! - A client that does not read costs at most the line's bound; then it is cut off.
 //! - What a group says is spelled once per framing, however many sessions of this edge hear it (`shared.rs`).
-//! - Contacts and privacy lists are not here yet: they answer as contract xmpp says for unknown ones. Call signalling (contract
-//!   xmpp 11) is refused: a system message is kept for later, and a call must not be.
+//! - What is advertised can be used, and nothing else is advertised (`session/discovery.rs`).
+//! - Messages and statuses wait for nobody to look; typing and who comes and goes may (`session/attention.rs`).
+//! - A stranger costs what a stranger may send, over WebSocket too (`allowance.rs`).
 
 mod acks;
 mod actor;
 mod address;
+mod allowance;
 mod calls;
 mod connection;
 mod error;

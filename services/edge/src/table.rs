@@ -54,7 +54,8 @@ impl Table {
         Seat { table: self.clone(), who, session, _ticket: ticket }
     }
 
-    /// Frames reach the session from here on. Returns the session that had the resource before.
+    /// Frames reach the session from here on. Returns the session that had the resource before: the latest, for those before it may
+    /// still say goodbye.
     pub(crate) fn add(
         &self,
         who: Who,
@@ -64,7 +65,7 @@ impl Table {
     ) -> Option<Mailbox<SessionMessage>> {
         let mut users = self.users.write();
         let entries = users.entry(who).or_default();
-        let taken = entries.iter().find(|entry| entry.resource == resource).map(|entry| entry.mailbox.clone());
+        let taken = entries.iter().rev().find(|entry| entry.resource == resource).map(|entry| entry.mailbox.clone());
         entries.push(Entry { session, resource, mailbox });
         taken
     }

@@ -14,12 +14,13 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
+use crate::allowance::Allowance;
 use crate::line::Piece;
 use crate::transport::{Incoming, Stream, Turn, UNFLUSHED_MAX};
 
 /// One WebSocket connection.
 pub(crate) struct WebSocket {
-    stream: WebSocketStream<Stream>,
+    stream: WebSocketStream<Allowance<Stream>>,
     reader: StreamReader,
     unflushed: usize,
     /// A write failed: the connection is gone.
@@ -53,7 +54,7 @@ impl WebSocket {
             }
             Ok(response)
         };
-        let stream = accept_hdr_async_with_config(stream, look, Some(config(stanza_bytes))).await?;
+        let stream = accept_hdr_async_with_config(Allowance::new(stream), look, Some(config(stanza_bytes))).await?;
         Ok((WebSocket { stream, reader: StreamReader::websocket(limits), unflushed: 0, failed: false }, visitor))
     }
 
@@ -104,7 +105,9 @@ impl WebSocket {
         }
     }
 
+    /// Its client has signed in.
     pub(crate) fn restart(&mut self, limits: Limits) {
+        self.stream.get_mut().lift();
         self.reader.restart(limits);
     }
 
@@ -129,7 +132,8 @@ fn closed(frame: Option<&CloseFrame>) -> Incoming {
     }
 }
 
-/// Small buffers: idle sockets are many. Before sign-in the reader's own limits are the smaller ones.
+/// Small buffers: idle sockets are many. Before sign-in the reader's own limits are the smaller ones, and what is not whole yet is
+/// bounded by the allowance.
 fn config(stanza_bytes: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(4 * 1024)

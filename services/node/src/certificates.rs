@@ -1,20 +1,27 @@
-//! The CA and the certificate that a first start makes, and the TLS settings made of them. Certificates an operator brings
-//! are read the same way: a chain and a key in PEM.
+//! The CA and the certificate that a first start makes. A pair that an operator put in their place is never written over; how
+//! certificates are shown is decided in `tls.rs`.
 
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
     date_time_ymd,
 };
+use rustls::RootCertStore;
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::aws_lc_rs;
+use rustls::server::ParsedCertificate;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tracing::warn;
 
-use crate::data::write_private;
+use crate::data::{write_private, write_public};
+use crate::tls::Pair;
+use crate::x509;
 
 /// Names every certificate made here carries.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -37,12 +44,17 @@ impl Certificates {
     }
 
     /// Finds the certificates under `folder`, and makes what is missing: a CA once, and a certificate signed by it whenever
-    /// `hosts` names something that the last one does not carry. Names given once are kept.
+    /// `hosts` names something that the last one does not carry. Names given once are kept. A certificate that this CA did not
+    /// sign stays as it is.
     pub fn prepare(folder: &Path, hosts: &[String]) -> Result<Certificates> {
         let this = Certificates::at(folder);
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         if !this.ca.exists() {
             this.make_ca()?;
+        }
+        if this.is_brought() {
+            this.warn_of_names(hosts);
+            return Ok(this);
         }
         let mut names = this.names();
         let missing: Vec<&str> = NAMES
@@ -50,11 +62,40 @@ impl Certificates {
             .chain(hosts.iter().map(String::as_str))
             .filter(|name| !names.iter().any(|known| known == name))
             .collect();
-        if !missing.is_empty() {
+        if !missing.is_empty() || !this.chain.exists() {
             names.extend(missing.into_iter().map(str::to_owned));
             this.make_certificate(&names)?;
         }
         Ok(this)
+    }
+
+    /// Whether an operator put a certificate or a key here. Invariant: what a start makes is signed by the CA beside it, and its
+    /// certificate is written before its key.
+    pub fn is_brought(&self) -> bool {
+        match self.chain.exists() {
+            true => !self.is_signed_here().unwrap_or_default(),
+            false => self.key.exists(),
+        }
+    }
+
+    // Its dates do not matter: one that has ended is still ours.
+    fn is_signed_here(&self) -> Result<bool> {
+        let chain = self.chain()?;
+        let (leaf, between) = chain.split_first().context("the chain is empty")?;
+        let (starts_at, _) = x509::validity(leaf).context("no dates")?;
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(&self.ca)?)?;
+        let at = UnixTime::since_unix_epoch(Duration::from_secs(starts_at.try_into()?));
+        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
+        let leaf = ParsedCertificate::try_from(leaf)?;
+        Ok(verify_server_cert_signed_by_trust_anchor(&leaf, &roots, between, at, algorithms).is_ok())
+    }
+
+    fn warn_of_names(&self, hosts: &[String]) {
+        let chain = self.chain().unwrap_or_default();
+        for host in hosts.iter().filter(|host| !chain.first().is_some_and(|leaf| carries(leaf, host))) {
+            warn!(cert = %self.chain.display(), %host, "the certificate was brought and stays, without this name");
+        }
     }
 
     /// The names that the last certificate made here carries.
@@ -77,18 +118,12 @@ impl Certificates {
         fs::read_to_string(&self.ca).with_context(|| format!("cannot read {}", self.ca.display()))
     }
 
-    /// TLS 1.2 and 1.3 with session tickets. `protocols` are the ALPN names, most wanted first.
-    pub fn server_config(&self, protocols: &[&str]) -> Result<Arc<rustls::ServerConfig>> {
-        let key =
-            PrivateKeyDer::from_pem_file(&self.key).with_context(|| format!("cannot read a key from {}", self.key.display()))?;
-        let mut config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(self.chain()?, key)?;
-        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
-        Ok(Arc::new(config))
+    /// The files that a door shows.
+    pub fn pair(&self) -> Pair {
+        Pair { cert: self.chain.clone(), key: self.key.clone() }
     }
 
-    /// The certificate that clients are shown, and those between it and its CA.
-    pub fn chain(&self) -> Result<Vec<CertificateDer<'static>>> {
+    fn chain(&self) -> Result<Vec<CertificateDer<'static>>> {
         CertificateDer::pem_file_iter(&self.chain)
             .and_then(Iterator::collect)
             .with_context(|| format!("cannot read certificates from {}", self.chain.display()))
@@ -103,7 +138,7 @@ impl Certificates {
         (params.not_before, params.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(2046, 1, 1));
         let certificate = params.self_signed(&key)?;
         write_private(&self.ca_key, key.serialize_pem().as_bytes())?;
-        fs::write(&self.ca, certificate.pem()).with_context(|| format!("cannot write {}", self.ca.display()))
+        write_public(&self.ca, certificate.pem().as_bytes())
     }
 
     fn make_certificate(&self, names: &[String]) -> Result<()> {
@@ -119,10 +154,16 @@ impl Certificates {
         params.use_authority_key_identifier_extension = true;
         (params.not_before, params.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(2036, 1, 1));
         let certificate = params.signed_by(&key, &issuer)?;
+        write_public(&self.chain, certificate.pem().as_bytes())?;
         write_private(&self.key, key.serialize_pem().as_bytes())?;
-        fs::write(&self.chain, certificate.pem()).with_context(|| format!("cannot write {}", self.chain.display()))?;
-        fs::write(&self.names, names.join("\n") + "\n").with_context(|| format!("cannot write {}", self.names.display()))
+        write_public(&self.names, (names.join("\n") + "\n").as_bytes())
     }
+}
+
+/// Whether a certificate is for this name or address.
+pub fn carries(certificate: &CertificateDer<'_>, name: &str) -> bool {
+    let Ok(parsed) = ParsedCertificate::try_from(certificate) else { return false };
+    ServerName::try_from(name).is_ok_and(|name| verify_server_name(&parsed, &name).is_ok())
 }
 
 fn subject(name: &str) -> Result<SanType> {
@@ -138,6 +179,7 @@ fn subject(name: &str) -> Result<SanType> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls;
 
     #[test]
     fn a_second_start_keeps_the_ca_and_adds_new_names() {
@@ -149,8 +191,50 @@ mod tests {
         let more = Certificates::prepare(folder.path(), &["chat.example.net".to_owned()]).unwrap();
         assert_eq!(more.ca_pem().unwrap(), ca);
         assert_ne!(fs::read(&more.chain).unwrap(), chain);
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        more.server_config(&[]).unwrap();
+        let held = tls::read(&more.pair()).unwrap();
+        assert!(NAMES.iter().chain(&["chat.example.net"]).all(|name| carries(held.leaf().unwrap(), name)), "{:?}", held.names);
+    }
+
+    #[test]
+    fn what_an_operator_put_in_their_place_is_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = Certificates::prepare(folder.path(), &[]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let brought = CertificateParams::new(vec!["chat.example.net".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let files = || [fs::read(&made.chain).ok(), fs::read(&made.key).ok()];
+        fs::write(&made.chain, brought.pem()).unwrap();
+        fs::write(&made.key, key.serialize_pem()).unwrap();
+        let before = files();
+        for hosts in [&[][..], &["chat.example.net".to_owned()], &["other.example.net".to_owned()]] {
+            assert!(Certificates::prepare(folder.path(), hosts).unwrap().is_brought());
+            assert_eq!(files(), before);
+        }
+        // Half of a pair is his as well; without both a start makes its own again.
+        fs::remove_file(&made.chain).unwrap();
+        Certificates::prepare(folder.path(), &["other.example.net".to_owned()]).unwrap();
+        assert_eq!(files(), [None, before[1].clone()]);
+        fs::remove_file(&made.key).unwrap();
+        assert!(!Certificates::prepare(folder.path(), &[]).unwrap().is_brought());
+        tls::read(&made.pair()).unwrap();
+    }
+
+    #[test]
+    fn a_start_that_was_killed_half_way_is_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = Certificates::prepare(folder.path(), &[]).unwrap();
+        let old_key = fs::read(&made.key).unwrap();
+        // The certificate is there, its key and its names are not, or are those of the one before.
+        for key in [None, Some(old_key)] {
+            Certificates::prepare(folder.path(), &["a.test".to_owned()]).unwrap();
+            match key {
+                Some(key) => fs::write(&made.key, key).unwrap(),
+                None => fs::remove_file(&made.key).unwrap(),
+            }
+            fs::remove_file(&made.names).unwrap();
+            assert!(tls::read(&made.pair()).is_err());
+            Certificates::prepare(folder.path(), &[]).unwrap();
+            tls::read(&made.pair()).unwrap();
+        }
     }
 
     #[test]

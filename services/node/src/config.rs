@@ -24,6 +24,7 @@ pub struct Config {
     pub actor_threads: usize,
     pub telemetry: natter_telemetry::Options,
     pub health: crate::health::Options,
+    pub tls: crate::tls::Options,
     /// Between services.
     pub link: LinkSettings,
     /// The embedded store.
@@ -48,6 +49,7 @@ impl Default for Config {
             actor_threads: 0,
             telemetry: Default::default(),
             health: Default::default(),
+            tls: Default::default(),
             link: Default::default(),
             store: Default::default(),
             outbound: Default::default(),
@@ -145,8 +147,8 @@ pub fn load(
 }
 
 /// Variables with the prefix that are no settings: they belong to the tests and to the command line.
-const ELSEWHERE: [&str; 10] =
-    ["BINARY", "SDK_MODULES", "PYTHON", "LIMIT", "BENCH_OUT", "SEED", "SEEDS", "KILLS", "CONFIG", "USER_PASSWORD"];
+const ELSEWHERE: [&str; 11] =
+    ["BINARY", "SDK_MODULES", "PYTHON", "LIMIT", "BENCH_OUT", "SEED", "SEEDS", "KILLS", "CYCLES", "CONFIG", "USER_PASSWORD"];
 
 #[derive(Default)]
 struct Layers {

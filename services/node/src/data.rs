@@ -90,9 +90,19 @@ impl DataDir {
 
 /// Writes a file that only this user may read, whole or not at all.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
-    let beside = path.with_extension("new");
+    write_whole(path, content, 0o600)
+}
+
+/// Writes a file that everybody may read, whole or not at all.
+pub fn write_public(path: &Path, content: &[u8]) -> Result<()> {
+    write_whole(path, content, 0o644)
+}
+
+fn write_whole(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
     let write = || -> std::io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&beside)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&beside, path)

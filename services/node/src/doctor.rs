@@ -79,7 +79,7 @@ pub async fn examine(settings: Result<&Config, String>) -> Report {
     lines.push(rules::secrets(&look::secrets(&config.data)));
     lines.extend(look::free_bytes(&config.data).map(|free| rules::space(free, config.store.reserve_bytes)));
     let now = look::now();
-    lines.extend(rules::certificate(&look::certificate(config), now));
+    lines.extend(rules::certificates(&look::certificates(config), now));
     lines.extend(look::open_files().map(rules::open_files));
     let server = look::server(config).await;
     lines.push(rules::server(server));

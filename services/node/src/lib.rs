@@ -19,4 +19,5 @@ pub mod roles;
 pub mod services;
 pub mod snippet;
 pub mod stop;
-pub mod validity;
+pub mod tls;
+pub mod x509;

@@ -16,6 +16,7 @@ use crate::health::Ready;
 use crate::parts::Parts;
 use crate::services::{Facts, Services};
 use crate::stop::Stop;
+use crate::tls::{self, Tls};
 use crate::{first, health};
 
 /// What a process can be. More of them come with the cluster.
@@ -55,6 +56,8 @@ async fn all(config: Config, stop: Stop) -> Result<()> {
     let data = DataDir::open(&config.data)?;
     let certificates = Certificates::prepare(&data.tls(), &config.hosts)?;
     let parts = Parts::open(&config, &data)?;
+    let tls = Arc::new(Tls::open(&config.tls, certificates.pair(), &parts.metrics)?);
+    let hangups = tls::hangups()?;
     let host = config.hosts.first().cloned().unwrap_or_else(|| config.edge.host.clone());
     let sdk = sdk_facts(&host, &doors, &certificates)?;
     let facts = Facts { host, ca_pem: certificates.ca_pem()?, admin_token: data.admin_token()?, sdk: sdk.clone() };
@@ -71,12 +74,12 @@ async fn all(config: Config, stop: Stop) -> Result<()> {
         tls: Some(tokio_listener(doors.chat_tls)?),
         wss: Some(tokio_listener(doors.chat_wss)?),
         ws: Some(tokio_listener(doors.chat_ws)?),
-        tls_config: Some(certificates.server_config(&[])?),
+        tls_config: Some(tls.server_config(&[])?),
     };
     let rest = natter_api::Doors {
         tls: Some(doors.rest_tls),
         plain: Some(doors.rest_plain),
-        tls_config: Some(Arc::unwrap_or_clone(certificates.server_config(&["h2", "http/1.1"])?)),
+        tls_config: Some(Arc::unwrap_or_clone(tls.server_config(&["h2", "http/1.1"])?)),
     };
     let Services { account, presence, storage, dialog, edge, api, console, keepers, .. } = services;
     let (drain, end) = (|| stop.drain.clone().cancelled_owned(), || lower.drain.clone().cancelled_owned());
@@ -100,6 +103,8 @@ async fn all(config: Config, stop: Stop) -> Result<()> {
         let end = end();
         async move { dialog.run(end).await }
     });
+    let tls_end = end();
+    below.spawn(async move { tls.run(hangups, tls_end).await });
     let (chat_end, rest_end, console_end) = (drain(), drain(), drain());
     above.spawn(async move { edge.run(chat, chat_end).await.context("the chat door ended") });
     above.spawn(async move { api.run(rest, rest_end).await.context("the REST door ended") });

@@ -341,7 +341,7 @@ impl Server {
     async fn announce(&self, user: User, state: SessionState) {
         let session = Some(self.session(user));
         let request =
-            AnnounceRequest { app: APP, user: self.user(user), session, state: state.into(), record: None, app_sessions_max: 0 };
+            AnnounceRequest { app: APP, user: self.user(user), session, state: state.into(), record: None, ..Default::default() };
         self.doors().presence.announce(request).await.unwrap();
     }
 

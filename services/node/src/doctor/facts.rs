@@ -28,22 +28,44 @@ pub struct Secret {
     pub mode: u32,
 }
 
-/// The certificate that clients are shown.
+/// The certificates that clients are shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Certificate {
+pub struct Certificates {
+    /// Those of the settings, then the one under the data directory.
+    pub shown: Vec<Certificate>,
+    /// Names of this host that none of them carries.
+    pub missing: Vec<String>,
+    /// The next start makes one that does.
+    pub is_remade: bool,
+}
+
+/// One of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Certificate {
+    pub path: PathBuf,
+    pub origin: Origin,
+    pub state: CertificateState,
+}
+
+/// Where a certificate comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// A start made it.
+    Made,
+    /// An operator put it in that place.
+    Brought,
+    /// An operator named it in the settings.
+    Named,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CertificateState {
     /// Nothing there: a first start makes it.
     Absent,
     /// Why a start could not use it.
     Unusable(String),
-    Usable {
-        /// Unix seconds.
-        starts_at: i64,
-        ends_at: i64,
-        /// Names of this host that it does not carry.
-        missing: Vec<String>,
-        /// The next start makes one that does.
-        is_remade: bool,
-    },
+    /// Unix seconds.
+    Usable { starts_at: i64, ends_at: i64 },
 }
 
 /// Limits of open files.

@@ -9,17 +9,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use rustix::fs::Access;
-use rustls::client::verify_server_name;
-use rustls::server::ParsedCertificate;
-use rustls_pki_types::ServerName;
 
-use super::facts::{AdminApi, Certificate, Directory, DirectoryState, OpenFiles, Port, Secret, Server};
+use super::facts::{
+    AdminApi, Certificate, CertificateState, Certificates, Directory, DirectoryState, OpenFiles, Origin, Port, Secret, Server,
+};
 use crate::admin::Admin;
-use crate::certificates::Certificates;
+use crate::certificates::{self, carries};
 use crate::config::Config;
 use crate::data::DataDir;
 use crate::doors::{Place, in_url, places, reachable};
-use crate::validity::validity;
+use crate::tls::{self, Pair};
 
 /// How long anything on this machine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -53,7 +52,7 @@ fn is_writable(path: &Path) -> bool {
 /// The secrets that are there.
 pub fn secrets(data: &Path) -> Vec<Secret> {
     let data = DataDir::at(data);
-    let tls = Certificates::at(&data.tls());
+    let tls = certificates::Certificates::at(&data.tls());
     let paths = data.secrets().into_iter().chain(tls.secrets());
     let there = paths.filter_map(|path| {
         let mode = fs::metadata(&path).ok()?.permissions().mode() & 0o777;
@@ -69,29 +68,39 @@ pub fn free_bytes(data: &Path) -> Option<u64> {
     Some(volume.f_bavail.saturating_mul(volume.f_frsize))
 }
 
-pub fn certificate(config: &Config) -> Certificate {
-    let certificates = Certificates::at(&DataDir::at(&config.data).tls());
-    if !certificates.are_made() {
-        return Certificate::Absent;
+/// As a start reads them: the chains, the keys that belong to them, the CA.
+pub fn certificates(config: &Config) -> Certificates {
+    let made = certificates::Certificates::at(&DataDir::at(&config.data).tls());
+    let mut leaves = Vec::new();
+    let mut state = |pair: &Pair| match tls::read(pair) {
+        Ok(held) => {
+            let (starts_at, ends_at) = (held.starts_at, held.ends_at);
+            leaves.extend(held.leaf().cloned());
+            CertificateState::Usable { starts_at, ends_at }
+        }
+        Err(error) => CertificateState::Unusable(format!("{error:#}")),
+    };
+    let named = config.tls.certificates.iter();
+    let mut shown: Vec<Certificate> =
+        named.map(|pair| Certificate { path: pair.cert.clone(), origin: Origin::Named, state: state(pair) }).collect();
+    let is_brought = made.is_brought();
+    let own = match (made.are_made(), made.ca_pem()) {
+        (false, _) => CertificateState::Absent,
+        (true, Ok(_)) => state(&made.pair()),
+        (true, Err(error)) => CertificateState::Unusable(format!("{error:#}")),
+    };
+    let is_usable = matches!(own, CertificateState::Usable { .. });
+    let origin = if is_brought { Origin::Brought } else { Origin::Made };
+    shown.push(Certificate { path: made.pair().cert, origin, state: own });
+    if !is_usable {
+        return Certificates { shown, missing: Vec::new(), is_remade: false };
     }
-    usable(config, &certificates).unwrap_or_else(|why| Certificate::Unusable(format!("{why:#}")))
-}
-
-// As a start reads it: the chain, the key that belongs to it, the CA.
-fn usable(config: &Config, certificates: &Certificates) -> anyhow::Result<Certificate> {
-    certificates.server_config(&[])?;
-    certificates.ca_pem()?;
-    let chain = certificates.chain()?;
-    let first = chain.first().ok_or_else(|| anyhow::anyhow!("the chain is empty"))?;
-    let (starts_at, ends_at) = validity(first).ok_or_else(|| anyhow::anyhow!("the certificate has no dates"))?;
-    let parsed = ParsedCertificate::try_from(first)?;
-    let is_carried =
-        |name: &String| ServerName::try_from(name.as_str()).is_ok_and(|name| verify_server_name(&parsed, &name).is_ok());
     let hosts = if config.hosts.is_empty() { std::slice::from_ref(&config.edge.host) } else { &config.hosts };
-    let missing: Vec<String> = hosts.iter().filter(|name| !is_carried(name)).cloned().collect();
-    let made_for = certificates.names();
-    let is_remade = missing.iter().all(|name| config.hosts.contains(name) && !made_for.contains(name));
-    Ok(Certificate::Usable { starts_at, ends_at, missing, is_remade })
+    let is_missing = |name: &&String| !leaves.iter().any(|leaf| carries(leaf, name));
+    let missing: Vec<String> = hosts.iter().filter(is_missing).cloned().collect();
+    let made_for = made.names();
+    let is_remade = !is_brought && missing.iter().all(|name| config.hosts.contains(name) && !made_for.contains(name));
+    Certificates { shown, missing, is_remade }
 }
 
 /// Of this process, which was started as a server would be. None: the system does not say.

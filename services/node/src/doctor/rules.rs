@@ -1,7 +1,9 @@
 //! What the facts mean for an operator: a verdict, and a sentence that says what to do. Pure.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use super::facts::{AdminApi, Certificate, Directory, DirectoryState, OpenFiles, Port, Secret, Server};
+use super::facts::{
+    AdminApi, Certificate, CertificateState, Certificates, Directory, DirectoryState, OpenFiles, Origin, Port, Secret, Server,
+};
 use super::{Line, Verdict};
 use crate::doors::Place;
 
@@ -70,34 +72,52 @@ pub fn space(free: u64, reserve: u64) -> Line {
     }
 }
 
-/// Lines about the certificate itself, its names, its end, and the clock it is read by. `now` in Unix seconds.
-pub fn certificate(found: &Certificate, now: i64) -> Vec<Line> {
-    let (starts_at, ends_at, missing, is_remade) = match found {
-        Certificate::Absent => return vec![ok("certificate", "none yet: the first start makes a CA and a certificate")],
-        Certificate::Unusable(why) => {
-            let text = format!("{why}: bring a chain as tls/cert.pem and its key as tls/cert.key, or restore them");
-            return vec![fail("certificate", text)];
-        }
-        Certificate::Usable { starts_at, ends_at, missing, is_remade } => (*starts_at, *ends_at, missing, *is_remade),
-    };
-    let names = missing.join(", ");
-    let names = match (missing.is_empty(), is_remade) {
+/// Lines about each certificate and its end, the names that none carries, and the clock they are read by. `now` in Unix seconds.
+pub fn certificates(found: &Certificates, now: i64) -> Vec<Line> {
+    let mut lines: Vec<Line> = found.shown.iter().map(|certificate| one_certificate(certificate, now)).collect();
+    let own = found.shown.last().map(|certificate| &certificate.state);
+    if !matches!(own, Some(CertificateState::Usable { .. })) {
+        return lines;
+    }
+    let names = found.missing.join(", ");
+    lines.push(match (found.missing.is_empty(), found.is_remade) {
         (true, _) => ok("names", "the certificate carries the names of this host"),
         (false, true) => warn("names", format!("the certificate does not carry {names}: the next start makes one that does")),
         (false, false) => {
             fail("names", format!("the certificate does not carry {names}: start with --host, or bring one that does"))
         }
-    };
-    vec![expiry(ends_at, now), names, clock(starts_at, now)]
+    });
+    let starts = found.shown.iter().filter_map(|certificate| match certificate.state {
+        CertificateState::Usable { starts_at, .. } => Some(starts_at),
+        _ => None,
+    });
+    lines.extend(starts.max().map(|starts_at| clock(starts_at, now)));
+    lines
 }
 
-fn expiry(ends_at: i64, now: i64) -> Line {
-    let days = (ends_at - now).div_euclid(DAY_S);
-    let next = "bring the next one, or remove tls/names and restart: a start then makes one";
-    match days {
-        _ if now > ends_at => fail("certificate", format!("it ended on {}: {next}", date(ends_at))),
-        0..EXPIRY_DAYS => warn("certificate", format!("it ends on {}, in {days} days: {next}", date(ends_at))),
-        _ => ok("certificate", format!("can be used until {}", date(ends_at))),
+fn one_certificate(certificate: &Certificate, now: i64) -> Line {
+    let at = certificate.path.display();
+    match (&certificate.state, certificate.origin) {
+        (CertificateState::Absent, _) => ok("certificate", "none yet: the first start makes a CA and a certificate"),
+        (CertificateState::Unusable(why), Origin::Named) => {
+            fail("certificate", format!("{why}: bring a chain and its key, or take the pair out of tls.certificates"))
+        }
+        (CertificateState::Unusable(why), _) => {
+            fail("certificate", format!("{why}: bring a chain as tls/cert.pem and its key as tls/cert.key, or restore them"))
+        }
+        (CertificateState::Usable { ends_at, .. }, origin) => {
+            let ends_at = *ends_at;
+            let days = (ends_at - now).div_euclid(DAY_S);
+            let next = match origin {
+                Origin::Made => "bring the next one, or remove tls/names and restart: a start then makes one",
+                Origin::Brought | Origin::Named => "bring the next one; a running server takes it up",
+            };
+            match days {
+                _ if now > ends_at => fail("certificate", format!("{at} ended on {}: {next}", date(ends_at))),
+                0..EXPIRY_DAYS => warn("certificate", format!("{at} ends on {}, in {days} days: {next}", date(ends_at))),
+                _ => ok("certificate", format!("{at} can be used until {}", date(ends_at))),
+            }
+        }
     }
 }
 

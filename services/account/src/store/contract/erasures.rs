@@ -165,7 +165,7 @@ async fn with_an_app_go_its_guests_and_its_keys_for_forgotten_passwords() {
             let user = User { app, ..named(id, &format!("guest {id}")) };
             store.users.add_user(UserRow { user, guest_until: 50, ..UserRow::default() }, None).await.unwrap();
         }
-        let erased = all(store, 1, 0).await;
+        let erased = all(&store, 1, 0).await;
         assert!(erased.iter().any(|one| one.kind == "guests" && one.count == 2), "{erased:?}");
         assert_eq!(store.users.guests_over(100, 9).await.unwrap(), [(2, 9)]);
     })

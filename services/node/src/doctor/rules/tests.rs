@@ -57,25 +57,48 @@ fn a_certificate_is_looked_at_fourteen_days_before_its_end() {
         (-1, Verdict::Fail, "ended on 2027-01-15"),
         (-400 * DAY_S, Verdict::Fail, "tls/names"),
     ] {
-        check(&certificate(&usable(NOW - DAY_S, NOW + left, &[], false), NOW)[0], verdict, "certificate", word);
+        let state = CertificateState::Usable { starts_at: NOW - DAY_S, ends_at: NOW + left };
+        check(&certificates(&only(Origin::Made, state), NOW)[0], verdict, "certificate", word);
     }
-    assert_eq!(certificate(&Certificate::Absent, NOW).len(), 1);
-    check(&certificate(&Certificate::Absent, NOW)[0], Verdict::Ok, "certificate", "first start");
-    let unusable = Certificate::Unusable("cannot read a key".into());
-    check(&certificate(&unusable, NOW)[0], Verdict::Fail, "certificate", "cannot read a key");
+    let lines = certificates(&only(Origin::Made, CertificateState::Absent), NOW);
+    assert_eq!(lines.len(), 1);
+    check(&lines[0], Verdict::Ok, "certificate", "first start");
+}
+
+#[test]
+fn each_certificate_is_named_and_what_to_do_depends_on_who_brought_it() {
+    let ended = CertificateState::Usable { starts_at: 0, ends_at: NOW - 1 };
+    for (origin, state, words) in [
+        (Origin::Named, ended.clone(), "/tls/a.pem ended on 2027-01-15 07:59 UTC: bring the next one; a running server"),
+        (Origin::Brought, ended.clone(), "bring the next one; a running server"),
+        (Origin::Made, ended.clone(), "remove tls/names and restart"),
+        (Origin::Named, CertificateState::Unusable("no key".into()), "no key: bring a chain and its key, or take the pair out"),
+        (Origin::Brought, CertificateState::Unusable("no key".into()), "no key: bring a chain as tls/cert.pem"),
+    ] {
+        check(&certificates(&only(origin, state), NOW)[0], Verdict::Fail, "certificate", words);
+    }
+    let mut both = only(Origin::Named, ended);
+    both.shown.extend(only(Origin::Made, CertificateState::Usable { starts_at: NOW, ends_at: 2 * NOW }).shown);
+    let lines = certificates(&both, NOW);
+    let verdicts: Vec<_> = lines.iter().map(|line| (line.check, line.verdict)).collect();
+    let (ok, fail) = (Verdict::Ok, Verdict::Fail);
+    assert_eq!(verdicts, [("certificate", fail), ("certificate", ok), ("names", ok), ("clock", ok)]);
 }
 
 #[test]
 fn a_name_that_is_not_carried_is_made_at_a_start_or_has_to_be_brought() {
-    let line = |missing: &[&str], is_remade| certificate(&usable(0, 2 * NOW, missing, is_remade), NOW)[1].clone();
+    let line = |missing: &[&str], is_remade| {
+        let missing = missing.iter().map(|name| (*name).to_owned()).collect();
+        certificates(&Certificates { missing, is_remade, ..only(Origin::Made, usable(0)) }, NOW)[1].clone()
+    };
     check(&line(&[], false), Verdict::Ok, "names", "carries");
     check(&line(&["a.test", "b.test"], true), Verdict::Warn, "names", "a.test, b.test");
     check(&line(&["a.test"], false), Verdict::Fail, "names", "bring one");
 }
 
 #[test]
-fn a_clock_before_the_certificate_begins_is_wrong() {
-    let line = |starts_at| certificate(&usable(starts_at, 2 * NOW, &[], false), NOW)[2].clone();
+fn a_clock_before_a_certificate_begins_is_wrong() {
+    let line = |starts_at| certificates(&only(Origin::Made, usable(starts_at)), NOW)[2].clone();
     check(&line(NOW), Verdict::Ok, "clock", "2027-01-15");
     check(&line(NOW + 1), Verdict::Fail, "clock", "NTP");
 }
@@ -113,9 +136,13 @@ fn a_server_is_ready_waits_or_does_not_run_and_its_admin_api_opens() {
     check(&admin(&AdminApi::Failed("refused".into())), Verdict::Fail, "admin API", "--data");
 }
 
-fn usable(starts_at: i64, ends_at: i64, missing: &[&str], is_remade: bool) -> Certificate {
-    let missing = missing.iter().map(|name| (*name).to_owned()).collect();
-    Certificate::Usable { starts_at, ends_at, missing, is_remade }
+fn usable(starts_at: i64) -> CertificateState {
+    CertificateState::Usable { starts_at, ends_at: 2 * NOW }
+}
+
+fn only(origin: Origin, state: CertificateState) -> Certificates {
+    let shown = vec![Certificate { path: "/tls/a.pem".into(), origin, state }];
+    Certificates { shown, missing: Vec::new(), is_remade: false }
 }
 
 fn check(line: &Line, verdict: Verdict, check: &str, word: &str) {

@@ -1,13 +1,70 @@
-//! From when to when a certificate holds, read from its DER (RFC 5280, 4.1). Nothing else of it is read: rustls checks the rest.
+//! What is read of a certificate's DER (RFC 5280, 4.1): from when to when it holds, and for which names. rustls checks the rest.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
+const EXTENSIONS: u8 = 0xa3;
+const OCTETS: u8 = 0x04;
+const DNS_NAME: u8 = 0x82;
+/// subjectAltName, 2.5.29.17 (RFC 5280, 4.2.1.6).
+const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 0x11];
 
 /// First and last second, Unix. None: this is no certificate.
 pub fn validity(certificate: &[u8]) -> Option<(i64, i64)> {
+    let (SEQUENCE, validity, _) = element(from_validity(certificate)?)? else { return None };
+    let (tag, from, rest) = element(validity)?;
+    let (tag_end, upto, _) = element(rest)?;
+    Some((instant(tag, from)?, instant(tag_end, upto)?))
+}
+
+/// The DNS names it is for, in lower case and in its order; `*.` stands before those of a wildcard. Addresses are left out: no
+/// client names one (RFC 6066, 3).
+pub fn dns_names(certificate: &[u8]) -> Vec<String> {
+    let Some(mut names) = alternative_names(certificate) else { return Vec::new() };
+    let mut found = Vec::new();
+    while let Some((tag, name, rest)) = element(names) {
+        if tag == DNS_NAME
+            && let Ok(name) = std::str::from_utf8(name)
+        {
+            found.push(name.to_ascii_lowercase());
+        }
+        names = rest;
+    }
+    found
+}
+
+// The content of the extension; None without one.
+fn alternative_names(certificate: &[u8]) -> Option<&[u8]> {
+    // Validity, subject, key, and two optional ids that nobody uses.
+    let (_, _, mut body) = element(from_validity(certificate)?)?;
+    let mut extensions = loop {
+        let (tag, content, rest) = element(body)?;
+        match tag {
+            EXTENSIONS => break element(content)?.1,
+            _ => body = rest,
+        }
+    };
+    loop {
+        let (_, extension, rest) = element(extensions)?;
+        let (_, id, mut value) = element(extension)?;
+        if id == ALTERNATIVE_NAMES {
+            // A boolean may stand before the value: whether it is critical.
+            loop {
+                let (tag, content, rest) = element(value)?;
+                match tag {
+                    OCTETS => return Some(element(content)?.1),
+                    _ => value = rest,
+                }
+            }
+        }
+        extensions = rest;
+    }
+}
+
+// The fields from validity on.
+fn from_validity(certificate: &[u8]) -> Option<&[u8]> {
     let (_, body, _) = element(certificate)?;
     let (_, body, _) = element(body)?;
     let (tag, _, after_version) = element(body)?;
@@ -16,10 +73,7 @@ pub fn validity(certificate: &[u8]) -> Option<(i64, i64)> {
     let (_, _, body) = element(body)?;
     let (_, _, body) = element(body)?;
     let (_, _, body) = element(body)?;
-    let (SEQUENCE, validity, _) = element(body)? else { return None };
-    let (tag, from, rest) = element(validity)?;
-    let (tag_end, upto, _) = element(rest)?;
-    Some((instant(tag, from)?, instant(tag_end, upto)?))
+    Some(body)
 }
 
 // Tag, content and what follows it.
@@ -71,14 +125,32 @@ mod tests {
     }
 
     #[test]
+    fn the_dns_names_of_a_certificate_are_read_and_its_addresses_are_not() {
+        for (names, expected) in [
+            (vec!["a.test"], vec!["a.test"]),
+            (
+                vec!["127.0.0.1", "Chat.Example.Net", "*.example.net", "::1", "b.test"],
+                vec!["chat.example.net", "*.example.net", "b.test"],
+            ),
+            (vec!["127.0.0.1"], vec![]),
+            (vec![], vec![]),
+        ] {
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            let made = CertificateParams::new(names).unwrap().self_signed(&KeyPair::generate().unwrap()).unwrap();
+            assert_eq!(dns_names(made.der()), expected);
+        }
+    }
+
+    #[test]
     fn what_is_cut_or_no_certificate_has_no_dates() {
         let whole =
             CertificateParams::new(vec!["a.test".to_owned()]).unwrap().self_signed(&KeyPair::generate().unwrap()).unwrap();
         for length in 0..whole.der().len() {
             assert_eq!(validity(&whole.der()[..length]), None, "{length} bytes");
+            assert_eq!(dns_names(&whole.der()[..length]), Vec::<String>::new(), "{length} bytes");
         }
         for other in [b"".as_slice(), b"0", b"hello", &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &[0x30, 0x80, 0, 0], &[0x30; 40]] {
-            assert_eq!(validity(other), None, "{other:?}");
+            assert_eq!((validity(other), dns_names(other)), (None, Vec::new()), "{other:?}");
         }
     }
 }
