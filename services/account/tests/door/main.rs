@@ -3,6 +3,7 @@
 
 mod chat;
 mod identity;
+mod keys;
 mod kit;
 mod lists;
 mod resets;
