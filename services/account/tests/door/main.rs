@@ -5,6 +5,7 @@ mod apps;
 mod chat;
 mod endings;
 mod identity;
+mod keys;
 mod kit;
 mod lists;
 mod reports;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Options {
     /// Host of the SMTP server that takes them over. Empty: no mails are sent.
     pub host: String,
-    /// Its port.
+    /// Port of that server.
     pub port: u16,
     /// `starttls` (needed, never only if offered), `tls` from the first byte, or `none` for a server on this machine.
     pub tls: Tls,
