@@ -20,7 +20,7 @@ use crate::rest::{EXPIRED, PASSWORD, Person, Rest};
 /// Stands in all that is kept of the user who ends.
 const WORD: &str = "zebrafinch";
 /// Many enough that their erasure takes longer than a look at it.
-const FILES: usize = 150;
+const FILES: usize = 250;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -86,13 +86,9 @@ async fn end_by_the_operator_with_kills() -> Result<()> {
     let rest = Rest::of(&natter, 1)?;
     let cast = Cast::of(&rest, &natter, FILES).await?;
     let operator = Operator::renewed(&natter)?;
-    // Killed right behind the answer: what was answered is durable.
     let user = cast.ann.account.user.to_string();
     natter.shell(&["user", "delete", &user])?;
-    natter.kill().await?;
-    natter.restart().await?;
-    rest.refused(rest.get("/chat/Dialog.json", &cast.ann.token), 401, EXPIRED).await?;
-    // And in the middle of her files.
+    // Killed in the middle of her files.
     let mut report = Value::Null;
     let middle = async {
         loop {
@@ -104,8 +100,12 @@ async fn end_by_the_operator_with_kills() -> Result<()> {
     };
     timeout(PATIENCE, middle).await.context("her files do not go")??;
     ensure!(report["erasure"]["state"] == "running", "it had ended before the kill: {report}");
-    natter.kill().await?;
-    natter.restart().await?;
+    // And once more as soon as it goes on.
+    for _ in 0..2 {
+        natter.kill().await?;
+        natter.restart().await?;
+        rest.refused(rest.get("/chat/Dialog.json", &cast.ann.token), 401, EXPIRED).await?;
+    }
     let report = cast.wait(&natter).await?;
     let files = report["erasure"]["erased"]["files"].as_u64().unwrap_or_default();
     // Of the page under way nothing is counted.

@@ -126,10 +126,14 @@ async fn a_new_password_ends_the_other_sessions_and_no_stream(build: Build) -> R
 async fn a_deleted_user_is_signed_out_and_his_partner_goes_on(build: Build) -> Result<()> {
     let stage = Stage::open(build, json!({})).await?;
     let (ann, bob, dialog) = (&stage.ann, &stage.bob, stage.dialog.as_str());
-    ann.sdk.call("chat.contactList.add", json!([{"userId": bob.id, "name": "Bobby"}])).await?;
-    bob.sdk.event("onSubscribeListener").await?;
-    bob.sdk.call("chat.contactList.confirm", json!([{"userId": ann.id}])).await?;
-    ann.sdk.event("onConfirmSubscribeListener").await?;
+    // SDK 6 has no contact lists any more.
+    let has_contacts = build.major() < 6;
+    if has_contacts {
+        ann.sdk.call("chat.contactList.add", json!([{"userId": bob.id, "name": "Bobby"}])).await?;
+        bob.sdk.event("onSubscribeListener").await?;
+        bob.sdk.call("chat.contactList.confirm", json!([{"userId": ann.id}])).await?;
+        ann.sdk.event("onConfirmSubscribeListener").await?;
+    }
     ann.send(bob.id, dialog, "goodbye").await?;
     bob.sdk.event("onMessageListener").await?;
     let group = ann.sdk.call("chat.dialog.create", json!([{"type": 2, "name": "trip", "occupants_ids": [bob.id]}])).await?;
@@ -137,14 +141,22 @@ async fn a_deleted_user_is_signed_out_and_his_partner_goes_on(build: Build) -> R
     bob.sdk.call("chat.disconnect", json!([])).await?;
 
     ann.sdk.call("users.delete", json!([])).await?;
-    ann.sdk.event("onDisconnectedListener").await?;
+    // In a browser 1.7.3 says nothing of a stream error to its app (ran).
+    if build != Build::Browser1 {
+        ann.sdk.event("onDisconnectedListener").await?;
+    }
     let error = ann.sdk.call("chat.dialog.list", json!([{}])).await.unwrap_err().to_string();
     assert!(error.contains("401") && error.contains("Required session does not exist"), "{error}");
     stage.natter.shell(&["user", "delete", "--wait", &ann.id.to_string()])?;
 
     let bob = bob.another_device(build, &stage.config, json!({})).await?;
     bob.connect().await?;
-    assert_eq!(bob.sdk.call("chat.contactList.get", json!([])).await?, json!({}));
+    if has_contacts {
+        assert_eq!(bob.sdk.call("chat.contactList.get", json!([])).await?, json!({}));
+    }
+    if build.major() > 3 {
+        assert_eq!(bob.sdk.call("users.getOnlineCount", json!([])).await?, json!({"count": 1}), "she is connected");
+    }
     let list = bob.sdk.call("chat.dialog.list", json!([{}])).await?;
     let of = |id: &Value| list["items"].as_array().and_then(|items| items.iter().find(|item| item["_id"] == *id));
     let private = of(&json!(dialog)).with_context(|| format!("no private dialog in {list}"))?;

@@ -46,9 +46,9 @@ pub enum Refused {
 const SLACK: u64 = 64;
 
 impl Room {
-    /// Lets an upload begin, which will bring at most `expected` bytes (0: not known), while `used` bytes of the app are kept. The
-    /// value is how many bytes it may bring.
-    pub fn enter(&mut self, options: &Options, guest: Guest, expected: u64, used: u64) -> Result<u64, Refused> {
+    /// Lets an upload begin, which will bring at most `expected` bytes (0: not known), while `free` bytes of the app's quota are not
+    /// used by what is kept. The value is how many bytes it may bring.
+    pub fn enter(&mut self, options: &Options, guest: Guest, expected: u64, free: u64) -> Result<u64, Refused> {
         let Guest { app, user } = guest;
         let under = self.apps.get(&app).copied().unwrap_or_default();
         let own = self.users.get(&(app, user)).copied().unwrap_or_default();
@@ -60,7 +60,7 @@ impl Room {
         if expected.saturating_sub(SLACK) > options.file_bytes_max {
             return Err(Refused::TooLarge);
         }
-        let left = options.app_bytes_max.saturating_sub(used).saturating_sub(under.bytes);
+        let left = free.saturating_sub(under.bytes);
         if expected.saturating_sub(SLACK) > left {
             return Err(Refused::Quota);
         }
@@ -93,14 +93,14 @@ mod tests {
 
     #[test]
     fn two_uploads_share_what_is_left_of_a_quota() {
-        let options = Options { file_bytes_max: 1_000, app_bytes_max: 2_000, ..Options::default() };
+        let options = Options { file_bytes_max: 1_000, ..Options::default() };
         let mut room = Room::default();
-        assert_eq!(room.enter(&options, of(1), 900, 500), Ok(900));
-        assert_eq!(room.enter(&options, of(1), 900, 500), Err(Refused::Quota));
-        assert_eq!(room.enter(&options, of(2), 900, 500), Ok(900), "another app has its own");
-        assert_eq!(room.enter(&options, of(1), 602, 500), Ok(600), "of unsure bytes no more than are left");
+        assert_eq!(room.enter(&options, of(1), 900, 1_500), Ok(900));
+        assert_eq!(room.enter(&options, of(1), 900, 1_500), Err(Refused::Quota));
+        assert_eq!(room.enter(&options, of(2), 900, 1_500), Ok(900), "another app has its own");
+        assert_eq!(room.enter(&options, of(1), 602, 1_500), Ok(600), "of unsure bytes no more than are left");
         room.leave(of(1), 900);
-        assert_eq!(room.enter(&options, of(1), 901, 500), Ok(900), "what one gives back another takes");
+        assert_eq!(room.enter(&options, of(1), 901, 1_500), Ok(900), "what one gives back another takes");
     }
 
     #[test]
@@ -113,17 +113,17 @@ mod tests {
             ..Options::default()
         };
         let mut room = Room::default();
-        assert_eq!(room.enter(&options, of(1), 5_000, 0), Err(Refused::TooLarge));
-        assert_eq!(room.enter(&options, of(1), 0, 0), Ok(1_000));
-        assert_eq!(room.enter(&options, of(1), 1_002, 0), Ok(1_000));
-        assert_eq!(room.enter(&options, of(1), 1, 0), Err(Refused::Busy), "the user's third");
+        assert_eq!(room.enter(&options, of(1), 5_000, 1_000_000), Err(Refused::TooLarge));
+        assert_eq!(room.enter(&options, of(1), 0, 1_000_000), Ok(1_000));
+        assert_eq!(room.enter(&options, of(1), 1_002, 1_000_000), Ok(1_000));
+        assert_eq!(room.enter(&options, of(1), 1, 1_000_000), Err(Refused::Busy), "the user's third");
         let other = Guest { app: 1, user: 78 };
-        assert_eq!(room.enter(&options, other, 1, 0), Ok(1));
-        assert_eq!(room.enter(&options, other, 1, 0), Err(Refused::Busy), "the app's fourth");
-        assert_eq!(room.enter(&options, of(2), 1, 0), Ok(1));
-        assert_eq!(room.enter(&options, of(3), 1, 0), Err(Refused::Busy), "the process's fifth");
+        assert_eq!(room.enter(&options, other, 1, 1_000_000), Ok(1));
+        assert_eq!(room.enter(&options, other, 1, 1_000_000), Err(Refused::Busy), "the app's fourth");
+        assert_eq!(room.enter(&options, of(2), 1, 1_000_000), Ok(1));
+        assert_eq!(room.enter(&options, of(3), 1, 1_000_000), Err(Refused::Busy), "the process's fifth");
         room.leave(of(2), 1);
-        assert_eq!(room.enter(&options, of(3), 1, 0), Ok(1));
+        assert_eq!(room.enter(&options, of(3), 1, 1_000_000), Ok(1));
         for (guest, granted) in [(of(1), 1_000), (of(1), 1_000), (other, 1), (of(3), 1)] {
             room.leave(guest, granted);
         }

@@ -48,7 +48,7 @@ impl Upload {
         let now = files.clock.now_ms();
         let opens = |row: &BlobRow| row.opens(&head.key, now, files.upload_life_ms());
         opens(&kept.row)?;
-        let seat = Seat::take(files, Guest { app: kept.row.app, user: kept.row.owner }, head.bytes_max).await?;
+        let seat = Seat::take(files, &kept.row, head.bytes_max).await?;
         let object = Object(files.chance.bytes());
         let begun = files.step(kept, |row| {
             opens(row)?;
@@ -101,9 +101,10 @@ fn is_certain(error: &Error) -> bool {
 }
 
 impl Seat {
-    async fn take(files: &Arc<Files>, guest: Guest, expected: u64) -> Result<Seat, Error> {
-        let used = files.blobs.usage(guest.app).await?.bytes;
-        let granted = files.room.lock().enter(&files.options, guest, expected, used);
+    async fn take(files: &Arc<Files>, row: &BlobRow, expected: u64) -> Result<Seat, Error> {
+        let guest = Guest { app: row.app, user: row.owner };
+        let free = files.limit(row).bytes.saturating_sub(files.blobs.usage(guest.app).await?.bytes);
+        let granted = files.room.lock().enter(&files.options, guest, expected, free);
         let granted = granted.map_err(|refused| Error::of_room(refused, files.options.file_bytes_max))?;
         files.metrics.uploads_open.inc();
         Ok(Seat { files: files.clone(), guest, granted })

@@ -74,15 +74,19 @@ async fn uploads_at_once_are_bounded_and_a_seat_is_given_back() {
 #[tokio::test(start_paused = true)]
 async fn an_app_may_have_a_quota_of_its_own() {
     let mut door = Door::open_with(Options { app_bytes_max: 10, ..Options::default() });
+    let mut all = Vec::new();
     for (app, own, fits) in [(1, 0, 10), (2, 4, 4), (3, 20, 20)] {
         let request = CreateRequest { app, user: ANN, name: "x".into(), app_bytes_max: own, ..CreateRequest::default() };
         let CreateReply { blob, key, expires_at } = answer(door.client.create(request).await).unwrap();
         let blob = blob.unwrap();
-        let made = Made { id: blob.id, uid: blob.uid.clone(), key, expires_at, blob };
-        let over = door.upload(&made, &vec![7; fits + 1]).await.unwrap_err();
+        all.push((Made { id: blob.id, uid: blob.uid.clone(), key, expires_at, blob }, fits));
+    }
+    // What was said when a file was made holds after a restart too.
+    door.restart();
+    for (made, fits) in &all {
+        let over = door.upload(made, &vec![7; fits + 1]).await.unwrap_err();
+        let app = made.blob.app;
         assert_eq!((over.code, over.text.as_str()), (Code::TooLarge, "the app has no room for more files"), "app {app}");
-        // What was said when the file was made holds after a restart too.
-        door.restart();
-        door.upload(&made, &vec![7; fits]).await.unwrap();
+        door.upload(made, &vec![7; *fits]).await.unwrap();
     }
 }
