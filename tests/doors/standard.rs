@@ -154,7 +154,6 @@ async fn use_session(scene: &Scene, raw: &mut Raw, bob: &mut Raw) -> Result<()> 
 /// Three users and a group of two of them.
 struct Scene {
     natter: Natter,
-    rest: Rest,
     ann: Person,
     bob: Person,
     group: String,
@@ -171,7 +170,7 @@ impl Scene {
         let made = rest.done(rest.post("/chat/Dialog.json", &ann.token, &body)).await?;
         let group = made["_id"].as_str().context("_id")?.to_owned();
         let stream = Raw::signed_in(Over::Tcp, natter.ports.tcp, &ann.account).await?;
-        Ok(Scene { natter, rest, ann, bob, group, stream, count: 0 })
+        Ok(Scene { natter, ann, bob, group, stream, count: 0 })
     }
 
     async fn signed_in(&self, person: &Person) -> Result<Raw> {
@@ -248,9 +247,12 @@ impl Scene {
     async fn keeps_messages(&mut self) -> Result<()> {
         let user = self.natter.create_user(1, "cat", PASSWORD)?;
         let cat = Account { app: 1, user, password: PASSWORD.into() };
+        // It is stored when it is acknowledged.
+        self.stream.send("<enable xmlns='urn:xmpp:sm:3'/>").await?;
+        self.stream.expect("<enabled ").await?;
         self.stream.send(&text(&format!("{user}-1@localhost"), 900, "kept for you")).await?;
-        // An answer comes when everything before it is done.
-        self.rest.done(self.rest.get("/chat/Dialog.json", &self.ann.token)).await?;
+        self.stream.send("<r xmlns='urn:xmpp:sm:3'/>").await?;
+        self.stream.expect("<a ").await?;
         let mut late = Raw::signed_in(Over::Tcp, self.natter.ports.tcp, &cat).await?;
         let heard = late.expect("kept for you").await?;
         if !heard.contains("<delay") {

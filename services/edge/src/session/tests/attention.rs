@@ -36,7 +36,8 @@ fn typing_and_comings_wait_while_nobody_looks_and_the_last_word_of_each_is_told_
 
 #[test]
 fn the_oldest_word_is_told_when_too_many_wait() {
-    let mut client = Client::live();
+    let mut client = Client::with(identity(), Options { unproved_max: 1_000, ..Options::default() });
+    client.become_live();
     csi(&mut client, "inactive");
     for user in 1_000..1_256 {
         assert_eq!(heard(&mut client, typing(user, true)), Vec::<String>::new());
@@ -87,6 +88,8 @@ fn a_resumed_stream_is_active_and_told_what_waited() {
     let mut client = Client::live();
     client.stanza("<enable xmlns=\"urn:xmpp:sm:3\" resume=\"true\"/>");
     csi(&mut client, "inactive");
+    let number = queries(&client.last)[0].0;
+    answered(&mut client, number, Ok(Answered::Done));
     heard(&mut client, typing(78, true));
     client.session.broken(client.at());
     client.actions();
