@@ -223,7 +223,7 @@ impl SessionActor {
         if let Call::Job { job: Job::Post(request), .. } = &mut call {
             request.traceparent = natter_telemetry::traceparent();
         }
-        let announces = matches!(call, Call::Return(_) | Call::Withdraw { .. });
+        let announces = matches!(call, Call::Return { .. } | Call::Show(_) | Call::Withdraw { .. });
         let (announced, announcement) = announces.then(oneshot::channel).unzip();
         let call = self.edge.links.clone().call(self.caller.clone(), call, announced);
         if announces {
@@ -258,7 +258,7 @@ impl SessionActor {
         let (links, caller, seat) = (self.edge.links.clone(), self.caller.clone(), self.seat.take());
         let farewell = async move {
             // Nobody is left to tell of a failure, but the count of failed calls.
-            let _ = links.announce(&caller, farewell.state, Some(farewell.record)).await;
+            let _ = links.announce(&caller, farewell.state, Some(farewell.record), None).await;
             drop(seat);
         };
         spawn_local(after(self.announcing.take(), farewell));
@@ -299,7 +299,7 @@ impl Drop for SessionActor {
             // It ended without a farewell, by a panic: presence must not count on it.
             let (links, caller) = (self.edge.links.clone(), self.caller.clone());
             runtime.spawn(async move {
-                let _ = links.announce(&caller, SessionState::Vanished, None).await;
+                let _ = links.announce(&caller, SessionState::Vanished, None, None).await;
                 drop(seat);
             });
         }

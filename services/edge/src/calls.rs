@@ -14,7 +14,7 @@ use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::{AuthenticateReply, AuthenticateRequest, TokenRequest};
 use natter_proto::dialog::v1::MarkRequest;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
-use natter_proto::event::v1::{MarkKind, SessionRef};
+use natter_proto::event::v1::{MarkKind, SessionRef, Shown};
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::history::v1::{DropRequest, Range};
 use natter_proto::presence::v1::presence_client::PresenceClient;
@@ -72,10 +72,16 @@ impl Links {
                 Some(Answer::Presence { number, answer: Box::pin(self.query(&caller, query)).await })
             }
             // Boxed, so that a post does not carry what only a return needs.
-            Call::Return(record) => Some(Answer::Returned(Box::pin(self.gather(&caller, record, announced)).await)),
+            Call::Return { record, shown } => {
+                Some(Answer::Returned(Box::pin(self.gather(&caller, *record, shown, announced)).await))
+            }
+            Call::Show(shown) => {
+                Box::pin(self.announce(&caller, SessionState::Available, None, shown)).await.ok();
+                None
+            }
             Call::Withdraw { owed } => {
                 let state = if owed.is_some() { SessionState::Vanished } else { SessionState::Closed };
-                Box::pin(self.announce(&caller, state, owed)).await.ok();
+                Box::pin(self.announce(&caller, state, owed, None)).await.ok();
                 None
             }
             Call::Fill { dialog, above, since } => {
@@ -126,9 +132,10 @@ impl Links {
         caller: &Caller,
         state: SessionState,
         record: Option<SessionRecord>,
+        shown: Option<Shown>,
     ) -> Result<AnnounceReply, Failure> {
         let (app, user, session) = (caller.app, caller.user, Some(caller.session.clone()));
-        let request = AnnounceRequest { app, user, session, state: state.into(), record };
+        let request = AnnounceRequest { app, user, session, state: state.into(), record, shown };
         let ask = || {
             let (mut presence, request) = (self.presence.clone(), request.clone());
             async move { presence.announce(request).await }

@@ -259,7 +259,7 @@ impl Negotiator<'_> {
         let (line, caller, address) = (Arc::new(self.edge.line()), Caller::of(&identity), identity.address.clone());
         let mailbox = start_session(&self.edge, self.lane, identity, line.clone());
         let before = Instant::now();
-        let announced = self.edge.links.announce(&caller, SessionState::Bound, None).await;
+        let announced = self.edge.links.announce(&caller, SessionState::Bound, None, None).await;
         self.deadline += before.elapsed();
         if let Err(failure) = announced {
             // It may have been heard all the same; a session that nobody takes back would swallow messages for ever.

@@ -263,6 +263,7 @@ fn bind_features() -> Vec<Element> {
         Element::new("session", ns::SESSION),
         Element::new("sm", ns::SM),
         Element::new("ver", ns::ROSTER_VERSION),
+        Element::new("csi", ns::CSI),
     ]
 }
 

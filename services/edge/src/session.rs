@@ -9,8 +9,10 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod action;
+mod attention;
 mod backlog;
 mod contacts;
+mod discovery;
 mod frames;
 mod holes;
 mod iq;
@@ -33,7 +35,7 @@ mod watching;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use natter_proto::event::v1::SessionRef;
+use natter_proto::event::v1::{SessionRef, Shown};
 use natter_proto::{AppId, DialogId, UserId};
 use natter_xmpp::{Element, Framing, Kind, Stanza, StreamFault, ns};
 
@@ -47,6 +49,7 @@ use crate::acks::{Acks, Place};
 use crate::options::Options;
 use crate::proof::{Means, Proof};
 use crate::stanza::{self, Spelling};
+use attention::Attention;
 use backlog::Backlog;
 use contacts::Contacts;
 use names::Names;
@@ -143,6 +146,9 @@ pub(crate) struct Session {
     tidings: Tidings,
     watching: Watching,
     contacts: Contacts,
+    attention: Attention,
+    /// What its last presence showed.
+    shown: Option<Shown>,
     /// Place of the last kept message that was told.
     kept_upto: u64,
     /// Frames reach it.
@@ -187,6 +193,8 @@ impl Session {
             tidings: Tidings::default(),
             watching: Watching::default(),
             contacts: Contacts::default(),
+            attention: Attention::default(),
+            shown: None,
             kept_upto: 0,
             reachable: true,
             told_from: now,
@@ -225,6 +233,8 @@ impl Session {
         }
         if element.ns == ns::SM {
             self.stream_management(at, &element);
+        } else if element.ns == ns::CSI {
+            self.client_state(at.now, &element);
         } else {
             match Stanza::of(&element).map(|stanza| stanza.kind) {
                 Some(Kind::Message) => self.message(element),

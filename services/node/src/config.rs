@@ -143,8 +143,8 @@ pub fn load(
 }
 
 /// Variables with the prefix that are no settings: they belong to the tests and to the command line.
-const ELSEWHERE: [&str; 10] =
-    ["BINARY", "SDK_MODULES", "PYTHON", "LIMIT", "BENCH_OUT", "SEED", "SEEDS", "KILLS", "CONFIG", "USER_PASSWORD"];
+const ELSEWHERE: [&str; 11] =
+    ["BINARY", "SDK_MODULES", "PYTHON", "LIMIT", "BENCH_OUT", "SEED", "SEEDS", "KILLS", "CYCLES", "CONFIG", "USER_PASSWORD"];
 
 #[derive(Default)]
 struct Layers {

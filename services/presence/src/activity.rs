@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use natter_proto::UserId;
+use natter_proto::event::v1::Shown;
 
 use crate::session::{SessionKey, UserKey};
 
@@ -26,10 +27,16 @@ pub(crate) struct Activity {
 
 #[derive(Default)]
 struct There {
-    /// With their resources.
-    sessions: BTreeMap<SessionKey, String>,
+    sessions: BTreeMap<SessionKey, Visible>,
     /// When the last of his sessions that ended did, unix milliseconds.
     seen_at: i64,
+}
+
+/// A session as contacts see it.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Visible {
+    pub resource: String,
+    pub shown: Option<Shown>,
 }
 
 struct Dead {
@@ -45,6 +52,8 @@ pub(crate) enum Arrival {
     First,
     /// A further session of his.
     Another,
+    /// The session was available already, and shows something else from now on.
+    Changed,
     /// The session was available already.
     Again,
 }
@@ -69,10 +78,11 @@ impl Activity {
     }
 
     /// A session became available, or says so again.
-    pub fn arrive(&mut self, user: UserKey, session: SessionKey, resource: String) -> Arrival {
+    pub fn arrive(&mut self, user: UserKey, session: SessionKey, visible: Visible) -> Arrival {
         self.died.remove(&session);
         let there = self.there.entry(user).or_default();
-        match there.sessions.insert(session, resource) {
+        match there.sessions.insert(session.clone(), visible) {
+            Some(earlier) if there.sessions.get(&session) != Some(&earlier) => Arrival::Changed,
             Some(_) => Arrival::Again,
             None if there.sessions.len() == 1 => Arrival::First,
             None => Arrival::Another,
@@ -115,8 +125,8 @@ impl Activity {
         self.there.get(&user).is_some_and(|there| there.sessions.contains_key(session))
     }
 
-    /// The resources of a user's available sessions, and of those that died and may come back.
-    pub fn resources(&self, user: UserKey) -> Vec<String> {
+    /// A user's available sessions, and those that died and may come back.
+    pub fn visible(&self, user: UserKey) -> Vec<Visible> {
         self.there.get(&user).map_or_else(Vec::new, |there| there.sessions.values().cloned().collect())
     }
 
@@ -152,7 +162,7 @@ impl Activity {
 
     fn take_out(&mut self, at: i64, user: UserKey, session: &SessionKey) -> Option<Ended> {
         let there = self.there.get_mut(&user)?;
-        let resource = there.sessions.remove(session)?;
+        let Visible { resource, .. } = there.sessions.remove(session)?;
         there.seen_at = there.seen_at.max(at);
         let seen_at = there.sessions.is_empty().then_some(there.seen_at);
         if seen_at.is_some() {
@@ -186,7 +196,14 @@ mod tests {
         assert_eq!(arrive(&mut activity, 20), Arrival::First);
         assert_eq!(arrive(&mut activity, 20), Arrival::Again);
         assert_eq!(arrive(&mut activity, 21), Arrival::Another);
-        assert_eq!(activity.resources(key(2)), ["r20", "r21"]);
+        let resources =
+            |activity: &Activity| activity.visible(key(2)).into_iter().map(|session| session.resource).collect::<Vec<_>>();
+        assert_eq!(resources(&activity), ["r20", "r21"]);
+        let away = Visible { resource: "r20".into(), shown: Some(Shown { show: "away".into(), ..Shown::default() }) };
+        assert_eq!(activity.arrive(key(2), session(20), away.clone()), Arrival::Changed);
+        assert_eq!(activity.arrive(key(2), session(20), away.clone()), Arrival::Again);
+        assert_eq!(activity.visible(key(2))[0], away);
+        assert_eq!(arrive(&mut activity, 20), Arrival::Changed);
         assert_eq!(activity.leave(100, key(2), &session(20)), Some(ended(20, None)));
         assert_eq!(activity.leave(101, key(2), &session(20)), None, "twice");
         assert!(activity.is_there(key(2)));
@@ -261,7 +278,7 @@ mod tests {
 
     /// A session of user 2.
     fn arrive(activity: &mut Activity, n: u64) -> Arrival {
-        activity.arrive(key(2), session(n), format!("r{n}"))
+        activity.arrive(key(2), session(n), Visible { resource: format!("r{n}"), shown: None })
     }
 
     fn ended(n: u64, seen_at: Option<i64>) -> Ended {

@@ -9,7 +9,7 @@ use natter_proto::event::v1::{Availability, Contact, ContactChange, ContactReque
 use natter_proto::presence::v1::{ContactRow, Present};
 use tokio::sync::Mutex;
 
-use crate::activity::Ended;
+use crate::activity::{Arrival, Ended, Visible};
 use crate::error::Error;
 use crate::privacy::Passing;
 use crate::roster::{Step, Tell, contact};
@@ -139,25 +139,28 @@ impl Shared {
     /// Tells `to` that all sessions of `of` are there, or are no more to be seen.
     pub fn tell_all_sessions(&self, of: UserKey, to: UserKey, available: bool) {
         let activity = self.activity.lock();
-        let resources = activity.resources(of);
-        let last = resources.len();
-        for (n, resource) in resources.into_iter().enumerate() {
-            let last = !available && n + 1 == last;
-            let availability = Availability { user: of.user.0, resource, available, last };
+        let sessions = activity.visible(of);
+        let last = sessions.len();
+        for (n, Visible { resource, shown }) in sessions.into_iter().enumerate() {
+            let (last, shown) = (!available && n + 1 == last, shown.filter(|_| available));
+            let availability = Availability { user: of.user.0, resource, available, last, shown, again: false };
             self.publish(to.app, vec![to.user.0], Told::Availability(availability));
         }
     }
 
     // === sessions that come and go ===
 
-    /// Tells the contacts of a session that came, and gives what it is told itself. A list that cannot be read keeps nobody out.
-    pub async fn greet(&self, user: UserKey, session: &SessionKey, resource: &str, is_new: bool) -> Greeting {
+    /// Tells the contacts of a session that came or shows something else, and gives what it is told itself. A list that cannot be
+    /// read keeps nobody out.
+    pub async fn greet(&self, user: UserKey, session: &SessionKey, visible: Visible, arrival: Arrival) -> Greeting {
         let Ok(rows) = self.rosters.all(user).await else { return Greeting::default() };
         let followers = self.followers(user, &rows);
         let activity = self.activity.lock();
         // It may be gone by now, and that was told already.
-        if is_new && !followers.is_empty() && activity.has(user, session) {
-            let availability = Availability { user: user.user.0, resource: resource.to_owned(), available: true, last: false };
+        if arrival != Arrival::Again && !followers.is_empty() && activity.has(user, session) {
+            let Visible { resource, shown } = visible;
+            let again = arrival == Arrival::Changed;
+            let availability = Availability { user: user.user.0, resource, available: true, last: false, shown, again };
             self.publish(user.app, followers, Told::Availability(availability));
         }
         let mut greeting = Greeting::default();
@@ -170,8 +173,8 @@ impl Shared {
                 greeting.requests.push(of.0);
             }
             if row.to {
-                let present = |resource| Present { user: of.0, resource };
-                greeting.present.extend(activity.resources(other).into_iter().map(present));
+                let present = |Visible { resource, shown }| Present { user: of.0, resource, shown };
+                greeting.present.extend(activity.visible(other).into_iter().map(present));
             }
         }
         greeting
@@ -187,7 +190,8 @@ impl Shared {
         let activity = self.activity.lock();
         // Another session may have come meanwhile, and that was told.
         let last = !activity.is_there(ended.user);
-        let availability = Availability { user: ended.user.user.0, resource: ended.resource, available: false, last };
+        let (user, resource) = (ended.user.user.0, ended.resource);
+        let availability = Availability { user, resource, available: false, last, ..Availability::default() };
         self.publish(ended.user.app, followers, Told::Availability(availability));
     }
 

@@ -9,13 +9,20 @@ use crate::session::{SessionKey, UserKey};
 
 /// The sessions of all users, from their first announcement to their end.
 pub(crate) struct Directory {
-    users: BTreeMap<UserKey, BTreeSet<SessionKey>>,
+    users: BTreeMap<UserKey, BTreeMap<SessionKey, Attention>>,
     /// How many there are of each app that has one.
     of_app: BTreeMap<AppId, usize>,
     /// Users with a session, by app.
     online: BTreeMap<AppId, usize>,
     limits: Limits,
     sessions: usize,
+}
+
+/// Whether somebody looks at the client of a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Attention {
+    Active,
+    Inactive,
 }
 
 /// Most sessions at a time.
@@ -49,12 +56,12 @@ impl Directory {
             self.sessions += 1;
         }
         let sessions = self.users.entry(user).or_default();
-        sessions.insert(session);
+        sessions.entry(session).or_insert(Attention::Active);
         Ok(sessions.len())
     }
 
     fn check_room(&self, user: UserKey) -> Result<(), TooManySessions> {
-        if self.users.get(&user).map_or(0, BTreeSet::len) >= self.limits.of_user {
+        if self.users.get(&user).map_or(0, BTreeMap::len) >= self.limits.of_user {
             return Err(TooManySessions::OfUser);
         }
         match self.of_app.get(&user.app).copied().unwrap_or(0) >= self.limits.of_app {
@@ -66,7 +73,7 @@ impl Directory {
     /// Removes the session, if it is there, and gives how many its user still has.
     pub fn remove(&mut self, user: UserKey, session: &SessionKey) -> usize {
         let Some(sessions) = self.users.get_mut(&user) else { return 0 };
-        let removed = sessions.remove(session);
+        let removed = sessions.remove(session).is_some();
         let left = sessions.len();
         if left == 0 {
             self.users.remove(&user);
@@ -94,11 +101,26 @@ impl Directory {
     }
 
     pub fn has(&self, user: UserKey, session: &SessionKey) -> bool {
-        self.users.get(&user).is_some_and(|sessions| sessions.contains(session))
+        self.users.get(&user).is_some_and(|sessions| sessions.contains_key(session))
     }
 
     pub fn is_reachable(&self, user: UserKey) -> bool {
         self.users.contains_key(&user)
+    }
+
+    /// Notes whether somebody looks at the client of a session. False: there is no such session.
+    pub fn set_inactive(&mut self, user: UserKey, session: &SessionKey, inactive: bool) -> bool {
+        let found = self.users.get_mut(&user).and_then(|sessions| sessions.get_mut(session));
+        let is_there = found.is_some();
+        if let Some(attention) = found {
+            *attention = if inactive { Attention::Inactive } else { Attention::Active };
+        }
+        is_there
+    }
+
+    /// The user has sessions, and nobody looks at any of them.
+    pub fn is_inactive(&self, user: UserKey) -> bool {
+        self.users.get(&user).is_some_and(|sessions| sessions.values().all(|attention| *attention == Attention::Inactive))
     }
 
     /// How many users of an app have a session, and a page of them by id. Takes as long as the page and what it skips.
@@ -116,7 +138,7 @@ impl Directory {
         for user in users {
             let Some(sessions) = self.users.get(&UserKey { app, user: UserId(user) }) else { continue };
             let mut last = None;
-            for session in sessions {
+            for session in sessions.keys() {
                 // Sessions on one edge stand together.
                 if last.replace(&session.edge) == Some(&session.edge) {
                     continue;
@@ -170,6 +192,29 @@ mod tests {
         assert_eq!(directory.len(), 3);
         assert_eq!(directory.remove(user_key(2), &session("a", 3)), 0);
         assert!(!directory.is_reachable(user_key(2)));
+    }
+
+    #[test]
+    fn a_user_is_inactive_while_nobody_looks_at_any_of_his_sessions() {
+        let mut directory = Directory::new(LIMITS);
+        let (user, first, second) = (user_key(1), session("a", 1), session("b", 2));
+        assert!(!directory.is_inactive(user), "who is not there is not inactive");
+        assert!(!directory.set_inactive(user, &first, true), "nobody is there");
+        directory.add(user, first.clone()).unwrap();
+        directory.add(user, second.clone()).unwrap();
+        assert!(!directory.is_inactive(user), "sessions begin as active");
+        assert!(directory.set_inactive(user, &first, true));
+        assert!(!directory.is_inactive(user));
+        directory.add(user, first.clone()).unwrap();
+        assert!(directory.set_inactive(user, &second, true));
+        assert!(directory.is_inactive(user), "an announcement of the first one again changed nothing");
+        assert!(directory.set_inactive(user, &second, false));
+        assert!(!directory.is_inactive(user));
+        directory.remove(user, &second);
+        assert!(directory.is_inactive(user));
+        directory.remove(user, &first);
+        directory.add(user, first).unwrap();
+        assert!(!directory.is_inactive(user), "what comes again begins anew");
     }
 
     #[test]

@@ -10,13 +10,14 @@ use natter_proto::presence::v1::{
     ExitRoomReply, ExitRoomRequest, JudgeReply, JudgeRequest, LastActivityReply, LastActivityRequest, OnlineReply, OnlineRequest,
     PrivacyListReply, PrivacyListRequest, PrivacyListsReply, PrivacyListsRequest, ReachableReply, ReachableRequest, RecordReply,
     RemoveContactReply, RemoveContactRequest, RoomReply, RoomRequest, SessionRecord, SessionState, SetContactReply,
-    SetContactRequest, SetDefaultPrivacyListReply, SetDefaultPrivacyListRequest, SetPrivacyListReply, SetPrivacyListRequest,
-    SettleDebtReply, SettleDebtRequest, SubscribeReply, SubscribeRequest, TakeDebtReply, TakeDebtRequest, WatchReply,
-    WatchRequest,
+    SetContactRequest, SetDefaultPrivacyListReply, SetDefaultPrivacyListRequest, SetInactiveReply, SetInactiveRequest,
+    SetPrivacyListReply, SetPrivacyListRequest, SettleDebtReply, SettleDebtRequest, SubscribeReply, SubscribeRequest,
+    TakeDebtReply, TakeDebtRequest, WatchReply, WatchRequest,
 };
 use natter_proto::{AppId, Code, DialogId, Failure};
 use natter_rpc::{Reply, Request, Response, Status, async_trait};
 
+use crate::activity::Visible;
 use crate::contacts::Greeting;
 use crate::error::Error;
 use crate::lists::Names;
@@ -45,12 +46,12 @@ impl Presence for Rpc {
         let state = request.state();
         let user = user_of(request.app, request.user)?;
         let (session, named) = session_of(request.session)?;
-        let resource = named.resource.clone();
+        let visible = Visible { resource: named.resource.clone(), shown: request.shown };
         let record = request.record.map(|record| named_as(record, user, named));
         let (sessions, greeting) = match state {
             SessionState::Unspecified => return Err(Error::Missing("state").into()),
             SessionState::Bound => (self.0.bind(user, session, record).await?, Greeting::default()),
-            SessionState::Available => self.0.arrive(user, session, resource, record).await?,
+            SessionState::Available => self.0.arrive(user, session, visible, record).await?,
             SessionState::Closed => (self.0.close(user, session).await, Greeting::default()),
             SessionState::Vanished => (self.0.vanish(user, session, record).await, Greeting::default()),
         };
@@ -58,11 +59,21 @@ impl Presence for Rpc {
         Ok(Response::new(AnnounceReply { sessions: sessions as u32, requests, present }))
     }
 
+    async fn set_inactive(&self, request: Request<SetInactiveRequest>) -> Reply<SetInactiveReply> {
+        let SetInactiveRequest { app, user, session, inactive } = request.into_inner();
+        let (session, _) = session_of(session)?;
+        match self.0.directory.lock().set_inactive(user_of(app, user)?, &session, inactive) {
+            true => Ok(Response::new(SetInactiveReply {})),
+            false => Err(Error::NotAnnounced.into()),
+        }
+    }
+
     async fn reachable(&self, request: Request<ReachableRequest>) -> Reply<ReachableReply> {
         let ReachableRequest { app, mut users } = request.into_inner();
         let directory = self.0.directory.lock();
         users.retain(|user| directory.is_reachable(UserKey::new(app, *user)));
-        Ok(Response::new(ReachableReply { users }))
+        let inactive = users.iter().copied().filter(|user| directory.is_inactive(UserKey::new(app, *user))).collect();
+        Ok(Response::new(ReachableReply { users, inactive }))
     }
 
     async fn online(&self, request: Request<OnlineRequest>) -> Reply<OnlineReply> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use natter_proto::presence::v1::SessionRecord;
 
-use crate::activity::Arrival;
+use crate::activity::Visible;
 use crate::blocks::Turn;
 use crate::contacts::Greeting;
 use crate::debts::{Debts, Stored};
@@ -34,7 +34,7 @@ impl Shared {
         &self,
         user: UserKey,
         session: SessionKey,
-        resource: String,
+        visible: Visible,
         record: Option<SessionRecord>,
     ) -> Result<(usize, Greeting), Error> {
         let debts = self.debts_if_ready().await;
@@ -42,13 +42,13 @@ impl Shared {
         let (sessions, arrival, stored) = {
             let mut directory = self.directory.lock();
             let sessions = self.add(&mut directory, user, &session, list)?;
-            let (arrival, came) = self.came(user, session.clone(), resource.clone());
+            let (arrival, came) = self.came(user, session.clone(), visible.clone());
             let kept = record.zip(debts).map(|(record, debts)| debts.keep(user, session.clone(), record));
             (sessions, arrival, [came, kept])
         };
         drop(turn);
         done(stored).await;
-        let greeting = self.greet(user, &session, &resource, arrival != Arrival::Again).await;
+        let greeting = self.greet(user, &session, visible, arrival).await;
         Ok((sessions, greeting))
     }
 

@@ -7,7 +7,7 @@ use natter_proto::subject::Subject;
 use natter_proto::{AppId, UserId};
 use prost::Message;
 
-use crate::activity::{self, Arrival, Ended};
+use crate::activity::{self, Arrival, Ended, Visible};
 use crate::debts::Stored;
 use crate::error::Error;
 use crate::privacy::Passing;
@@ -16,9 +16,9 @@ use crate::session::{SessionKey, UserKey};
 
 impl Shared {
     /// A session became available. To be called under the lock of the directory, as the next two.
-    pub fn came(&self, user: UserKey, session: SessionKey, resource: String) -> (Arrival, Option<Stored>) {
+    pub fn came(&self, user: UserKey, session: SessionKey, visible: Visible) -> (Arrival, Option<Stored>) {
         let mut activity = self.activity.lock();
-        let arrival = activity.arrive(user, session, resource);
+        let arrival = activity.arrive(user, session, visible);
         if arrival != Arrival::First {
             return (arrival, None);
         }

@@ -141,7 +141,7 @@ async fn without_sign_in(cast: &mut Cast<'_>, row: &Row, column: Column, words: 
 /// is not answered before.
 async fn say(caller: &mut Raw, row: &Row, words: &Words) -> Result<String> {
     caller.send(&spelled(row, words)).await?;
-    if row.asked != "no_stanza" {
+    if !row.details.iter().any(|detail| detail.starts_with("<r ")) {
         caller.send("<r xmlns='urn:xmpp:sm:3'/>").await?;
     }
     let mut heard = caller.expect("<a ").await?;
@@ -171,7 +171,7 @@ async fn listen(cast: &mut Cast<'_>, column: Column, caller: &mut Raw, words: &W
 fn spelled(row: &Row, words: &Words) -> String {
     let stanza = row.details.iter().find(|detail| detail.starts_with('<')).map_or("", String::as_str);
     let mut stanza = words.fill(stanza);
-    if !stanza.contains("xmlns='urn:xmpp:sm:3'") {
+    if !["xmlns='urn:xmpp:sm:3'", "xmlns='urn:xmpp:csi:0'"].iter().any(|own| stanza.contains(own)) {
         let name = stanza.find([' ', '/', '>']).unwrap_or_default();
         stanza.insert_str(name, " xmlns='jabber:client'");
     }

@@ -275,7 +275,8 @@ impl Server {
 
     async fn announce(&self, user: User, state: SessionState) {
         let session = Some(self.session(user));
-        let request = AnnounceRequest { app: APP, user: self.user(user), session, state: state.into(), record: None };
+        let request =
+            AnnounceRequest { app: APP, user: self.user(user), session, state: state.into(), record: None, shown: None };
         self.doors().presence.announce(request).await.unwrap();
     }
 

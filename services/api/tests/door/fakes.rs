@@ -396,6 +396,7 @@ impl Presence for Fake {
         set_privacy_list: presence::SetPrivacyListRequest => presence::SetPrivacyListReply,
         set_default_privacy_list: presence::SetDefaultPrivacyListRequest => presence::SetDefaultPrivacyListReply,
         judge: presence::JudgeRequest => presence::JudgeReply,
+        set_inactive: presence::SetInactiveRequest => presence::SetInactiveReply,
         reachable: presence::ReachableRequest => presence::ReachableReply,
         record: presence::SessionRecord => presence::RecordReply,
         take_debt: presence::TakeDebtRequest => presence::TakeDebtReply,

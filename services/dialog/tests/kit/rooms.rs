@@ -127,6 +127,9 @@ impl presence_server::Presence for Presence {
     async fn watch(&self, _: Request<wire::WatchRequest>) -> Reply<wire::WatchReply> {
         Err(refusal(Code::Internal))
     }
+    async fn set_inactive(&self, _: Request<wire::SetInactiveRequest>) -> Reply<wire::SetInactiveReply> {
+        Err(refusal(Code::Internal))
+    }
     async fn reachable(&self, _: Request<wire::ReachableRequest>) -> Reply<wire::ReachableReply> {
         Err(refusal(Code::Internal))
     }

@@ -1,6 +1,6 @@
 //! What is asked of dialogs on behalf of a client: posts, statuses, edits, removals, headlines, and rooms.
 
-use natter_proto::dialog::v1::{EnterRequest, ExitRequest, OccupantsRequest, RemoveMessagesReply};
+use natter_proto::dialog::v1::{EnterRequest, ExitRequest, GetRequest, OccupantsRequest, RemoveMessagesReply};
 use natter_proto::{Code, DialogId, Failure};
 
 use super::{Caller, Links};
@@ -44,6 +44,15 @@ impl Links {
                     async move { dialogs.exit(request).await }
                 };
                 self.insist("exit", ask).await?;
+                Ok(Vec::new())
+            }
+            Ask::About => {
+                let request = GetRequest { app, dialog, user, preview: false };
+                let ask = || {
+                    let (mut dialogs, request) = (self.dialogs.clone(), request.clone());
+                    async move { dialogs.get(request).await }
+                };
+                self.insist("get", ask).await?;
                 Ok(Vec::new())
             }
             Ask::Occupants => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use natter_proto::dialog::v1::{Dialog, DialogKind, GetRequest, ListRequest};
+use natter_proto::event::v1::Shown;
 use natter_proto::history::v1::{ChangesReply, ChangesRequest, From, GapReply, GapRequest, KeptReply, KeptRequest};
 use natter_proto::presence::v1::{AnnounceReply, Fingerprint, SessionRecord, SessionState, TakeDebtRequest};
 use natter_proto::{Code, DialogId, Failure};
@@ -26,10 +27,11 @@ impl Links {
         &self,
         caller: &Caller,
         record: SessionRecord,
+        shown: Option<Shown>,
         announced: Option<Announced>,
     ) -> Result<Box<Returned>, Failure> {
         let client = record.client.clone();
-        let reply = self.announce(caller, SessionState::Available, Some(record)).await?;
+        let reply = self.announce(caller, SessionState::Available, Some(record), shown).await?;
         let AnnounceReply { requests, present, .. } = reply;
         drop(announced);
         let debt = self.debt(caller, client).await?;

@@ -3,7 +3,7 @@
 use natter_proto::Failure;
 use natter_proto::presence::v1::{
     ContactsReply, ContactsRequest, LastActivityRequest, PrivacyListRequest, PrivacyListsRequest, RemoveContactRequest,
-    SetContactRequest, SetDefaultPrivacyListRequest, SetPrivacyListRequest, SubscribeRequest, WatchRequest,
+    SetContactRequest, SetDefaultPrivacyListRequest, SetInactiveRequest, SetPrivacyListRequest, SubscribeRequest, WatchRequest,
 };
 
 use super::{Caller, Links};
@@ -25,6 +25,14 @@ impl Links {
                     async move { presence.watch(request).await }
                 };
                 self.insist("watch", ask).await.map(|_| Answered::Done)
+            }
+            Query::SetInactive(inactive) => {
+                let request = SetInactiveRequest { app, user, session: Some(caller.session.clone()), inactive };
+                let ask = || {
+                    let (mut presence, request) = (self.presence.clone(), request.clone());
+                    async move { presence.set_inactive(request).await }
+                };
+                self.insist("set_inactive", ask).await.map(|_| Answered::Done)
             }
             Query::Contacts => {
                 let ContactsReply { contacts, revision } = presence.contacts(ContactsRequest { app, user }).await?.into_inner();

@@ -2,7 +2,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use natter_proto::event::v1::{Change, Message};
+use natter_proto::event::v1::{Change, Message, Shown};
 use natter_proto::history::v1::{GapChange, GapRow, KeptRow, Range};
 use natter_proto::presence::v1::{Present, SessionRecord, SessionState};
 use natter_proto::{DialogId, Failure};
@@ -67,7 +67,9 @@ pub(crate) enum Call {
     /// To presence. Answered by [`Answer::Presence`] with the same number.
     Presence { number: u64, query: Query },
     /// Announces the session as available, then gathers what it missed. Answered by [`Answer::Returned`].
-    Return(SessionRecord),
+    Return { record: Box<SessionRecord>, shown: Option<Shown> },
+    /// The session is available still, and shows something else.
+    Show(Option<Shown>),
     /// Announces the session as one that frames do not reach; `owed`: it has not proved what it got, and may be owed it.
     Withdraw { owed: Option<SessionRecord> },
     /// The rows of a dialog above a number, or all that was stored or changed since the session began (`since`, unix

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use natter_proto::event::v1::frame::Told as FrameTold;
-use natter_proto::event::v1::{Availability, Contact, ContactChange, ContactRequest, Subscription};
+use natter_proto::event::v1::{Availability, Contact, ContactChange, ContactRequest, Shown, Subscription};
 use natter_proto::presence::v1::Present;
 use natter_proto::{Failure, UserId};
 use natter_xmpp::{Condition, Element, Kind, Stanza, ns};
@@ -118,8 +118,9 @@ impl Session {
 
     /// What waits for a session that became available: contacts that are there, then requests (contract xmpp 1.6).
     pub(super) fn greeted(&mut self, now: i64, requests: &[u64], present: Vec<Present>) {
-        for Present { user, resource } in present {
-            self.availability(now, &Availability { user, resource, available: true, last: false });
+        for Present { user, resource, shown } in present {
+            let availability = Availability { user, resource, available: true, shown, ..Availability::default() };
+            self.availability(now, &availability);
         }
         for user in requests {
             let comes_anyway = self.backlog.frames().any(|frame| match &frame.told {
@@ -133,15 +134,18 @@ impl Session {
         }
     }
 
-    /// A contact came or went. The SDK knows users only, so it is told of a user's last session alone.
+    /// A contact came or went, or shows something else. The SDK knows users only, so it is told of a user's last session alone,
+    /// and of nothing that is shown.
     pub(super) fn availability(&mut self, now: i64, availability: &Availability) {
-        let Availability { user, resource, available, last } = availability;
-        if !available && !last && self.is_sdk() {
+        let Availability { user, resource, available, last, shown, again } = availability;
+        if self.is_sdk() && (*again || (!available && !last)) {
             return;
         }
+        let shown = shown.as_ref().filter(|_| *available && !self.is_sdk());
         let from = format!("{}/{resource}", self.bare(*user));
         let presence = Element::new("presence", ns::CLIENT).with_attr("from", from).with_attr("to", self.me.address.as_str());
-        self.write_element(&presence.with_attr_opt("type", (!available).then_some("unavailable")));
+        let presence = presence.with_attr_opt("type", (!available).then_some("unavailable"));
+        self.write_element(&presence.with_children(shown.into_iter().flat_map(shown_children)));
         self.told(now, Told::Unstored);
     }
 
@@ -182,4 +186,11 @@ impl Session {
     fn is_sdk(&self) -> bool {
         self.is_sdk || self.me.has_authzid
     }
+}
+
+/// What is not the default is written.
+fn shown_children(shown: &Shown) -> impl Iterator<Item = Element> {
+    let priority = if shown.priority == 0 { String::new() } else { shown.priority.to_string() };
+    let children = [("show", shown.show.clone()), ("status", shown.status.clone()), ("priority", priority)];
+    children.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| Element::new(name, ns::CLIENT).with_text(text))
 }

@@ -24,12 +24,19 @@ impl Session {
         }
         if self.is_own(&frame) && !matches!(frame.told, Some(FrameTold::Change(_))) {
             self.own(at.now, &frame);
-        } else if self.stage == Stage::Live && self.backlog.is_empty() && self.proof.has_room() {
-            self.deliver(at.now, frame);
-        } else if !self.backlog.hold(frame.clone()) {
-            self.overflow(at.now, &frame);
+        } else {
+            self.queue(at.now, frame);
         }
         self.finish(at);
+    }
+
+    /// Writes a frame, behind those that wait.
+    pub(super) fn queue(&mut self, now: i64, frame: Arc<SharedFrame>) {
+        if self.stage == Stage::Live && self.backlog.is_empty() && self.proof.has_room() {
+            self.deliver(now, frame);
+        } else if !self.backlog.hold(frame.clone()) {
+            self.overflow(now, &frame);
+        }
     }
 
     /// A frame that cannot be held. While something else is in the way it can be fetched later; a client that is told live and
@@ -129,6 +136,7 @@ impl Session {
                 }
             }
             _ if !is_for_me => {}
+            _ if self.can_wait(&frame) => self.wait_with(now, frame),
             (Some(FrameTold::Message(_) | FrameTold::Headline(_)), _)
                 if self.is_kept_for_me(&frame) && frame.kept > self.kept_upto + 1 =>
             {

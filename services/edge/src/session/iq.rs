@@ -20,7 +20,8 @@ impl Session {
             // Answers to what we asked are signs of life, which any stanza is.
             (Kind::Reply, _) => {}
             (Kind::BrokenRequest, _) => self.refuse_iq(&stanza, Condition::BadRequest, "Bad request."),
-            (Kind::Ping | Kind::SessionRequest | Kind::ClientState, _) => self.grant(&stanza, None),
+            (Kind::Ping | Kind::SessionRequest, _) => self.grant(&stanza, None),
+            (Kind::ClientState, Some(mobile)) => self.mobile_state(&stanza, mobile),
             (Kind::Contacts, _) => self.get_contacts(&stanza),
             (Kind::ContactSet, Some(query)) => self.set_contact(&stanza, query),
             (Kind::Privacy, Some(query)) => self.get_privacy(&stanza, query),
@@ -35,6 +36,8 @@ impl Session {
                 // Nobody is in the room of another app, as in an unknown one (contract xmpp 4.6).
                 _ => self.grant(&stanza, Some(Element::new("query", ns::DISCO_ITEMS))),
             },
+            (Kind::Discovery, Some(query)) => self.discover(&stanza, query),
+            (Kind::RoomDiscovery, Some(query)) => self.discover_room(&stanza, query),
             (Kind::LastActivity, _) => match address::read(stanza.to(), self.me.app) {
                 Address::User(user) => self.query(Query::LastActivity(user), Some(request)),
                 _ => self.refuse_iq(&stanza, Condition::ItemNotFound, "Not found."),

@@ -108,6 +108,7 @@ impl Session {
         self.reachable = false;
         self.backlog.forget_calls();
         self.rooms.leave_all();
+        self.attention.forget();
         self.out.push_back(Action::Call(Call::Withdraw { owed }));
     }
 

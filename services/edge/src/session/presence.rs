@@ -2,10 +2,14 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use natter_xmpp::{Element, Kind, Stanza};
+use natter_proto::event::v1::Shown;
+use natter_xmpp::{Element, Kind, Stanza, ns};
 
 use super::{Action, Call, Session, Stage};
 use crate::address::{self, Address};
+
+/// Bytes of the words that a user shows his contacts; the rest is cut off.
+const STATUS_BYTES_MAX: usize = 1_023;
 
 impl Session {
     /// A `<presence/>` of the client.
@@ -22,18 +26,28 @@ impl Session {
     }
 
     fn own_presence(&mut self, now: i64, stanza: &Stanza<'_>) {
+        let is_other = stanza.stanza_type() == "available" && {
+            let shown = shown(stanza.element);
+            std::mem::replace(&mut self.shown, shown.clone()) != shown
+        };
         match (stanza.stanza_type(), self.stage) {
             ("available", Stage::Bound) => {
                 self.stage = Stage::Returning;
                 // Of a session that frames did not reach nobody knows yet when they begin to.
                 self.told_from = if self.reachable { now } else { i64::MAX };
                 self.reachable = true;
-                let record = self.record(now);
-                self.out.push_back(Action::Call(Call::Return(record)));
+                let record = Box::new(self.record(now));
+                let shown = self.shown.clone();
+                self.out.push_back(Action::Call(Call::Return { record, shown }));
             }
             ("unavailable", Stage::Live | Stage::Returning | Stage::Filling(_)) => self.leaves = true,
             // A further presence is an update (contract xmpp 1.6).
-            ("available", _) => self.leaves = false,
+            ("available", _) => {
+                self.leaves = false;
+                if is_other {
+                    self.out.push_back(Action::Call(Call::Show(self.shown.clone())));
+                }
+            }
             _ => {}
         }
     }
@@ -47,4 +61,14 @@ impl Session {
             self.withdraw(owed);
         }
     }
+}
+
+/// What a presence shows (RFC 6121, 4.7.2); nothing if it is bare. Of what else it carries nothing is told.
+fn shown(presence: &Element) -> Option<Shown> {
+    let text = |name: &str| presence.child_text(name, ns::CLIENT).unwrap_or_default();
+    let show = Some(text("show")).filter(|show| matches!(show.as_str(), "away" | "chat" | "dnd" | "xa")).unwrap_or_default();
+    let mut status = text("status");
+    status.truncate(status.floor_char_boundary(STATUS_BYTES_MAX));
+    let priority = text("priority").trim().parse::<i8>().unwrap_or_default().into();
+    Some(Shown { show, status, priority }).filter(|shown| *shown != Shown::default())
 }

@@ -100,6 +100,8 @@ impl Session {
         let (h, id) = (self.acks.handled(), &resume.id);
         self.out.push_back(Action::Write(format!("<resumed xmlns=\"{}\" previd=\"{id}\" h=\"{h}\"/>", ns::SM)));
         self.acks.rewind();
+        // The new connection is an active one (XEP-0352, 4.2).
+        self.attend(at.now, false);
         self.out.extend(resume.kept.into_iter().map(Action::Write));
         // An ordinal asked for on the old connection is not answered on this one.
         self.proof.switch(self.proof.means());

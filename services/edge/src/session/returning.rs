@@ -28,6 +28,7 @@ impl Session {
         }
         self.stage = Stage::Live;
         self.watch_again();
+        self.attend_again();
         self.greeted(now, &returned.requests, returned.present);
         if let Some(debt) = &returned.debt {
             self.places.inherit(now, &debt.proofs);

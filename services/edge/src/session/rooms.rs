@@ -33,6 +33,8 @@ pub(crate) enum Ask {
     Exit,
     /// Answered by the users there.
     Occupants,
+    /// Answered by nobody: what it offers is the same of every room, and only whether there is one for the user is asked.
+    About,
 }
 
 /// The rooms of one session.
@@ -134,6 +136,11 @@ impl Session {
         self.rooms.push(dialog, Ask::Occupants, request);
     }
 
+    /// What a room offers.
+    pub(super) fn room_info(&mut self, request: &Element, dialog: DialogId) {
+        self.rooms.push(dialog, Ask::About, request);
+    }
+
     /// Starts what may start: nothing while an announcement of this session is on its way, which a join must not overtake.
     pub(super) fn ask_rooms(&mut self) {
         while self.stage != Stage::Returning && !self.rooms.waiting.is_empty() {
@@ -160,6 +167,7 @@ impl Session {
             }
             // An unknown room has nobody in it: builds never hear of an error (contract xmpp 4.6).
             (Ask::Occupants, users) => self.list(&request, &users.unwrap_or_default()),
+            (Ask::About, answer) => self.describe_room(&request.stanza, answer.err()),
         }
     }
 

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod attention;
 mod calls;
 mod changes;
 mod contacts;
+mod discovery;
 mod groups;
 mod headlines;
 mod holes;

@@ -54,6 +54,8 @@ pub(crate) enum Query {
         name: String,
         items: Vec<PrivacyItem>,
     },
+    /// Whether nobody looks at the client.
+    SetInactive(bool),
     /// Without a name: there is none.
     SetDefaultList(Option<String>),
 }
@@ -85,7 +87,7 @@ impl Query {
             Query::LastActivity(user) | Query::Watch { user, .. } | Query::SetContact { user, .. } => Some(*user),
             Query::RemoveContact(user) | Query::Subscribe { user, .. } => Some(*user),
             Query::Contacts | Query::PrivacyLists | Query::PrivacyList(_) => None,
-            Query::SetPrivacyList { .. } | Query::SetDefaultList(_) => None,
+            Query::SetPrivacyList { .. } | Query::SetDefaultList(_) | Query::SetInactive(_) => None,
         }
     }
 
@@ -94,7 +96,7 @@ impl Query {
         match self {
             Query::SetContact { .. } | Query::RemoveContact(_) | Query::Subscribe { .. } => true,
             Query::SetPrivacyList { .. } | Query::SetDefaultList(_) => true,
-            Query::LastActivity(_) | Query::Watch { .. } => false,
+            Query::LastActivity(_) | Query::Watch { .. } | Query::SetInactive(_) => false,
             Query::Contacts | Query::PrivacyLists | Query::PrivacyList(_) => false,
         }
     }

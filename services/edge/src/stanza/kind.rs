@@ -56,6 +56,10 @@ pub(crate) enum Kind {
     Watch,
     Carbons,
     Occupants,
+    /// What the server and the own account offer, and what is at them (XEP-0030).
+    Discovery,
+    /// What a room offers.
+    RoomDiscovery,
     LastActivity,
     UnknownRequest,
     BrokenRequest,
@@ -67,7 +71,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them, in their order.
-    pub(crate) const ALL: [Kind; 38] = [
+    pub(crate) const ALL: [Kind; 40] = [
         Kind::Text,
         Kind::Edit,
         Kind::Removal,
@@ -101,6 +105,8 @@ impl Kind {
         Kind::Watch,
         Kind::Carbons,
         Kind::Occupants,
+        Kind::Discovery,
+        Kind::RoomDiscovery,
         Kind::LastActivity,
         Kind::UnknownRequest,
         Kind::BrokenRequest,
@@ -144,6 +150,8 @@ impl Kind {
             Kind::Watch => "watch",
             Kind::Carbons => "carbons",
             Kind::Occupants => "occupants",
+            Kind::Discovery => "discovery",
+            Kind::RoomDiscovery => "room_discovery",
             Kind::LastActivity => "last_activity",
             Kind::UnknownRequest => "unknown_request",
             Kind::BrokenRequest => "broken_request",
@@ -221,6 +229,8 @@ fn of_iq(stanza: &Stanza<'_>, to: Address, user: UserId) -> Kind {
         ("subscribe", ns::STATUS_STREAMING) if is_own && is_set => Kind::Watch,
         ("enable" | "disable", ns::CARBONS) if is_own && is_set => Kind::Carbons,
         ("query", ns::DISCO_ITEMS) if !is_set && matches!(to, Address::Room(_) | Address::ForeignRoom) => Kind::Occupants,
+        ("query", ns::DISCO_INFO) if !is_set && matches!(to, Address::Room(_) | Address::ForeignRoom) => Kind::RoomDiscovery,
+        ("query", ns::DISCO_INFO | ns::DISCO_ITEMS) if !is_set && is_own => Kind::Discovery,
         ("query", ns::LAST) if !is_set && matches!(to, Address::User(_) | Address::Foreign) => Kind::LastActivity,
         _ => Kind::UnknownRequest,
     }

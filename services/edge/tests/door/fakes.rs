@@ -366,8 +366,12 @@ impl Presence for Fakes {
         Err(Status::unimplemented("not in this fake"))
     }
 
+    async fn set_inactive(&self, _: Request<presence::SetInactiveRequest>) -> Reply<presence::SetInactiveReply> {
+        Ok(Response::new(presence::SetInactiveReply {}))
+    }
+
     async fn reachable(&self, request: Request<ReachableRequest>) -> Reply<ReachableReply> {
-        Ok(Response::new(ReachableReply { users: request.into_inner().users }))
+        Ok(Response::new(ReachableReply { users: request.into_inner().users, inactive: Vec::new() }))
     }
 
     async fn record(&self, _: Request<SessionRecord>) -> Reply<RecordReply> {

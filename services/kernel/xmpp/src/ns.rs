@@ -64,6 +64,8 @@ pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
 pub const STATUS_STREAMING: &str = "https://connectycube.com/protocol/status_streaming";
 /// Client state, active or not (`contract xmpp 8.3`).
 pub const MOBILE: &str = "http://tigase.org/protocol/mobile#v2";
+/// Client state of standard clients (XEP-0352).
+pub const CSI: &str = "urn:xmpp:csi:0";
 /// Bound to the prefix `xml` in every document (Namespaces in XML, 3).
 pub const XML: &str = "http://www.w3.org/XML/1998/namespace";
 /// Bound to the prefix `xmlns`; never declared (Namespaces in XML, 3).

@@ -9,7 +9,7 @@ pub use natter_db::{Faults, Kv};
 pub use natter_presence::{Options, Parts, Service};
 pub use natter_proto::event::v1::{
     Activity, Availability, Contact, ContactChange, ContactRequest, EdgeFrame, Frame, Message, Occupant, OccupantState,
-    SessionRef, Subscription, frame::Told,
+    SessionRef, Shown, Subscription, frame::Told,
 };
 pub use natter_proto::history::v1::From as Proof;
 pub use natter_proto::presence::v1::presence_client::PresenceClient;
@@ -17,7 +17,7 @@ pub use natter_proto::presence::v1::{
     AnnounceReply, AnnounceRequest, ContactsRequest, EnterRoomRequest, EvictRequest, ExitRoomRequest, Fingerprint, JudgeRequest,
     LastActivityRequest, OnlineRequest, Passage, Present, PrivacyItem, PrivacyListRequest, PrivacyListsRequest, ReachableRequest,
     RemoveContactRequest, RoomRequest, SessionRecord, SessionState, SetContactRequest, SetDefaultPrivacyListRequest,
-    SetPrivacyListRequest, SettleDebtRequest, SubscribeRequest, TakeDebtRequest, Verdict, WatchRequest,
+    SetInactiveRequest, SetPrivacyListRequest, SettleDebtRequest, SubscribeRequest, TakeDebtRequest, Verdict, WatchRequest,
 };
 pub use natter_proto::subject::Subject;
 pub use natter_proto::{Code, Failure};
@@ -113,8 +113,15 @@ impl Node {
         state: SessionState,
         record: Option<SessionRecord>,
     ) -> Result<u32, Status> {
-        let request = AnnounceRequest { app: 1, user, session: Some(session), state: state.into(), record };
+        let request = AnnounceRequest { app: 1, user, session: Some(session), state: state.into(), record, shown: None };
         Ok(self.client.clone().announce(request).await?.into_inner().sessions)
+    }
+
+    /// The session is available and shows this.
+    pub async fn show(&self, user: u64, session: SessionRef, shown: Option<Shown>) {
+        let state = SessionState::Available.into();
+        let request = AnnounceRequest { app: 1, user, session: Some(session), state, record: None, shown };
+        self.client.clone().announce(request).await.unwrap();
     }
 
     /// Total and page.
@@ -126,6 +133,17 @@ impl Node {
     pub async fn reachable(&self, users: &[u64]) -> Vec<u64> {
         let request = ReachableRequest { app: 1, users: users.to_vec() };
         self.client.clone().reachable(request).await.unwrap().into_inner().users
+    }
+
+    /// Those of them at whose sessions nobody looks.
+    pub async fn inactive(&self, users: &[u64]) -> Vec<u64> {
+        let request = ReachableRequest { app: 1, users: users.to_vec() };
+        self.client.clone().reachable(request).await.unwrap().into_inner().inactive
+    }
+
+    pub async fn set_inactive(&self, user: u64, session: SessionRef, inactive: bool) -> Result<(), Status> {
+        let request = SetInactiveRequest { app: 1, user, session: Some(session), inactive };
+        self.client.clone().set_inactive(request).await.map(|_| ())
     }
 
     pub async fn enter(&self, user: u64, session: SessionRef) -> Result<Vec<u64>, Status> {
@@ -146,7 +164,7 @@ impl Node {
     /// What a session is answered that becomes available.
     pub async fn announced(&self, user: u64, session: SessionRef) -> AnnounceReply {
         let state = SessionState::Available.into();
-        let request = AnnounceRequest { app: 1, user, session: Some(session), state, record: None };
+        let request = AnnounceRequest { app: 1, user, session: Some(session), state, record: None, shown: None };
         self.client.clone().announce(request).await.unwrap().into_inner()
     }
 
@@ -293,7 +311,7 @@ pub fn asked(user: u64, kind: Subscription) -> Told {
 }
 
 pub fn seen(user: u64, available: bool, last: bool) -> Told {
-    Told::Availability(Availability { user, resource: "r".into(), available, last })
+    Told::Availability(Availability { user, resource: "r".into(), available, last, ..Availability::default() })
 }
 
 /// What an edge has been told when all is quiet.

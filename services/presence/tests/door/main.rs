@@ -36,6 +36,25 @@ async fn a_frame_goes_once_to_each_edge_that_has_somebody_to_tell() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_user_at_whom_nobody_looks_is_reachable_and_inactive() {
+    let node = Node::start(Kv::memory());
+    let (first, second) = (session("a", 1), session("b", 2));
+    check_refusal(node.set_inactive(ROMEO, first.clone(), true).await, Code::Conflict);
+    node.announce(ROMEO, first.clone(), SessionState::Available).await.unwrap();
+    node.announce(ROMEO, second.clone(), SessionState::Bound).await.unwrap();
+    node.announce(JULIET, session("a", 3), SessionState::Available).await.unwrap();
+    assert_eq!(node.inactive(&[ROMEO, JULIET]).await, [0; 0]);
+    node.set_inactive(ROMEO, first.clone(), true).await.unwrap();
+    assert_eq!(node.inactive(&[ROMEO, JULIET]).await, [0; 0], "his other session is active");
+    node.set_inactive(ROMEO, second.clone(), true).await.unwrap();
+    assert_eq!(node.inactive(&[99, ROMEO, JULIET]).await, [ROMEO]);
+    assert_eq!(node.reachable(&[ROMEO, JULIET]).await, [ROMEO, JULIET]);
+    node.set_inactive(ROMEO, second, false).await.unwrap();
+    assert_eq!(node.inactive(&[ROMEO]).await, [0; 0]);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_session_that_ended_is_told_nothing_more() {
     let node = Node::start(Kv::memory());
     let mut at_a = node.edge("a");

@@ -109,7 +109,7 @@ async fn two_become_contacts_and_see_each_other_come_and_go() {
     node.announce(JULIET, session("b", 4), SessionState::Available).await.unwrap();
     assert_eq!(told(&mut at_a).await, [], "he is not there");
     let reply = node.announced(ROMEO, session("a", 5)).await;
-    assert_eq!(reply.present, [Present { user: JULIET, resource: "r".into() }]);
+    assert_eq!(reply.present, [Present { user: JULIET, resource: "r".into(), shown: None }]);
 
     node.remove_contact(ROMEO, JULIET).await.unwrap();
     let removed = ContactChange { removed: true, ..change_of(contact(JULIET, "Jule", true, false, false), 4) };
@@ -117,6 +117,30 @@ async fn two_become_contacts_and_see_each_other_come_and_go() {
     let last = told(&mut at_b).await;
     assert_eq!(last, [change(contact(ROMEO, "", false, false, false), 3), asked(ROMEO, Subscription::Unsubscribe)]);
     check_refusal(node.remove_contact(ROMEO, JULIET).await, Code::NotFound);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn contacts_are_told_what_a_session_shows_and_when_that_changes() {
+    let node = Node::start(Kv::memory());
+    let mut at_a = node.edge("a");
+    node.announce(ROMEO, session("a", 1), SessionState::Available).await.unwrap();
+    node.subscribe(ROMEO, JULIET, Subscription::Subscribe).await.unwrap();
+    node.subscribe(JULIET, ROMEO, Subscription::Subscribed).await.unwrap();
+    told(&mut at_a).await;
+    let away = Shown { show: "away".into(), status: "at the ball".into(), priority: 1 };
+    let seen = |shown: Option<&Shown>, again| {
+        let (resource, shown) = ("r".to_owned(), shown.cloned());
+        Told::Availability(Availability { user: JULIET, resource, available: true, last: false, shown, again })
+    };
+    node.show(JULIET, session("b", 2), None).await;
+    node.show(JULIET, session("b", 2), Some(away.clone())).await;
+    node.show(JULIET, session("b", 2), Some(away.clone())).await;
+    assert_eq!(told(&mut at_a).await, [seen(None, false), seen(Some(&away), true)], "said again it is no news");
+    let reply = node.announced(ROMEO, session("a", 3)).await;
+    assert_eq!(reply.present, [Present { user: JULIET, resource: "r".into(), shown: Some(away) }]);
+    node.show(JULIET, session("b", 2), None).await;
+    assert_eq!(told(&mut at_a).await, [seen(None, true)]);
     node.stop().await;
 }
 

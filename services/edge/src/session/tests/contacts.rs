@@ -1,7 +1,7 @@
 //! The contact list, requests for presence, and contacts that come and go.
 
 use super::kit::*;
-use natter_proto::event::v1::{Availability, Contact, ContactChange, ContactRequest, Subscription};
+use natter_proto::event::v1::{Availability, Contact, ContactChange, ContactRequest, Shown, Subscription};
 use natter_proto::presence::v1::Present;
 
 const GET: &str = "<iq type=\"get\" id=\"1:getRoster\" from=\"34-905@h/r1\"><query xmlns=\"jabber:iq:roster\"/></iq>";
@@ -161,8 +161,15 @@ fn what_a_contact_asks_and_answers_comes_from_bare_to_bare() {
 
 #[test]
 fn an_sdk_hears_of_the_last_session_only_and_a_standard_client_of_each() {
-    let seen =
-        |available, last| FrameTold::Availability(Availability { user: 78, resource: "phone".to_owned(), available, last });
+    let seen = |available, last| {
+        FrameTold::Availability(Availability {
+            user: 78,
+            resource: "phone".to_owned(),
+            available,
+            last,
+            ..Availability::default()
+        })
+    };
     let there = "<presence xmlns=\"jabber:client\" from=\"78-905@h/phone\" to=\"34-905@h/r1\"/>".to_owned();
     let gone = there.replace("/>", " type=\"unavailable\"/>");
     let mut standard = Client::live();
@@ -175,6 +182,52 @@ fn an_sdk_hears_of_the_last_session_only_and_a_standard_client_of_each() {
         assert_eq!(hears(&mut standard, told.clone()).iter().collect::<Vec<_>>(), to_standard);
         assert_eq!(hears(&mut sdk, told).iter().collect::<Vec<_>>(), to_sdk);
     }
+}
+
+#[test]
+fn what_a_presence_shows_is_announced_bounded_and_told_again_when_it_changes() {
+    let mut client = Client::new(identity());
+    let shows = |actions: Vec<Action>| match actions.as_slice() {
+        [Action::Call(Call::Return { shown, .. })] => vec![shown.clone()],
+        [Action::Call(Call::Show(shown))] => vec![shown.clone()],
+        [] => vec![],
+        other => panic!("{other:?}"),
+    };
+    let away = Shown { show: "away".to_owned(), status: "at the ball".to_owned(), priority: -5 };
+    let stanza = "<presence><show>away</show><status>at the ball</status><priority>-5</priority><x xmlns=\"u:x\"/></presence>";
+    assert_eq!(shows(client.stanza(stanza)), [Some(away.clone())]);
+    client.returns(Returned::default());
+    assert_eq!(shows(client.stanza(stanza)), [], "nothing changed");
+    assert_eq!(shows(client.stanza("<presence/>")), [None]);
+    // Words of no meaning and numbers out of range show nothing; long words are cut, and not within a letter.
+    for nothing in ["<show>busy</show>", "<priority>200</priority>", "<priority>x</priority>", "<status/>", "<y xmlns=\"u:y\"/>"]
+    {
+        assert_eq!(shows(client.stanza(&format!("<presence>{nothing}</presence>"))), [], "{nothing}");
+    }
+    let long = shows(client.stanza(&format!("<presence><status>{}</status></presence>", "\u{f6}".repeat(600))));
+    assert_eq!(long[0].as_ref().map(|shown| shown.status.len()), Some(1_022));
+}
+
+#[test]
+fn a_standard_client_is_told_what_a_contact_shows_and_an_sdk_is_not() {
+    let shown = Some(Shown { show: "dnd".to_owned(), status: "a & b".to_owned(), priority: 3 });
+    let seen = |again| {
+        let availability =
+            Availability { user: 78, resource: "phone".to_owned(), available: true, shown: shown.clone(), again, last: false };
+        FrameTold::Availability(availability)
+    };
+    let bare = "<presence xmlns=\"jabber:client\" from=\"78-905@h/phone\" to=\"34-905@h/r1\"/>";
+    let whole = bare.replace("/>", "><show>dnd</show><status>a &amp; b</status><priority>3</priority></presence>");
+    let (mut standard, mut sdk) = (Client::live(), Client::of(Identity { has_authzid: true, ..identity() }));
+    for again in [false, true] {
+        assert_eq!(hears(&mut standard, seen(again)), [whole.as_str()]);
+    }
+    assert_eq!(hears(&mut sdk, seen(false)), [bare]);
+    assert_eq!(hears(&mut sdk, seen(true)), [""; 0], "he came already");
+    let mut client = Client::new(identity());
+    client.stanza("<presence/>");
+    let present = vec![Present { user: 78, resource: "phone".to_owned(), shown }];
+    assert_eq!(client.returns(Returned { present, ..Returned::default() }), [whole.as_str()]);
 }
 
 #[test]
@@ -206,7 +259,7 @@ fn the_first_presence_brings_contacts_and_open_requests_once() {
     client.stanza("<presence/>");
     let request = ContactRequest { user: 79, kind: Subscription::Subscribe.into() };
     assert_eq!(hears(&mut client, FrameTold::ContactRequest(request)), [""; 0]);
-    let present = vec![Present { user: 78, resource: "phone".to_owned() }];
+    let present = vec![Present { user: 78, resource: "phone".to_owned(), shown: None }];
     let written = client.returns(Returned { requests: vec![79, 80], present, ..Returned::default() });
     let from = |text: &String| text.split('"').nth(3).unwrap().to_owned();
     assert_eq!(written.iter().map(from).collect::<Vec<_>>(), ["78-905@h/phone", "80-905@h", "79-905@h"]);

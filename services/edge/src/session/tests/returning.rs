@@ -6,7 +6,7 @@ use super::kit::*;
 fn nothing_is_written_before_the_first_presence() {
     let mut client = Client::new(identity());
     assert_eq!(client.frame(row(1, 78, "a")), [""; 0]);
-    assert!(matches!(client.stanza("<presence/>").as_slice(), [Action::Call(Call::Return(_))]));
+    assert!(matches!(client.stanza("<presence/>").as_slice(), [Action::Call(Call::Return { .. })]));
     assert_eq!(client.frame(row(2, 78, "b")), [""; 0]);
     let written = client.returns(Returned::default());
     assert_eq!(bodies(&written), ["a", "b"]);
@@ -47,7 +47,7 @@ fn without_a_presence_a_session_is_reachable_for_two_seconds() {
     assert_eq!(client.session.deadline(), Some(client.now + 2_000));
     client.wait(2_000);
     assert_eq!(client.last, [Action::Call(Call::Withdraw { owed: None })]);
-    assert!(matches!(client.stanza("<presence/>").as_slice(), [Action::Call(Call::Return(_))]));
+    assert!(matches!(client.stanza("<presence/>").as_slice(), [Action::Call(Call::Return { .. })]));
     client.session.answer(client.at(), Answer::Returned(Err(Failure::new(Code::TooMany, "sessions"))));
     assert_eq!(client.farewell(), (Some(StreamFault::ResourceConstraint), SessionState::Vanished));
 }
