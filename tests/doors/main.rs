@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod attachments;
+mod attacks;
 mod blocked;
 mod certificates;
 mod chat_only;
@@ -18,4 +19,5 @@ mod raw;
 mod rest;
 mod rest_refusals;
 mod rights;
+mod standard;
 mod verdict;

@@ -2,6 +2,7 @@
 //! and no verdict on who is blocked is missing in the tables.
 #![allow(clippy::unwrap_used)]
 
+mod attacks;
 mod blocked;
 mod edges;
 mod model;

@@ -207,7 +207,7 @@ fn manifests() -> Vec<PathBuf> {
     members.iter().map(|member| root().join(text_of(member)).join("Cargo.toml")).collect()
 }
 
-fn sources() -> Vec<PathBuf> {
+pub fn sources() -> Vec<PathBuf> {
     let files = ["proto", "services", "tests"].into_iter().flat_map(|folder| walk(&root().join(folder)));
     files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
 }
@@ -235,7 +235,7 @@ fn text_of(value: &toml::Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 

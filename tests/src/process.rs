@@ -126,6 +126,11 @@ impl Natter {
         tokio::time::timeout(Duration::from_secs(40), child.wait()).await.context("the process did not stop")?.map_err(Into::into)
     }
 
+    /// Its number.
+    pub fn pid(&self) -> Result<u32> {
+        self.child.as_ref().and_then(Child::id).context("the process does not run")
+    }
+
     /// Resident bytes of the process.
     pub fn resident_bytes(&self) -> Result<u64> {
         self.bytes_of("VmRSS:")
