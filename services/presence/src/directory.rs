@@ -213,12 +213,12 @@ mod tests {
         let (user, first, second) = (user_key(1), session("a", 1), session("b", 2));
         assert!(!directory.is_inactive(user), "who is not there is not inactive");
         assert!(!directory.set_inactive(user, &first, true), "nobody is there");
-        directory.add(user, first.clone()).unwrap();
-        directory.add(user, second.clone()).unwrap();
+        directory.add(user, first.clone(), None).unwrap();
+        directory.add(user, second.clone(), None).unwrap();
         assert!(!directory.is_inactive(user), "sessions begin as active");
         assert!(directory.set_inactive(user, &first, true));
         assert!(!directory.is_inactive(user));
-        directory.add(user, first.clone()).unwrap();
+        directory.add(user, first.clone(), None).unwrap();
         assert!(directory.set_inactive(user, &second, true));
         assert!(directory.is_inactive(user), "an announcement of the first one again changed nothing");
         assert!(directory.set_inactive(user, &second, false));
@@ -226,7 +226,7 @@ mod tests {
         directory.remove(user, &second);
         assert!(directory.is_inactive(user));
         directory.remove(user, &first);
-        directory.add(user, first).unwrap();
+        directory.add(user, first, None).unwrap();
         assert!(!directory.is_inactive(user), "what comes again begins anew");
     }
 

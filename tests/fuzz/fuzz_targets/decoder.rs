@@ -1,3 +1,4 @@
+//! Requests, for libFuzzer.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| natter_api::fuzz::decoder(input));

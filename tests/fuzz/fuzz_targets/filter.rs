@@ -1,3 +1,4 @@
+//! Filters, for libFuzzer.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| natter_api::fuzz::filter(input));

@@ -1,3 +1,4 @@
+//! Streams, for libFuzzer.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| natter_xmpp::fuzz::stream(input));
