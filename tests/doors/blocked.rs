@@ -173,6 +173,10 @@ impl Scene {
         if stanza.starts_with("<iq ") && !heard.contains(&id) {
             heard += &self.bob_says.expect(&id).await?;
         }
+        // An ack does not wait for a room: what it brings is told when he is in.
+        if stanza.contains("'http://jabber.org/protocol/muc'") && !heard.contains("code=\"110\"") {
+            heard += &self.bob_says.expect("code=\"110\"").await?;
+        }
         let answer = heard.lines().find(|line| line.contains(&id) && line.contains("type=\"error\""));
         let code = answer.and_then(|answer| between(answer, "<error code=\"", "\""));
         let is_result = heard.lines().any(|line| line.contains(&id) && line.contains("type=\"result\""));

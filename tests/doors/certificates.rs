@@ -146,7 +146,7 @@ async fn examine() -> Result<()> {
     let authority = Authority::new()?;
     authority.issue("good", &["good.test"])?;
     authority.issue("soon", &["soon.test"])?;
-    authority.issue_for("soon", &["soon.test"], Duration::from_secs(3 * 24 * 3600))?;
+    authority.issue_for("soon", &["soon.test"], Duration::from_secs(3 * 24 * 3600 + 12 * 3600))?;
     authority.issue("odd", &["odd.test"])?;
     fs::copy(authority.path("good.key"), authority.path("odd.key"))?;
     let natter = Natter::start(&[]).await?;
@@ -155,7 +155,7 @@ async fn examine() -> Result<()> {
     let text = String::from_utf8(output.stdout)?;
     let line = |name: &str| text.lines().find(|line| line.contains(name)).with_context(|| format!("no {name} in\n{text}"));
     ensure!(line("good.pem")?.starts_with("ok    certificate"), "{text}");
-    ensure!(line("soon.pem")?.starts_with("warn  certificate") && line("soon.pem")?.contains("in 2 days"), "{text}");
+    ensure!(line("soon.pem")?.starts_with("warn  certificate") && line("soon.pem")?.contains("in 3 days"), "{text}");
     ensure!(line("odd.key")?.starts_with("fail  certificate") && line("odd.key")?.contains("does not belong"), "{text}");
     ensure!(output.status.code() == Some(1), "{}", output.status);
     Ok(())
