@@ -39,6 +39,11 @@ pub struct Natter {
     pub ports: Ports,
 }
 
+/// Below those that Linux takes for outgoing connections (`ip_local_port_range`).
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+/// How often other ports are tried.
+const PORTS_TRIED: u32 = 3;
+
 impl Natter {
     /// Starts a process on free ports and waits until it is ready. `settings` are `path=value`.
     pub async fn start(settings: &[&str]) -> Result<Natter> {
@@ -63,8 +68,23 @@ impl Natter {
             starts: 0,
             ports,
         };
+        // A port that was free may be taken before it is listened at.
+        for _ in 0..PORTS_TRIED {
+            match natter.restart().await {
+                Err(_) if natter.says("in use") => {
+                    let fresh = free_ports()?;
+                    let tcp = if natter.ports.tcp == XMPP_PORT { XMPP_PORT } else { fresh.tcp };
+                    natter.ports = Ports { tcp, ..fresh };
+                }
+                outcome => return outcome.map(|()| natter),
+            }
+        }
         natter.restart().await?;
         Ok(natter)
+    }
+
+    fn says(&self, word: &str) -> bool {
+        std::fs::read_to_string(self.log()).is_ok_and(|log| log.contains(word))
     }
 
     /// The data directory.
@@ -264,9 +284,16 @@ pub fn cpu_of(pid: &str) -> Result<Duration> {
     Ok(Duration::from_millis(10 * ticks))
 }
 
-// Eight ports that were free a moment ago. They are held together until all are known.
+// Eight ports that were free a moment ago. They are held together until all are known. Not of those that the system gives to
+// whoever connects: between two starts of a server one of them would be somebody's.
 fn free_ports() -> Result<Ports> {
-    let held: Vec<TcpListener> = (0..8).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
+    let mut held: Vec<TcpListener> = Vec::new();
+    while held.len() < 8 {
+        let mut chance = [0; 2];
+        getrandom::fill(&mut chance)?;
+        let port = PORTS.start + u16::from_be_bytes(chance) % (PORTS.end - PORTS.start);
+        held.extend(TcpListener::bind(("0.0.0.0", port)));
+    }
     let ports: Vec<u16> = held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect::<std::io::Result<_>>()?;
     let [rest, rest_plain, tcp, tls, wss, ws, console, health] = ports[..] else { bail!("eight ports were asked for") };
     Ok(Ports { rest, rest_plain, tcp, tls, wss, ws, console, health })
