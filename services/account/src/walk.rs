@@ -68,7 +68,7 @@ pub(crate) async fn run(accounts: Arc<Accounts>, keepers: Keepers, stop: impl Fu
     let walk = async {
         let mut reports = None;
         loop {
-            accounts.endings.take().into_iter().for_each(|(app, user)| keepers.tell(app, user));
+            accounts.tell_endings(&keepers);
             let rest = accounts.walk(&keepers).await;
             let wait = if rest { RETRY } else { LOOK_EVERY };
             if tokio::time::timeout(wait, accounts.endings.some()).await.is_err() && !rest {
@@ -86,7 +86,11 @@ pub(crate) async fn run(accounts: Arc<Accounts>, keepers: Keepers, stop: impl Fu
 }
 
 impl Accounts {
-    /// One step of each erasure after the other, until none can go on. Answers whether some do not end yet.
+    fn tell_endings(&self, keepers: &Keepers) {
+        self.endings.take().into_iter().for_each(|(app, user)| keepers.tell(app, user));
+    }
+
+    /// Each erasure after the other, as far as it goes. Answers whether some do not end yet.
     async fn walk(&self, keepers: &Keepers) -> bool {
         let pending = match self.store.erasures.pending_erasures(TAKEN).await {
             Ok(pending) => pending,
@@ -108,6 +112,8 @@ impl Accounts {
 
     async fn walk_one(&self, keepers: &Keepers, mut row: ErasureRow) -> Result<(), Failure> {
         while let Some(keeper) = row.keeper() {
+            // An app takes long to erase: whoever ends meanwhile is signed out at once all the same.
+            self.tell_endings(keepers);
             let (app, user) = (row.app, row.user);
             if keeper == Keeper::Presence && row.after.is_empty() {
                 keepers.tell(app, user);
