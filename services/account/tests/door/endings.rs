@@ -70,6 +70,24 @@ async fn a_walk_that_dies_at_any_step_goes_on_from_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_ends_while_a_long_erasure_goes_on_is_told_at_once() {
+    let mut door = Door::open().await;
+    let (ann, bob) = (door.sign_up("ann", "secret").await, door.sign_up("bob", "secret").await);
+    let (others, bus) = (Others::default(), Bus::local());
+    others.0.lock().files = 10_000;
+    answer(door.client.delete_user(UserRequest { app: 77, id: ann.id }).await).unwrap();
+    let walk = tokio::spawn(door.service.clone().erase(keepers(&door, &others, &bus), pending()));
+    while others.0.lock().answers < 10 {
+        tokio::task::yield_now().await;
+    }
+    let mut ended = bus.subscribe(&Subject::Ended.to_string());
+    answer(door.client.delete_user(UserRequest { app: 77, id: bob.id }).await).unwrap();
+    while Ended::decode(ended.next().await.unwrap()).unwrap().user != bob.id {}
+    assert_eq!(report(&door, ann.id).await.unwrap().ended_at, 0, "the other erasure still goes on");
+    walk.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_fails_holds_a_walk_up_and_no_longer() {
     let mut door = Door::open().await;
     let (ann, others, bus) = (door.sign_up("ann", "secret").await, Others::default(), Bus::local());
