@@ -1,8 +1,10 @@
-//! The language the services speak: messages, gRPC services, ids, failure codes, bus subjects. No logic.
+//! The language the services speak: messages, gRPC services, ids, failure codes, bus subjects. No logic but how a message is
+//! spelled, or handed over as it is (`codec.rs`).
 //!
 //! Generated modules come from `natter/<service>/v1/*.proto`; what may change in them says `proto/README.md`.
 
 pub mod code;
+pub mod codec;
 pub mod ids;
 pub mod subject;
 

@@ -143,7 +143,7 @@ impl Rpc {
 impl Dialogs for Rpc {
     async fn post(&self, request: Request<wire::PostRequest>) -> Reply<wire::PostReply> {
         let request = request.into_inner();
-        let span = tracing::info_span!("dialog.post", app = request.app);
+        let span = tracing::debug_span!("dialog.post", app = request.app);
         natter_telemetry::follow(&span, &request.traceparent);
         Ok(Response::new(self.post(request).instrument(span).await?))
     }

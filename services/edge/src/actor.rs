@@ -156,7 +156,7 @@ impl SessionActor {
             ClientMail::Stanza(element) => {
                 let (app, user) = (self.caller.app, self.caller.user);
                 let kind = self.session.kind_of(&element);
-                let span = tracing::info_span!("stanza", kind = kind.name(), app, user);
+                let span = tracing::debug_span!("stanza", kind = kind.name(), app, user);
                 self.edge.metrics.stanza(kind);
                 // Nothing below waits, so the span is entered and left on this thread. Calls start inside it.
                 let _entered = span.enter();

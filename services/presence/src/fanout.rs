@@ -57,29 +57,27 @@ impl Fanout {
         };
         let span = span_of(&address);
         let _in_span = span.enter();
-        let speech = Speech::decode(frame.clone()).unwrap_or_default();
         let edges = self.shared.directory.lock().told(AppId(address.app), &address.to, &address.except);
         let meters = &self.shared.meters;
         meters.told.inc();
         meters.untold.inc_by(u64::from(edges.is_empty()));
         meters.edge_frames.inc_by(edges.len() as u64);
         for (edge, users) in edges {
-            let payload = edge_frame(frame, &users, &self.kept_out(address.app, &speech, &users));
+            let payload = edge_frame(frame, &users, &self.kept_out(address.app, frame, &users));
             self.shared.bus.publish(subject(&mut self.subjects, edge), payload);
         }
     }
 
     /// Of these users, all of whom are there, those whose privacy lists keep the one out who says this; or whom his own keeps
     /// it from.
-    fn kept_out(&self, app: u64, speech: &Speech, users: &[u64]) -> Vec<u64> {
+    fn kept_out(&self, app: u64, frame: &Bytes, users: &[u64]) -> Vec<u64> {
         let (app, defaults) = (AppId(app), self.shared.defaults.lock());
-        match speech.speaker() {
-            Some((user, passing)) if defaults.has_any(app) => {
-                let passes = |to: &u64| defaults.judge(app, UserId(user), UserId(*to), passing) == Verdict::Passes;
-                users.iter().copied().filter(|to| !passes(to)).collect()
-            }
-            _ => Vec::new(),
+        if !defaults.has_any(app) {
+            return Vec::new();
         }
+        let Some((user, passing)) = Speech::decode(frame.clone()).unwrap_or_default().speaker() else { return Vec::new() };
+        let passes = |to: &u64| defaults.judge(app, UserId(user), UserId(*to), passing) == Verdict::Passes;
+        users.iter().copied().filter(|to| !passes(to)).collect()
     }
 }
 

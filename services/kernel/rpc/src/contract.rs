@@ -16,7 +16,7 @@ use tonic::{Code as Grpc, Status};
 use tracing::{Instrument, info_span};
 
 use crate::{Link, LinkOptions, Routes, serve};
-use echo::{Echo, Word, ask};
+use echo::{Echo, Word, ask, say};
 
 mod echo;
 
@@ -183,6 +183,38 @@ async fn a_channel_finds_a_service_that_comes_late_and_one_that_comes_back() {
 #[test]
 fn a_link_needs_an_address() {
     assert!(Link::channel("not an address", LinkOptions::default()).is_err());
+}
+
+#[tokio::test]
+async fn in_process_a_message_is_handed_over_and_not_spelled() {
+    let (seen, mut places) = mpsc::unbounded_channel();
+    let echo = Echo::new(move |word: Word| {
+        seen.send(word.text.as_ptr() as usize).unwrap();
+        async { Ok(word) }
+    });
+    let text = "romeo".to_owned();
+    let place = text.as_ptr() as usize;
+    let link = Wire::InProcess.open(echo.clone(), LONG).await;
+    let answer = say(&link, text).await.unwrap();
+    assert_eq!((answer.as_str(), answer.as_ptr() as usize), ("romeo", place));
+    assert_eq!(places.recv().await, Some(place));
+    let link = Wire::Channel.open(echo, LONG).await;
+    assert_eq!(ask(&link, "romeo").await.unwrap(), "romeo");
+}
+
+#[tokio::test]
+async fn a_handler_that_calls_another_keeps_its_own_messages_apart() {
+    let inner = Wire::InProcess.open(Echo::new(|word: Word| async move { Ok(Word { text: word.text + "!" }) }), LONG).await;
+    let outer = Echo::new(move |word: Word| {
+        let inner = inner.clone();
+        async move {
+            let first = say(&inner, word.text.clone()).await?;
+            Ok(Word { text: say(&inner, first).await? + &word.text })
+        }
+    });
+    let link = Wire::InProcess.open(outer, LONG).await;
+    let (romeo, juliet) = tokio::join!(ask(&link, "romeo"), ask(&link, "juliet"));
+    assert_eq!((romeo.unwrap(), juliet.unwrap()), ("romeo!!romeo".to_owned(), "juliet!!juliet".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]

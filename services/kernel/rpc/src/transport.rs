@@ -4,12 +4,16 @@ use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::future::{Ready, ready};
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response};
+use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
+use natter_proto::codec::handing_over;
 use natter_telemetry::traceparent;
 use tonic::body::Body;
 use tonic::transport::Channel;
@@ -47,7 +51,32 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(guarded(self.0.clone(), request))
+        let answer = guarded(self.0.clone(), request.map(handed));
+        Box::pin(async move { Ok(answer.await?.map(handed)) })
+    }
+}
+
+/// A body that stays in this process: whoever polls it decodes it, so its messages are handed over as they are.
+struct Handed(Body);
+
+fn handed(body: Body) -> Body {
+    Body::new(Handed(body))
+}
+
+impl http_body::Body for Handed {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        handing_over(|| Pin::new(&mut self.0).poll_frame(cx))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
     }
 }
 
@@ -122,4 +151,62 @@ fn not_there() -> Status {
 
 fn lost() -> Status {
     Status::unknown("the connection was lost")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use futures::stream::{self, StreamExt};
+    use natter_proto::codec::Codec;
+    use tonic::codec::{Codec as _, EncodeBody, SingleMessageCompressionOverride, Streaming};
+
+    use super::*;
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct Number {
+        #[prost(uint64, tag = "1")]
+        number: u64,
+        #[prost(string, tag = "2")]
+        text: String,
+    }
+
+    type Numbers = Codec<Number, Number>;
+
+    #[tokio::test]
+    async fn a_stream_within_a_process_arrives_whole_whether_its_messages_come_together_or_one_by_one() {
+        for pauses in [false, true] {
+            let numbers: Vec<Number> = (0..50).map(number).collect();
+            let source = stream::iter(numbers.clone()).then(move |number| async move {
+                if pauses && number.number % 3 == 0 {
+                    tokio::task::yield_now().await;
+                }
+                Ok(number)
+            });
+            let read: Vec<Number> = reader(handed(body(source))).map(Result::unwrap).collect().await;
+            assert_eq!(read, numbers);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_over_and_not_taken_is_dropped_and_no_other_reader_gets_it() {
+        let mut unread = handed(body(stream::iter([Ok(number(1))])));
+        let ticket = unread.frame().await.unwrap().unwrap().into_data().unwrap();
+        let read: Vec<Number> = reader(handed(body(stream::iter([Ok(number(2))])))).map(Result::unwrap).collect().await;
+        assert_eq!(read, [number(2)]);
+        let stale = Body::new(http_body_util::Full::new(ticket).map_err(|never| match never {}));
+        assert!(reader(stale).next().await.unwrap().is_err());
+    }
+
+    fn number(number: u64) -> Number {
+        Number { number, text: "x".repeat(number as usize * 40) }
+    }
+
+    fn body(source: impl futures::Stream<Item = Result<Number, Status>> + Send + 'static) -> Body {
+        let compression = SingleMessageCompressionOverride::Disable;
+        Body::new(EncodeBody::new_server(Numbers::default().encoder(), source, None, compression, None))
+    }
+
+    fn reader(body: Body) -> Streaming<Number> {
+        Streaming::new_request(Numbers::default().decoder(), body, None, None)
+    }
 }

@@ -120,6 +120,8 @@ where
     // The exporter's own calls run through these crates; traced, each export would cause the next.
     let filter = ["h2", "hyper", "hyper_util", "opentelemetry", "opentelemetry_sdk", "rustls", "tonic", "tower"]
         .into_iter()
-        .fold(Targets::new().with_default(LevelFilter::INFO), |filter, target| filter.with_target(target, LevelFilter::OFF));
+        .fold(Targets::new().with_default(LevelFilter::INFO), |filter, target| filter.with_target(target, LevelFilter::OFF))
+        // The spans of messages are finer than what is logged: where nobody traces, they are never made.
+        .with_target("natter", LevelFilter::DEBUG);
     tracing_opentelemetry::layer().with_tracer(spans.tracer("natter")).with_filter(filter)
 }

@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
+use natter_proto::codec::Codec;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic_prost::ProstCodec;
 use tower::{Service, service_fn};
 
 use crate::Link;
@@ -53,17 +53,22 @@ impl Service<Request<Body>> for Echo {
                 let answer = answer(request.into_inner());
                 async { answer.await.map(tonic::Response::new) }
             });
-            Ok(tonic::server::Grpc::new(ProstCodec::<Word, Word>::default()).unary(method, request).await)
+            Ok(tonic::server::Grpc::new(Codec::<Word, Word>::default()).unary(method, request).await)
         })
     }
 }
 
 /// The client.
 pub async fn ask(link: &Link, text: &str) -> Result<String, Status> {
+    say(link, text.to_owned()).await
+}
+
+/// The same with a text of its own.
+pub async fn say(link: &Link, text: String) -> Result<String, Status> {
     let mut client = tonic::client::Grpc::new(link.clone());
     client.ready().await.expect("a link never fails");
     let path = http::uri::PathAndQuery::from_static("/natter.test.v1.Echo/Say");
-    let word = tonic::Request::new(Word { text: text.to_owned() });
-    let answer = client.unary(word, path, ProstCodec::<Word, Word>::default()).await?;
+    let word = tonic::Request::new(Word { text });
+    let answer = client.unary(word, path, Codec::<Word, Word>::default()).await?;
     Ok(answer.into_inner().text)
 }
