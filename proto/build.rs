@@ -17,9 +17,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=natter");
     let descriptors = protox::compile(files, ["."])?;
     // Chunks of files are passed on without a copy.
-    tonic_prost_build::configure()
-        .bytes(".natter.storage.v1")
-        .codec_path("crate::codec::Codec")
-        .compile_fds(descriptors)?;
+    tonic_prost_build::configure().bytes(".natter.storage.v1").codec_path("crate::codec::Codec").compile_fds(descriptors)?;
     Ok(())
 }

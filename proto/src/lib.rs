@@ -1,14 +1,16 @@
 //! The language the services speak: messages, gRPC services, ids, failure codes, bus subjects. No logic but how a message is
-//! spelled, or handed over as it is (`codec.rs`).
+//! spelled, handed over as it is (`codec.rs`), or shared (`edge_frame.rs`).
 //!
 //! Generated modules come from `natter/<service>/v1/*.proto`; what may change in them says `proto/README.md`.
 
 pub mod code;
 pub mod codec;
+mod edge_frame;
 pub mod ids;
 pub mod subject;
 
 pub use code::{Code, Failure};
+pub use edge_frame::EdgeFrame;
 pub use ids::{AppId, BlobUid, DialogId, MessageId, UserId};
 
 /// Apps, users, tokens; operators.

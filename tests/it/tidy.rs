@@ -113,7 +113,7 @@ fn select_is_always_biased() {
 fn proto_holds_no_logic() {
     let files: BTreeSet<String> =
         walk(&root().join("proto/src")).iter().map(|file| file.file_name().unwrap().to_str().unwrap().to_owned()).collect();
-    let expected = ["code.rs", "codec.rs", "ids.rs", "lib.rs", "subject.rs"].map(str::to_owned);
+    let expected = ["code.rs", "codec.rs", "edge_frame.rs", "ids.rs", "lib.rs", "subject.rs"].map(str::to_owned);
     assert_eq!(files, BTreeSet::from(expected));
 }
 

@@ -7,8 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use natter_bus::Bus;
+use natter_bus::{Bus, Payload};
 use natter_proto::Failure;
 use natter_proto::account::v1::AppState;
 use natter_proto::account::v1::eraser_client::EraserClient as OwnRows;
@@ -20,7 +19,6 @@ use natter_proto::presence::v1::eraser_client::EraserClient as Presence;
 use natter_proto::storage::v1::eraser_client::EraserClient as Storage;
 use natter_proto::subject::Subject;
 use natter_rpc::Link;
-use prost::Message;
 
 use crate::erasure::{ErasureRow, Keeper};
 use crate::service::Accounts;
@@ -59,7 +57,7 @@ impl Keepers {
     }
 
     fn tell(&self, app: u64, user: u64) {
-        self.bus.publish(&Subject::Ended.to_string(), Bytes::from(Ended { app, user }.encode_to_vec()));
+        self.bus.publish(&Subject::Ended.to_string(), Payload::of(Ended { app, user }));
     }
 }
 

@@ -25,8 +25,8 @@ use crate::error::{Trouble, busy, no_dialog};
 use crate::frames;
 use crate::shared::Shared;
 pub use mail::{
-    Answer, By, CallSignal, Changing, Create, Delete, DialogMessage, Edit, Notify, Posted, React, Remove, Removed, Signal,
-    Subscribe, Subscribing, TellEdit,
+    Answer, By, CallSignal, Changing, Content, Create, Delete, DialogMessage, Edit, Notify, Posted, React, Remove, Removed,
+    Signal, Subscribe, Subscribing, TellEdit,
 };
 
 /// The actor of one dialog.
@@ -126,7 +126,7 @@ impl DialogActor {
             DialogMessage::Post(post, answer) => sorted.posts.push((post, answer)),
             DialogMessage::Mark(mark, answer) => sorted.marks.push((mark, answer)),
             DialogMessage::Signal(signal, answer) if sorted.posts.is_empty() => self.signal(signal, answer).await,
-            DialogMessage::CallSignal(signal, answer) if sorted.posts.is_empty() => self.signal_call(&signal, answer).await,
+            DialogMessage::CallSignal(signal, answer) if sorted.posts.is_empty() => self.signal_call(*signal, answer).await,
             other => sorted.rest.push(other),
         }
     }
@@ -181,7 +181,7 @@ impl DialogActor {
                 Ok(())
             }
             DialogMessage::CallSignal(signal, answer) => {
-                self.signal_call(&signal, answer).await;
+                self.signal_call(*signal, answer).await;
                 Ok(())
             }
             DialogMessage::Post(..) | DialogMessage::Mark(..) => unreachable!("posts and marks were sorted out"),
@@ -198,7 +198,7 @@ impl DialogActor {
     async fn change_nothing(&mut self, message: DialogMessage) -> Result<(), Stop> {
         match message {
             DialogMessage::Signal(signal, answer) => self.signal(signal, answer).await,
-            DialogMessage::CallSignal(signal, answer) => self.signal_call(&signal, answer).await,
+            DialogMessage::CallSignal(signal, answer) => self.signal_call(*signal, answer).await,
             DialogMessage::Remove(remove, answer) => {
                 let not_found = remove.rows.into_iter().map(|found| found.asked).collect();
                 answer.send(Ok(Removed { not_found, ..Removed::default() }));
@@ -235,12 +235,12 @@ impl DialogActor {
             (_, None) => None,
         };
         if let Some(frame) = frame {
-            self.shared.tell(&frame);
+            self.shared.tell(frame);
         }
         answer.send(Ok(()));
     }
 
-    async fn signal_call(&self, signal: &CallSignal, answer: Answer<()>) {
+    async fn signal_call(&self, signal: CallSignal, answer: Answer<()>) {
         answer.send(calls::signal(&self.shared, self.key, signal).await);
     }
 }

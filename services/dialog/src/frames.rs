@@ -22,8 +22,8 @@ pub fn message(dialog: &Dialog, message: Message, source: Source) -> Frame {
 }
 
 /// The message of a frame that [`message`] made.
-pub fn into_message(frame: Frame) -> Message {
-    match frame.told {
+pub fn message_of(frame: &Frame) -> &Message {
+    match &frame.told {
         Some(Told::Message(message)) => message,
         _ => unreachable!("the frame was made of a message"),
     }

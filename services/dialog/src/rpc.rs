@@ -49,11 +49,12 @@ impl Rpc {
     }
 
     async fn post(&self, request: wire::PostRequest) -> Result<wire::PostReply, Failure> {
+        let brief = request.brief;
         let (app, dialog, post) = decode::post(request)?;
         self.shared.admit(app).await?;
         let key = self.key(app, &dialog, (post.sender, post.recipient)).await?;
         let posted = self.ask(key, |answer| DialogMessage::Post(Box::new(post), answer)).await?;
-        Ok(encode_posted(key.dialog, posted))
+        Ok(encode_posted(key.dialog, &posted, brief))
     }
 
     async fn mark(&self, request: wire::MarkRequest) -> Result<u32, Failure> {
@@ -271,15 +272,15 @@ impl Dialogs for Rpc {
     }
 }
 
-fn encode_posted(dialog: DialogId, posted: Posted) -> wire::PostReply {
-    let Posted { message, duplicate } = posted;
+fn encode_posted(dialog: DialogId, posted: &Posted, brief: bool) -> wire::PostReply {
+    let message = posted.content.message();
     wire::PostReply {
         dialog: dialog.to_vec(),
         id: message.id.clone(),
         seq: message.seq,
         date_sent: message.date_sent,
-        duplicate,
-        message: Some(message),
+        duplicate: posted.duplicate,
+        message: (!brief).then(|| message.clone()),
     }
 }
 

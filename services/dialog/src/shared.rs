@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use natter_actor::{Chance, Clock, Rates};
-use natter_bus::Bus;
+use natter_bus::{Bus, Payload};
 use natter_proto::event::v1::Frame;
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::history::v1::{FindRequest, Found};
@@ -14,7 +13,6 @@ use natter_proto::subject::Subject;
 use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
 use natter_rpc::Link;
 use parking_lot::Mutex;
-use prost::Message as _;
 
 use crate::dialog::duplicates::Known;
 use crate::dialog::{Dialog, Key, Limits};
@@ -99,8 +97,8 @@ impl Shared {
     }
 
     /// Tells live sessions. May be lost; nobody waits for it.
-    pub fn tell(&self, frame: &Frame) {
-        self.bus.publish(&self.told, Bytes::from(frame.encode_to_vec()));
+    pub fn tell(&self, frame: impl Into<Arc<Frame>>) {
+        self.bus.publish(&self.told, Payload::shared(frame.into()));
     }
 
     /// An id that no message has.
@@ -170,7 +168,7 @@ impl Shared {
     /// Publishes on the subject of heads what moved lately.
     pub fn publish_heads(&self, subject: &str) {
         for heads in self.heads.recent(self.clock.now_ms()) {
-            self.bus.publish(subject, Bytes::from(heads.encode_to_vec()));
+            self.bus.publish(subject, Payload::of(heads));
         }
     }
 }

@@ -7,10 +7,9 @@ use std::time::Duration;
 use natter_actor::{Clock, Mailbox, Refused};
 use natter_bus::Subscription;
 use natter_proto::event::v1::frame::Told;
-use natter_proto::event::v1::{EdgeFrame, Ended, Frame, Head as PublishedHead, Heads as Published, OccupantState};
-use natter_proto::{AppId, DialogId, UserId};
+use natter_proto::event::v1::{Ended, Frame, Head as PublishedHead, Heads as Published, OccupantState};
+use natter_proto::{AppId, DialogId, EdgeFrame, UserId};
 use parking_lot::Mutex;
-use prost::Message;
 use tokio::time::timeout;
 
 use crate::actor::SessionMessage;
@@ -40,47 +39,47 @@ impl Inbox {
 
     /// Hands frames out, in the order they came, until the bus ends.
     pub(crate) async fn frames(self: Arc<Inbox>, mut frames: Subscription) {
-        while let Some(bytes) = frames.next().await {
-            let Ok(EdgeFrame { frame: Some(mut frame), users, except }) = EdgeFrame::decode(bytes) else {
+        while let Some(payload) = frames.next().await {
+            let Ok(told) = payload.read::<EdgeFrame>() else {
                 tracing::warn!("a frame on the bus cannot be read");
                 continue;
             };
             self.metrics.frames.inc();
-            frame.except.extend(except);
-            let (app, frame) = (AppId(frame.app), Arc::new(SharedFrame::new(frame)));
+            let EdgeFrame { frame, users, except } = &*told;
+            let (app, frame) = (AppId(frame.app), Arc::new(SharedFrame::new(frame.clone(), except.clone())));
             if let Some((dialog, user)) = removal(&frame) {
                 self.heads.lock().removed((app, dialog), user);
             }
             let mut all_told = true;
-            for user in &users {
+            for user in users {
                 for session in self.table.sessions_of((app, UserId(*user))) {
                     all_told &= self.hand(&session, SessionMessage::Frame(frame.clone())).await;
                 }
             }
             if let Some((dialog, seq, stamp)) = numbers(&frame).filter(|_| all_told) {
-                self.heads.lock().told(self.clock.now_ms(), (app, dialog), seq, stamp, &users);
+                self.heads.lock().told(self.clock.now_ms(), (app, dialog), seq, stamp, users);
             }
         }
     }
 
     /// Compares the heads of dialogs with what was told, until the bus ends.
     pub(crate) async fn heads(self: Arc<Inbox>, mut published: Subscription) {
-        while let Some(bytes) = published.next().await {
-            let Ok(Published { heads }) = Published::decode(bytes) else {
+        while let Some(payload) = published.next().await {
+            let Ok(published) = payload.read::<Published>() else {
                 tracing::warn!("heads on the bus cannot be read");
                 continue;
             };
             self.heads.lock().forget(self.clock.now_ms());
-            for head in heads {
+            for head in &published.heads {
                 self.head(head).await;
             }
         }
     }
 
-    async fn head(&self, published: PublishedHead) {
-        let PublishedHead { app, dialog, seq, stamp, at, members, .. } = published;
+    async fn head(&self, published: &PublishedHead) {
+        let &PublishedHead { app, ref dialog, seq, stamp, at, ref members, .. } = published;
         let (app, Ok(dialog)) = (AppId(app), DialogId::try_from(dialog.as_slice())) else { return };
-        let here: Vec<u64> = members.into_iter().filter(|user| self.table.is_here((app, UserId(*user)))).collect();
+        let here: Vec<u64> = members.iter().copied().filter(|user| self.table.is_here((app, UserId(*user)))).collect();
         let lost = self.heads.lock().published(self.clock.now_ms(), (app, dialog), Head { seq, stamp, at }, &here);
         let Some((head, users)) = lost else { return };
         for session in users.into_iter().flat_map(|user| self.table.sessions_of((app, UserId(user)))) {
@@ -90,11 +89,12 @@ impl Inbox {
 
     /// Ends the sessions of users who may be connected no more, until the bus ends. Who is being bound is asked about then.
     pub(crate) async fn ended(self: Arc<Inbox>, mut ended: Subscription) {
-        while let Some(bytes) = ended.next().await {
-            let Ok(Ended { app, user }) = Ended::decode(bytes) else {
+        while let Some(payload) = ended.next().await {
+            let Ok(told) = payload.read::<Ended>() else {
                 tracing::warn!("an end on the bus cannot be read");
                 continue;
             };
+            let Ended { app, user } = *told;
             let (app, for_good) = (AppId(app), user != 0);
             let sessions = match for_good {
                 true => self.table.sessions_of((app, UserId(user))),

@@ -4,7 +4,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::ops::Deref;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use natter_proto::event::v1::Frame;
 use natter_xmpp::Framing;
@@ -14,14 +14,21 @@ use crate::stanza::Spelled;
 /// One frame and its spellings.
 #[derive(Debug)]
 pub(crate) struct SharedFrame {
-    frame: Frame,
+    frame: Arc<Frame>,
+    /// Users besides the frame's own `except` who are told nothing of it.
+    except: Vec<u64>,
     tcp: OnceLock<Spelled>,
     websocket: OnceLock<Spelled>,
 }
 
 impl SharedFrame {
-    pub(crate) fn new(frame: Frame) -> SharedFrame {
-        SharedFrame { frame, tcp: OnceLock::new(), websocket: OnceLock::new() }
+    pub(crate) fn new(frame: Arc<Frame>, except: Vec<u64>) -> SharedFrame {
+        SharedFrame { frame, except, tcp: OnceLock::new(), websocket: OnceLock::new() }
+    }
+
+    /// Whether a user's sessions only take note of it.
+    pub(crate) fn is_kept_from(&self, user: u64) -> bool {
+        self.frame.except.contains(&user) || self.except.contains(&user)
     }
 
     /// The stanza of this frame in a framing; `spell` makes it for whoever comes first.
@@ -49,7 +56,7 @@ mod tests {
 
     #[test]
     fn two_thousand_sessions_make_one_spelling_of_each_framing() {
-        let frame = SharedFrame::new(Frame::default());
+        let frame = SharedFrame::new(Arc::default(), Vec::new());
         let spellings = Cell::new(0);
         for n in 0..2_000 {
             let framing = if n % 2 == 0 { Framing::Tcp } else { Framing::WebSocket };

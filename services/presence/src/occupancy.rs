@@ -1,11 +1,11 @@
 //! Sessions in rooms: each change in one step with the directory, then the others in the room are told by a frame, on the way
 //! that all frames take.
 
+use natter_bus::Payload;
 use natter_proto::UserId;
 use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Frame, Occupant, OccupantState};
 use natter_proto::subject::Subject;
-use prost::Message;
 
 use crate::error::Error;
 use crate::rooms::{Entered, Left, RoomKey};
@@ -84,6 +84,6 @@ impl Shared {
             told: Some(Told::Occupant(occupant)),
             ..Frame::default()
         };
-        self.bus.publish(&Subject::Told.to_string(), frame.encode_to_vec().into());
+        self.bus.publish(&Subject::Told.to_string(), Payload::of(frame));
     }
 }

@@ -1,11 +1,11 @@
 //! Users who come and go: each change in one step with the directory, then it is kept, and whoever watches the user is told by a
 //! frame, on the way that all frames take.
 
+use natter_bus::Payload;
 use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Activity, Frame};
 use natter_proto::subject::Subject;
 use natter_proto::{AppId, UserId};
-use prost::Message;
 
 use crate::activity::{self, Arrival, Ended, Visible};
 use crate::debts::Stored;
@@ -90,6 +90,6 @@ impl Shared {
     pub fn publish(&self, app: AppId, to: Vec<u64>, told: Told) {
         let traceparent = natter_telemetry::traceparent();
         let frame = Frame { app: app.0, to, traceparent, told: Some(told), ..Frame::default() };
-        self.bus.publish(&Subject::Told.to_string(), frame.encode_to_vec().into());
+        self.bus.publish(&Subject::Told.to_string(), Payload::of(frame));
     }
 }

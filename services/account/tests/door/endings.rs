@@ -18,7 +18,6 @@ use natter_proto::subject::Subject;
 use natter_proto::{Code, Failure};
 use natter_rpc::{Link, LinkOptions, Reply, Request, Response, async_trait};
 use parking_lot::Mutex;
-use prost::Message;
 use tokio::time::timeout;
 
 use crate::apps::administration;
@@ -34,7 +33,7 @@ async fn edges_are_told_and_every_service_is_walked_until_nothing_is_found() {
     let mut ended = bus.subscribe(&Subject::Ended.to_string());
     let walk = tokio::spawn(door.service.clone().erase(keepers(&door, &others, &bus), pending()));
     answer(door.client.delete_user(UserRequest { app: 77, id: ann.id }).await).unwrap();
-    let told = Ended::decode(ended.next().await.unwrap()).unwrap();
+    let told = *ended.next().await.unwrap().read::<Ended>().unwrap();
     assert_eq!(told, Ended { app: 77, user: ann.id });
     let report = finished(&door, ann.id).await;
     let expected = [("dialogs", 3), ("files", 2), ("tokens", 1)];
@@ -82,7 +81,7 @@ async fn who_ends_while_a_long_erasure_goes_on_is_told_at_once() {
     }
     let mut ended = bus.subscribe(&Subject::Ended.to_string());
     answer(door.client.delete_user(UserRequest { app: 77, id: bob.id }).await).unwrap();
-    while Ended::decode(ended.next().await.unwrap()).unwrap().user != bob.id {}
+    while ended.next().await.unwrap().read::<Ended>().unwrap().user != bob.id {}
     assert_eq!(report(&door, ann.id).await.unwrap().ended_at, 0, "the other erasure still goes on");
     walk.abort();
 }
@@ -111,7 +110,7 @@ async fn a_suspended_app_is_told_again_and_a_report_goes_after_thirty_days() {
     let mut ended = bus.subscribe(&Subject::Ended.to_string());
     answer(administration(&door).suspend_app(SuspendAppRequest { id: 77, suspended: true }).await).unwrap();
     for _ in 0..3 {
-        assert_eq!(Ended::decode(ended.next().await.unwrap()).unwrap(), Ended { app: 77, user: 0 });
+        assert_eq!(*ended.next().await.unwrap().read::<Ended>().unwrap(), Ended { app: 77, user: 0 });
     }
     tokio::time::advance(29 * 24 * 60 * MINUTE).await;
     tokio::time::sleep(MINUTE).await;

@@ -28,6 +28,7 @@ pub(crate) async fn create(door: &Door, asked: &Asked, caller: &Caller) -> Resul
         origin: None,
         traceparent: natter_telemetry::traceparent(),
         only_repeat: false,
+        brief: false,
     };
     let reply = door.dialogs().post(request).await?.into_inner();
     let given = Message { id: reply.id, seq: reply.seq, date_sent: reply.date_sent, ..message };

@@ -11,11 +11,11 @@ use crate::shared::{Shared, of_read};
 ///
 /// # Errors
 /// `Busy`: nothing was told.
-pub(super) async fn signal(shared: &Shared, key: Key, signal: &CallSignal) -> Result<(), Failure> {
+pub(super) async fn signal(shared: &Shared, key: Key, signal: CallSignal) -> Result<(), Failure> {
     let CallSignal { from, to, frame } = signal;
-    shared.pairs.check(key, *from, *to).await.map_err(of_read)?;
-    shared.pairs.check_users(key.app, *from, *to).await.map_err(of_read)?;
-    shared.check_bars(key.app, *from, *to).await?;
+    shared.pairs.check(key, from, to).await.map_err(of_read)?;
+    shared.pairs.check_users(key.app, from, to).await.map_err(of_read)?;
+    shared.check_bars(key.app, from, to).await?;
     shared.tell(frame);
     Ok(())
 }

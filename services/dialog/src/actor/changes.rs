@@ -210,7 +210,7 @@ async fn evict(shared: &Shared, dialog: &Dialog, actor: UserId, users: &[UserId]
         }
     };
     for user in users {
-        shared.tell(&frames::gone(dialog, *user, actor, &room));
+        shared.tell(frames::gone(dialog, *user, actor, &room));
     }
 }
 

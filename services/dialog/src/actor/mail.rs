@@ -1,5 +1,7 @@
 //! The mail of a dialog: what it can be asked, and what it answers.
 
+use std::sync::Arc;
+
 use natter_actor::Reply;
 use natter_proto::event::v1::{Frame, Message, SessionRef, Typing};
 use natter_proto::history::v1::Found;
@@ -9,6 +11,7 @@ use crate::dialog::changes::Words;
 use crate::dialog::group::Change;
 use crate::dialog::marks::Mark;
 use crate::dialog::{Kind, Post};
+use crate::frames;
 
 /// Where the answer to a request goes.
 pub type Answer<T> = Reply<Result<T, Failure>>;
@@ -37,9 +40,25 @@ pub enum DialogMessage {
 /// A message that is stored, or told, or both.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Posted {
-    pub message: Message,
+    pub content: Content,
     /// It was there already.
     pub duplicate: bool,
+}
+
+/// A message, or the frame in which it was told: who hears it shares that with whoever is answered.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Content {
+    Message(Box<Message>),
+    Told(Arc<Frame>),
+}
+
+impl Content {
+    pub fn message(&self) -> &Message {
+        match self {
+            Content::Message(message) => message,
+            Content::Told(frame) => frames::message_of(frame),
+        }
+    }
 }
 
 /// Somebody types.

@@ -72,7 +72,7 @@ async fn write(shared: &Shared, dialog: &Dialog, settled: &[Settling]) -> BTreeM
 
 fn tell(shared: &Shared, dialog: &Dialog, mark: &Mark, settled: &Settled) {
     for (id, author) in &settled.told {
-        shared.tell(&frames::marker(dialog.key, mark, *id, *author));
+        shared.tell(frames::marker(dialog.key, mark, *id, *author));
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn edit(shared: &Shared, dialog: &mut Dialog, edit: Edit) -> Re
     let change = Change { relay, last, ..change(&row, user, edited.stamp, &from, row.updated_at) };
     shared.moved(dialog);
     let what = Some(What::Edited(row));
-    shared.tell(&frames::change(dialog, Change { what, ..change }, from.origin));
+    shared.tell(frames::change(dialog, Change { what, ..change }, from.origin));
     Ok(())
 }
 
@@ -82,7 +82,7 @@ async fn remove_for_all(shared: &Shared, dialog: &mut Dialog, user: UserId, row:
     dialog.apply_change(stamp, shared.clock.now_ms());
     shared.moved(dialog);
     let change = change(row, user, stamp, by, shared.clock.now_ms());
-    shared.tell(&frames::change(dialog, Change { what: Some(What::Removed(true)), ..change }, by.origin.clone()));
+    shared.tell(frames::change(dialog, Change { what: Some(What::Removed(true)), ..change }, by.origin.clone()));
     Ok(())
 }
 
@@ -98,7 +98,7 @@ pub(super) async fn react(shared: &Shared, dialog: &Dialog, react: React) -> Res
         let recipient = dialog.members.other_than(user).filter(|_| row.recipient > 0).map_or(0, |other| other.0);
         let stanza_id = shared.fresh_id().to_string();
         let told = Reaction { user: user.0, message_id: row.id, add, remove, stanza_id, recipient };
-        shared.tell(&frames::reaction(dialog, told));
+        shared.tell(frames::reaction(dialog, told));
     }
     Ok(())
 }

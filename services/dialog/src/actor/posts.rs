@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::sync::Arc;
 
 use futures::future::join_all;
 use futures::join;
@@ -11,7 +12,7 @@ use natter_proto::Failure;
 use natter_proto::event::v1::{Frame, Message};
 use natter_proto::history::v1::{AppendRequest, KeepRequest};
 
-use super::{Answer, Own, Posted, marks};
+use super::{Answer, Content, Own, Posted, marks};
 use crate::dialog::bars::Bars;
 use crate::dialog::duplicates::Known;
 use crate::dialog::marks::Mark;
@@ -264,11 +265,11 @@ fn tell(
 
 /// `source`: absent if nobody is to be told.
 fn tell_one(shared: &Shared, dialog: &Dialog, message: Message, source: Option<Source>, about: About) -> Posted {
-    let Some(source) = source else { return Posted { message, duplicate: false } };
+    let Some(source) = source else { return Posted { content: Content::Message(message.into()), duplicate: false } };
     let About { previous_at, again, kept } = about;
-    let frame = Frame { previous_at, again, kept, ..frames::message(dialog, message, source) };
-    shared.tell(&frame);
-    Posted { message: frames::into_message(frame), duplicate: false }
+    let frame = Arc::new(Frame { previous_at, again, kept, ..frames::message(dialog, message, source) });
+    shared.tell(frame.clone());
+    Posted { content: Content::Told(frame), duplicate: false }
 }
 
 /// `row`: absent if the message was told before; `None` in it if history does not have it any more.
@@ -280,17 +281,17 @@ fn tell_again(
     source: Source,
     row: Option<Result<Option<Message>, Failure>>,
 ) -> Result<Posted, Failure> {
-    let message = match row.transpose()?.flatten() {
-        Some(row) if row.removed => row,
+    let content = match row.transpose()?.flatten() {
+        Some(row) if row.removed => Content::Message(row.into()),
         // When the one before it was made nobody knows; not later than this one.
         Some(row) => {
             let about = About { previous_at: row.created_at, again: true, ..About::default() };
-            tell_one(shared, dialog, row, Some(source), about).message
+            tell_one(shared, dialog, row, Some(source), about).content
         }
-        None => message,
+        None => Content::Message(message.into()),
     };
     dialog.apply_told(seq);
-    Ok(Posted { message, duplicate: true })
+    Ok(Posted { content, duplicate: true })
 }
 
 // === batches ===

@@ -55,7 +55,7 @@ impl Rpc {
         self.shared.check_bars(app, from, to).await?;
         let request = KeepRequest { app: app.0, user: to.0, frames: vec![frame.clone()] };
         let kept = self.shared.history().keep(request).await.map_err(Failure::from)?.into_inner().first;
-        self.shared.tell(&Frame { kept, ..frame });
+        self.shared.tell(Frame { kept, ..frame });
         Ok(())
     }
 }

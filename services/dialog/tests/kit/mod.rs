@@ -103,8 +103,8 @@ impl Door {
     /// The frames told so far, once nothing moves any more.
     pub async fn told(&mut self) -> Vec<Frame> {
         let mut frames = Vec::new();
-        while let Ok(Some(bytes)) = tokio::time::timeout(Duration::from_millis(1), self.told.next()).await {
-            frames.push(Frame::decode(bytes).unwrap());
+        while let Ok(Some(told)) = tokio::time::timeout(Duration::from_millis(1), self.told.next()).await {
+            frames.push(told.read::<Frame>().unwrap().as_ref().clone());
         }
         frames
     }
@@ -120,7 +120,7 @@ impl Door {
 
     /// The next heads that are published.
     pub async fn heads(&mut self) -> Heads {
-        Heads::decode(self.heads.next().await.unwrap()).unwrap()
+        self.heads.next().await.unwrap().read::<Heads>().unwrap().as_ref().clone()
     }
 }
 
@@ -140,6 +140,7 @@ pub fn post(sender: u64, recipient: u64, n: u16, body: &str) -> PostRequest {
         origin: Some(session(sender)),
         traceparent: String::new(),
         only_repeat: false,
+        brief: false,
     }
 }
 

@@ -101,7 +101,7 @@ impl Session {
 
     pub(super) fn deliver(&mut self, now: i64, frame: Arc<SharedFrame>) {
         let dialog = DialogId::try_from(frame.dialog.as_slice()).ok();
-        let is_for_me = !frame.except.contains(&self.me.user.0) && !self.is_own(&frame);
+        let is_for_me = !frame.is_kept_from(self.me.user.0) && !self.is_own(&frame);
         match (&frame.told, dialog) {
             (Some(FrameTold::Message(message)), Some(dialog)) if message.seq > 0 => {
                 match self.places.judge(dialog, message.seq, frame.previous_at) {

@@ -101,6 +101,7 @@ impl Session {
             origin: Some(self.me.session.clone()),
             traceparent: String::new(),
             only_repeat: false,
+            brief: true,
         };
         self.posts.push(Task::new(place, stanza_id, written_to, Job::Post(Box::new(request))));
     }

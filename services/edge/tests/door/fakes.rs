@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use natter_bus::Bus;
+use natter_bus::{Bus, Payload};
 use natter_proto::account::v1::accounts_server::Accounts;
 use natter_proto::account::v1::{self as account, AuthenticateReply, AuthenticateRequest, TokenRequest, UserRequest};
 use natter_proto::dialog::v1::dialogs_server::Dialogs;
@@ -13,7 +13,7 @@ use natter_proto::dialog::v1::{self as dialogs, ListReply, ListRequest, MarkRepl
 use natter_proto::dialog::v1::{Dialog, DialogKind, Entry, SignalReply, SignalRequest};
 use natter_proto::event::v1::change::What;
 use natter_proto::event::v1::frame::Told;
-use natter_proto::event::v1::{Change, EdgeFrame, Frame, Marker, Message, Occupant, OccupantState, SessionRef};
+use natter_proto::event::v1::{Change, Frame, Marker, Message, Occupant, OccupantState, SessionRef};
 use natter_proto::history::v1::history_server::History;
 use natter_proto::history::v1::{self as history, DropReply, DropRequest, GapReply, GapRequest, GapRow, KeptReply, KeptRequest};
 use natter_proto::presence::v1::presence_server::Presence;
@@ -22,10 +22,9 @@ use natter_proto::presence::v1::{
     SettleDebtReply, SettleDebtRequest, TakeDebtReply, TakeDebtRequest,
 };
 use natter_proto::subject::Subject;
-use natter_proto::{Code, DialogId, Failure, UserId};
+use natter_proto::{Code, DialogId, EdgeFrame, Failure, UserId};
 use natter_rpc::{Reply, Request, Response, Status, async_trait};
 use parking_lot::Mutex;
-use prost::Message as _;
 use tokio::sync::{Semaphore, watch};
 
 pub const PASSWORD: &str = "s3cret";
@@ -99,8 +98,8 @@ impl Fakes {
 
     pub fn tell(&self, users: Vec<u64>, frame: Frame) {
         let frame = Frame { app: 905, to: users.clone(), ..frame };
-        let bytes = EdgeFrame { frame: Some(frame), users, except: Vec::new() }.encode_to_vec();
-        self.0.bus.publish(&Subject::Edge("e1".to_owned()).to_string(), bytes.into());
+        let told = EdgeFrame { frame: frame.into(), users, except: Vec::new() };
+        self.0.bus.publish(&Subject::Edge("e1".to_owned()).to_string(), Payload::of(told));
     }
 
     pub fn tell_occupant(&self, to: Vec<u64>, user: u64, state: OccupantState) {

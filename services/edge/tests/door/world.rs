@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use natter_actor::{Chance, Clock, Executor};
-use natter_bus::Bus;
+use natter_bus::{Bus, Payload};
 use natter_edge::{Doors, Options, Parts, Service};
 use natter_proto::DialogId;
 use natter_proto::account::v1::accounts_server::AccountsServer;
@@ -19,7 +19,6 @@ use natter_proto::subject::Subject;
 use natter_rpc::{Link, LinkOptions};
 use natter_telemetry::Metrics;
 use parking_lot::Mutex;
-use prost::Message as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -87,8 +86,7 @@ impl World {
 
     /// The account service says that somebody may be connected no more; of an app, everybody.
     pub fn end(&self, app: u64, user: u64) {
-        let ended = Ended { app, user }.encode_to_vec();
-        self.fakes.0.bus.publish(&Subject::Ended.to_string(), ended.into());
+        self.fakes.0.bus.publish(&Subject::Ended.to_string(), Payload::of(Ended { app, user }));
     }
 
     /// He is no more, and nobody says so.
@@ -118,7 +116,7 @@ impl World {
     pub fn publish_head(&self, dialog: DialogId) {
         let seq = self.fakes.0.seq.load(Ordering::Relaxed);
         let head = Head { app: 905, dialog: dialog.to_vec(), seq, ..Head::default() };
-        self.fakes.0.bus.publish(&Subject::Heads.to_string(), Heads { heads: vec![head] }.encode_to_vec().into());
+        self.fakes.0.bus.publish(&Subject::Heads.to_string(), Payload::of(Heads { heads: vec![head] }));
     }
 
     /// A message to `to` that it has not received.

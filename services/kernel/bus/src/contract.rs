@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use natter_actor::Chance;
 use natter_telemetry::Metrics;
 use tokio::time::Instant;
 
-use crate::{BYTES_MAX, Bus, Faults, MESSAGES_MAX, Subscription};
+use crate::{BYTES_MAX, Bus, Faults, MESSAGES_MAX, Payload, Subscription};
 
 macro_rules! on_every_bus {
     ($($test:ident)*) => {
@@ -35,6 +36,7 @@ on_every_bus! {
     a_reader_that_leaves_takes_nothing_along
     what_was_published_is_read_after_the_bus_is_gone
     another_thread_wakes_the_reader
+    a_message_is_read_as_it_was_published_and_as_whatever_its_bytes_say
 }
 
 async fn all_that_listen_hear_in_order_and_nobody_else(bus: Bus) {
@@ -79,7 +81,7 @@ async fn a_full_subscription_loses_the_newest_alone_and_it_is_counted(bus: Bus) 
 
 async fn the_bytes_that_wait_are_bounded_too(bus: Bus) {
     let mut slow = bus.subscribe("natter.told");
-    let half = Bytes::from(vec![0; BYTES_MAX / 2]);
+    let half = Payload::from(Bytes::from(vec![0; BYTES_MAX / 2]));
     for _ in 0..2 {
         bus.publish("natter.told", half.clone());
     }
@@ -114,6 +116,28 @@ async fn another_thread_wakes_the_reader(bus: Bus) {
     publisher.join().unwrap();
 }
 
+async fn a_message_is_read_as_it_was_published_and_as_whatever_its_bytes_say(bus: Bus) {
+    let mut listener = bus.subscribe("natter.told");
+    let word = Arc::new(Word { text: "romeo".into() });
+    bus.publish("natter.told", Payload::shared(word.clone()));
+    let heard = listener.next().await.unwrap();
+    assert_eq!(heard.read::<Word>().unwrap(), word);
+    assert_eq!(heard.read::<Raw>().unwrap().text, b"romeo");
+    bus.publish("natter.told", Bytes::from_static(b"\x0a\x05romeo"));
+    assert_eq!(listener.next().await.unwrap().read::<Word>().unwrap(), word);
+    bus.publish("natter.told", Bytes::from_static(b"\x0a\x06romeo"));
+    assert!(listener.next().await.unwrap().read::<Word>().is_err());
+}
+
+#[tokio::test]
+async fn within_a_process_a_message_is_shared() {
+    let bus = Bus::local();
+    let mut listener = bus.subscribe("natter.told");
+    let word = Arc::new(Word { text: "romeo".into() });
+    bus.publish("natter.told", Payload::shared(word.clone()));
+    assert!(Arc::ptr_eq(&listener.next().await.unwrap().read::<Word>().unwrap(), &word));
+}
+
 // === faults ===
 
 #[tokio::test(start_paused = true)]
@@ -146,7 +170,7 @@ async fn heard(seed: u64) -> Vec<(u64, Duration)> {
 async fn read(mut listener: Subscription, began_at: Instant) -> Vec<(u64, Duration)> {
     let mut heard = Vec::new();
     while let Some(payload) = listener.next().await {
-        let n = u64::from_be_bytes(payload[..].try_into().unwrap());
+        let n = u64::from_be_bytes(payload.to_bytes()[..].try_into().unwrap());
         heard.push((n, began_at.elapsed().saturating_sub(Duration::from_millis(n))));
     }
     heard
@@ -154,6 +178,19 @@ async fn read(mut listener: Subscription, began_at: Instant) -> Vec<(u64, Durati
 
 // === helpers ===
 
-fn number(n: u64) -> Bytes {
-    Bytes::copy_from_slice(&n.to_be_bytes())
+fn number(n: u64) -> Payload {
+    Bytes::copy_from_slice(&n.to_be_bytes()).into()
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Word {
+    #[prost(string, tag = "1")]
+    text: String,
+}
+
+/// The same bytes.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Raw {
+    #[prost(bytes = "vec", tag = "1")]
+    text: Vec<u8>,
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use natter_actor::Chance;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::Bus;
+use crate::payload::Payload;
 use crate::topics::Topics;
 
 /// How bad a bus is.
@@ -47,8 +47,10 @@ impl Faulty {
     }
 
     /// Draws anew for each subscription: one may hear what another misses.
-    pub(crate) fn publish(&self, subject: &str, payload: Bytes) {
+    pub(crate) fn publish(&self, subject: &str, payload: Payload) {
         let Faults { lost_per_mille, delay_max } = *self.faults.lock();
+        // As over a network.
+        let payload = Payload::from(payload.to_bytes());
         let delay_max = delay_max.as_micros() as u64;
         for inbox in self.topics.listeners(subject).iter() {
             let lost = self.chance.below(1_000) < u64::from(lost_per_mille);

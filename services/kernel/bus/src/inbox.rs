@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::payload::Payload;
 
 /// Most messages that wait for one subscription.
 pub const MESSAGES_MAX: usize = 65_536;
@@ -27,21 +28,21 @@ struct State {
 }
 
 struct Mail {
-    payload: Bytes,
+    payload: Payload,
     /// Not to be read earlier. Set by faults only.
     due: Option<Instant>,
 }
 
 /// The head of an inbox.
 pub(crate) enum Next {
-    Payload(Bytes),
+    Payload(Payload),
     NotBefore(Instant),
 }
 
 impl Inbox {
     /// Adds a message, unless there is no room; says whether it did. It becomes readable at `due`, but not ahead of those
     /// before it.
-    pub(crate) fn push(&self, payload: Bytes, due: Option<Instant>) -> bool {
+    pub(crate) fn push(&self, payload: Payload, due: Option<Instant>) -> bool {
         let mut state = self.0.lock();
         if state.mail.len() >= MESSAGES_MAX || state.bytes + payload.len() > BYTES_MAX {
             if !state.overflowed {

@@ -4,7 +4,7 @@
 //! the truth**: what is lost here is found there, so a subscriber that is too slow loses the newest and everybody else
 //! nothing. In one process the topics are local; the cluster adds NATS as one more variant of [`Bus`].
 //!
-//! The parts: [`Bus`]; [`Subscription`]; `topics`, who listens to what; `inbox`, what waits for one subscription; with the
+//! The parts: [`Bus`]; [`Subscription`]; [`Payload`], bytes or a message that is spelled where it leaves the process; `topics`, who listens to what; `inbox`, what waits for one subscription; with the
 //! feature `testing`, `faulty`: losses and delays by a seed. `contract.rs` is the suite that every variant runs.
 //!
 //! Invariants:
@@ -16,6 +16,7 @@
 //! - No threads and no clock: local topics give the same order in every run of a simulation.
 
 mod inbox;
+mod payload;
 mod subscription;
 mod topics;
 
@@ -27,12 +28,12 @@ mod faulty;
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use natter_telemetry::Metrics;
 
 #[cfg(feature = "testing")]
 pub use faulty::Faults;
 pub use inbox::{BYTES_MAX, MESSAGES_MAX};
+pub use payload::Payload;
 pub use subscription::Subscription;
 use topics::Topics;
 
@@ -53,11 +54,11 @@ impl Bus {
     }
 
     /// Sends `payload` to all that listen to `subject`, which may be nobody. Never waits.
-    pub fn publish(&self, subject: &str, payload: Bytes) {
+    pub fn publish(&self, subject: &str, payload: impl Into<Payload>) {
         match self {
-            Bus::Local(topics) => topics.publish(subject, payload),
+            Bus::Local(topics) => topics.publish(subject, payload.into()),
             #[cfg(feature = "testing")]
-            Bus::Faulty(faulty) => faulty.publish(subject, payload),
+            Bus::Faulty(faulty) => faulty.publish(subject, payload.into()),
         }
     }
 

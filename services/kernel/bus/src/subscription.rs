@@ -4,10 +4,10 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 
-use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
 use crate::inbox::{Inbox, Next};
+use crate::payload::Payload;
 use crate::topics::Topics;
 
 /// Hears one subject until it is dropped. Does not keep the bus alive.
@@ -25,7 +25,7 @@ impl Subscription {
     }
 
     /// The next message; `None` once the bus is gone and all was read. Cancellation safe: what is not returned is not taken.
-    pub async fn next(&mut self) -> Option<Bytes> {
+    pub async fn next(&mut self) -> Option<Payload> {
         loop {
             match poll_fn(|cx| self.inbox.poll_next(cx, Instant::now)).await? {
                 Next::Payload(payload) => return Some(payload),

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::RwLock;
 use prometheus_client::metrics::counter::Counter;
 use tokio::time::Instant;
 
 use crate::inbox::Inbox;
+use crate::payload::Payload;
 
 /// The topics of a local bus. Reached through [`crate::Bus`] only.
 #[derive(Default)]
@@ -20,14 +20,14 @@ pub struct Topics {
 }
 
 impl Topics {
-    pub(crate) fn publish(&self, subject: &str, payload: Bytes) {
+    pub(crate) fn publish(&self, subject: &str, payload: Payload) {
         for inbox in self.listeners(subject).iter() {
             self.deliver(inbox, payload.clone(), None);
         }
     }
 
     /// Adds to one inbox or counts what found no room.
-    pub(crate) fn deliver(&self, inbox: &Inbox, payload: Bytes, due: Option<Instant>) {
+    pub(crate) fn deliver(&self, inbox: &Inbox, payload: Payload, due: Option<Instant>) {
         if !inbox.push(payload, due) {
             self.dropped.inc();
         }

@@ -1,5 +1,6 @@
 //! Presence on a store in memory and paused time, and what an edge hears of it. Not a place for assertions.
 
+pub use std::sync::Arc;
 pub use std::time::Duration;
 
 pub use bytes::Bytes;
@@ -8,8 +9,8 @@ pub use natter_bus::Bus;
 pub use natter_db::{Faults, Kv};
 pub use natter_presence::{Options, Parts, Service};
 pub use natter_proto::event::v1::{
-    Activity, Availability, Contact, ContactChange, ContactRequest, EdgeFrame, Frame, Message, Occupant, OccupantState,
-    SessionRef, Shown, Subscription, frame::Told,
+    Activity, Availability, Contact, ContactChange, ContactRequest, Frame, Message, Occupant, OccupantState, SessionRef, Shown,
+    Subscription, frame::Told,
 };
 pub use natter_proto::history::v1::From as Proof;
 pub use natter_proto::presence::v1::presence_client::PresenceClient;
@@ -20,7 +21,7 @@ pub use natter_proto::presence::v1::{
     SetInactiveRequest, SetPrivacyListRequest, SettleDebtRequest, SubscribeRequest, TakeDebtRequest, Verdict, WatchRequest,
 };
 pub use natter_proto::subject::Subject;
-pub use natter_proto::{Code, Failure};
+pub use natter_proto::{Code, EdgeFrame, Failure};
 pub use natter_rpc::{Link, LinkOptions, Status};
 pub use natter_telemetry::Metrics;
 pub use prost::Message as _;
@@ -99,7 +100,7 @@ impl Node {
     }
 
     pub fn tell(&self, frame: &Frame) {
-        self.bus.publish(&Subject::Told.to_string(), frame.encode_to_vec().into());
+        self.bus.publish(&Subject::Told.to_string(), Bytes::from(frame.encode_to_vec()));
     }
 
     pub async fn announce(&self, user: u64, session: SessionRef, state: SessionState) -> Result<u32, Status> {
@@ -328,8 +329,8 @@ pub fn occupant(user: u64, state: OccupantState, to: &[u64]) -> Frame {
 pub async fn heard(edge: &mut natter_bus::Subscription) -> Vec<(Frame, Vec<u64>)> {
     let mut heard = Vec::new();
     while let Ok(Some(payload)) = timeout(Duration::from_millis(1), edge.next()).await {
-        let EdgeFrame { frame, users, except } = EdgeFrame::decode(payload).unwrap();
-        heard.push((frame.unwrap(), users.into_iter().filter(|user| !except.contains(user)).collect()));
+        let EdgeFrame { frame, users, except } = payload.read::<EdgeFrame>().unwrap().as_ref().clone();
+        heard.push((Arc::unwrap_or_clone(frame), users.into_iter().filter(|user| !except.contains(user)).collect()));
     }
     heard
 }

@@ -153,7 +153,7 @@ impl Client {
 }
 
 pub(super) fn shared(frame: Frame) -> Arc<SharedFrame> {
-    Arc::new(SharedFrame::new(frame))
+    Arc::new(SharedFrame::new(frame.into(), Vec::new()))
 }
 
 pub(super) fn identity() -> Identity {
