@@ -49,6 +49,7 @@ async fn cross() -> Result<()> {
     natter.shell(&["app", "suspend", "2"])?;
     natter.shell(&["app", "delete", "2", "--yes", "--wait"])?;
     natter.shell(&["app", "names", "3", "--chat", &otter.chat, "--api", &otter.chat])?;
+    let heron = App { chat: otter.chat.clone(), api: otter.chat.clone(), ..heron };
     lets_in(&natter, &heron, &otter.chat).await
 }
 
@@ -119,9 +120,11 @@ async fn files() -> Result<()> {
         let address = made["blob_object_access"]["params"].as_str().context("params")?;
         let (upload, key) = address.split_once("?key=").context("a key")?;
         ensure!(upload == format!("{root}/blobs/{uid}/upload"), "{address}");
-        let form = reqwest::multipart::Form::new().text("key", key.to_owned());
-        let form = form.part("file", reqwest::multipart::Part::bytes(b"otter".to_vec()).file_name("a.txt"));
-        otter.rest.done(ask(host, Method::POST, &format!("/blobs/{uid}/upload")).multipart(form)).await?;
+        let field =
+            |name: &str, value: &str| format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        let form = field("key", key) + &field("file", "otter") + "--XX--\r\n";
+        let upload = ask(host, Method::POST, &format!("/blobs/{uid}/upload"));
+        otter.rest.done(upload.header("Content-Type", "multipart/form-data; boundary=XX").body(form)).await?;
         otter.rest.done(ask(host, Method::PUT, &format!("/blobs/{id}/complete.json")).json(&json!({"size": 5}))).await?;
         let path = format!("/blobs/{uid}");
         for host in [&otter.api, &otter.chat, "localhost"] {
