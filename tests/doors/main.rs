@@ -17,6 +17,7 @@ mod forgotten;
 mod identity;
 mod kept;
 mod limits;
+mod names;
 mod openapi;
 mod operator;
 mod process;

@@ -22,6 +22,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub const OPEN: &str = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>";
+/// As OPEN and HEADER say it.
+const HOST: &str = "localhost";
 pub const HEADER: &str = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
                           version='1.0' to='localhost'>";
 const BIND: &str = "<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
@@ -37,6 +39,8 @@ pub enum Over {
 pub struct Raw {
     wire: Wire,
     heard: String,
+    /// Whom its streams are opened to.
+    host: String,
 }
 
 enum Wire {
@@ -61,13 +65,20 @@ impl Raw {
                 Wire::WebSocket(Box::new(tokio_tungstenite::client_async(request, stream).await?.0))
             }
         };
-        Ok(Raw { wire, heard: String::new() })
+        Ok(Raw { wire, heard: String::new(), host: HOST.to_owned() })
     }
 
     /// Opens a stream and waits for its features.
     pub async fn open(&mut self) -> Result<String> {
-        self.send(if matches!(self.wire, Wire::Tcp(_)) { HEADER } else { OPEN }).await?;
+        let opening = if matches!(self.wire, Wire::Tcp(_)) { HEADER } else { OPEN };
+        self.send(&opening.replace(HOST, &self.host)).await?;
         self.expect("</stream:features>").await
+    }
+
+    /// The same to another host, also behind the sign-in.
+    pub async fn open_to(&mut self, host: &str) -> Result<String> {
+        host.clone_into(&mut self.host);
+        self.open().await
     }
 
     /// Connects, signs in, binds and becomes available.
@@ -78,8 +89,8 @@ impl Raw {
         Ok(raw)
     }
 
-    /// From the features of an open stream to an available session.
-    pub async fn sign_in(&mut self, account: &Account) -> Result<()> {
+    /// From the features of an open stream to an available session. What the bind answered, with the session's address.
+    pub async fn sign_in(&mut self, account: &Account) -> Result<String> {
         self.send(&plain(account)).await?;
         let answer = self.until(&["<success", "</failure>"]).await?;
         ensure!(answer.contains("<success"), "the sign-in was refused: {answer}");
@@ -87,7 +98,8 @@ impl Raw {
         self.send(BIND).await?;
         let answer = self.until(&["</iq>"]).await?;
         ensure!(answer.contains("<jid>"), "the bind was refused: {answer}");
-        self.send("<presence xmlns='jabber:client'/>").await
+        self.send("<presence xmlns='jabber:client'/>").await?;
+        Ok(answer)
     }
 
     /// Sends text: a frame of its own over WebSocket, just bytes over TCP.

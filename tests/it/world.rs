@@ -139,6 +139,7 @@ fn account(store: &Kv, clock: &Clock, chance: &Chance) -> natter_account::Servic
         mails: natter_mail::Mails::off(),
         outbound: natter_outbound::Outbound::written(|_| Err(natter_outbound::Error::Broken)),
         verifier_key: [7; 32],
+        hosts: Vec::new(),
     };
     natter_account::Service::new(options, parts)
 }

@@ -3,7 +3,7 @@
 //   node client.mjs 6 node       which package (connectycube-<major>) and where it runs: node, or browser (headless Chromium)
 //   stdin   {"id":1,"call":"chat.connect","args":[{...}]}    a method of the SDK by its path, or one of `own` in driver.mjs
 //   stdout  {"id":1,"ok":...} | {"id":1,"error":...} | {"event":"onMessageListener","args":[...]}
-import { setServers } from 'node:dns';
+import dns, { setServers } from 'node:dns';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { open } from './chromium.mjs';
@@ -24,6 +24,9 @@ process.on('unhandledRejection', (reason) => write({ event: 'unhandledRejection'
 const inNode = () => {
   // 1.x asks for SRV records of the address it is given: nobody answers, at once, and no question leaves the machine.
   setServers(['127.0.0.1:1']);
+  // Names of apps are found on this machine (RFC 6761, 6.4: nobody else has them).
+  const lookUpName = dns.lookup;
+  dns.lookup = (name, ...rest) => lookUpName(name.endsWith('.test') ? '127.0.0.1' : name, ...rest);
   const loaded = require(name);
   return drive(loaded.default ?? loaded, major, write);
 };

@@ -9,6 +9,7 @@ mod calls;
 mod chat;
 mod groups;
 mod identity;
+mod names;
 mod presence;
 mod privacy;
 mod reports;

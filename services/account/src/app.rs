@@ -4,6 +4,7 @@
 use natter_proto::account::v1::{App, AppState, ApplyAppRequest, CreateAppRequest, Quotas};
 use subtle::ConstantTimeEq;
 
+use crate::host;
 use crate::user::Fault;
 
 /// Chance for everything an app needs.
@@ -42,12 +43,14 @@ pub struct Wanted {
     auth_secret: Option<String>,
     signed_only: Option<bool>,
     quotas: Option<Quotas>,
+    chat_host: Option<String>,
+    api_host: Option<String>,
 }
 
 impl Wanted {
     /// Refuses what no app can be.
     pub fn read(request: ApplyAppRequest) -> Result<Wanted, Fault> {
-        let ApplyAppRequest { id, title, auth_key, auth_secret, signed_only, quotas } = request;
+        let ApplyAppRequest { id, title, auth_key, auth_secret, signed_only, quotas, chat_host, api_host } = request;
         if id == 0 {
             return Err(Fault::new("id", "can't be blank"));
         }
@@ -57,9 +60,16 @@ impl Wanted {
             Some(key) => given(field, key),
         };
         let (auth_key, auth_secret) = (key("auth_key", auth_key)?, key("auth_secret", auth_secret)?);
-        let wanted = Wanted { id, title, auth_key, auth_secret, signed_only, quotas };
+        let name = |field, name: Option<String>| name.map(|name| host::accept(field, &name)).transpose();
+        let (chat_host, api_host) = (name(host::CHAT, chat_host)?, name(host::API, api_host)?);
+        let wanted = Wanted { id, title, auth_key, auth_secret, signed_only, quotas, chat_host, api_host };
         check(id, wanted.title.as_deref().unwrap_or_default())?;
         Ok(wanted)
+    }
+
+    /// The names it is to have, by their fields; empty: none, absent: as it is.
+    pub fn hosts(&self) -> [(&'static str, Option<&str>); 2] {
+        [(host::CHAT, self.chat_host.as_deref()), (host::API, self.api_host.as_deref())]
     }
 
     /// What makes the app where there is none.
@@ -82,6 +92,8 @@ impl Wanted {
         set("signed_only", &mut after.signed_only, &self.signed_only, &mut changed);
         let mut quotas = before.quotas.unwrap_or_default();
         set("quotas", &mut quotas, &self.quotas, &mut changed);
+        set(host::CHAT, &mut after.chat_host, &self.chat_host, &mut changed);
+        set(host::API, &mut after.api_host, &self.api_host, &mut changed);
         after.quotas = Some(quotas).filter(|quotas| *quotas != Quotas::default());
         if !changed.is_empty() {
             after.updated_at = now;
@@ -172,6 +184,11 @@ mod tests {
         let expected = App { title: "New".into(), quotas: Some(quotas), updated_at: 9, ..before.clone() };
         assert_eq!(after, expected);
         assert_eq!(wanted.applied(&after, 10), (after.clone(), vec![]));
+        let named = ApplyAppRequest { id: 7, chat_host: Some("Chat.a.example".into()), ..ApplyAppRequest::default() };
+        let named = Wanted::read(named).unwrap().applied(&after, 10);
+        assert_eq!((named.0.chat_host.as_str(), named.1), ("chat.a.example", vec!["chat_host"]));
+        let nameless = ApplyAppRequest { id: 7, chat_host: Some(String::new()), ..ApplyAppRequest::default() };
+        assert_eq!(Wanted::read(nameless).unwrap().applied(&named.0, 11).0.chat_host, "");
         let none = ApplyAppRequest { id: 7, quotas: Some(Quotas::default()), ..ApplyAppRequest::default() };
         assert_eq!(Wanted::read(none).unwrap().applied(&after, 11).0.quotas, None);
         for request in [
@@ -179,6 +196,7 @@ mod tests {
             ApplyAppRequest { id: 1 << 53, ..ApplyAppRequest::default() },
             ApplyAppRequest { id: 1, auth_key: Some(String::new()), ..ApplyAppRequest::default() },
             ApplyAppRequest { id: 1, title: Some("a\nb".into()), ..ApplyAppRequest::default() },
+            ApplyAppRequest { id: 1, chat_host: Some("a.example:1".into()), ..ApplyAppRequest::default() },
         ] {
             assert!(Wanted::read(request.clone()).is_err(), "{request:?}");
         }

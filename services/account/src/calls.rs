@@ -4,6 +4,7 @@ mod apps;
 mod credentials;
 mod erasures;
 mod guests;
+mod hosts;
 mod identity;
 mod lists;
 mod operators;

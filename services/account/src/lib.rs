@@ -33,6 +33,7 @@ mod endings;
 mod erasure;
 mod error;
 mod guesses;
+mod host;
 mod houses;
 mod identity;
 mod ids;

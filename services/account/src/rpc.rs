@@ -31,7 +31,12 @@ impl Door for Service {
     }
 
     async fn find_app(&self, request: Request<FindAppRequest>) -> Reply<App> {
-        let app = self.accounts.find_app(&request.into_inner().auth_key).await?;
+        let app = self.accounts.find_app(request.into_inner()).await?;
+        Ok(Response::new(app.as_ref().clone()))
+    }
+
+    async fn visit_app(&self, request: Request<VisitAppRequest>) -> Reply<App> {
+        let app = self.accounts.visit_app(request.into_inner()).await?;
         Ok(Response::new(app.as_ref().clone()))
     }
 
@@ -59,8 +64,8 @@ impl Door for Service {
         Ok(Response::new(Empty {}))
     }
 
-    async fn resolve(&self, request: Request<TokenRequest>) -> Reply<Session> {
-        Ok(Response::new(self.accounts.resolve(&request.into_inner().token).await?))
+    async fn resolve(&self, request: Request<ResolveRequest>) -> Reply<Session> {
+        Ok(Response::new(self.accounts.resolve(request.into_inner()).await?))
     }
 
     async fn authenticate(&self, request: Request<AuthenticateRequest>) -> Reply<AuthenticateReply> {
@@ -68,7 +73,7 @@ impl Door for Service {
     }
 
     async fn touch(&self, request: Request<TokenRequest>) -> Reply<Empty> {
-        self.accounts.resolve(&request.into_inner().token).await?;
+        self.accounts.touch(&request.into_inner().token).await?;
         Ok(Response::new(Empty {}))
     }
 

@@ -1,6 +1,7 @@
 //! What the account service is made of and what it starts: the doors for links, a sweep of what is over, and the sender
 //! of mails.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::cache::{Cache, Ticket};
 use crate::calls::Wanted;
 use crate::endings::Endings;
 use crate::guesses::{Guesses, Limits, Table};
+use crate::host;
 use crate::houses::Houses;
 use crate::ids::Ids;
 use crate::indexes::Indexes;
@@ -48,6 +50,8 @@ pub struct Parts {
     pub outbound: Outbound,
     /// Makes the verifiers of passwords. Kept outside the store; with another key every password is hashed once more.
     pub verifier_key: [u8; 32],
+    /// Names by which clients reach the installation: they serve every app, so none gets one of them.
+    pub hosts: Vec<String>,
 }
 
 /// Apps and their keys, users, tokens. A handle: clones are the same service.
@@ -81,6 +85,9 @@ pub(crate) struct Accounts {
     pub resets_of_network: Mutex<Table<String>>,
     pub ids: Ids,
     pub apps: Cache<u64, Arc<App>>,
+    /// Whose the names are by which clients came; none: nobody's.
+    pub hosts: Cache<String, Option<u64>>,
+    pub own_hosts: BTreeSet<String>,
     pub users: Cache<(u64, u64), Arc<Kept<UserRow>>>,
     pub tokens: Cache<TokenKey, Arc<Kept<TokenRow>>>,
     pub verifiers: Cache<(u64, u64), Verifier>,
@@ -90,6 +97,8 @@ pub(crate) struct Accounts {
 
 /// Apps in memory. An installation has a handful.
 const APPS_CACHED: usize = 10_000;
+/// Names in memory, of apps and of nobody. Clients spell them as they like, each in at most 253 bytes.
+const HOSTS_CACHED: usize = 20_000;
 /// The sweep takes one page of tokens at a time, so that it is never noticed: a million tokens in a little over an hour.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_PAGE: usize = 1_000;
@@ -127,6 +136,8 @@ impl Service {
             resets_of_network: Mutex::new(Table::over(HOUR_MS)),
             ids: Ids::default(),
             apps: Cache::new(APPS_CACHED),
+            hosts: Cache::new(HOSTS_CACHED),
+            own_hosts: parts.hosts.iter().filter_map(|name| host::asked(name)).collect(),
             users: Cache::new(rows),
             tokens: Cache::new(rows),
             verifiers: Cache::new(rows),

@@ -122,11 +122,13 @@ pub trait Apps: Send + Sync {
     async fn apps(&self, after: u64, limit: usize) -> Result<Vec<App>>;
     /// The app whose auth key this is.
     async fn app_with_key(&self, auth_key: &str) -> Result<Option<u64>>;
-    /// Adds an app. Id 0 becomes the lowest id that was never given out here; `Taken("id")` or `Taken("auth_key")` if it is
+    /// The app that has this name, in lower case, for one of its doors.
+    async fn app_with_host(&self, host: &str) -> Result<Option<u64>>;
+    /// Adds an app. Id 0 becomes the lowest id that was never given out here; `Taken(field)` if the id, the auth key or a name is
     /// in use.
     async fn add_app(&self, app: App) -> Result<App>;
     /// Replaces `before`, and begins an erasure with its end. Of an erased app only the id and the instants are kept, and its auth
-    /// key is free. `Taken("auth_key")` if another app has it; `Changed` if `before` is not what is kept.
+    /// key and names are free. `Taken(field)` if another app has one of them; `Changed` if `before` is not what is kept.
     async fn change_app(&self, before: &Kept<App>, after: App, erasure: Option<ErasureRow>) -> Result<Kept<App>>;
 }
 

@@ -92,7 +92,8 @@ async fn wrong_passwords_are_limited_per_address_and_users_do_not_use_the_limit_
     let secret = door.make_first().await.unwrap().password;
     door.accounts.create_app(CreateAppRequest { id: 1, ..CreateAppRequest::default() }).await.unwrap();
     for user in 0..400 {
-        let request = AuthenticateRequest { app: 1, user, secret: b"guess".to_vec(), address: "192.0.2.1".into() };
+        let (secret, address) = (b"guess".to_vec(), "192.0.2.1".into());
+        let request = AuthenticateRequest { app: 1, user, secret, address, ..AuthenticateRequest::default() };
         door.accounts.authenticate(request).await.unwrap_err();
     }
     for _ in 0..300 {
@@ -131,6 +132,7 @@ impl Door {
             mails: natter_mail::Mails::off(),
             outbound: natter_outbound::Outbound::written(|_| Err(natter_outbound::Error::Broken)),
             verifier_key: [1; 32],
+            hosts: Vec::new(),
         };
         let service = Service::new(Options { argon2: Argon2Options::cheap(), ..Options::default() }, parts);
         let client = OperatorsClient::new(Link::local(service.operators_server(), LinkOptions::default()));

@@ -25,6 +25,7 @@ use crate::decode::{self, Params, Wrong};
 use crate::door::{Asked, Caller, Door};
 use crate::error::Refusal;
 use crate::object::{View, is_public, opponent_of};
+use crate::origin;
 
 /// Most ids of one list of users, as many as a group may have.
 const USERS_MAX: usize = 10_000;
@@ -92,5 +93,6 @@ async fn shown(door: &Door, caller: &Caller, dialog: &Dialog) -> Result<Value, R
     }
     let opponent = users(door, app, opponent_of(dialog, viewer).into_iter().collect()).await?.pop_first();
     let opponent = opponent.as_ref().map(|(_, user)| user);
-    Ok(json!(View { dialog, state: state.as_ref(), opponent, viewer, muc_domain: &door.muc_domain }))
+    let muc_domain = origin::muc_domain(&door.muc_domain, &caller.0);
+    Ok(json!(View { dialog, state: state.as_ref(), opponent, viewer, muc_domain: &muc_domain }))
 }

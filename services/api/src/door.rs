@@ -11,7 +11,7 @@ use futures::FutureExt;
 use natter_actor::{Chance, Clock};
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::reports_client::ReportsClient;
-use natter_proto::account::v1::{Session, TokenRequest};
+use natter_proto::account::v1::{ResolveRequest, Session};
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::presence::v1::presence_client::PresenceClient;
@@ -74,6 +74,8 @@ pub(crate) struct Asked {
     pub auth_key: Option<String>,
     /// Of the client, as text.
     pub address: String,
+    /// The name that the client reached this door by.
+    pub host: String,
     /// A `HEAD`: nothing may change by it (RFC 9110, 9.2.1).
     pub head: bool,
     /// The address of this door as the client knows it, for calls that answer addresses.
@@ -218,6 +220,7 @@ impl Door {
             token: token(request),
             auth_key: header_text(request, "cb-authkey").filter(|key| !key.is_empty()).map(str::to_owned),
             address: request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default(),
+            host: origin::host(request),
             head: request.method() == Method::HEAD,
             root: String::new(),
             conditions: Conditions::default(),
@@ -234,15 +237,16 @@ impl Door {
         }
         ids.clone_into(&mut asked.ids);
         let call = route.call.of_segment(ids, path.is_json());
-        match call {
-            Call::BlobCreate | Call::BlobObject => asked.root = origin::of(request, &self.options.public_url)?,
-            Call::BlobContent => asked.conditions = Conditions::of(request),
-            _ => {}
+        if let Call::BlobContent = call {
+            asked.conditions = Conditions::of(request);
         }
         let caller = match call.needs() {
             Needs::Nothing => None,
             needs => Some(self.caller(&asked, needs, seen).await?),
         };
+        if let (Call::BlobCreate | Call::BlobObject, Some(caller)) = (call, &caller) {
+            asked.root = origin::of(request, &self.options.public_url, caller.0.by_own_name)?;
+        }
         Ok(Head { call, caller, asked })
     }
 
@@ -325,7 +329,7 @@ impl Door {
 
     /// The session of the request's token, counted against the rates.
     pub(crate) async fn resolve(&self, asked: &Asked) -> Result<Caller, Refusal> {
-        let session = self.session_of(asked.token.as_deref()).await?;
+        let session = self.session_of(asked.token.as_deref(), &asked.host).await?;
         let app_rate = session.quotas.map_or(0, |quotas| quotas.requests_per_second);
         match self.limits.admit(session.app, session.user, app_rate, self.clock.now_ms()) {
             true => Ok(Caller(session)),
@@ -333,13 +337,14 @@ impl Door {
         }
     }
 
-    /// The session of a token, not counted.
-    pub(crate) async fn session_of(&self, token: Option<&str>) -> Result<Session, Refusal> {
+    /// The session of a token, not counted. By a name of another app than the token's there is none.
+    pub(crate) async fn session_of(&self, token: Option<&str>, host: &str) -> Result<Session, Refusal> {
         let token = token.ok_or_else(Refusal::token_required)?;
         if token.len() > TOKEN_MAX {
             return Err(Refusal::session_expired());
         }
-        let session = self.accounts().resolve(TokenRequest { token: token.to_owned() }).await.map_err(|status| {
+        let request = ResolveRequest { token: token.to_owned(), host: host.to_owned() };
+        let session = self.accounts().resolve(request).await.map_err(|status| {
             let failure = Failure::from(status);
             match failure.code {
                 Code::Unauthenticated | Code::NotFound | Code::Invalid => Refusal::session_expired(),

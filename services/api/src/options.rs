@@ -27,7 +27,7 @@ pub struct Options {
     /// Files that are sent at once; further ones are answered 503.
     pub downloads_max: usize,
     /// Address under which clients reach this door, such as `https://api.example.test`, for the addresses of uploads and files.
-    /// Empty: as each request names it.
+    /// Empty: as each request names it. Who comes by his app's own name gets that name in place of this one.
     pub public_url: String,
     /// Deepest nesting of a JSON body or of a bracket key.
     pub depth_max: usize,

@@ -10,6 +10,7 @@ use natter_proto::{Code, Failure};
 use crate::answer::{Answer, Body};
 use crate::door::{Asked, Caller, Door};
 use crate::error::Refusal;
+use crate::origin;
 
 const HEADERS: [(HeaderName, &str); 3] = [
     (CONTENT_SECURITY_POLICY, "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"),
@@ -27,7 +28,7 @@ pub(crate) async fn ask(door: &Door, asked: &Asked, caller: &Caller) -> Result<A
         app: caller.0.app,
         email: asked.params.word_needed("email")?,
         address: asked.address.clone(),
-        page: format!("{}/password/reset/", root.trim_end_matches('/')),
+        page: format!("{}/password/reset/", origin::in_mails(root, &caller.0)),
     };
     if asked.head {
         return Ok(Answer::empty());
@@ -44,7 +45,8 @@ pub(crate) fn page() -> Answer {
 /// `POST /password/reset/{key}`.
 pub(crate) async fn set(door: &Door, asked: &Asked) -> Answer {
     let password = asked.params.text("password").unwrap_or_default();
-    let request = ResetPasswordRequest { key: asked.ids.clone(), password, address: asked.address.clone() };
+    let (key, address, host) = (asked.ids.clone(), asked.address.clone(), asked.host.clone());
+    let request = ResetPasswordRequest { key, password, address, host };
     let outcome = door.accounts().reset_password(request).await.map_err(Failure::from);
     match outcome.map_err(|failure| (failure.code, failure.text)) {
         Ok(_) => written(200, "The new password is set. Sign in with it in the app.", ""),

@@ -17,6 +17,7 @@ use crate::door::{Asked, Caller, Door};
 use crate::error::Refusal;
 use crate::messages::{rows, shown};
 use crate::object::{self, View, opponent_of};
+use crate::origin;
 
 /// Fewest characters of a text that is looked for.
 const TEXT_MIN: usize = 4;
@@ -54,7 +55,8 @@ pub(crate) async fn search(door: &Door, asked: &Asked, caller: &Caller) -> Resul
     let found = messages(door, caller, &search, &entries).await?;
 
     let holding: BTreeSet<&[u8]> = found.iter().map(|(dialog, _, _)| &dialog[..]).collect();
-    let views = entries.iter().map(|entry| view(door, viewer, entry, &known));
+    let muc_domain = origin::muc_domain(&door.muc_domain, &caller.0);
+    let views = entries.iter().map(|entry| view(&muc_domain, viewer, entry, &known));
     let is_found =
         |view: &View<'_>| holding.contains(&view.dialog.id[..]) || view.name().is_some_and(|name| name.contains(&search.text));
     let views: Vec<View<'_>> = views.filter(is_found).take(search.limit as usize).collect();
@@ -118,13 +120,13 @@ async fn entries(door: &Door, caller: &Caller, search: &Search) -> Result<Vec<En
     let entries = entries.into_iter().filter_map(|entry| Some((entry.dialog.filter(asked)?, entry.state)));
     let mut entries: Vec<Entry> = entries.collect();
     let none = BTreeMap::new();
-    entries.sort_by_key(|entry| (Reverse(view(door, caller.0.user, entry, &none).updated_at()), entry.0.id.clone()));
+    entries.sort_by_key(|entry| (Reverse(view("", caller.0.user, entry, &none).updated_at()), entry.0.id.clone()));
     Ok(entries)
 }
 
-fn view<'a>(door: &'a Door, viewer: u64, (dialog, state): &'a Entry, known: &'a BTreeMap<u64, User>) -> View<'a> {
+fn view<'a>(muc_domain: &'a str, viewer: u64, (dialog, state): &'a Entry, known: &'a BTreeMap<u64, User>) -> View<'a> {
     let opponent = opponent_of(dialog, viewer).and_then(|id| known.get(&id));
-    View { dialog, state: state.as_ref(), opponent, viewer, muc_domain: &door.muc_domain }
+    View { dialog, state: state.as_ref(), opponent, viewer, muc_domain }
 }
 
 // The newest messages of all dialogs together: id of the dialog, sender, object. Looking for them does not read them.

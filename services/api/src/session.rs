@@ -35,6 +35,7 @@ pub(crate) async fn open(door: &Door, asked: &Asked, expires_at: &mut Option<i64
         address: asked.address.clone(),
         provided: provider::read(params)?,
         guest,
+        host: asked.host.clone(),
     };
     let session = door.accounts_within(SIGN_IN_PATIENCE).open_session(request).await.map_err(Refusal::of_account)?.into_inner();
     let app_rate = session.quotas.map_or(0, |quotas| quotas.requests_per_second);

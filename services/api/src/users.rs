@@ -29,7 +29,7 @@ pub(crate) async fn sign_up(door: &Door, asked: &Asked, expires_at: &mut Option<
             caller.0.app
         }
         // Beside a token that is gone the key is good enough.
-        (Err(refusal), Some(key)) if refusal.status == 401 => app_of(door, key).await?,
+        (Err(refusal), Some(key)) if refusal.status == 401 => app_of(door, key, &asked.host).await?,
         (Err(refusal), _) => return Err(refusal),
     };
     let params = user_params(&asked.params)?;
@@ -40,8 +40,8 @@ pub(crate) async fn sign_up(door: &Door, asked: &Asked, expires_at: &mut Option<
 }
 
 // The request names its app by nothing but the key. A key is no secret of a user: it ships with every copy of the app.
-async fn app_of(door: &Door, key: &str) -> Result<u64, Refusal> {
-    let found = door.accounts().find_app(FindAppRequest { auth_key: key.to_owned() }).await;
+async fn app_of(door: &Door, key: &str, host: &str) -> Result<u64, Refusal> {
+    let found = door.accounts().find_app(FindAppRequest { auth_key: key.to_owned(), host: host.to_owned() }).await;
     let app = found.map_err(|status| match Failure::from(status) {
         Failure { code: Code::NotFound, .. } => Refusal::unauthorized(),
         failure => failure.into(),

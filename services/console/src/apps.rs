@@ -68,6 +68,8 @@ pub async fn apply(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> 
         auth_secret: fields.text("auth_secret")?,
         signed_only: fields.truth("signed_only")?,
         quotas,
+        chat_host: fields.text("chat_host")?,
+        api_host: fields.text("api_host")?,
     };
     fields.end()?;
     let ApplyAppReply { app, created, changed } = door.administration().apply_app(request).await?.into_inner();
@@ -119,7 +121,14 @@ fn without_secret(app: &App) -> Value {
         "signed_only": app.signed_only,
         "state": if app.state() == AppState::Suspended { "suspended" } else { "open" },
         "quotas": app.quotas.as_ref().map(quotas),
+        "chat_host": name(&app.chat_host),
+        "api_host": name(&app.api_host),
     })
+}
+
+// None: it is reached by the installation's only.
+fn name(host: &str) -> Option<&str> {
+    Some(host).filter(|host| !host.is_empty())
 }
 
 // 0: that of the installation.

@@ -6,7 +6,7 @@
 //! | `GET /` | one line about this port, for anybody |
 //! | `POST /admin/v1/apps` `{id?, auth_key?, auth_secret?, title?}` | makes an app |
 //! | `GET /admin/v1/apps`, `GET /admin/v1/apps/{id}` | all apps without their secrets; one with it |
-//! | `PUT /admin/v1/apps/{id}` `{title?, auth_key?, auth_secret?, signed_only?, quotas?}` | makes or changes it |
+//! | `PUT /admin/v1/apps/{id}` `{title?, auth_key?, auth_secret?, signed_only?, quotas?, chat_host?, api_host?}` | makes or changes it |
 //! | `POST /admin/v1/apps/{id}/suspend`, `.../resume` | closes an app, opens it again; what is kept stays |
 //! | `DELETE /admin/v1/apps/{id}`, `GET /admin/v1/apps/{id}/erasure` | ends a suspended app for good; what went so far |
 //! | `GET`, `PUT /admin/v1/apps/{id}/identity` | how its users prove who they are besides a password; secrets masked |

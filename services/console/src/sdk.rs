@@ -9,7 +9,7 @@ use crate::apps;
 use crate::error::Refusal;
 use crate::service::Door;
 
-/// Where the doors are, as a client sees them.
+/// Where the doors are, as a client sees them who comes by the installation's name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SdkFacts {
     /// `endpoints.api`: host and port, without a scheme (the SDK puts `https://` before it).
@@ -40,8 +40,12 @@ pub async fn config(door: web::Data<Door>, path: web::Path<String>, query: web::
 }
 
 fn shown(app: &App, facts: &SdkFacts, plain: bool) -> Value {
-    let mut endpoints = json!({ "api": facts.api_host, "chat": facts.chat_host });
-    let mut websocket = &facts.websocket;
+    // The plain addresses are on this machine, where no app has a name of its own.
+    let own = if plain { &App::default() } else { app };
+    let api = renamed(&facts.api_host, &facts.chat_host, &own.api_host);
+    let chat = renamed(&facts.chat_host, &facts.chat_host, &own.chat_host);
+    let mut websocket = &renamed(&facts.websocket, &facts.chat_host, &own.chat_host);
+    let mut endpoints = json!({ "api": api, "chat": chat });
     if plain {
         endpoints["api_url"] = json!(facts.api_url_plain);
         endpoints["chat_url"] = json!(facts.chat_url_plain);
@@ -56,4 +60,14 @@ fn shown(app: &App, facts: &SdkFacts, plain: bool) -> Value {
         },
         "ca": facts.ca_path,
     })
+}
+
+// An address of ours by an app's own name, if it has one.
+fn renamed(address: &str, ours: &str, own: &str) -> String {
+    if own.is_empty() {
+        return address.to_owned();
+    }
+    let (scheme, rest) = address.split_at(address.find("://").map_or(0, |at| at + 3));
+    let port = rest.strip_prefix(ours).unwrap_or_default();
+    format!("{scheme}{own}{port}")
 }

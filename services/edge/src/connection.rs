@@ -103,6 +103,8 @@ struct Who {
     pair_key: Vec<u8>,
     token: Option<String>,
     has_authzid: bool,
+    /// Domain of his addresses.
+    host: Arc<str>,
     /// Most sessions of his app; 0: as many as of any.
     app_sessions_max: u64,
 }
@@ -218,8 +220,8 @@ impl Negotiator<'_> {
     // === sign-in ===
 
     async fn authenticate(&mut self, credentials: Credentials) -> After {
-        let Credentials { app, user, secret, has_authzid } = credentials;
-        let request = AuthenticateRequest { app: app.0, user: user.0, secret, address: self.peer.to_string() };
+        let Credentials { app, user, secret, has_authzid, host } = credentials;
+        let request = AuthenticateRequest { app: app.0, user: user.0, secret, address: self.peer.to_string(), host };
         let before = Instant::now();
         let answer = self.edge.links.authenticate(request).await;
         self.deadline += before.elapsed();
@@ -229,7 +231,8 @@ impl Negotiator<'_> {
                 self.visit.leave_lobby();
                 let token = Some(reply.token).filter(|token| !token.is_empty());
                 let app_sessions_max = reply.quotas.map_or(0, |quotas| quotas.sessions);
-                self.who = Some(Who { app, user, pair_key: reply.pair_key, token, has_authzid, app_sessions_max });
+                let host = if reply.host.is_empty() { self.edge.host.clone() } else { reply.host.into() };
+                self.who = Some(Who { app, user, pair_key: reply.pair_key, token, has_authzid, host, app_sessions_max });
                 self.transport.restart(Limits::after_sign_in(self.edge.options.stanza_bytes));
                 let success = self.negotiation.accept();
                 self.send(vec![success]).await
@@ -294,7 +297,8 @@ impl Negotiator<'_> {
             app: who.app,
             user: who.user,
             pair_key: who.pair_key.clone(),
-            address: format!("{}-{}@{}/{resource}", who.user, who.app, edge.options.host),
+            address: format!("{}-{}@{}/{resource}", who.user, who.app, who.host),
+            host: who.host.clone(),
             session: SessionRef { edge: edge.id.clone(), boot: edge.boot, session: edge.table.next_session(), resource },
             token: who.token.clone(),
             framing: self.transport.framing(),

@@ -31,6 +31,8 @@ pub(crate) struct Credentials {
     /// The password as it came: which character set it is in is found out where it is checked.
     pub secret: Vec<u8>,
     pub has_authzid: bool,
+    /// The name that the client opened its stream to.
+    pub host: String,
 }
 
 /// What to do next.
@@ -96,11 +98,17 @@ impl Negotiation {
     /// A stream header. `id` must be random.
     pub(crate) fn opened(&mut self, to: Option<String>, version: Option<&str>, id: &str) -> Step {
         let Stage::Greeting { signed_in } = self.stage else { return self.fault(StreamFault::InvalidNamespace) };
-        // Any host is ours (contract xmpp 1.4a); it gets its own name back.
-        if let Some(to) = to.filter(|to| !to.is_empty()) {
+        // Any host is ours (contract xmpp 1.4a); it gets its own name back. But a name may be an app's own, which was looked at when the
+        // client signed in: the stream behind that is to the same one (RFC 6120, 4.9.3.6).
+        let to = to.filter(|to| !to.is_empty());
+        let is_moved = signed_in && to.as_ref().is_some_and(|to| !to.eq_ignore_ascii_case(&self.host));
+        if let Some(to) = to.filter(|_| !signed_in) {
             self.host = to;
         }
         let header = self.header(id);
+        if is_moved {
+            return self.fault_after(vec![header], StreamFault::HostUnknown);
+        }
         if !version.is_some_and(|version| version.starts_with("1.")) {
             return self.fault_after(vec![header], StreamFault::UnsupportedVersion);
         }
@@ -153,7 +161,8 @@ impl Negotiation {
         }
         let Some((user, app)) = names(&plain.authcid) else { return self.send(&refusal(Refusal::NotAuthorized)) };
         self.stage = Stage::Checking;
-        Step::Authenticate(Credentials { app, user, secret: secret(&text), has_authzid: !plain.authzid.is_empty() })
+        let (has_authzid, host) = (!plain.authzid.is_empty(), self.host.clone());
+        Step::Authenticate(Credentials { app, user, secret: secret(&text), has_authzid, host })
     }
 
     /// The sign-in is good: the client opens a new stream.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Options {
     /// Name of this edge on the bus, one word. Empty: a random one for each start.
     pub id: String,
-    /// Host name in the addresses of users, `34-905@HOST`. It must not contain the letters `muc`: the SDK tells rooms by them.
+    /// Host name in the addresses of users, `34-905@HOST`; who comes by his app's own name sees that one there. It must not contain the letters `muc`: the SDK tells rooms by them.
     pub host: String,
     /// Address that the public listeners listen on.
     pub address: String,

@@ -66,6 +66,8 @@ pub struct Service {
 /// What all connections of an edge share.
 pub(crate) struct Edge {
     pub options: Arc<Options>,
+    /// The installation's name, as the sessions share it.
+    pub host: Arc<str>,
     /// Name of this edge on the bus.
     pub id: String,
     /// Number of this process's run.
@@ -104,6 +106,7 @@ impl Service {
             id => id.to_owned(),
         };
         let edge = Edge {
+            host: options.host.as_str().into(),
             options: Arc::new(options),
             id,
             boot: parts.chance.u64(),

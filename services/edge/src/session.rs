@@ -67,6 +67,8 @@ pub(crate) struct Identity {
     pub user: UserId,
     /// Key of the app's private dialogs.
     pub pair_key: Vec<u8>,
+    /// Domain of every address that the client is told: the name it came by, if that is its app's own, else the installation's.
+    pub host: Arc<str>,
     /// `34-905@HOST/RESOURCE`.
     pub address: String,
     /// Names the session to other services.
@@ -336,13 +338,13 @@ impl Session {
         self.write(element.to_xml(default_ns));
     }
 
-    fn spelling<'a>(me: &'a Identity, options: &'a Options) -> Spelling<'a> {
-        Spelling { app: me.app, host: &options.host, framing: me.framing }
+    fn spelling(me: &Identity) -> Spelling<'_> {
+        Spelling { app: me.app, host: &me.host, framing: me.framing }
     }
 
     /// The address of a user of this app.
     fn bare(&self, user: u64) -> String {
-        format!("{user}-{}@{}", self.me.app, self.options.host)
+        format!("{user}-{}@{}", self.me.app, self.me.host)
     }
 
     /// Asks the client for proof, or for a sign of life.

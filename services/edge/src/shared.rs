@@ -1,5 +1,6 @@
-//! A frame as the sessions of this edge share it. What a room says differs from session to session in its `to` only, so it is
-//! spelled once per framing, however many sessions hear it.
+//! A frame as the sessions of this edge share it. What a room says differs from session to session in its `to` only, and in the
+//! domain of its addresses where an app has a name of its own, so it is spelled once per framing and domain, however many sessions
+//! hear it.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -17,13 +18,16 @@ pub(crate) struct SharedFrame {
     frame: Arc<Frame>,
     /// Users besides the frame's own `except` who are told nothing of it.
     except: Vec<u64>,
-    tcp: OnceLock<Spelled>,
-    websocket: OnceLock<Spelled>,
+    tcp: Spellings,
+    websocket: Spellings,
 }
+
+/// Of the two domains of an app's sessions: the installation's name, and its own.
+type Spellings = [OnceLock<(Arc<str>, Spelled)>; 2];
 
 impl SharedFrame {
     pub(crate) fn new(frame: Arc<Frame>, except: Vec<u64>) -> SharedFrame {
-        SharedFrame { frame, except, tcp: OnceLock::new(), websocket: OnceLock::new() }
+        SharedFrame { frame, except, tcp: Spellings::default(), websocket: Spellings::default() }
     }
 
     /// Whether a user's sessions only take note of it.
@@ -31,13 +35,27 @@ impl SharedFrame {
         self.frame.except.contains(&user) || self.except.contains(&user)
     }
 
-    /// The stanza of this frame in a framing; `spell` makes it for whoever comes first.
-    pub(crate) fn spelled(&self, framing: Framing, spell: impl FnOnce() -> Spelled) -> &Spelled {
-        let spelled = match framing {
+    /// What `read` makes of the stanza of this frame in a framing, with addresses of a domain; `spell` makes it for whoever comes
+    /// first. Where an app was given another name while sessions were bound there is a third domain, whose sessions spell for
+    /// themselves.
+    pub(crate) fn spelled<T>(
+        &self,
+        framing: Framing,
+        host: &Arc<str>,
+        spell: impl Fn() -> Spelled,
+        read: impl FnOnce(&Spelled) -> T,
+    ) -> T {
+        let spellings = match framing {
             Framing::Tcp => &self.tcp,
             Framing::WebSocket => &self.websocket,
         };
-        spelled.get_or_init(spell)
+        for spelling in spellings {
+            let (domain, spelled) = spelling.get_or_init(|| (host.clone(), spell()));
+            if domain == host {
+                return read(spelled);
+            }
+        }
+        read(&spell())
     }
 }
 
@@ -55,17 +73,28 @@ mod tests {
     use std::cell::Cell;
 
     #[test]
-    fn two_thousand_sessions_make_one_spelling_of_each_framing() {
+    fn two_thousand_sessions_make_one_spelling_of_each_framing_and_domain() {
         let frame = SharedFrame::new(Arc::default(), Vec::new());
+        let hosts: [Arc<str>; 2] = ["shared.example".into(), "own.example".into()];
         let spellings = Cell::new(0);
         for n in 0..2_000 {
             let framing = if n % 2 == 0 { Framing::Tcp } else { Framing::WebSocket };
-            let text = frame.spelled(framing, || {
-                spellings.set(spellings.get() + 1);
-                Spelled::new("<m to=\"\"/>".to_owned(), 7)
-            });
-            assert_eq!(text.addressed_to(&format!("34-905@h/<{n}>")), format!("<m to=\"34-905@h/&lt;{n}&gt;\"/>"));
+            assert_eq!(spelled(&frame, framing, &hosts[n / 2 % 2], n, &spellings), format!("34-905@{}/<{n}>", hosts[n / 2 % 2]));
         }
-        assert_eq!(spellings.get(), 2);
+        assert_eq!(spellings.get(), 4);
+        let third = "earlier.example".into();
+        assert_eq!(spelled(&frame, Framing::Tcp, &third, 1, &spellings), "34-905@earlier.example/<1>");
+    }
+
+    /// The `from` of what session `n` hears, in a room that speaks to it as `n`.
+    fn spelled(frame: &SharedFrame, framing: Framing, host: &Arc<str>, n: usize, spellings: &Cell<usize>) -> String {
+        let spell = || {
+            spellings.set(spellings.get() + 1);
+            Spelled::new(format!("<m to=\"\" from=\"34-905@{host}\"/>"), 7)
+        };
+        let text = frame.spelled(framing, host, spell, |spelled| spelled.addressed_to(&format!("34-905@h/<{n}>")));
+        assert!(text.starts_with(&format!("<m to=\"34-905@h/&lt;{n}&gt;\" from=")), "{text}");
+        let from = text.rsplit(" from=\"").next().unwrap_or_default();
+        format!("{}/<{n}>", from.trim_end_matches("\"/>"))
     }
 }

@@ -8,6 +8,8 @@ mod client;
 mod fakes;
 #[path = "door/groups.rs"]
 mod groups;
+#[path = "door/names.rs"]
+mod names;
 #[path = "door/world.rs"]
 mod world;
 

@@ -12,6 +12,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use crate::config::Config;
+use facts::AdminApi;
 
 /// How a check came out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +87,10 @@ pub async fn examine(settings: Result<&Config, String>) -> Report {
     for (place, state) in look::ports(config, server) {
         lines.push(rules::port(&place, &state));
     }
-    lines.push(rules::admin(&look::admin(config, server).await));
+    let admin = look::admin(config, server).await;
+    lines.push(rules::admin(&admin));
+    if let AdminApi::Opened(names) = &admin {
+        lines.extend(rules::app_names(names, now));
+    }
     Report(lines)
 }

@@ -39,7 +39,7 @@ impl Services {
         let link = config.link.options();
         let history_service = history(config, parts);
         let history = Link::local(history_service.server(), link);
-        let account = account(config, parts);
+        let account = account(config, parts, &facts.host);
         let account_link = Link::local(account.server(), link);
         let administration = Link::local(account.administration_server(), link);
         let operators_link = Link::local(account.operators_server(), link);
@@ -124,7 +124,12 @@ fn history(config: &Config, parts: &Parts) -> natter_history::Service {
     )
 }
 
-fn account(config: &Config, parts: &Parts) -> natter_account::Service {
+fn account(config: &Config, parts: &Parts, host: &str) -> natter_account::Service {
+    // With the name that REST is reached by, if it is another one. Further hosts are on the certificate, and may be an app's.
+    let public = config.api.public_url.split("://").last().unwrap_or_default();
+    let public = public.split(['/', ':']).next().unwrap_or_default();
+    let names = [host, &config.edge.host, public, "localhost"].into_iter().map(str::to_owned);
+
     natter_account::Service::new(
         config.account.clone(),
         natter_account::Parts {
@@ -135,6 +140,7 @@ fn account(config: &Config, parts: &Parts) -> natter_account::Service {
             mails: parts.mails.clone(),
             outbound: parts.outbound.clone(),
             verifier_key: parts.verifier_key,
+            hosts: names.collect(),
         },
     )
 }

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::signal::unix::Signal;
 use tracing::{info, warn};
 
+use crate::certificates::carries;
 use choice::Choice;
 use metrics::Metrics;
 use pair::{Content, Seen};
@@ -177,6 +178,12 @@ impl ResolvesServerCert for Shown {
         let current = self.0.read();
         current.keys.get(current.choice.of(hello.server_name())).cloned()
     }
+}
+
+/// The one of `held` that a client is shown who asks for `name`; none if there is none, or it does not carry the name.
+pub fn shown<'a>(held: &'a [Held], name: &str) -> Option<&'a Held> {
+    let place = Choice::new(held.iter().map(|held| held.names.as_slice())).of(Some(name));
+    held.get(place).filter(|held| held.leaf().is_some_and(|leaf| carries(leaf, name)))
 }
 
 /// Listens for SIGHUP, which ends the process no more.

@@ -69,7 +69,7 @@ impl Stage {
         let failure = raw.expect("</failure>").await?;
         let first = format!("<failure xmlns=\"urn:ietf:params:xml:ns:xmpp-sasl\"><{condition}/>");
         ensure!(failure.contains(&first), "{failure}");
-        raw.sign_in(&self.ann).await
+        raw.sign_in(&self.ann).await.map(|_| ())
     }
 
     pub async fn has_three_guesses(&self) -> Result<()> {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use natter_proto::account::v1::{App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, Erasure};
+use natter_proto::account::v1::{App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, Erasure, FindAppRequest};
 
 use crate::app::{Dice, KEY_CHARS_MAX, Wanted, draft, erased, is_opened_by};
 use crate::erasure::ErasureRow;
 use crate::error::Error;
+use crate::host::hosts;
 use crate::service::{Accounts, settle};
 use crate::store::{self, Kept};
 
@@ -61,11 +62,13 @@ impl Accounts {
     }
 
     /// The app whose auth key this is: who signs up names its app by nothing else (contract rest 1.2).
-    pub async fn find_app(&self, auth_key: &str) -> Result<Arc<App>, Error> {
+    pub async fn find_app(&self, request: FindAppRequest) -> Result<Arc<App>, Error> {
+        let FindAppRequest { auth_key, host } = &request;
         if auth_key.len() > KEY_CHARS_MAX {
             return Err(Error::AppUnknown);
         }
         let id = self.store.apps.app_with_key(auth_key).await?.ok_or(Error::AppUnknown)?;
+        self.came_by(host, id, Error::AppUnknown).await?;
         self.app(id).await
     }
 
@@ -79,6 +82,7 @@ impl Accounts {
     /// Makes the app that is described, or changes of it what is different.
     pub async fn apply_app(&self, request: ApplyAppRequest) -> Result<ApplyAppReply, Error> {
         let wanted = Wanted::read(request)?;
+        self.check_hosts(wanted.id, wanted.hosts()).await?;
         let now = self.clock.now_ms();
         for _ in 0..TRIES {
             let Some(before) = self.store.apps.app(wanted.id).await? else {
@@ -165,8 +169,14 @@ impl Accounts {
             return Ok(after);
         }
         let ticket = self.apps.begin(before.row.id);
+        let names: Vec<String> = hosts(&before.row).symmetric_difference(&hosts(&after)).map(|name| (*name).to_owned()).collect();
+        let names: Vec<_> = names.into_iter().map(|name| self.hosts.begin(name)).collect();
         let outcome = self.store.apps.change_app(before, after, erasure).await.map(|kept| kept.row);
         settle(&self.apps, ticket, &outcome.clone().map(Arc::new));
+        if !matches!(outcome, Err(store::Error::Db(natter_db::Error::Unknown(_)))) {
+            // Whose they are now is read when it is asked.
+            names.into_iter().for_each(|ticket| self.hosts.finish(ticket, None));
+        }
         outcome
     }
 }

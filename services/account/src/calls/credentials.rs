@@ -77,7 +77,9 @@ impl Accounts {
     /// What a chat client gave as its password: the password in one of its spellings, or a live token of that user (contract
     /// xmpp 1.5). Who is wrong does not learn whether the user exists.
     pub async fn authenticate(&self, request: AuthenticateRequest) -> Result<AuthenticateReply, Error> {
-        let AuthenticateRequest { app, user, secret, address } = request;
+        let AuthenticateRequest { app, user, secret, address, host } = request;
+        // Who asks by another app's name learns nothing, and costs no hash.
+        let by_own_name = self.came_by(&host, app, Error::CredentialsWrong).await?;
         let (row, token) = match has_shape(&secret) {
             true => {
                 let token = String::from_utf8(secret).expect("a token is ASCII");
@@ -87,7 +89,8 @@ impl Accounts {
         };
         let app = self.app(app).await?;
         let (pair_key, quotas) = (app.pair_key.clone(), app.quotas);
-        Ok(AuthenticateReply { user: Some(row.row.user.clone()), pair_key, token, quotas })
+        let host = if by_own_name { app.chat_host.clone() } else { String::new() };
+        Ok(AuthenticateReply { user: Some(row.row.user.clone()), pair_key, token, quotas, host })
     }
 
     // A dead token is refused without being counted: a client that comes back after a night is not guessing.

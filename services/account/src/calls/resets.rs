@@ -74,10 +74,11 @@ impl Accounts {
 
     /// Sets the password of whoever has the key. Its mailbox is proved by that; the old password and all tokens end.
     pub async fn reset_password(&self, request: ResetPasswordRequest) -> Result<(), Error> {
-        let ResetPasswordRequest { key, password, address } = request;
+        let ResetPasswordRequest { key, password, address, host } = request;
         password::accept(&password, self.options.password_chars_min)?;
         self.allow_guess(None, &address)?;
         let Some(key) = Key::parse(&key) else { return Err(self.key_wrong(&address)) };
+        self.came_by(&host, key.app, Error::ResetUnknown).await?;
         let mut hash = None;
         for _ in 0..TRIES {
             let kept = self.user(key.app, key.user).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use natter_proto::account::v1::{App, LoginRequest, OpenSessionRequest, Session};
+use natter_proto::account::v1::{App, LoginRequest, OpenSessionRequest, ResolveRequest, Session};
 
 use crate::error::Error;
 use crate::metrics::Source;
@@ -27,6 +27,7 @@ const TRIES: usize = 8;
 impl Accounts {
     /// `POST /session` (contract rest 2.2): app id and auth key, a signature if there is one, a user if there is one.
     pub async fn open_session(&self, request: OpenSessionRequest) -> Result<Session, Error> {
+        let by_own_name = self.came_by(&request.host, request.app, Error::Unauthorized).await?;
         let app = self.app_opened_by(request.app, &request.auth_key).await?;
         self.check_signature(&app, &request)?;
         let user = match (&request.guest, &request.provided, &request.user) {
@@ -54,7 +55,8 @@ impl Accounts {
         self.tokens.finish(ticket, Some(row.clone()));
         self.note_request(&row.row, now);
         self.metrics.sessions_opened.inc();
-        self.session(token, Live { key, row, user, announced }).await
+        let session = self.session(token, Live { key, row, user, announced }).await?;
+        Ok(Session { by_own_name, ..session })
     }
 
     fn check_signature(&self, app: &App, request: &OpenSessionRequest) -> Result<(), Error> {
@@ -96,9 +98,12 @@ impl Accounts {
     }
 
     /// What a token stands for. Moves its expiry.
-    pub async fn resolve(&self, token: &str) -> Result<Session, Error> {
-        let live = self.touch(token).await?;
-        self.session(token.to_owned(), live).await
+    pub async fn resolve(&self, request: ResolveRequest) -> Result<Session, Error> {
+        let ResolveRequest { token, host } = request;
+        let live = self.touch(&token).await?;
+        let by_own_name = self.came_by(&host, live.row.row.app, Error::TokenUnknown).await?;
+        let session = self.session(token, live).await?;
+        Ok(Session { by_own_name, ..session })
     }
 
     /// A live token, with its expiry moved: written only when what is kept does not cover what is announced.
@@ -240,6 +245,9 @@ impl Accounts {
             user_row: live.user.map(|kept| kept.row.user.clone()),
             pair_key: app.pair_key.clone(),
             quotas: app.quotas,
+            chat_host: app.chat_host.clone(),
+            api_host: app.api_host.clone(),
+            by_own_name: false,
             nonce: row.nonce,
             timestamp: row.timestamp,
         })

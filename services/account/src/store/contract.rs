@@ -64,6 +64,59 @@ async fn an_app_is_replaced_by_who_saw_it_last() {
 }
 
 #[tokio::test]
+async fn a_name_belongs_to_one_app_until_it_is_taken_away() {
+    on_each_engine(async |store| {
+        let named = |id: u64, chat: &str, api: &str| App { chat_host: chat.into(), api_host: api.into(), ..app(id) };
+        for id in [2, 3] {
+            store.apps.add_app(app(id)).await.unwrap();
+        }
+        let (two, three) = (kept(&store, 2).await, kept(&store, 3).await);
+        let two = store.apps.change_app(&two, named(2, "c.example", "a.example"), None).await.unwrap();
+        for (chat, api, field) in
+            [("c.example", "", "chat_host"), ("a.example", "", "chat_host"), ("x.example", "c.example", "api_host")]
+        {
+            let taken = store.apps.change_app(&three, named(3, chat, api), None).await;
+            assert_eq!(taken.unwrap_err(), Error::Taken(field));
+            assert_eq!(store.apps.add_app(named(4, chat, api)).await.unwrap_err(), Error::Taken(field));
+        }
+        assert_eq!((kept(&store, 3).await, store.apps.app_with_host("x.example").await.unwrap()), (three.clone(), None));
+
+        // One name for both doors, and the other way round, are names of the same app.
+        let two = store.apps.change_app(&two, named(2, "a.example", "c.example"), None).await.unwrap();
+        let two = store.apps.change_app(&two, named(2, "a.example", "a.example"), None).await.unwrap();
+        assert_eq!(store.apps.app_with_host("a.example").await.unwrap(), Some(2));
+        assert_eq!(store.apps.app_with_host("c.example").await.unwrap(), None, "free again");
+        let three = store.apps.change_app(&three, named(3, "c.example", ""), None).await.unwrap();
+        store.apps.change_app(&two, App { id: 2, ..App::default() }, None).await.unwrap();
+        assert_eq!(store.apps.app_with_host("a.example").await.unwrap(), None, "of an erased app");
+        store.apps.change_app(&three, named(3, "c.example", "a.example"), None).await.unwrap();
+        assert_eq!(store.apps.app_with_host("a.example").await.unwrap(), Some(3));
+        assert_eq!(store.apps.add_app(named(5, "f.example", "")).await.unwrap().id, 5);
+        assert_eq!(store.apps.app_with_host("f.example").await.unwrap(), Some(5));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_apps_that_want_one_name_one_gets_it() {
+    on_each_engine(async |store| {
+        for id in [2, 3] {
+            store.apps.add_app(app(id)).await.unwrap();
+        }
+        let (two, three) = (kept(&store, 2).await, kept(&store, 3).await);
+        let named = |id: u64| App { chat_host: "c.example".into(), ..app(id) };
+        let (first, second) =
+            tokio::join!(store.apps.change_app(&two, named(2), None), store.apps.change_app(&three, named(3), None));
+        let refused = match (first, second) {
+            (Ok(_), refused) | (refused, Ok(_)) => refused,
+            both => panic!("{both:?}"),
+        };
+        assert_eq!(refused.unwrap_err(), Error::Taken("chat_host"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn guests_are_found_when_their_time_is_over() {
     on_each_engine(async |store| {
         let guest =
@@ -258,6 +311,10 @@ async fn on_each_engine<F: Future<Output = ()>>(case: impl Fn(Store) -> F) {
     case(Store::embedded(Kv::memory())).await;
     let directory = tempfile::tempdir().unwrap();
     case(Store::embedded(Kv::open(directory.path(), KvOptions::default()).unwrap())).await;
+}
+
+async fn kept(store: &Store, id: u64) -> Kept<App> {
+    store.apps.app(id).await.unwrap().unwrap()
 }
 
 fn app(id: u64) -> App {

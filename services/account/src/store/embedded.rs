@@ -16,6 +16,7 @@ use super::{Result, Stamp};
 
 const APPS: Table = Table("apps");
 const APP_KEYS: Table = Table("app_keys");
+const APP_HOSTS: Table = Table("app_hosts");
 const USERS: Table = Table("users");
 const USER_BY_LOGIN: Table = Table("user_by_login");
 const USER_BY_EMAIL: Table = Table("user_by_email");

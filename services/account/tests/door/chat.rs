@@ -64,7 +64,8 @@ async fn guesses_sent_all_at_once_do_not_pass_the_limit() {
     let ann = door.sign_up("ann", "secret").await;
     let guesses = (0..100).map(|n| {
         let mut client = door.client.clone();
-        let request = AuthenticateRequest { app: 77, user: ann.id, secret: format!("guess {n}").into(), address: "a".into() };
+        let (secret, address) = (format!("guess {n}").into(), "a".into());
+        let request = AuthenticateRequest { app: 77, user: ann.id, secret, address, ..AuthenticateRequest::default() };
         async move { answer(client.authenticate(request).await).unwrap_err().code }
     });
     let codes = futures::future::join_all(guesses).await;

@@ -112,11 +112,22 @@ impl Door {
     }
 
     pub async fn resolve(&mut self, text: &str) -> Result<Session, Failure> {
-        answer(self.client.resolve(token(text)).await)
+        self.resolve_at("", text).await
+    }
+
+    /// As who came by `host`.
+    pub async fn resolve_at(&mut self, host: &str, text: &str) -> Result<Session, Failure> {
+        answer(self.client.resolve(ResolveRequest { host: host.into(), ..shown(text) }).await)
     }
 
     pub async fn authenticate(&mut self, user: u64, secret: &[u8]) -> Result<AuthenticateReply, Failure> {
-        let request = AuthenticateRequest { app: 77, user, secret: secret.to_vec(), address: "192.0.2.1".into() };
+        self.authenticate_at("", user, secret).await
+    }
+
+    /// As who came by `host`.
+    pub async fn authenticate_at(&mut self, host: &str, user: u64, secret: &[u8]) -> Result<AuthenticateReply, Failure> {
+        let (address, host) = ("192.0.2.1".into(), host.into());
+        let request = AuthenticateRequest { app: 77, user, secret: secret.to_vec(), address, host };
         answer(self.client.authenticate(request).await)
     }
 
@@ -150,7 +161,8 @@ pub fn start(db: &Kv, clock: &Clock, options: Options, verifier_key: [u8; 32]) -
 
 fn parts(db: &Kv, clock: &Clock, metrics: &Metrics, verifier_key: [u8; 32], mails: Mails, outbound: Outbound) -> Parts {
     let (db, clock, metrics) = (db.clone(), clock.clone(), metrics.clone());
-    Parts { db, clock, chance: Chance::system(), metrics, mails, outbound, verifier_key }
+    let hosts = vec!["Shared.example".to_owned(), "127.0.0.1".to_owned()];
+    Parts { db, clock, chance: Chance::system(), metrics, mails, outbound, verifier_key, hosts }
 }
 
 pub fn cheap() -> Options {
@@ -185,6 +197,11 @@ pub fn by_login(login: &str, password: &str) -> Credentials {
 
 pub fn token(token: &str) -> TokenRequest {
     TokenRequest { token: token.into() }
+}
+
+/// A token as it is shown by who came by a shared name.
+pub fn shown(token: &str) -> ResolveRequest {
+    ResolveRequest { token: token.into(), host: String::new() }
 }
 
 pub fn answer<T>(reply: Result<Response<T>, Status>) -> Result<T, Failure> {

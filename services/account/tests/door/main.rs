@@ -8,6 +8,7 @@ mod identity;
 mod keys;
 mod kit;
 mod lists;
+mod names;
 mod reports;
 mod resets;
 mod sessions;

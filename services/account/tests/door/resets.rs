@@ -9,6 +9,7 @@ use natter_proto::account::v1::*;
 use natter_proto::{Code, Failure};
 use parking_lot::Mutex;
 
+use crate::apps::administration;
 use crate::kit::*;
 
 type Box = Arc<Mutex<Vec<Mail>>>;
@@ -27,6 +28,9 @@ async fn a_link_sets_a_password_once_and_ends_the_sessions() {
 
     let short = set(&mut door, &key, "x").await.unwrap_err();
     assert_eq!((short.code, short.field.as_str()), (Code::Invalid, "password"), "and the link still stands");
+    let other = ApplyAppRequest { id: 5, api_host: Some("api.other.example".into()), ..ApplyAppRequest::default() };
+    answer(administration(&door).apply_app(other).await).unwrap();
+    check(set_at(&mut door, "api.other.example", &key, "better").await, Code::NotFound, OVER);
     set(&mut door, &key, "better").await.unwrap();
     assert_eq!(door.session(Some(by_login("ann", "better"))).await.user, ann.id);
     check(answer(door.open_session(Some(by_login("ann", "secret"))).await), Code::Unauthenticated, "Invalid password");
@@ -103,7 +107,12 @@ async fn ask(door: &mut Door, email: &str, address: &str) -> Result<Empty, Failu
 }
 
 async fn set(door: &mut Door, key: &str, password: &str) -> Result<Empty, Failure> {
-    let request = ResetPasswordRequest { key: key.into(), password: password.into(), address: "192.0.2.9".into() };
+    set_at(door, "", key, password).await
+}
+
+async fn set_at(door: &mut Door, host: &str, key: &str, password: &str) -> Result<Empty, Failure> {
+    let (address, host) = ("192.0.2.9".into(), host.into());
+    let request = ResetPasswordRequest { key: key.into(), password: password.into(), address, host };
     answer(door.client.reset_password(request).await)
 }
 

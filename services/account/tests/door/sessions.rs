@@ -68,7 +68,7 @@ async fn requests_side_by_side_do_not_trip_over_each_other() {
         let opened = door.session(None).await;
         tokio::time::advance(10 * MINUTE).await;
         let requests = (0..8).map(|_| {
-            let (mut client, request) = (door.client.clone(), token(&opened.token));
+            let (mut client, request) = (door.client.clone(), shown(&opened.token));
             async move { answer(client.resolve(request).await) }
         });
         let login =
@@ -88,7 +88,7 @@ async fn what_was_closed_stays_closed_beside_other_requests() {
         let opened = door.session(None).await;
         tokio::time::advance(10 * MINUTE).await;
         let requests = (0..4).map(|_| {
-            let (mut client, request) = (door.client.clone(), token(&opened.token));
+            let (mut client, request) = (door.client.clone(), shown(&opened.token));
             async move { client.resolve(request).await.is_ok() }
         });
         let mut client = door.client.clone();

@@ -122,7 +122,7 @@ async fn the_callers_token_works_all_the_while_its_password_changes() {
         tokio::time::advance(10 * MINUTE).await;
         let mut client = door.client.clone();
         let requests = (0..20).map(|n| {
-            let (mut client, request) = (door.client.clone(), token(&mine));
+            let (mut client, request) = (door.client.clone(), shown(&mine));
             async move {
                 tokio::time::sleep(Duration::from_millis(5 * n)).await;
                 answer(client.resolve(request).await)
@@ -192,7 +192,7 @@ async fn users_are_found_within_their_app_only() {
     let other = answer(door.client.create_app(CreateAppRequest::default()).await).unwrap();
     let request = GetUsersRequest { app: other.id, ids: vec![ann.id] };
     assert_eq!(answer(door.client.get_users(request).await).unwrap().users, []);
-    let elsewhere = AuthenticateRequest { app: other.id, user: ann.id, secret: b"secret".to_vec(), address: String::new() };
+    let elsewhere = AuthenticateRequest { app: other.id, user: ann.id, secret: b"secret".to_vec(), ..Default::default() };
     check(answer(door.client.authenticate(elsewhere).await), Code::Unauthenticated, "Invalid username or password");
     let listed = answer(door.client.list_apps(ListAppsRequest {}).await).unwrap().apps;
     assert_eq!(listed.iter().map(|app| app.id).collect::<Vec<_>>(), [other.id, 77]);
@@ -231,10 +231,17 @@ async fn an_app_is_found_by_its_key() {
     let mut door = Door::open().await;
     let made = answer(door.client.create_app(CreateAppRequest::default()).await).unwrap();
     for (key, id) in [("demoKey", 77), (made.auth_key.as_str(), made.id)] {
-        assert_eq!(answer(door.client.find_app(FindAppRequest { auth_key: key.into() }).await).unwrap().id, id);
+        assert_eq!(
+            answer(door.client.find_app(FindAppRequest { auth_key: key.into(), ..Default::default() }).await).unwrap().id,
+            id
+        );
     }
     for key in ["", "demoKe", "demoKey ", &"k".repeat(100_000)] {
-        check(answer(door.client.find_app(FindAppRequest { auth_key: key.into() }).await), Code::NotFound, "App not found");
+        check(
+            answer(door.client.find_app(FindAppRequest { auth_key: key.into(), ..Default::default() }).await),
+            Code::NotFound,
+            "App not found",
+        );
     }
     let same = CreateAppRequest { auth_key: "demoKey".into(), ..CreateAppRequest::default() };
     let refused = answer(door.client.create_app(same).await).unwrap_err();

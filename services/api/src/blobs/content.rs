@@ -9,7 +9,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
-use natter_proto::account::v1::{AppState, GetAppRequest};
+use natter_proto::account::v1::VisitAppRequest;
 use natter_proto::storage::v1::{Blob, Chunk, FindRequest, ReadRequest};
 use natter_rpc::Streaming;
 use serde_json::json;
@@ -52,7 +52,7 @@ impl Conditions {
 pub(crate) async fn content(door: &Door, asked: &Asked, expires_at: &mut Option<i64>) -> Result<Answer, Refusal> {
     let blob = door.storage().find(FindRequest { uid: asked.ids.clone() }).await?.into_inner();
     match blob.public {
-        true => check_open(door, blob.app).await?,
+        true => visit(door, asked, blob.app).await?,
         false => allow(door, asked, &blob, expires_at).await?,
     }
     let tag = format!("\"{}\"", blob.uid);
@@ -77,17 +77,19 @@ pub(crate) async fn content(door: &Door, asked: &Asked, expires_at: &mut Option<
     Ok(Answer { status, headers, body: Body::File { length, bytes } })
 }
 
-// Without a token nobody has looked whether the app is open.
-async fn check_open(door: &Door, app: u64) -> Result<(), Refusal> {
-    let app = door.accounts().get_app(GetAppRequest { id: app }).await?.into_inner();
-    if app.state() == AppState::Unspecified { Ok(()) } else { Err(Refusal::suspended()) }
+// Without a token nobody has looked whether the app is open, and whether the name that the client came by is another app's: nothing of
+// a user is shown under the name of an app that is not his.
+async fn visit(door: &Door, asked: &Asked, app: u64) -> Result<(), Refusal> {
+    let request = VisitAppRequest { id: app, host: asked.host.clone() };
+    door.accounts().visit_app(request).await?;
+    Ok(())
 }
 
 // Any user of the app may: who has the uid was given it. The token stands in the address or in the header. A page of pictures
 // asks for many at once, so these requests are counted by what is under way, and not by the second.
 async fn allow(door: &Door, asked: &Asked, blob: &Blob, expires_at: &mut Option<i64>) -> Result<(), Refusal> {
     let token = asked.token.clone().or_else(|| asked.params.word("token"));
-    let session = door.session_of(token.as_deref()).await?;
+    let session = door.session_of(token.as_deref(), &asked.host).await?;
     *expires_at = Some(session.expires_at);
     match (session.app == blob.app, session.user) {
         (false, _) => Err(Refusal::not_found()),

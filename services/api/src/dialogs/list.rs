@@ -12,6 +12,7 @@ use crate::answer::Answer;
 use crate::door::{Asked, Caller, Door};
 use crate::error::Refusal;
 use crate::object::{View, opponent_of};
+use crate::origin;
 
 /// The caller's dialogs and the public ones, filtered, sorted and cut.
 pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<Answer, Refusal> {
@@ -28,9 +29,10 @@ pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<
         let ids = entries.iter().filter_map(|(dialog, _)| opponent_of(dialog, viewer)).collect();
         opponents = users(door, app, ids).await?;
     }
+    let muc_domain = origin::muc_domain(&door.muc_domain, &caller.0);
     let views = entries.iter().map(|(dialog, state)| {
         let opponent = opponent_of(dialog, viewer).and_then(|id| opponents.get(&id));
-        View { dialog, state: *state, opponent, viewer, muc_domain: &door.muc_domain }
+        View { dialog, state: *state, opponent, viewer, muc_domain: &muc_domain }
     });
     let (total, mut page) = match is_plain {
         true => (listed.total as usize, views.collect()),

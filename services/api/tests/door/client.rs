@@ -76,9 +76,9 @@ impl Door {
     /// Sends one request and reads the answer to its end.
     pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Answer {
         let body = body.as_ref();
-        let mut request =
-            format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
-        for (name, value) in headers {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        let host = headers.iter().all(|(name, _)| *name != "Host").then_some(("Host", "x"));
+        for (name, value) in host.iter().chain(headers) {
             request += &format!("{name}: {value}\r\n");
         }
         let mut bytes = (request + "\r\n").into_bytes();

@@ -26,6 +26,9 @@ pub const ANN_ID: u64 = 34;
 pub const BOB_ID: u64 = 78;
 /// A user of the app that shares no dialog with the others.
 pub const EVE_ID: u64 = 99;
+/// A name of the app at this door, if it has names, and one of another app.
+pub const OWN_NAME: &str = "api.own.example";
+pub const OTHERS_NAME: &str = "api.other.example";
 /// 2026-02-03T10:11:12.345Z
 pub const AT: i64 = 1_770_113_472_345;
 
@@ -71,6 +74,8 @@ pub struct World {
     pub reports: Mutex<Vec<account::Report>>,
     /// Resolving a token panics: a broken promise of our own.
     pub panics: Mutex<bool>,
+    /// The app has names of its own.
+    pub has_names: Mutex<bool>,
     /// The operator closed the app.
     pub suspended: Mutex<bool>,
 }
@@ -173,6 +178,10 @@ fn session(token: &str, user_id: u64) -> Session {
         pair_key: b"pair key".to_vec(),
         ..Session::default()
     }
+}
+
+fn named(session: Session) -> Session {
+    Session { chat_host: "chat.own.example".to_owned(), api_host: OWN_NAME.to_owned(), ..session }
 }
 
 /// Ann's group with Bob.
@@ -296,8 +305,18 @@ impl Accounts for Fake {
     }
 
     async fn get_app(&self, request: Request<account::GetAppRequest>) -> Reply<account::App> {
-        let state = if *self.0.suspended.lock() { account::AppState::Suspended } else { account::AppState::Unspecified };
-        ok(account::App { id: request.into_inner().id, state: state.into(), ..account::App::default() })
+        ok(account::App { id: request.into_inner().id, ..account::App::default() })
+    }
+
+    async fn visit_app(&self, request: Request<account::VisitAppRequest>) -> Reply<account::App> {
+        let account::VisitAppRequest { id, host } = request.into_inner();
+        if host == OTHERS_NAME {
+            return fails(Code::NotFound);
+        }
+        if *self.0.suspended.lock() {
+            return Err(Failure::new(Code::Forbidden, "This application is suspended").into());
+        }
+        ok(account::App { id, ..account::App::default() })
     }
 
     async fn logout(&self, _: Request<account::TokenRequest>) -> Reply<account::Empty> {
@@ -308,9 +327,16 @@ impl Accounts for Fake {
         ok(account::Empty {})
     }
 
-    async fn resolve(&self, request: Request<account::TokenRequest>) -> Reply<Session> {
+    async fn resolve(&self, request: Request<account::ResolveRequest>) -> Reply<Session> {
         assert!(!*self.0.panics.lock(), "told to panic");
-        match request.into_inner().token.as_str() {
+        let account::ResolveRequest { token, host } = request.into_inner();
+        let ann = || match host.as_str() {
+            OWN_NAME => Session { by_own_name: true, ..named(session("ann", ANN_ID)) },
+            _ => named(session("ann", ANN_ID)),
+        };
+        match token.as_str() {
+            _ if host == OTHERS_NAME => fails(Code::Unauthenticated),
+            "ann" if *self.0.has_names.lock() => ok(ann()),
             "ann" => ok(session("ann", ANN_ID)),
             "bob" => ok(session("bob", BOB_ID)),
             "eve" => ok(session("eve", EVE_ID)),
@@ -362,7 +388,9 @@ impl Accounts for Fake {
     }
 
     async fn find_app(&self, request: Request<account::FindAppRequest>) -> Reply<account::App> {
-        match request.into_inner().auth_key.as_str() {
+        let account::FindAppRequest { auth_key, host } = request.into_inner();
+        match auth_key.as_str() {
+            _ if host == OTHERS_NAME => fails(Code::NotFound),
             "demoKey" => ok(account::App { id: APP_ID, ..account::App::default() }),
             "busyKey" => fails(Code::Busy),
             _ => fails(Code::NotFound),

@@ -8,6 +8,7 @@ mod files;
 mod groups;
 mod http;
 mod lists;
+mod names;
 mod people;
 mod reports;
 mod talk;

@@ -214,7 +214,7 @@ impl Accounts for Fake {
         unused()
     }
 
-    async fn resolve(&self, _: Request<TokenRequest>) -> Reply<Session> {
+    async fn resolve(&self, _: Request<ResolveRequest>) -> Reply<Session> {
         unused()
     }
 
@@ -256,6 +256,10 @@ impl Accounts for Fake {
         unused()
     }
 
+    async fn visit_app(&self, _: Request<VisitAppRequest>) -> Reply<App> {
+        unused()
+    }
+
     async fn list_users(&self, _: Request<ListUsersRequest>) -> Reply<ListUsersReply> {
         unused()
     }
@@ -291,8 +295,12 @@ impl Operators for Fake {
 impl Administration for Fake {
     async fn apply_app(&self, request: Request<ApplyAppRequest>) -> Reply<ApplyAppReply> {
         let request = request.into_inner();
-        let app = App { id: request.id, auth_secret: "s3cret".into(), quotas: request.quotas, ..App::default() };
-        self.asked()?.applied.push(request);
+        let (chat_host, api_host) = (request.chat_host.clone().unwrap_or_default(), request.api_host.clone().unwrap_or_default());
+        let (id, quotas) = (request.id, request.quotas);
+        let app = App { id, auth_secret: "s3cret".into(), quotas, chat_host, api_host, ..App::default() };
+        let mut asked = self.asked()?;
+        asked.apps.iter_mut().filter(|known| known.id == id).for_each(|known| *known = app.clone());
+        asked.applied.push(request);
         Ok(Response::new(ApplyAppReply { app: Some(app), created: false, changed: vec!["title".into()] }))
     }
 

@@ -108,12 +108,16 @@ async fn what_users_reported_is_read_page_by_page() {
 #[tokio::test]
 async fn an_app_is_applied_suspended_resumed_and_ended() {
     let console = Console::start().await;
-    let body = r#"{"title": "T", "signed_only": true, "quotas": {"sessions": 5}}"#;
+    let body = r#"{"title": "T", "signed_only": true, "quotas": {"sessions": 5}, "chat_host": "c.test", "api_host": ""}"#;
     let (status, body) = console.call("PUT", "/admin/v1/apps/77", body).await;
     assert_eq!(status, 200, "{body}");
-    check_json(&body, &[r#""changed":["title"]"#, r#""created":false"#, r#""sessions":5"#]);
+    check_json(
+        &body,
+        &[r#""changed":["title"]"#, r#""created":false"#, r#""sessions":5"#, r#""chat_host":"c.test","api_host":null"#],
+    );
     assert!(!body.contains("s3cret"), "{body}");
     let applied = console.asked().applied.pop().unwrap();
+    assert_eq!((applied.chat_host.as_deref(), applied.api_host.as_deref()), (Some("c.test"), Some("")));
     assert_eq!((applied.id, applied.title.as_deref(), applied.signed_only, applied.auth_key), (77, Some("T"), Some(true), None));
     for (body, field) in [
         (r#"{"titel": "T"}"#, "titel"),
@@ -121,6 +125,8 @@ async fn an_app_is_applied_suspended_resumed_and_ended() {
         (r#"{"quotas": {"session": 5}}"#, "session"),
         (r#"{"quotas": 5}"#, "quotas"),
         (r#"{"signed_only": "yes"}"#, "signed_only"),
+        (r#"{"chat_host": 5}"#, "chat_host"),
+        (r#"{"api_host": ["a.test"]}"#, "api_host"),
     ] {
         let (status, answer) = console.call("PUT", "/admin/v1/apps/77", body).await;
         assert_eq!(status, 400, "{body}");
@@ -172,6 +178,31 @@ async fn the_sdk_finds_its_way_with_what_is_shown() {
     let (_, plain) = console.get("/admin/v1/apps/77/sdk-config?plain=1").await;
     let added = r#""api_url":"http://natter.test:8080","chat_url":"ws://natter.test:5290""#;
     check_json(&plain, &[added, r#""websocket":"ws://natter.test:5290""#]);
+    console.stop().await;
+}
+
+#[tokio::test]
+async fn an_app_with_names_of_its_own_is_found_by_them_but_on_this_machine() {
+    let console = Console::start().await;
+    console.post("/admin/v1/apps", r#"{"id": 77}"#).await;
+    let shared_api = r#""api":"natter.test:8443""#;
+    let shared_chat = [r#""chat":"natter.test""#, r#""websocket":"wss://natter.test:5291""#];
+    let own_api = r#""api":"api.own.test:8443""#;
+    let own_chat = [r#""chat":"chat.own.test""#, r#""websocket":"wss://chat.own.test:5291""#];
+    let both = r#"{"chat_host": "chat.own.test", "api_host": "api.own.test"}"#;
+    let (_, plain) = console.get("/admin/v1/apps/77/sdk-config?plain=1").await;
+    for (names, api, chat) in [
+        ("{}", shared_api, shared_chat),
+        (both, own_api, own_chat),
+        (r#"{"api_host": "api.own.test"}"#, own_api, shared_chat),
+        (r#"{"chat_host": "chat.own.test"}"#, shared_api, own_chat),
+    ] {
+        console.call("PUT", "/admin/v1/apps/77", names).await;
+        let (_, shown) = console.get("/admin/v1/apps/77/sdk-config").await;
+        check_json(&shown, &[api, chat[0], chat[1]]);
+        let endpoints = |text: &str| text.split_once(r#""config":"#).map(|(_, rest)| rest.to_owned());
+        assert_eq!(endpoints(&console.get("/admin/v1/apps/77/sdk-config?plain=1").await.1), endpoints(&plain), "{names}");
+    }
     console.stop().await;
 }
 

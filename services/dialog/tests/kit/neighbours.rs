@@ -43,6 +43,9 @@ impl accounts_server::Accounts for Accounts {
     async fn find_app(&self, _: Request<account::FindAppRequest>) -> Reply<account::App> {
         Err(refusal(Code::Internal))
     }
+    async fn visit_app(&self, _: Request<account::VisitAppRequest>) -> Reply<account::App> {
+        Err(refusal(Code::Internal))
+    }
     async fn list_users(&self, _: Request<account::ListUsersRequest>) -> Reply<account::ListUsersReply> {
         Err(refusal(Code::Internal))
     }
@@ -58,7 +61,7 @@ impl accounts_server::Accounts for Accounts {
     async fn close_session(&self, _: Request<account::TokenRequest>) -> Reply<account::Empty> {
         Err(refusal(Code::Internal))
     }
-    async fn resolve(&self, _: Request<account::TokenRequest>) -> Reply<account::Session> {
+    async fn resolve(&self, _: Request<account::ResolveRequest>) -> Reply<account::Session> {
         Err(refusal(Code::Internal))
     }
     async fn authenticate(&self, _: Request<account::AuthenticateRequest>) -> Reply<account::AuthenticateReply> {

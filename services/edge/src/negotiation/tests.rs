@@ -67,6 +67,28 @@ fn nobody_signs_in_as_another() {
 }
 
 #[test]
+fn a_sign_in_tells_the_host_that_it_is_to_and_holds_there_only() {
+    for (first, asked) in [(Some("Chat.own.example"), "Chat.own.example"), (Some(""), "h"), (None, "h")] {
+        let signed_in = || {
+            let mut negotiation = Negotiation::new(WS, "h");
+            sent(open_stream_to(&mut negotiation, first));
+            assert_eq!(credentials(negotiation.element(auth("PLAIN", b"\x0034-905\0x"))).host, asked);
+            negotiation.accept();
+            negotiation
+        };
+        for same in [first, None, Some(""), Some(&asked.to_uppercase())] {
+            assert!(sent(open_stream_to(&mut signed_in(), same)).contains("<bind"), "{first:?} {same:?}");
+        }
+        assert!(ends_with(open_stream_to(&mut signed_in(), Some("chat.other.example")), "host-unknown"));
+    }
+    let mut negotiation = Negotiation::new(TCP, "h");
+    sent(open_stream_to(&mut negotiation, Some("a.example")));
+    negotiation.element(Element::new("starttls", ns::TLS));
+    sent(open_stream_to(&mut negotiation, Some("b.example")));
+    assert_eq!(credentials(negotiation.element(auth("PLAIN", b"\x0034-905\0x"))).host, "b.example", "the last one before it");
+}
+
+#[test]
 fn a_mechanism_that_was_not_offered_is_refused() {
     for mechanism in ["SCRAM-SHA-1", "DIGEST-MD5", "ANONYMOUS", "plain", ""] {
         assert!(sent(signing_in().element(auth(mechanism, b"\x0034-905\0x"))).contains("<invalid-mechanism/>"), "{mechanism}");
@@ -127,6 +149,10 @@ fn signing_in() -> Negotiation {
     let mut negotiation = Negotiation::new(WS, "h");
     open_stream(&mut negotiation);
     negotiation
+}
+
+fn open_stream_to(negotiation: &mut Negotiation, to: Option<&str>) -> Step {
+    negotiation.opened(to.map(str::to_owned), Some("1.0"), "s1")
 }
 
 fn signed_in() -> Negotiation {

@@ -33,7 +33,7 @@ impl Session {
         let payload = match (query.ns.as_str(), is_server) {
             // Rooms are entered by who knows them; who is in a dialog finds it over REST.
             (ns::DISCO_ITEMS, true) if !is_room_service => {
-                let rooms = format!("{ROOMS}{}", self.options.host);
+                let rooms = format!("{ROOMS}{}", self.me.host);
                 Element::new("query", ns::DISCO_ITEMS).with_child(Element::new("item", ns::DISCO_ITEMS).with_attr("jid", rooms))
             }
             (ns::DISCO_ITEMS, _) => Element::new("query", ns::DISCO_ITEMS),

@@ -51,7 +51,7 @@ impl Session {
     }
 
     pub(super) fn show_privacy(&mut self, stanza: &Stanza<'_>, name: &str, items: &[PrivacyItem]) {
-        let list = stanza::privacy_list(Self::spelling(&self.me, &self.options), name, items);
+        let list = stanza::privacy_list(Self::spelling(&self.me), name, items);
         self.grant(stanza, Some(list));
     }
 }

@@ -177,7 +177,7 @@ impl Session {
         if self.reachable {
             self.rooms.inside.insert(dialog);
         }
-        let spelling = Self::spelling(&self.me, &self.options);
+        let spelling = Self::spelling(&self.me);
         let others = others.iter().filter(|user| **user != self.me.user.0).take(self.options.occupants_max);
         let there = |user: &u64| stanza::occupant(spelling, dialog, *user, Seen::There).addressed_to(&self.me.address);
         let presences: Vec<String> = others.map(there).collect();
@@ -198,7 +198,7 @@ impl Session {
 
     fn list(&mut self, request: &Request, users: &[u64]) {
         let users = &users[..users.len().min(self.options.occupants_max)];
-        let items = stanza::items(Self::spelling(&self.me, &self.options), request.dialog, users);
+        let items = stanza::items(Self::spelling(&self.me), request.dialog, users);
         let answer = result(&request.stanza, Some(&self.me.address), Some(items));
         self.write_element(&answer);
     }
@@ -228,7 +228,7 @@ impl Session {
         let text = match (is_me, occupant.state()) {
             (true, OccupantState::Removed) => {
                 self.rooms.inside.remove(&dialog);
-                let spelling = Self::spelling(&self.me, &self.options);
+                let spelling = Self::spelling(&self.me);
                 stanza::removed(spelling, dialog, occupant.user, occupant.actor, &self.me.address)
             }
             (true, _) | (_, OccupantState::Unspecified) => return,

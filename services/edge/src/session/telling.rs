@@ -73,7 +73,7 @@ impl Session {
         let Some(told) = self.take_place(place) else { return };
         let name = format!("{} {}", headline.user, headline.stanza_id);
         if !(1..=ID_BYTES_MAX).contains(&headline.stanza_id.len()) || self.places.hears(NO_DIALOG, name.as_bytes()) {
-            let text = stanza::headline(Self::spelling(&self.me, &self.options), headline, self.me.user.0, delayed);
+            let text = stanza::headline(Self::spelling(&self.me), headline, self.me.user.0, delayed);
             self.tell(now, text, told);
         } else if place.is_some() {
             self.told(now, told);
@@ -82,7 +82,7 @@ impl Session {
 
     /// A signal of a call (contract xmpp 11): each one, for clients ring by sending the same again.
     pub(super) fn call_signal(&mut self, now: i64, signal: &Headline) {
-        let text = stanza::headline(Self::spelling(&self.me, &self.options), signal, self.me.user.0, None);
+        let text = stanza::headline(Self::spelling(&self.me), signal, self.me.user.0, None);
         self.tell(now, text, Told::Unstored);
     }
 
@@ -97,7 +97,7 @@ impl Session {
     }
 
     fn spell(&self, dialog: DialogId, message: &Message, way: Way<'_>) -> String {
-        let spelling = Self::spelling(&self.me, &self.options);
+        let spelling = Self::spelling(&self.me);
         let (resource, delayed) = match way {
             Way::Live(frame) => (frame.origin.as_ref().map_or("", |origin| origin.resource.as_str()), None),
             Way::Listed { resource, delayed } => (resource, delayed),
@@ -116,9 +116,9 @@ impl Session {
     }
 
     /// The stanza of a group's frame: made by the first session of the edge that needs it.
-    pub(super) fn spell_once(&self, frame: &SharedFrame, spell: impl FnOnce(Spelling<'_>) -> Spelled) -> String {
-        let spelling = Self::spelling(&self.me, &self.options);
-        frame.spelled(self.me.framing, || spell(spelling)).addressed_to(&self.me.address)
+    pub(super) fn spell_once(&self, frame: &SharedFrame, spell: impl Fn(Spelling<'_>) -> Spelled) -> String {
+        let spelling = Self::spelling(&self.me);
+        frame.spelled(self.me.framing, &self.me.host, || spell(spelling), |spelled| spelled.addressed_to(&self.me.address))
     }
 
     /// For the author as it is; `displayed` also as a copy for the reader's other sessions (contract xmpp 3.4).
@@ -131,7 +131,7 @@ impl Session {
             }
             () => return,
         };
-        let text = stanza::marker(Self::spelling(&self.me, &self.options), marker, dialog, copy);
+        let text = stanza::marker(Self::spelling(&self.me), marker, dialog, copy);
         self.tell(now, text, Told::Unstored);
     }
 
@@ -141,7 +141,7 @@ impl Session {
             Some(dialog) if typing.user != self.me.user.0 => {
                 self.spell_once(frame, |spelling| stanza::group_typing(spelling, dialog, typing))
             }
-            None if typing.recipient == self.me.user.0 => stanza::typing(Self::spelling(&self.me, &self.options), typing),
+            None if typing.recipient == self.me.user.0 => stanza::typing(Self::spelling(&self.me), typing),
             _ => return,
         };
         self.tell(now, text, Told::Unstored);
@@ -158,7 +158,7 @@ impl Session {
             return self.places.skipped_stamp(now, dialog, change.stamp);
         }
         self.places.told_stamp(now, dialog, change.stamp);
-        let spelling = Self::spelling(&self.me, &self.options);
+        let spelling = Self::spelling(&self.me);
         let text = match frame {
             Some(frame) if is_group => self.spell_once(frame, |spelling| stanza::group_change(spelling, change, dialog)),
             None if is_group => stanza::group_change(spelling, change, dialog).addressed_to(&self.me.address),
@@ -170,7 +170,7 @@ impl Session {
 
     /// Reactions of a user to a message (contract xmpp 3.7).
     pub(super) fn reaction(&mut self, now: i64, dialog: DialogId, reaction: &Reaction, frame: &SharedFrame) {
-        let spelling = Self::spelling(&self.me, &self.options);
+        let spelling = Self::spelling(&self.me);
         let own = reaction.user == self.me.user.0;
         let text = match () {
             () if frame.group => self.spell_once(frame, |spelling| stanza::group_reaction(spelling, reaction, dialog)),

@@ -10,6 +10,7 @@ mod discovery;
 mod groups;
 mod headlines;
 mod holes;
+mod hosts;
 mod incoming;
 mod iq;
 mod kit;

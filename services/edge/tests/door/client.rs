@@ -39,7 +39,11 @@ impl Web {
     }
 
     pub async fn open(&mut self) {
-        self.send("<open xmlns=\"urn:ietf:params:xml:ns:xmpp-framing\" version=\"1.0\" to=\"localhost\"/>").await;
+        self.open_to("localhost").await;
+    }
+
+    pub async fn open_to(&mut self, host: &str) {
+        self.send(&format!("<open xmlns=\"urn:ietf:params:xml:ns:xmpp-framing\" version=\"1.0\" to=\"{host}\"/>")).await;
         self.expect("<open ").await;
         self.expect("<stream:features ").await;
     }
@@ -59,19 +63,40 @@ impl Web {
 
     pub async fn bound(world: &World, user: u64) -> Web {
         let mut web = Web::signed_in(world, user).await;
-        web.send("<iq xmlns=\"jabber:client\" type=\"set\" id=\"b\"><bind xmlns=\"urn:ietf:params:xml:ns:xmpp-bind\"/></iq>")
-            .await;
-        web.expect("<jid>").await;
+        web.bind().await;
         web
+    }
+
+    /// By this name, and available. The address that the session got.
+    pub async fn live_at(world: &World, user: u64, host: &str) -> (Web, String) {
+        let mut web = Web::connect(world).await;
+        web.open_to(host).await;
+        web.auth(user, PASSWORD).await;
+        web.expect("<success ").await;
+        web.open_to(host).await;
+        let bound = web.bind().await;
+        web.appear().await;
+        let address = bound.split_once("<jid>").and_then(|(_, rest)| rest.split_once("</jid>")).unwrap().0;
+        (web, address.to_owned())
+    }
+
+    async fn bind(&mut self) -> String {
+        self.send("<iq xmlns=\"jabber:client\" type=\"set\" id=\"b\"><bind xmlns=\"urn:ietf:params:xml:ns:xmpp-bind\"/></iq>")
+            .await;
+        self.expect("<jid>").await
     }
 
     pub async fn live(world: &World, user: u64) -> Web {
         let mut web = Web::bound(world, user).await;
-        web.send("<presence xmlns=\"jabber:client\"/>").await;
-        // Presence has no answer; an iq behind it has.
-        web.send("<iq xmlns=\"jabber:client\" type=\"get\" id=\"live\"><ping xmlns=\"urn:xmpp:ping\"/></iq>").await;
-        web.expect("id=\"live\"").await;
+        web.appear().await;
         web
+    }
+
+    async fn appear(&mut self) {
+        self.send("<presence xmlns=\"jabber:client\"/>").await;
+        // Presence has no answer; an iq behind it has.
+        self.send("<iq xmlns=\"jabber:client\" type=\"get\" id=\"live\"><ping xmlns=\"urn:xmpp:ping\"/></iq>").await;
+        self.expect("id=\"live\"").await;
     }
 
     pub async fn send(&mut self, frame: &str) {

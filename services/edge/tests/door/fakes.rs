@@ -134,7 +134,13 @@ fake! { Accounts, account, {
             if request.app != 905 || request.secret != PASSWORD.as_bytes() {
                 return Err(Failure::new(Code::Unauthenticated, "wrong").into());
             }
-            Ok(Response::new(AuthenticateReply { pair_key: KEY.to_vec(), ..AuthenticateReply::default() }))
+            // Names of the app, and of another one.
+            let host = match request.host.as_str() {
+                "chat.own.example" | "api.own.example" => "chat.own.example".to_owned(),
+                "chat.other.example" => return Err(Failure::new(Code::Unauthenticated, "wrong").into()),
+                _ => String::new(),
+            };
+            Ok(Response::new(AuthenticateReply { pair_key: KEY.to_vec(), host, ..AuthenticateReply::default() }))
         }
 
         async fn admit(&self, request: Request<UserRequest>) -> Reply<account::Empty> {
@@ -155,13 +161,14 @@ fake! { Accounts, account, {
     login: LoginRequest => Session,
     logout: TokenRequest => Empty,
     close_session: TokenRequest => Empty,
-    resolve: TokenRequest => Session,
+    resolve: ResolveRequest => Session,
     sign_up: SignUpRequest => User,
     update_user: UpdateUserRequest => User,
     delete_user: UserRequest => Empty,
     get_users: GetUsersRequest => GetUsersReply,
     find_user: FindUserRequest => User,
     find_app: FindAppRequest => App,
+    visit_app: VisitAppRequest => App,
     list_users: ListUsersRequest => ListUsersReply,
     set_identity: SetIdentityRequest => App,
     ask_password_reset: AskPasswordResetRequest => Empty,

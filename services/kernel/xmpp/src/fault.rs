@@ -38,6 +38,9 @@ pub enum StreamFault {
     /// The other side was silent for too long.
     #[error("the connection was idle for too long")]
     ConnectionTimeout,
+    /// A stream behind a sign-in that is to another host than the sign-in was.
+    #[error("the sign-in was to another host")]
+    HostUnknown,
     /// A fault of ours.
     #[error("internal error")]
     InternalError,
@@ -79,6 +82,7 @@ impl StreamFault {
             StreamFault::TooLarge | StreamFault::PolicyViolation => "policy-violation",
             StreamFault::Conflict => "conflict",
             StreamFault::ConnectionTimeout => "connection-timeout",
+            StreamFault::HostUnknown => "host-unknown",
             StreamFault::InternalError => "internal-server-error",
             StreamFault::NotAuthorized => "not-authorized",
             StreamFault::ResourceConstraint => "resource-constraint",

@@ -29,6 +29,16 @@ pub enum AppCommand {
     List,
     /// Makes the app that a file describes, or changes what of it is different, and says what. The same again changes nothing.
     Apply(apply::Arguments),
+    /// Gives an app names of its own, which serve that app only, or takes them away.
+    Names {
+        id: u64,
+        /// At the chat door; empty: none.
+        #[arg(long, value_name = "NAME")]
+        chat: Option<String>,
+        /// At the REST door; empty: none. It may be the same name.
+        #[arg(long, value_name = "NAME")]
+        api: Option<String>,
+    },
     /// Closes an app: its sessions end and nobody gets in. What is kept stays.
     Suspend { id: u64 },
     /// Opens a suspended app again.
@@ -101,6 +111,13 @@ pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
         AppCommand::Identity(arguments) => identity::run(admin, arguments).await,
         AppCommand::List => print_json(&admin.get("/apps").await?),
         AppCommand::Apply(arguments) => apply::run(admin, arguments).await,
+        AppCommand::Names { id, chat, api } => {
+            // What is applied to an app that is not there would make it.
+            admin.get(&format!("/apps/{id}")).await?;
+            let names = [("chat_host", chat), ("api_host", api)];
+            let body = given(names.map(|(field, name)| (field, name.as_deref().map(Value::from))));
+            print_json(&admin.put(&format!("/apps/{id}"), &body).await?)
+        }
         AppCommand::Suspend { id } => print_json(&admin.post(&format!("/apps/{id}/suspend"), &json!({})).await?),
         AppCommand::Resume { id } => print_json(&admin.post(&format!("/apps/{id}/resume"), &json!({})).await?),
         AppCommand::Delete { id, yes: false, .. } => {

@@ -32,6 +32,12 @@ struct AppFile {
     signed_only: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     quotas: Option<QuotasFile>,
+    /// Name of its own at the chat door; empty: none. It serves this app only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chat_host: Option<String>,
+    /// The same at the REST door.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_host: Option<String>,
 }
 
 /// Bounds of the app. One that is absent is that of the installation.
@@ -98,11 +104,14 @@ mod tests {
 
     #[test]
     fn toml_and_json_say_the_same() {
-        let toml = "id = 7\ntitle = \"T\"\n[quotas]\nsessions = 5\n";
-        let json = r#"{"id": 7, "title": "T", "quotas": {"sessions": 5}}"#;
+        let toml = "id = 7\ntitle = \"T\"\nchat_host = \"c.test\"\napi_host = \"\"\n[quotas]\nsessions = 5\n";
+        let json = r#"{"id": 7, "title": "T", "quotas": {"sessions": 5}, "chat_host": "c.test", "api_host": ""}"#;
         let app = read(Path::new("a.toml"), toml).unwrap();
         assert_eq!(app, read(Path::new("a.json"), json).unwrap());
-        assert_eq!(serde_json::to_string(&app).unwrap(), r#"{"id":7,"title":"T","quotas":{"sessions":5}}"#);
+        assert_eq!(
+            serde_json::to_string(&app).unwrap(),
+            r#"{"id":7,"title":"T","quotas":{"sessions":5},"chat_host":"c.test","api_host":""}"#
+        );
     }
 
     #[test]

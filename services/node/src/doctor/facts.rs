@@ -68,6 +68,14 @@ pub enum CertificateState {
     Usable { starts_at: i64, ends_at: i64 },
 }
 
+/// A name of an app, and the end of the certificate that a client is shown who asks for it, in Unix seconds; none carries it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AppName {
+    pub app: u64,
+    pub name: String,
+    pub ends_at: Option<i64>,
+}
+
 /// Limits of open files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OpenFiles {
@@ -105,6 +113,7 @@ pub enum Port {
 pub enum AdminApi {
     /// No server runs.
     NotAsked,
-    Opened,
+    /// With the names of its apps.
+    Opened(Vec<AppName>),
     Failed(String),
 }

@@ -1,6 +1,7 @@
 //! Finds the facts: files, limits, ports and answers of this machine. Nothing is made or changed; a port is bound for a moment
 //! and only where no server runs.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
@@ -9,9 +10,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use rustix::fs::Access;
+use serde_json::Value;
 
 use super::facts::{
-    AdminApi, Certificate, CertificateState, Certificates, Directory, DirectoryState, OpenFiles, Origin, Port, Secret, Server,
+    AdminApi, AppName, Certificate, CertificateState, Certificates, Directory, DirectoryState, OpenFiles, Origin, Port, Secret,
+    Server,
 };
 use crate::admin::Admin;
 use crate::certificates::{self, carries};
@@ -165,10 +168,23 @@ pub async fn admin(config: &Config, server: Server) -> AdminApi {
     if !DataDir::at(&config.data).has_admin_token() {
         return AdminApi::Failed("there is no token in the data directory".to_owned());
     }
-    let asked = async { Admin::of(config)?.get("/apps").await };
+    let asked = async { Admin::of(config)?.get("/apps").await.map(|apps| app_names(config, &apps)) };
     match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Ok(_)) => AdminApi::Opened,
+        Ok(Ok(names)) => AdminApi::Opened(names),
         Ok(Err(error)) => AdminApi::Failed(error.to_string()),
         Err(_) => AdminApi::Failed("it does not answer".to_owned()),
     }
+}
+
+// What `GET /apps` says, each name once.
+fn app_names(config: &Config, apps: &Value) -> Vec<AppName> {
+    let made = certificates::Certificates::at(&DataDir::at(&config.data).tls()).pair();
+    let held: Vec<_> = config.tls.certificates.iter().chain([&made]).filter_map(|pair| tls::read(pair).ok()).collect();
+    let mut names = BTreeSet::new();
+    for app in apps["apps"].as_array().into_iter().flatten() {
+        let of_app = ["chat_host", "api_host"].into_iter().filter_map(|field| app[field].as_str());
+        names.extend(of_app.map(|name| (app["id"].as_u64().unwrap_or_default(), name)));
+    }
+    let shown = |name| tls::shown(&held, name).map(|held| held.ends_at);
+    names.into_iter().map(|(app, name)| AppName { app, name: name.to_owned(), ends_at: shown(name) }).collect()
 }

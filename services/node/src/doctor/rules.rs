@@ -2,7 +2,8 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use super::facts::{
-    AdminApi, Certificate, CertificateState, Certificates, Directory, DirectoryState, OpenFiles, Origin, Port, Secret, Server,
+    AdminApi, AppName, Certificate, CertificateState, Certificates, Directory, DirectoryState, OpenFiles, Origin, Port, Secret,
+    Server,
 };
 use super::{Line, Verdict};
 use crate::doors::Place;
@@ -165,11 +166,40 @@ pub fn port(place: &Place, state: &Port) -> Line {
 pub fn admin(found: &AdminApi) -> Line {
     match found {
         AdminApi::NotAsked => ok("admin API", "not asked: no server runs"),
-        AdminApi::Opened => ok("admin API", "opens with the token of this data directory"),
+        AdminApi::Opened(_) => ok("admin API", "opens with the token of this data directory"),
         AdminApi::Failed(why) => fail(
             "admin API",
             format!("{why}: check that --data names the directory of the server that runs, and console.port its port"),
         ),
+    }
+}
+
+/// A line about each name of an app whose clients cannot connect, or soon cannot, else one for all; none where apps have no names.
+pub fn app_names(found: &[AppName], now: i64) -> Vec<Line> {
+    let lines: Vec<Line> = found.iter().filter_map(|name| one_app_name(name, now)).collect();
+    match (found.len(), lines.is_empty()) {
+        (0, _) => lines,
+        (1, true) => vec![ok("app names", "a certificate carries the one name of an app")],
+        (count, true) => vec![ok("app names", format!("certificates carry all {count} names of apps"))],
+        (_, false) => lines,
+    }
+}
+
+fn one_app_name(AppName { app, name, ends_at }: &AppName, now: i64) -> Option<Line> {
+    let next = "bring the next one; a running server takes it up";
+    let Some(ends_at) = *ends_at else {
+        let what = "bring one that does and name it in tls.certificates, or start with --host";
+        return Some(fail("app names", format!("no certificate carries {name} of app {app}: {what}")));
+    };
+    match (ends_at - now).div_euclid(DAY_S) {
+        _ if now > ends_at => {
+            Some(fail("app names", format!("the certificate of {name} (app {app}) ended on {}: {next}", date(ends_at))))
+        }
+        days @ 0..EXPIRY_DAYS => {
+            let text = format!("the certificate of {name} (app {app}) ends on {}, in {days} days: {next}", date(ends_at));
+            Some(warn("app names", text))
+        }
+        _ => None,
     }
 }
 

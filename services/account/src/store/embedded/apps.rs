@@ -1,12 +1,13 @@
-//! Apps: one row each, under their id, and one under their auth key that names the id.
+//! Apps: one row each, under their id, and one under their auth key and each of their names that tells the id.
 
 use natter_db::{Batch, Error as DbError, KeyRange};
 use natter_proto::account::v1::App;
 use natter_rpc::async_trait;
 use prost::Message;
 
-use super::{APP_KEYS, APPS, Embedded, TRIES, decode, erasures, stamp};
+use super::{APP_HOSTS, APP_KEYS, APPS, Embedded, TRIES, decode, erasures, stamp};
 use crate::erasure::ErasureRow;
+use crate::host::{self, hosts};
 use crate::store::{Apps, Error, Kept, Result};
 
 /// Counts the ids of apps that nobody chose.
@@ -27,6 +28,10 @@ impl Apps for Embedded {
 
     async fn app_with_key(&self, auth_key: &str) -> Result<Option<u64>> {
         self.number(APP_KEYS, auth_key.as_bytes()).await
+    }
+
+    async fn app_with_host(&self, host: &str) -> Result<Option<u64>> {
+        self.number(APP_HOSTS, host.as_bytes()).await
     }
 
     async fn add_app(&self, app: App) -> Result<App> {
@@ -56,22 +61,30 @@ impl Apps for Embedded {
                 batch.put(APP_KEYS, after.auth_key.as_bytes(), key.to_vec());
             }
         }
+        move_hosts(&mut batch, &before.row, &after);
         if let Some(erasure) = &erasure {
             erasures::put(&mut batch, erasure);
         }
         match self.kv.commit(batch).await {
-            Err(DbError::Condition) => Err(self.refusal(&after).await?),
+            Err(DbError::Condition) => Err(self.held_by_another(&after).await?.unwrap_or(Error::Changed)),
             outcome => Ok(outcome.map(|()| Kept { row: after, stamp: stamp(&bytes) })?),
         }
     }
 }
 
 impl Embedded {
-    async fn refusal(&self, app: &App) -> Result<Error> {
-        match self.app_with_key(&app.auth_key).await? {
-            Some(other) if other != app.id => Ok(Error::Taken("auth_key")),
-            _ => Ok(Error::Changed),
+    /// What of an app another one has.
+    async fn held_by_another(&self, app: &App) -> Result<Option<Error>> {
+        let is_other = |owner: Option<u64>| owner.is_some_and(|owner| owner != app.id);
+        if is_other(self.app_with_key(&app.auth_key).await?) {
+            return Ok(Some(Error::Taken("auth_key")));
         }
+        for (field, name) in [(host::CHAT, &app.chat_host), (host::API, &app.api_host)] {
+            if !name.is_empty() && is_other(self.app_with_host(name).await?) {
+                return Ok(Some(Error::Taken(field)));
+            }
+        }
+        Ok(None)
     }
 
     async fn put_app(&self, app: App) -> Result<App> {
@@ -81,12 +94,21 @@ impl Embedded {
         batch.require_absent(APP_KEYS, app.auth_key.as_bytes());
         batch.put(APPS, key, app.encode_to_vec());
         batch.put(APP_KEYS, app.auth_key.as_bytes(), key.to_vec());
+        move_hosts(&mut batch, &App::default(), &app);
         match self.kv.commit(batch).await {
-            Err(DbError::Condition) => match self.app_with_key(&app.auth_key).await? {
-                Some(other) if other != app.id => Err(Error::Taken("auth_key")),
-                _ => Err(Error::Taken("id")),
-            },
+            Err(DbError::Condition) => Err(self.held_by_another(&app).await?.unwrap_or(Error::Taken("id"))),
             outcome => Ok(outcome.map(|()| app)?),
         }
+    }
+}
+
+fn move_hosts(batch: &mut Batch, before: &App, after: &App) {
+    let (had, has) = (hosts(before), hosts(after));
+    for name in had.difference(&has) {
+        batch.delete(APP_HOSTS, name.as_bytes());
+    }
+    for name in has.difference(&had) {
+        batch.require_absent(APP_HOSTS, name.as_bytes());
+        batch.put(APP_HOSTS, name.as_bytes(), after.id.to_be_bytes().to_vec());
     }
 }

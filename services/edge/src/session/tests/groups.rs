@@ -164,6 +164,6 @@ fn what_a_group_says_is_spelled_once_for_all_sessions_of_a_framing() {
         client.session.frame(client.at(), frame.clone());
         let written = client.written().concat();
         assert!(written.contains(&format!("from=\"{ROOM}/78\" to=\"34-905@h/r{n}\" ")), "{written}");
-        frame.spelled(framing, || panic!("nobody had spelled it"));
+        frame.spelled(framing, &"h".into(), || panic!("nobody had spelled it"), |_| ());
     }
 }

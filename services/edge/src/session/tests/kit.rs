@@ -33,7 +33,6 @@ impl Client {
     }
 
     pub fn with(identity: Identity, options: Options) -> Client {
-        let options = Options { host: "h".to_owned(), ..options };
         Client { session: Session::new(identity, Arc::new(options), SINCE, [7; 24]), now: SINCE, last: Vec::new() }
     }
 
@@ -161,6 +160,7 @@ pub(super) fn identity() -> Identity {
         app: AppId(905),
         user: UserId(34),
         pair_key: b"key".to_vec(),
+        host: "h".into(),
         address: "34-905@h/r1".to_owned(),
         session: SessionRef { edge: "e".to_owned(), boot: 1, session: 1, resource: "r1".to_owned() },
         token: None,

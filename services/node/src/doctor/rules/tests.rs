@@ -97,6 +97,20 @@ fn a_name_that_is_not_carried_is_made_at_a_start_or_has_to_be_brought() {
 }
 
 #[test]
+fn a_name_of_an_app_needs_a_certificate_that_does_not_end() {
+    let of = |name: &str, ends_at| AppName { app: 5, name: name.to_owned(), ends_at };
+    let later = Some(NOW + 14 * DAY_S);
+    assert_eq!(app_names(&[], NOW), []);
+    check(&app_names(&[of("a.test", later)], NOW)[0], Verdict::Ok, "app names", "the one name");
+    check(&app_names(&[of("a.test", later), of("b.test", later)], NOW)[0], Verdict::Ok, "app names", "all 2 names");
+    let lines = app_names(&[of("a.test", later), of("b.test", None), of("c.test", Some(NOW - 1)), of("d.test", Some(NOW))], NOW);
+    assert_eq!(lines.len(), 3);
+    check(&lines[0], Verdict::Fail, "app names", "no certificate carries b.test of app 5");
+    check(&lines[1], Verdict::Fail, "app names", "c.test (app 5) ended on 2027-01-15");
+    check(&lines[2], Verdict::Warn, "app names", "d.test (app 5) ends on 2027-01-15 08:00 UTC, in 0 days");
+}
+
+#[test]
 fn a_clock_before_a_certificate_begins_is_wrong() {
     let line = |starts_at| certificates(&only(Origin::Made, usable(starts_at)), NOW)[2].clone();
     check(&line(NOW), Verdict::Ok, "clock", "2027-01-15");
@@ -132,7 +146,7 @@ fn a_server_is_ready_waits_or_does_not_run_and_its_admin_api_opens() {
     check(&server(Server::Running { is_ready: false }), Verdict::Warn, "server", "drains");
     check(&server(Server::Stopped), Verdict::Warn, "server", "does not run");
     check(&admin(&AdminApi::NotAsked), Verdict::Ok, "admin API", "no server");
-    check(&admin(&AdminApi::Opened), Verdict::Ok, "admin API", "opens");
+    check(&admin(&AdminApi::Opened(Vec::new())), Verdict::Ok, "admin API", "opens");
     check(&admin(&AdminApi::Failed("refused".into())), Verdict::Fail, "admin API", "--data");
 }
 
