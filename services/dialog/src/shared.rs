@@ -97,8 +97,14 @@ impl Shared {
     }
 
     /// Tells live sessions. May be lost; nobody waits for it.
-    pub fn tell(&self, frame: impl Into<Arc<Frame>>) {
-        self.bus.publish(&self.told, Payload::shared(frame.into()));
+    pub fn tell(&self, frame: Frame) {
+        self.bus.publish(&self.told, Payload::of(frame));
+    }
+
+    /// The same with several frames, in their order.
+    pub fn tell_all(&self, frames: Vec<Arc<Frame>>) {
+        let frames: Vec<Payload> = frames.into_iter().map(Payload::shared).collect();
+        self.bus.publish_all(&self.told, &frames);
     }
 
     /// An id that no message has.

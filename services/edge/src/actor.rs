@@ -15,6 +15,7 @@ use tokio::task::{AbortHandle, coop::unconstrained, spawn_local};
 use tokio::time::sleep;
 
 use crate::calls::Caller;
+use crate::errands::Errands;
 use crate::line::{Line, Piece};
 use crate::service::Edge;
 use crate::session::{Action, Answer, Call, Farewell, Head, Job, Moment, Session};
@@ -30,24 +31,18 @@ pub(crate) enum SessionMessage {
     Frame(Arc<SharedFrame>),
     /// The newest numbers of a dialog of its user, which no frame brought.
     Head(DialogId, Head),
-    Answer(Answer),
+    /// What calls have brought, never nothing.
+    Answers(Vec<Answer>),
     /// The timer set for this time (unix milliseconds) is due.
     Tick(i64),
     /// Another session took the resource.
     Conflict,
     /// The user may be connected no more; for good, or while his app is closed.
-    Dismissed {
-        for_good: bool,
-    },
+    Dismissed { for_good: bool },
     /// The process is going down.
     Drain,
     /// A new connection resumes the stream. Answers with its generation, or nothing if it cannot.
-    Attach {
-        line: Arc<Line>,
-        framing: Framing,
-        handled: u32,
-        reply: Reply<Option<u32>>,
-    },
+    Attach { line: Arc<Line>, framing: Framing, handled: u32, reply: Reply<Option<u32>> },
 }
 
 /// What a connection says.
@@ -77,6 +72,7 @@ pub(crate) struct SessionActor {
     generation: u32,
     caller: Arc<Caller>,
     mailbox: WeakMailbox<SessionMessage>,
+    errands: Errands,
     timer: Option<(i64, AbortHandle)>,
     /// The latest announcement, which may still be on its way: the next one must not overtake it. It ends when presence has heard
     /// it, not when all is gathered that the client missed: a dead session is to be owed before its client is back.
@@ -118,6 +114,7 @@ impl SessionActor {
             line,
             generation: 0,
             mailbox: mailbox.downgrade(),
+            errands: Errands::default(),
             timer: None,
             announcing: None,
             seat: Some(seat),
@@ -132,7 +129,7 @@ impl SessionActor {
             SessionMessage::Client(..) => {}
             SessionMessage::Frame(frame) => self.session.frame(at, frame),
             SessionMessage::Head(dialog, head) => self.session.head(at, dialog, head),
-            SessionMessage::Answer(answer) => self.session.answer(at, answer),
+            SessionMessage::Answers(answers) => self.session.answers(at, answers),
             SessionMessage::Tick(due) => {
                 if self.timer.as_ref().is_some_and(|(set_for, _)| *set_for == due) {
                     self.timer = None;
@@ -232,20 +229,18 @@ impl SessionActor {
         let (announced, announcement) = announces.then(oneshot::channel).unzip();
         let call = self.edge.links.clone().call(self.caller.clone(), call, announced);
         if announces {
-            let (earlier, mailbox) = (self.announcing.take(), self.mailbox.clone());
+            let earlier = self.announcing.take();
             self.announcing = announcement;
-            spawn_local(finish(after(earlier, call), mailbox));
+            self.errands.add(Box::pin(after(earlier, call)), &self.mailbox);
             return;
         }
         let mut running = Box::pin(unconstrained(call));
         match running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(answer) => {
                 let at = self.moment();
-                answer.into_iter().for_each(|answer| self.session.answer(at, answer));
+                self.session.answers(at, answer);
             }
-            Poll::Pending => {
-                spawn_local(finish(running, self.mailbox.clone()));
-            }
+            Poll::Pending => self.errands.add(running, &self.mailbox),
         }
     }
 
@@ -326,12 +321,4 @@ async fn after<T>(earlier: Option<Announcement>, then: impl Future<Output = T>) 
         let _ = earlier.await;
     }
     then.await
-}
-
-/// Brings the answer of a call to its session, if that still lives.
-async fn finish(call: impl Future<Output = Option<Answer>>, mailbox: WeakMailbox<SessionMessage>) {
-    let Some(answer) = call.await else { return };
-    if let Some(mailbox) = mailbox.upgrade() {
-        let _ = mailbox.deliver(SessionMessage::Answer(answer)).await;
-    }
 }

@@ -21,6 +21,8 @@ use crate::table::Table;
 
 /// How long a session's full mailbox may hold all others up. Its actor never waits for anything, so it is a matter of turns.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// Frames taken from the bus at once.
+const TOGETHER_MAX: usize = 64;
 /// Dialogs whose heads are compared with what was told here.
 const WATCHED_MAX: usize = 100_000;
 
@@ -39,26 +41,31 @@ impl Inbox {
 
     /// Hands frames out, in the order they came, until the bus ends.
     pub(crate) async fn frames(self: Arc<Inbox>, mut frames: Subscription) {
-        while let Some(payload) = frames.next().await {
-            let Ok(told) = payload.read::<EdgeFrame>() else {
-                tracing::warn!("a frame on the bus cannot be read");
-                continue;
-            };
-            self.metrics.frames.inc();
-            let EdgeFrame { frame, users, except } = &*told;
-            let (app, frame) = (AppId(frame.app), Arc::new(SharedFrame::new(frame.clone(), except.clone())));
-            if let Some((dialog, user)) = removal(&frame) {
-                self.heads.lock().removed((app, dialog), user);
-            }
-            let mut all_told = true;
-            for user in users {
-                for session in self.table.sessions_of((app, UserId(*user))) {
-                    all_told &= self.hand(&session, SessionMessage::Frame(frame.clone())).await;
+        while let Some(payloads) = frames.next_up_to(TOGETHER_MAX).await {
+            for payload in payloads {
+                match payload.read::<EdgeFrame>() {
+                    Ok(told) => self.hand_out(&told).await,
+                    Err(_) => tracing::warn!("a frame on the bus cannot be read"),
                 }
             }
-            if let Some((dialog, seq, stamp)) = numbers(&frame).filter(|_| all_told) {
-                self.heads.lock().told(self.clock.now_ms(), (app, dialog), seq, stamp, users);
+        }
+    }
+
+    async fn hand_out(&self, told: &EdgeFrame) {
+        self.metrics.frames.inc();
+        let EdgeFrame { frame, users, except } = told;
+        let (app, frame) = (AppId(frame.app), Arc::new(SharedFrame::new(frame.clone(), except.clone())));
+        if let Some((dialog, user)) = removal(&frame) {
+            self.heads.lock().removed((app, dialog), user);
+        }
+        let mut all_told = true;
+        for user in users {
+            for session in self.table.sessions_of((app, UserId(*user))) {
+                all_told &= self.hand(&session, SessionMessage::Frame(frame.clone())).await;
             }
+        }
+        if let Some((dialog, seq, stamp)) = numbers(&frame).filter(|_| all_told) {
+            self.heads.lock().told(self.clock.now_ms(), (app, dialog), seq, stamp, users);
         }
     }
 

@@ -24,8 +24,10 @@ mod address;
 mod allowance;
 mod calls;
 mod connection;
+mod errands;
 mod error;
 mod heads;
+
 mod inbox;
 mod line;
 mod listener;

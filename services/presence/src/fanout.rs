@@ -17,6 +17,9 @@ use crate::speech::speaker;
 /// Subjects of edges remembered as text. Edge ids may change with every start, so they are forgotten now and then.
 const SUBJECTS_MAX: usize = 1_024;
 
+/// Frames passed on together. All that wait are; the bound is for memory.
+const TOGETHER_MAX: usize = 256;
+
 /// Passes frames on.
 pub(crate) struct Fanout {
     shared: Arc<Shared>,
@@ -30,27 +33,37 @@ impl Fanout {
 
     /// Passes on what comes, until the bus ends. May be dropped while it waits.
     pub async fn run(mut self, mut told: Subscription) {
-        while let Some(told_now) = told.next().await {
-            self.pass_on(&told_now);
+        while let Some(frames) = told.next_up_to(TOGETHER_MAX).await {
+            self.pass_on(&frames);
         }
     }
 
-    fn pass_on(&mut self, told: &Payload) {
-        let frame = match told.read::<Frame>() {
-            Ok(frame) => frame,
-            Err(error) => return tracing::error!(%error, "cannot read a frame told to presence"),
-        };
+    fn pass_on(&mut self, told: &[Payload]) {
+        let mut edges: BTreeMap<String, Vec<Payload>> = BTreeMap::new();
+        for told in told {
+            match told.read::<Frame>() {
+                Ok(frame) => self.address(frame, &mut edges),
+                Err(error) => tracing::error!(%error, "cannot read a frame told to presence"),
+            }
+        }
+        for (edge, frames) in edges {
+            self.shared.bus.publish_all(subject(&mut self.subjects, edge), &frames);
+        }
+    }
+
+    /// Adds a frame to those for each edge where somebody is to hear it.
+    fn address(&self, frame: Arc<Frame>, edges: &mut BTreeMap<String, Vec<Payload>>) {
         let span = span_of(&frame);
         let _in_span = span.enter();
-        let edges = self.shared.directory.lock().told(AppId(frame.app), &frame.to, &frame.except);
+        let there = self.shared.directory.lock().told(AppId(frame.app), &frame.to, &frame.except);
         let meters = &self.shared.meters;
         meters.told.inc();
-        meters.untold.inc_by(u64::from(edges.is_empty()));
-        meters.edge_frames.inc_by(edges.len() as u64);
-        for (edge, users) in edges {
+        meters.untold.inc_by(u64::from(there.is_empty()));
+        meters.edge_frames.inc_by(there.len() as u64);
+        for (edge, users) in there {
             let except = self.kept_out(&frame, &users);
-            let payload = Payload::of(EdgeFrame { frame: frame.clone(), users, except });
-            self.shared.bus.publish(subject(&mut self.subjects, edge), payload);
+            let told = EdgeFrame { frame: frame.clone(), users, except };
+            edges.entry(edge).or_default().push(Payload::of(told));
         }
     }
 

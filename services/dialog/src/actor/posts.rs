@@ -231,13 +231,14 @@ fn tell(
     mut again: Again,
 ) -> Vec<Result<Posted, Failure>> {
     let mut results: Vec<Result<Posted, Failure>> = Vec::with_capacity(steps.len());
+    let mut told = Vec::with_capacity(steps.len());
     for (n, Step { decision, deliver, source, previous_at }) in steps.into_iter().enumerate() {
         let (result, outcome) = match decision {
             Err(failure) => (Err(failure), Outcome::Refused),
             Ok(Decision::Row(message)) => match stored {
                 Ok(()) => {
                     let about = About { previous_at, ..About::default() };
-                    (Ok(tell_one(shared, dialog, message, deliver.then_some(source), about)), Outcome::Stored)
+                    (Ok(tell_one(&mut told, dialog, message, deliver.then_some(source), about)), Outcome::Stored)
                 }
                 Err(Trouble { failure, .. }) => (Err(failure.clone()), failure.into()),
             },
@@ -246,12 +247,11 @@ fn tell(
                 place => {
                     dialog.apply_unsaved(known);
                     let about = About { kept: place.and_then(Result::ok).unwrap_or(0), ..About::default() };
-                    (Ok(tell_one(shared, dialog, message, deliver.then_some(source), about)), Outcome::Unsaved)
+                    (Ok(tell_one(&mut told, dialog, message, deliver.then_some(source), about)), Outcome::Unsaved)
                 }
             },
             Ok(Decision::Repeat(message, known)) => {
-                let told = tell_again(shared, dialog, message, known.seq, source, again.remove(&n));
-                (told, Outcome::Repeated)
+                (tell_again(&mut told, dialog, message, known.seq, source, again.remove(&n)), Outcome::Repeated)
             }
             Ok(Decision::Same(first)) => {
                 (results[first].clone().map(|posted| Posted { duplicate: true, ..posted }), Outcome::Repeated)
@@ -260,21 +260,22 @@ fn tell(
         shared.meters.posted(outcome);
         results.push(result);
     }
+    shared.tell_all(told);
     results
 }
 
-/// `source`: absent if nobody is to be told.
-fn tell_one(shared: &Shared, dialog: &Dialog, message: Message, source: Option<Source>, about: About) -> Posted {
+/// Adds to what is to be told. `source`: absent if nobody is.
+fn tell_one(told: &mut Vec<Arc<Frame>>, dialog: &Dialog, message: Message, source: Option<Source>, about: About) -> Posted {
     let Some(source) = source else { return Posted { content: Content::Message(message.into()), duplicate: false } };
     let About { previous_at, again, kept } = about;
     let frame = Arc::new(Frame { previous_at, again, kept, ..frames::message(dialog, message, source) });
-    shared.tell(frame.clone());
+    told.push(frame.clone());
     Posted { content: Content::Told(frame), duplicate: false }
 }
 
 /// `row`: absent if the message was told before; `None` in it if history does not have it any more.
 fn tell_again(
-    shared: &Shared,
+    told: &mut Vec<Arc<Frame>>,
     dialog: &mut Dialog,
     message: Message,
     seq: u64,
@@ -286,7 +287,7 @@ fn tell_again(
         // When the one before it was made nobody knows; not later than this one.
         Some(row) => {
             let about = About { previous_at: row.created_at, again: true, ..About::default() };
-            tell_one(shared, dialog, row, Some(source), about).content
+            tell_one(told, dialog, row, Some(source), about).content
         }
         None => Content::Message(message.into()),
     };

@@ -43,11 +43,18 @@ impl Session {
         }
     }
 
-    /// The answer to a call.
-    pub(crate) fn answer(&mut self, at: Moment, answer: Answer) {
-        if !self.begin(at) {
-            return;
+    /// What calls have brought.
+    pub(crate) fn answers(&mut self, at: Moment, answers: impl IntoIterator<Item = Answer>) {
+        for answer in answers {
+            if !self.begin(at) {
+                return;
+            }
+            self.answer(at, answer);
         }
+        self.finish(at);
+    }
+
+    fn answer(&mut self, at: Moment, answer: Answer) {
         match answer {
             Answer::Job { number, answer } => self.job_answered(at.now, number, answer),
             Answer::Room { number, answer } => self.room_answered(at.now, number, answer),
@@ -62,7 +69,6 @@ impl Session {
             }
             Answer::Delivered { .. } => {}
         }
-        self.finish(at);
     }
 
     /// When [`tick`](Session::tick) has something to do.

@@ -37,6 +37,7 @@ on_every_bus! {
     what_was_published_is_read_after_the_bus_is_gone
     another_thread_wakes_the_reader
     a_message_is_read_as_it_was_published_and_as_whatever_its_bytes_say
+    several_are_published_and_read_together
 }
 
 async fn all_that_listen_hear_in_order_and_nobody_else(bus: Bus) {
@@ -127,6 +128,19 @@ async fn a_message_is_read_as_it_was_published_and_as_whatever_its_bytes_say(bus
     assert_eq!(listener.next().await.unwrap().read::<Word>().unwrap(), word);
     bus.publish("natter.told", Bytes::from_static(b"\x0a\x06romeo"));
     assert!(listener.next().await.unwrap().read::<Word>().is_err());
+}
+
+async fn several_are_published_and_read_together(bus: Bus) {
+    let mut listener = bus.subscribe("natter.told");
+    let all: Vec<Payload> = (0..10).map(number).collect();
+    bus.publish_all("natter.told", &all[..7]);
+    bus.publish_all("natter.told", &all[7..]);
+    bus.publish_all("natter.told", &[]);
+    let mut heard = listener.next_up_to(4).await.unwrap();
+    assert_eq!(heard, all[..4]);
+    heard.extend(listener.next_up_to(100).await.unwrap());
+    assert_eq!(heard, all);
+    assert_eq!(listener.next_up_to(4).now_or_never(), None);
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ impl Faulty {
             let lost = self.chance.below(1_000) < u64::from(lost_per_mille);
             let delay = Duration::from_micros(self.chance.below(delay_max + 1));
             if !lost {
-                self.topics.deliver(inbox, payload.clone(), Some(Instant::now() + delay));
+                self.topics.deliver(inbox, std::slice::from_ref(&payload), Some(Instant::now() + delay));
             }
         }
     }

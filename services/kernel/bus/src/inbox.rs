@@ -29,40 +29,48 @@ struct State {
 
 struct Mail {
     payload: Payload,
+    bytes: usize,
     /// Not to be read earlier. Set by faults only.
     due: Option<Instant>,
 }
 
-/// The head of an inbox.
+/// What can be read of an inbox.
 pub(crate) enum Next {
-    Payload(Payload),
+    /// The oldest, never none.
+    Payloads(Vec<Payload>),
     NotBefore(Instant),
 }
 
 impl Inbox {
-    /// Adds a message, unless there is no room; says whether it did. It becomes readable at `due`, but not ahead of those
-    /// before it.
-    pub(crate) fn push(&self, payload: Payload, due: Option<Instant>) -> bool {
+    /// Adds messages and wakes the reader once; says how many found no room. They become readable at `due`, but not ahead of
+    /// those before them.
+    pub(crate) fn push(&self, payloads: &[Payload], due: Option<Instant>) -> u64 {
         let mut state = self.0.lock();
-        if state.mail.len() >= MESSAGES_MAX || state.bytes + payload.len() > BYTES_MAX {
-            if !state.overflowed {
-                state.overflowed = true;
-                tracing::warn!("a subscription of the bus is full, its newest messages are dropped");
+        let mut dropped = 0;
+        for payload in payloads {
+            let bytes = payload.len();
+            if state.mail.len() >= MESSAGES_MAX || state.bytes + bytes > BYTES_MAX {
+                dropped += 1;
+                continue;
             }
-            return false;
+            state.bytes += bytes;
+            state.mail.push_back(Mail { payload: payload.clone(), bytes, due });
         }
-        state.bytes += payload.len();
-        state.mail.push_back(Mail { payload, due });
+        if dropped > 0 && !state.overflowed {
+            state.overflowed = true;
+            tracing::warn!("a subscription of the bus is full, its newest messages are dropped");
+        }
         let reader = state.reader.take();
         drop(state);
         if let Some(reader) = reader {
             reader.wake();
         }
-        true
+        dropped
     }
 
-    /// Takes the oldest message if it is due at `now` or has no due time. `None`: the bus is gone and all was read.
-    pub(crate) fn poll_next(&self, cx: &mut Context<'_>, now: impl FnOnce() -> Instant) -> Poll<Option<Next>> {
+    /// Takes up to `most` of the oldest messages that are due at `now` or have no due time. `None`: the bus is gone and all was
+    /// read.
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>, most: usize, now: impl Fn() -> Instant) -> Poll<Option<Next>> {
         let mut state = self.0.lock();
         let Some(first) = state.mail.front() else {
             if state.closed {
@@ -75,9 +83,12 @@ impl Inbox {
         if let Some(due) = first.due.filter(|due| *due > now()) {
             return Poll::Ready(Some(Next::NotBefore(due)));
         }
-        let first = state.mail.pop_front().expect("there is a first");
-        state.bytes -= first.payload.len();
-        Poll::Ready(Some(Next::Payload(first.payload)))
+        let is_due = |mail: &Mail| mail.due.is_none_or(|due| due <= now());
+        let count = state.mail.iter().take(most.max(1)).take_while(|mail| is_due(mail)).count();
+        let taken: Vec<Mail> = state.mail.drain(..count).collect();
+        state.bytes -= taken.iter().map(|mail| mail.bytes).sum::<usize>();
+        drop(state);
+        Poll::Ready(Some(Next::Payloads(taken.into_iter().map(|mail| mail.payload).collect())))
     }
 
     /// Nothing will be added any more.

@@ -55,10 +55,18 @@ impl Bus {
 
     /// Sends `payload` to all that listen to `subject`, which may be nobody. Never waits.
     pub fn publish(&self, subject: &str, payload: impl Into<Payload>) {
+        self.publish_all(subject, &[payload.into()]);
+    }
+
+    /// The same with several, in their order: who listens is woken once.
+    pub fn publish_all(&self, subject: &str, payloads: &[Payload]) {
+        if payloads.is_empty() {
+            return;
+        }
         match self {
-            Bus::Local(topics) => topics.publish(subject, payload.into()),
+            Bus::Local(topics) => topics.publish(subject, payloads),
             #[cfg(feature = "testing")]
-            Bus::Faulty(faulty) => faulty.publish(subject, payload.into()),
+            Bus::Faulty(faulty) => payloads.iter().for_each(|payload| faulty.publish(subject, payload.clone())),
         }
     }
 

@@ -26,9 +26,14 @@ impl Subscription {
 
     /// The next message; `None` once the bus is gone and all was read. Cancellation safe: what is not returned is not taken.
     pub async fn next(&mut self) -> Option<Payload> {
+        self.next_up_to(1).await?.pop()
+    }
+
+    /// All messages that wait, at least one and at most `most`, oldest first; otherwise as [`next`](Subscription::next).
+    pub async fn next_up_to(&mut self, most: usize) -> Option<Vec<Payload>> {
         loop {
-            match poll_fn(|cx| self.inbox.poll_next(cx, Instant::now)).await? {
-                Next::Payload(payload) => return Some(payload),
+            match poll_fn(|cx| self.inbox.poll_next(cx, most, Instant::now)).await? {
+                Next::Payloads(payloads) => return Some(payloads),
                 Next::NotBefore(due) => sleep_until(due).await,
             }
         }

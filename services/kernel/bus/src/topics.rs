@@ -20,17 +20,15 @@ pub struct Topics {
 }
 
 impl Topics {
-    pub(crate) fn publish(&self, subject: &str, payload: Payload) {
+    pub(crate) fn publish(&self, subject: &str, payloads: &[Payload]) {
         for inbox in self.listeners(subject).iter() {
-            self.deliver(inbox, payload.clone(), None);
+            self.deliver(inbox, payloads, None);
         }
     }
 
-    /// Adds to one inbox or counts what found no room.
-    pub(crate) fn deliver(&self, inbox: &Inbox, payload: Payload, due: Option<Instant>) {
-        if !inbox.push(payload, due) {
-            self.dropped.inc();
-        }
+    /// Adds to one inbox and counts what found no room.
+    pub(crate) fn deliver(&self, inbox: &Inbox, payloads: &[Payload], due: Option<Instant>) {
+        self.dropped.inc_by(inbox.push(payloads, due));
     }
 
     /// The inboxes of a subject, in the order of their subscriptions.

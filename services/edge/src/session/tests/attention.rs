@@ -64,7 +64,7 @@ fn the_sdk_is_told_everything_whoever_looks_and_presence_hears_of_it() {
     // Presence forgets a session that frames do not reach, and is told again.
     client.stanza("<presence type=\"unavailable\"/>");
     client.stanza("<presence/>");
-    client.session.answer(client.at(), Answer::Returned(Ok(Box::default())));
+    client.session.answers(client.at(), [Answer::Returned(Ok(Box::default()))]);
     let asked = client.actions();
     let asked: Vec<_> = queries(&asked).into_iter().map(|(_, query)| query).collect();
     assert_eq!(asked, [Query::SetInactive(true)]);
@@ -107,7 +107,7 @@ fn a_resumed_stream_is_active_and_told_what_waited() {
 fn live_in_room() -> Client {
     let mut client = Client::live();
     client.stanza(&format!("<presence to=\"{ROOM}/34\" id=\"j\"><x xmlns=\"http://jabber.org/protocol/muc\"/></presence>"));
-    client.session.answer(client.at(), Answer::Room { number: 0, answer: Ok(vec![80]) });
+    client.session.answers(client.at(), [Answer::Room { number: 0, answer: Ok(vec![80]) }]);
     client.actions();
     client
 }

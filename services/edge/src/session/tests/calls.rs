@@ -82,7 +82,7 @@ fn a_signal_waits_behind_what_is_missing() {
     assert_eq!(client.frame(row(3, 78, "3")), [""; 0], "a hole");
     assert_eq!(client.frame(told("c1", "<x/>")), [""; 0]);
     let stretch = Some(Stretch { rows: vec![message(2, 78, "2"), message(3, 78, "3")], ..Stretch::default() });
-    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch });
+    client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch }]);
     let written = client.written();
     assert!(written.last().is_some_and(|last| last.contains("id=\"c1\"")), "{written:?}");
 }
@@ -109,7 +109,7 @@ fn a_stream_that_is_resumed_brings_no_calls_of_before() {
     client.session.broken(client.at());
     client.frame(told("c2", "<x/>"));
     let stretch = Some(Stretch { rows: vec![message(2, 78, "2"), message(3, 78, "3")], ..Stretch::default() });
-    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch });
+    client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch }]);
     client.actions();
     assert!(client.session.resumed(client.at(), 0));
     let written = client.written();
@@ -126,7 +126,7 @@ fn who_goes_away_and_comes_back_is_not_told_either() {
     client.frame(told("c1", "<x/>"));
     client.sends("<presence type=\"unavailable\"/>");
     let stretch = Some(Stretch { rows: vec![message(2, 78, "2"), message(3, 78, "3")], ..Stretch::default() });
-    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch });
+    client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch }]);
     let mut written = client.written();
     client.stanza("<presence/>");
     written.extend(client.returns(Returned::default()));

@@ -98,7 +98,7 @@ fn an_edit_is_told_with_its_id_its_sender_and_its_keys() {
     client.session.frame(client.at(), shared(in_group(78, 4)));
     assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: group(), above: Some(2), since: SINCE })));
     let changes = Changes { changes: vec![Change { recipient: 0, ..edit(34, 3) }], more: false };
-    client.session.answer(client.at(), Answer::Changed { dialog: group(), changes: Some(changes) });
+    client.session.answers(client.at(), [Answer::Changed { dialog: group(), changes: Some(changes) }]);
     let written = client.written();
     assert!(written[0].contains("type=\"groupchat\"") && written[0].contains(&format!("{ROOM}/34")), "{written:?}");
 }
@@ -120,7 +120,7 @@ fn own_changes_are_copies_elsewhere_and_nothing_here() {
     client.session.frame(client.at(), shared(removal(5)));
     client.actions();
     let changes = Changes { changes: vec![change_of(here(4))], more: false };
-    client.session.answer(client.at(), Answer::Changed { dialog: dialog(), changes: Some(changes) });
+    client.session.answers(client.at(), [Answer::Changed { dialog: dialog(), changes: Some(changes) }]);
     assert_eq!(client.written().iter().filter(|text| text.contains("<remove ")).count(), 1);
 }
 

@@ -97,7 +97,7 @@ fn requests_go_out_in_order_and_are_never_answered_to_who_sends_them() {
     let other = "<presence to=\"79-905@h\" type=\"subscribe\"/>";
     let kind = Subscription::Subscribe;
     asks(&mut client, other, Query::Subscribe { user: UserId(79), kind });
-    client.session.answer(client.at(), Answer::Presence { number, answer: Ok(Answered::Done) });
+    client.session.answers(client.at(), [Answer::Presence { number, answer: Ok(Answered::Done) }]);
     assert_eq!(queries(&client.actions())[0].1, Query::Subscribe { user: UserId(78), kind });
 }
 
@@ -127,7 +127,7 @@ fn a_step_is_acknowledged_when_it_is_stored() {
         let number = asks(&mut client, step, steps[1].1.clone());
         client.sends(R);
         let answer = Err(Failure::new(code, "?"));
-        client.session.answer(client.at(), Answer::Presence { number, answer });
+        client.session.answers(client.at(), [Answer::Presence { number, answer }]);
         assert_eq!(client.farewell(), (Some(StreamFault::InternalError), SessionState::Vanished), "{code:?}");
     }
     // What is only read holds nothing up.
@@ -143,7 +143,7 @@ fn a_session_that_drains_waits_for_its_steps() {
     let number = asks(&mut client, "<presence to=\"78-905@h\" type=\"subscribe\"/>", Query::Subscribe { user: UserId(78), kind });
     client.session.drain(client.at());
     assert!(!client.actions().iter().any(|action| matches!(action, Action::End(_))));
-    client.session.answer(client.at(), Answer::Presence { number, answer: Ok(Answered::Done) });
+    client.session.answers(client.at(), [Answer::Presence { number, answer: Ok(Answered::Done) }]);
     assert_eq!(client.farewell(), (None, SessionState::Vanished));
 }
 

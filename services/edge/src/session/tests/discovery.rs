@@ -63,7 +63,7 @@ fn a_room_is_described_to_whoever_may_enter_it_and_is_not_there_for_others() {
     let mut described = |number: u64, answer: Result<Vec<u64>, Failure>| {
         let asked = client.stanza(&ask("info", &format!("to=\"{ROOM}\""), ""));
         assert_eq!(asked, [Action::Call(Call::Room { number, dialog: group(), ask: Ask::About })]);
-        client.session.answer(client.at(), Answer::Room { number, answer });
+        client.session.answers(client.at(), [Answer::Room { number, answer }]);
         client.written().remove(0)
     };
     let text = described(0, Ok(Vec::new()));

@@ -136,7 +136,7 @@ fn a_hole_in_a_group_is_filled_with_dates() {
     client.session.frame(client.at(), shared(of_group(FrameTold::Message(said(3, 78, "3")))));
     assert!(client.actions().contains(&Action::Call(Call::Fill { dialog: group(), above: Some(1), since: SINCE })));
     let stretch = Stretch { rows: vec![said(2, 34, "2")], ..Stretch::default() };
-    client.session.answer(client.at(), Answer::Filled { dialog: group(), stretch: Some(stretch) });
+    client.session.answers(client.at(), [Answer::Filled { dialog: group(), stretch: Some(stretch) }]);
     let written = client.written();
     assert_eq!(bodies(&written), ["2", "3"]);
     assert_eq!(written.iter().filter(|text| text.contains("<delay ")).count(), 1);
@@ -152,7 +152,7 @@ fn an_echo_that_was_lost_is_missing_like_any_other_message() {
     assert!(client.actions().contains(&Action::Call(Call::Fill { dialog: group(), above: Some(1), since: SINCE })));
     let id = "66f1000000000000000000a1".parse::<MessageId>().unwrap().to_vec();
     let stretch = Stretch { rows: vec![Message { id, ..said(2, 34, "2") }], ..Stretch::default() };
-    client.session.answer(client.at(), Answer::Filled { dialog: group(), stretch: Some(stretch) });
+    client.session.answers(client.at(), [Answer::Filled { dialog: group(), stretch: Some(stretch) }]);
     assert_eq!(bodies(&client.written()), ["2", "3"]);
 }
 

@@ -51,7 +51,7 @@ fn a_kept_system_message_obeys_its_place() {
     client.session.frame(client.at(), shared(told(4, "e4")));
     assert!(client.actions().contains(&Action::Call(Call::Kept { above: 2 })));
     let kept = KeptRow { place: 3, kept_at: 1_000, frame: Some(Frame { kept: 0, ..told(3, "e3") }) };
-    client.session.answer(client.at(), Answer::Kept(Some(Queue { rows: vec![kept], more: false, upto: 3 })));
+    client.session.answers(client.at(), [Answer::Kept(Some(Queue { rows: vec![kept], more: false, upto: 3 }))]);
     let written = client.written();
     let of = |id: &str, delayed| {
         written.iter().any(|text| text.contains(&format!("id=\"{id}\"")) && text.contains("<delay ") == delayed)
@@ -67,7 +67,7 @@ fn a_kept_system_message_that_did_not_fit_is_fetched() {
     client.frame(row(1, 78, "1"));
     client.frame(told(1, "e1"));
     client.stanza("<presence/>");
-    client.session.answer(client.at(), Answer::Returned(Ok(Box::default())));
+    client.session.answers(client.at(), [Answer::Returned(Ok(Box::default()))]);
     assert!(client.actions().contains(&Action::Call(Call::Kept { above: 0 })));
 }
 

@@ -14,7 +14,7 @@ fn a_repeat_is_dropped_and_a_hole_is_filled_in_order() {
     let rows = vec![message(2, 78, "2"), message(3, 78, "3"), message(4, 78, "4")];
     client
         .session
-        .answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, ..Stretch::default() }) });
+        .answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, ..Stretch::default() }) }]);
     assert_eq!(bodies(&client.written()), ["2", "3", "4", "5"]);
 }
 
@@ -28,10 +28,10 @@ fn a_long_hole_is_filled_part_by_part() {
         dialog: dialog(),
         stretch: Some(Stretch { rows, more, ..Stretch::default() }),
     };
-    client.session.answer(client.at(), stretch(vec![message(2, 78, "2"), message(3, 78, "3")], true));
+    client.session.answers(client.at(), [stretch(vec![message(2, 78, "2"), message(3, 78, "3")], true)]);
     let actions = client.actions();
     assert!(actions.contains(&Action::Call(Call::Fill { dialog: dialog(), above: Some(3), since: SINCE })), "{actions:?}");
-    client.session.answer(client.at(), stretch(vec![message(8, 78, "8"), message(9, 78, "9")], false));
+    client.session.answers(client.at(), [stretch(vec![message(8, 78, "8"), message(9, 78, "9")], false)]);
     assert_eq!(bodies(&client.written()), ["8", "9"]);
 }
 
@@ -40,7 +40,7 @@ fn a_hole_that_cannot_be_filled_ends_the_stream_and_is_owed() {
     let mut client = Client::live();
     client.frame(row(1, 78, "1"));
     client.frame(row(4, 78, "4"));
-    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: None });
+    client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: None }]);
     let actions = client.actions();
     let Some(Action::End(farewell)) = actions.last() else { panic!("{actions:?}") };
     assert_eq!((farewell.fault, farewell.state), (Some(StreamFault::InternalError), SessionState::Vanished));
@@ -63,7 +63,7 @@ fn a_head_above_what_was_told_is_a_hole_and_own_posts_are_none() {
     let rows = vec![message(2, 34, "mine"), message(3, 78, "3")];
     client
         .session
-        .answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, ..Stretch::default() }) });
+        .answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, ..Stretch::default() }) }]);
     assert_eq!(bodies(&client.written()), ["3"]);
     assert_eq!(head(&mut client, 3), []);
 }
@@ -79,7 +79,7 @@ fn a_row_that_is_the_sessions_own_post_without_an_answer_yet_is_no_copy() {
     let rows = vec![Message { id, ..message(2, 34, "x") }, message(3, 78, "3")];
     client
         .session
-        .answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, ..Stretch::default() }) });
+        .answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, ..Stretch::default() }) }]);
     assert_eq!(bodies(&client.written()), ["3"]);
 }
 
@@ -105,7 +105,7 @@ fn a_row_that_is_told_again_is_none_of_a_later_session_and_of_others_history_kno
     assert_eq!(bodies(&client.frame(Frame { previous_at: SINCE - 1, ..row(7, 78, "7") })), ["7"], "3 says nothing of 4 to 6");
     client.session.frame(client.at(), shared(again(8, SINCE)));
     assert_eq!(client.actions(), [Action::Call(Call::Fill { dialog: dialog(), above: Some(7), since: SINCE })]);
-    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch::default()) });
+    client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: Some(Stretch::default()) }]);
     assert_eq!(client.actions(), [], "the user was not in the dialog");
     assert_eq!(bodies(&client.frame(row(9, 78, "9"))), ["9"]);
 }
@@ -118,7 +118,7 @@ fn a_message_stored_over_rest_without_send_to_chat_is_never_written() {
     let rows = vec![Message { stored_only: true, ..message(2, 78, "2") }, message(3, 78, "3")];
     client
         .session
-        .answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, ..Stretch::default() }) });
+        .answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: Some(Stretch { rows, ..Stretch::default() }) }]);
     assert_eq!(bodies(&client.written()), ["3"]);
 }
 
@@ -127,7 +127,7 @@ fn a_hole_that_history_does_not_know_is_none() {
     let mut client = Client::live();
     client.frame(row(1, 78, "1"));
     client.frame(row(4, 78, "4"));
-    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(Stretch::default()) });
+    client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: Some(Stretch::default()) }]);
     assert_eq!(bodies(&client.written()), ["4"]);
 }
 
@@ -154,7 +154,7 @@ fn a_lost_first_frame_of_a_dialog_is_noticed_by_the_next_one_or_by_its_head() {
     client.session.frame(client.at(), shared(second(SINCE)));
     assert_eq!(client.actions(), [fill()]);
     let stretch = Stretch { rows: vec![message(7, 78, "7"), message(8, 78, "8")], ..Stretch::default() };
-    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(stretch) });
+    client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: Some(stretch) }]);
     assert_eq!(bodies(&client.written()), ["7", "8"]);
 
     let mut client = Client::live();
@@ -162,7 +162,7 @@ fn a_lost_first_frame_of_a_dialog_is_noticed_by_the_next_one_or_by_its_head() {
     assert_eq!(client.actions(), [fill()]);
     let changes = vec![change_of(removal(1))];
     let stretch = Stretch { changes, ..Stretch::default() };
-    client.session.answer(client.at(), Answer::Filled { dialog: dialog(), stretch: Some(stretch) });
+    client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: Some(stretch) }]);
     assert!(client.written()[0].contains("<remove "), "what moved was a change");
     assert_eq!(client.frame(removal(1)), [""; 0]);
 }
@@ -179,7 +179,7 @@ fn changes_come_once_and_missing_ones_are_fetched_in_order() {
     let silent = Change { silent: true, ..change_of(removal(7)) };
     let hidden = Change { what: None, ..change_of(removal(8)) };
     let changes = Changes { changes: vec![change_of(removal(6)), silent, hidden], more: false };
-    client.session.answer(client.at(), Answer::Changed { dialog: dialog(), changes: Some(changes) });
+    client.session.answers(client.at(), [Answer::Changed { dialog: dialog(), changes: Some(changes) }]);
     let written: Vec<String> = client.written().into_iter().filter(|text| text.starts_with("<message")).collect();
     assert_eq!(written.iter().map(|text| text.contains("<remove ")).collect::<Vec<_>>(), [true, true, false]);
 }
@@ -191,13 +191,13 @@ fn a_lost_last_change_is_noticed_by_the_head_and_by_the_next_message() {
     client.session.head(client.at(), dialog(), Head { seq: 1, stamp: 5, at: SINCE });
     assert_eq!(client.actions(), [Action::Call(Call::Changes { dialog: dialog(), above: Some(4), since: SINCE })]);
     // It is kept no more: not missing.
-    client.session.answer(client.at(), Answer::Changed { dialog: dialog(), changes: Some(Changes::default()) });
+    client.session.answers(client.at(), [Answer::Changed { dialog: dialog(), changes: Some(Changes::default()) }]);
     client.actions();
     client.session.head(client.at(), dialog(), Head { seq: 1, stamp: 5, at: SINCE });
     assert_eq!(client.actions(), []);
     client.session.frame(client.at(), shared(Frame { stamp: 6, ..row(2, 78, "2") }));
     assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: dialog(), above: Some(5), since: SINCE })));
-    client.session.answer(client.at(), Answer::Changed { dialog: dialog(), changes: None });
+    client.session.answers(client.at(), [Answer::Changed { dialog: dialog(), changes: None }]);
     assert_eq!(client.farewell(), (Some(StreamFault::InternalError), SessionState::Vanished));
 }
 
@@ -210,7 +210,7 @@ fn a_kept_message_is_told_once_and_a_missing_one_is_fetched_in_order() {
     assert!(client.actions().contains(&Action::Call(Call::Kept { above: 1 })));
     // 3 was kept for nobody: its write failed.
     let read = Queue { rows: vec![kept_row(2, "two")], more: false, upto: 4 };
-    client.session.answer(client.at(), Answer::Kept(Some(read)));
+    client.session.answers(client.at(), [Answer::Kept(Some(read))]);
     assert_eq!(bodies(&client.written()), ["two", "four"]);
     client.now += 1_000;
     assert!(client.pongs(1).contains(&"drop 1".to_owned()), "only what was proved");

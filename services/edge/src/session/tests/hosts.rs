@@ -33,7 +33,7 @@ fn every_address_that_a_client_is_told_has_the_domain_that_it_came_by() {
     let joins = |client: &mut Client, host: &str| {
         let to = room(host);
         client.stanza(&format!("<presence to=\"{to}/34\" id=\"j\"><x xmlns=\"http://jabber.org/protocol/muc\"/></presence>"));
-        client.session.answer(client.at(), Answer::Room { number: 0, answer: Ok(vec![80]) });
+        client.session.answers(client.at(), [Answer::Room { number: 0, answer: Ok(vec![80]) }]);
         let mut written = client.written();
         for state in [OccupantState::Entered, OccupantState::Removed] {
             let occupant =

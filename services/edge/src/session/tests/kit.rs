@@ -98,17 +98,17 @@ impl Client {
     }
 
     pub fn job(&mut self, number: u64, answer: Result<u64, Failure>) {
-        self.session.answer(self.at(), Answer::Job { number, answer });
+        self.session.answers(self.at(), [Answer::Job { number, answer }]);
         self.last = std::iter::from_fn(|| self.session.next_action()).collect();
     }
 
     pub fn answers(&mut self, number: u64, answer: Result<u64, Failure>) -> Vec<String> {
-        self.session.answer(self.at(), Answer::Job { number, answer });
+        self.session.answers(self.at(), [Answer::Job { number, answer }]);
         self.written()
     }
 
     pub fn returns(&mut self, returned: Returned) -> Vec<String> {
-        self.session.answer(self.at(), Answer::Returned(Ok(Box::new(returned))));
+        self.session.answers(self.at(), [Answer::Returned(Ok(Box::new(returned)))]);
         self.written()
     }
 
@@ -286,6 +286,6 @@ pub(super) fn asks(client: &mut Client, xml: &str, expected: Query) -> u64 {
 
 /// What is written when presence answers.
 pub(super) fn answered(client: &mut Client, number: u64, answer: Result<Answered, Failure>) -> Vec<String> {
-    client.session.answer(client.at(), Answer::Presence { number, answer });
+    client.session.answers(client.at(), [Answer::Presence { number, answer }]);
     client.written()
 }

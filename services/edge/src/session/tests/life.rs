@@ -61,7 +61,7 @@ fn draining_waits_for_answers() {
     client.sends(ASK);
     client.session.drain(client.at());
     assert!(client.actions().is_empty());
-    client.session.answer(client.at(), Answer::Job { number: 0, answer: Ok(1) });
+    client.session.answers(client.at(), [Answer::Job { number: 0, answer: Ok(1) }]);
     let actions = client.actions();
     assert!(matches!(&actions[0], Action::Write(ack) if ack.contains("h=\"1\"")), "{actions:?}");
     assert!(matches!(actions.last(), Some(Action::End(_))));

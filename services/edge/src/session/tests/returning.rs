@@ -37,7 +37,7 @@ fn a_debt_is_settled_at_once_when_nothing_was_missed() {
     let mut client = Client::new(identity());
     client.stanza("<presence/>");
     let returned = Returned { debt: Some(SessionRecord::default()), ..Returned::default() };
-    client.session.answer(client.at(), Answer::Returned(Ok(Box::new(returned))));
+    client.session.answers(client.at(), [Answer::Returned(Ok(Box::new(returned)))]);
     assert_eq!(client.calls()[0], "settle");
 }
 
@@ -48,7 +48,7 @@ fn without_a_presence_a_session_is_reachable_for_two_seconds() {
     client.wait(2_000);
     assert_eq!(client.last, [Action::Call(Call::Withdraw { owed: None })]);
     assert!(matches!(client.stanza("<presence/>").as_slice(), [Action::Call(Call::Return { .. })]));
-    client.session.answer(client.at(), Answer::Returned(Err(Failure::new(Code::TooMany, "sessions"))));
+    client.session.answers(client.at(), [Answer::Returned(Err(Failure::new(Code::TooMany, "sessions")))]);
     assert_eq!(client.farewell(), (Some(StreamFault::ResourceConstraint), SessionState::Vanished));
 }
 
@@ -103,12 +103,12 @@ fn more_than_came_at_once_is_fetched_before_what_is_live() {
     let mut client = Client::new(identity());
     client.stanza("<presence/>");
     let first = Queue { rows: vec![kept_row(1, "one")], more: true, upto: 3 };
-    client.session.answer(client.at(), Answer::Returned(Ok(Box::new(Returned { kept: first, ..Returned::default() }))));
+    client.session.answers(client.at(), [Answer::Returned(Ok(Box::new(Returned { kept: first, ..Returned::default() })))]);
     let actions = client.actions();
     assert!(actions.contains(&Action::Call(Call::Kept { above: 1 })), "{actions:?}");
     assert_eq!(client.frame(kept(4, "four")), [""; 0]);
     let rest = Queue { rows: vec![kept_row(2, "two"), kept_row(3, "three")], more: false, upto: 4 };
-    client.session.answer(client.at(), Answer::Kept(Some(rest)));
+    client.session.answers(client.at(), [Answer::Kept(Some(rest))]);
     assert_eq!(bodies(&client.written()), ["two", "three", "four"]);
 }
 
@@ -154,7 +154,7 @@ fn who_becomes_unavailable_is_owed_what_was_not_proved() {
     let mut client = Client::new(identity());
     client.stanza("<presence/>");
     assert_eq!(client.stanza("<presence type=\"unavailable\"/>"), [], "its list is on its way");
-    client.session.answer(client.at(), Answer::Returned(Ok(Box::default())));
+    client.session.answers(client.at(), [Answer::Returned(Ok(Box::default()))]);
     assert_eq!(client.actions(), [Action::Call(Call::Withdraw { owed: None })]);
 }
 
@@ -164,6 +164,6 @@ fn frames_that_did_not_fit_before_the_first_presence_are_fetched_after_it() {
     client.frame(row(1, 78, "1"));
     client.frame(row(2, 78, "2"));
     client.stanza("<presence/>");
-    client.session.answer(client.at(), Answer::Returned(Ok(Box::default())));
+    client.session.answers(client.at(), [Answer::Returned(Ok(Box::default()))]);
     assert!(client.actions().contains(&Action::Call(Call::Fill { dialog: dialog(), above: Some(1), since: SINCE })));
 }

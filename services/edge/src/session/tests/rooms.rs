@@ -164,7 +164,7 @@ fn requests_of_one_room_follow_one_another_and_few_fly() {
     let elsewhere = JOIN.replace("a6f0", "b6f0");
     assert!(matches!(client.stanza(&elsewhere).as_slice(), [Action::Call(Call::Room { number: 1, ask: Ask::Enter, .. })]));
     assert_eq!(client.stanza(&JOIN.replace("a6f0", "c6f0")), [], "two at a time");
-    client.session.answer(client.at(), Answer::Room { number: 0, answer: Ok(vec![]) });
+    client.session.answers(client.at(), [Answer::Room { number: 0, answer: Ok(vec![]) }]);
     assert!(client.actions().contains(&ask(2, Ask::Exit)));
     for n in 0..20 {
         let actions = client.stanza(&WHO.replace("a6f0", &format!("d6{n:02x}")));
@@ -177,7 +177,7 @@ fn a_join_does_not_overtake_the_sessions_own_announcement() {
     let mut client = Client::new(identity());
     client.stanza("<presence/>");
     assert_eq!(client.stanza(JOIN), []);
-    client.session.answer(client.at(), Answer::Returned(Ok(Box::default())));
+    client.session.answers(client.at(), [Answer::Returned(Ok(Box::default()))]);
     assert!(client.actions().contains(&ask(0, Ask::Enter)));
 }
 
@@ -194,7 +194,7 @@ fn rooms_are_bounded_and_left_with_the_last_presence() {
     answered(&mut client, 1, Ok(vec![]));
     client.stanza("<presence type=\"unavailable\"/>");
     client.stanza("<presence/>");
-    client.session.answer(client.at(), Answer::Returned(Ok(Box::default())));
+    client.session.answers(client.at(), [Answer::Returned(Ok(Box::default()))]);
     client.actions();
     assert_eq!(hears(&mut client, 78, OccupantState::Entered), [""; 0]);
 }
@@ -204,7 +204,7 @@ fn ask(number: u64, ask: Ask) -> Action {
 }
 
 fn answered(client: &mut Client, number: u64, answer: Result<Vec<u64>, Failure>) -> Vec<String> {
-    client.session.answer(client.at(), Answer::Room { number, answer });
+    client.session.answers(client.at(), [Answer::Room { number, answer }]);
     client.written()
 }
 

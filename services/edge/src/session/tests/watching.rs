@@ -78,7 +78,7 @@ fn a_session_that_comes_back_watches_again() {
     let granted = answered(&mut client, number, Err(Failure::new(Code::Conflict, "not announced")));
     assert!(granted[0].contains("type=\"result\""), "{granted:?}");
     client.stanza("<presence/>");
-    client.session.answer(client.at(), Answer::Returned(Ok(Box::default())));
+    client.session.answers(client.at(), [Answer::Returned(Ok(Box::default()))]);
     let watched: Vec<Option<UserId>> = queries(&client.actions()).into_iter().map(|(_, query)| query.user()).collect();
     assert_eq!(watched, [Some(UserId(78)), Some(UserId(79))]);
 }
@@ -94,7 +94,7 @@ fn a_client_that_asks_for_all_its_contacts_at_once_is_answered_and_not_read_mean
     let mut flying: std::collections::VecDeque<u64> = queries(&asked).into_iter().map(|(number, _)| number).collect();
     let (mut answers, mut goes_on) = (0, false);
     while let Some(number) = flying.pop_front() {
-        client.session.answer(client.at(), Answer::Presence { number, answer: Ok(Answered::LastActivity(None)) });
+        client.session.answers(client.at(), [Answer::Presence { number, answer: Ok(Answered::LastActivity(None)) }]);
         let actions = client.actions();
         answers += actions.iter().filter(|action| matches!(action, Action::Write(_))).count();
         goes_on |= actions.contains(&Action::Pause(false));
