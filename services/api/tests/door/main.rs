@@ -10,6 +10,7 @@ mod http;
 mod lists;
 mod people;
 mod reports;
+mod subscriptions;
 mod talk;
 mod tls;
 mod uploads;
