@@ -11,6 +11,7 @@ mod groups;
 mod identity;
 mod presence;
 mod privacy;
+mod push;
 mod reports;
 mod rest;
 mod returning;
@@ -30,6 +31,7 @@ fn what_is_impossible_is_said_of_checks_that_exist() {
             identity::CHECKS,
             presence::CHECKS,
             privacy::CHECKS,
+            push::CHECKS,
             reports::CHECKS,
             rest::CHECKS,
             returning::CHECKS,
