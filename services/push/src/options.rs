@@ -14,9 +14,10 @@ pub struct Options {
     pub queue_max: u64,
     /// Milliseconds that a session has to prove that it has a message before its user is alerted.
     pub proof_ms: u32,
-    /// Alerts that are sent at once.
+    /// Users whose alerts are sent at once.
     pub in_flight_max: usize,
-    /// Alerts of one app that are sent at once.
+    /// Users of one app whose alerts are sent at once. More than one provider is asked at once for an app, or a provider that
+    /// hangs holds up the others.
     pub in_flight_per_app_max: usize,
     /// Hours after which an alert that no provider took is given up.
     pub alert_hours: u32,
@@ -31,8 +32,8 @@ impl Default for Options {
             subscriptions_per_app_max: 1_000_000,
             queue_max: 100_000,
             proof_ms: 3_000,
-            in_flight_max: 256,
-            in_flight_per_app_max: 32,
+            in_flight_max: 512,
+            in_flight_per_app_max: 64,
             alert_hours: 24,
             journal_days: 7,
         }

@@ -141,6 +141,38 @@ async fn alerts_of_one_user_go_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_long_queue_is_sent_wholly_each_alert_once_and_each_users_in_order() {
+    let members: Vec<u64> = (1_000..1_300).collect();
+    let door = Door::start();
+    door.dialog(GROUP, DialogKind::Group, &members);
+    for user in &members {
+        door.device(*user, &user.to_string()).await;
+    }
+    for seq in 1..=10 {
+        door.says(GROUP, seq, &seq.to_string()).await;
+    }
+    // Some have it when it is looked at again, and of some it is known then only that they are there.
+    for user in &members[..100] {
+        door.session(*user, true, false, 0);
+    }
+    door.pass(1_000).await;
+    for user in &members[..60] {
+        door.session(*user, true, false, 9);
+    }
+    door.pass(10_000).await;
+    let mut texts = std::collections::BTreeMap::<String, Vec<String>>::new();
+    for (token, text) in door.sent() {
+        texts.entry(token).or_default().push(text);
+    }
+    let all: Vec<String> = (1..=10).map(|seq| format!("User 34: {seq}")).collect();
+    for (n, user) in members.iter().enumerate() {
+        let expected = if n < 60 { &all[9..] } else { &all[..] };
+        assert_eq!(texts.get(&user.to_string()).map_or(&[][..], Vec::as_slice), expected, "{user}");
+    }
+    assert_eq!(door.journal(GROUP, 3).await.len(), 100, "as many as are asked for at once");
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_message_is_without_its_alert_whenever_the_process_dies() {
     let mut door = pair(Options::default()).await;
     for seq in 1..=12_u64 {
