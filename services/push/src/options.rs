@@ -16,8 +16,8 @@ pub struct Options {
     pub proof_ms: u32,
     /// Users whose alerts are sent at once.
     pub in_flight_max: usize,
-    /// Users of one app whose alerts are sent at once. More than one provider is asked at once for an app, or a provider that
-    /// hangs holds up the others.
+    /// Users of one app whose alerts are sent at once. More than one provider may hold up at once, so that one that hangs leaves
+    /// room for the others.
     pub in_flight_per_app_max: usize,
     /// Hours after which an alert that no provider took is given up.
     pub alert_hours: u32,
