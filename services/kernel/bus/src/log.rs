@@ -199,28 +199,28 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_entry_is_there_with_its_row_until_it_is_forgotten_also_over_a_restart() {
         let (kv, log) = opened(100).await;
-        for text in ["a", "b", "c"] {
+        for text in ["a", "b", "c", "d"] {
             post(&kv, &log, 1, text).await.unwrap();
         }
         post(&kv, &log, 2, "other").await.unwrap();
         assert_eq!(log.apps(), [1, 2]);
-        assert_eq!(texts(&log, 1).await, ["a", "b", "c"]);
+        assert_eq!(texts(&log, 1).await, ["a", "b", "c", "d"]);
         let read = log.read(1, 2).await.unwrap();
         let mut batch = Batch::new();
         log.forget(&mut batch, 1, &read);
         kv.commit(batch).await.unwrap();
         log.forgotten(1, read[1].number);
-        assert_eq!(texts(&log, 1).await, ["c"]);
+        assert_eq!(texts(&log, 1).await, ["c", "d"]);
 
         let next = Log::embedded(kv.crash(), TABLE, 100);
         next.ready().await.unwrap();
         assert!(next.moved().now_or_never().is_some(), "what is there is news to who comes");
         assert_eq!(next.apps(), [1, 2]);
-        assert_eq!(texts(&next, 1).await, ["c"]);
+        assert_eq!(texts(&next, 1).await, ["c", "d"]);
         assert_eq!(texts(&next, 2).await, ["other"]);
         let kv = next.0.kv.clone();
-        post(&kv, &next, 1, "d").await.unwrap();
-        assert_eq!(texts(&next, 1).await, ["c", "d"]);
+        post(&kv, &next, 1, "e").await.unwrap();
+        assert_eq!(texts(&next, 1).await, ["c", "d", "e"], "nothing takes another's place");
     }
 
     #[tokio::test(start_paused = true)]
@@ -238,14 +238,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_reads_waits_for_what_is_being_written() {
-        let delay_max = Duration::from_millis(50);
-        let kv = Kv::memory_with(Faults { seed: 3, delay_max, ..Faults::default() });
-        let log = Log::embedded(kv.clone(), TABLE, 100);
-        log.ready().await.unwrap();
-        let waiting = post(&kv, &log, 1, "a");
-        assert!(log.moved().now_or_never().is_some());
-        assert_eq!(texts(&log, 1).await, ["a"]);
-        waiting.await.unwrap();
+        for seed in 0..50 {
+            let delay_max = Duration::from_millis(50);
+            let kv = Kv::memory_with(Faults { seed, delay_max, ..Faults::default() });
+            let log = Log::embedded(kv.clone(), TABLE, 100);
+            log.ready().await.unwrap();
+            let waiting = post(&kv, &log, 1, "a");
+            assert!(log.moved().now_or_never().is_some());
+            assert_eq!(texts(&log, 1).await, ["a"], "seed {seed}");
+            waiting.await.unwrap();
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -116,18 +116,18 @@ async fn how_far_a_user_is_follows_his_sessions_and_what_they_have_proved() {
         node.announce(ROMEO, session("a", n), SessionState::Available).await.unwrap();
     }
     assert_eq!(node.attention(&[JULIET, ROMEO]).await, [(ROMEO, true, false, 0)], "nothing is known of either");
-    keep(1, 4, false).await;
-    keep(2, 7, false).await;
+    keep(1, 7, false).await;
+    keep(2, 4, false).await;
     assert_eq!(node.attention(&[ROMEO]).await, [(ROMEO, true, false, 7)], "the session that is furthest");
-    keep(2, 7, true).await;
+    keep(2, 4, true).await;
     assert_eq!(node.attention(&[ROMEO]).await, [(ROMEO, true, true, 7)]);
     node.set_inactive(ROMEO, session("a", 2), true).await.unwrap();
     assert_eq!(node.attention(&[ROMEO]).await, [(ROMEO, true, false, 7)], "nobody looks at the one that can prove nothing");
     node.set_inactive(ROMEO, session("a", 1), true).await.unwrap();
     assert_eq!(node.attention(&[ROMEO]).await, [(ROMEO, false, false, 7)]);
-    node.announce(ROMEO, session("a", 2), SessionState::Vanished).await.unwrap();
+    node.announce(ROMEO, session("a", 1), SessionState::Vanished).await.unwrap();
     assert_eq!(node.attention(&[ROMEO]).await, [(ROMEO, false, false, 4)], "who is dead proves nothing");
-    node.announce(ROMEO, session("a", 1), SessionState::Closed).await.unwrap();
+    node.announce(ROMEO, session("a", 2), SessionState::Closed).await.unwrap();
     assert_eq!(node.attention(&[ROMEO]).await, []);
 }
 
