@@ -61,6 +61,14 @@ pub mod presence {
     }
 }
 
+/// Alerts.
+pub mod push {
+    #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+    pub mod v1 {
+        tonic::include_proto!("natter.push.v1");
+    }
+}
+
 /// Attachments.
 pub mod storage {
     #[allow(missing_docs, clippy::all, clippy::unwrap_used)]

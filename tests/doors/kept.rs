@@ -9,7 +9,7 @@ use natter_db::{KeyRange, Kv, KvOptions, Table};
 use natter_tests::process::Natter;
 
 /// Every table of every service.
-const TABLES: [&str; 40] = [
+const TABLES: [&str; 47] = [
     "apps",
     "app_keys",
     "users",
@@ -50,6 +50,13 @@ const TABLES: [&str; 40] = [
     "uploads",
     "blob_usage",
     "doomed_objects",
+    "posted",
+    "subscriptions",
+    "subscription_counts",
+    "subscription_id_blocks",
+    "alerts",
+    "alert_notes",
+    "alert_notes_by_message",
 ];
 
 /// Those whose rows, and not their keys, begin with the app.

@@ -2,6 +2,7 @@
 //! on loopback, driven by raw HTTP and raw stanzas, as an attacker or a broken client would.
 #![allow(clippy::unwrap_used)]
 
+mod alerts;
 mod apps;
 mod attachments;
 mod attacks;

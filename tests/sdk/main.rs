@@ -12,6 +12,7 @@ mod identity;
 mod names;
 mod presence;
 mod privacy;
+mod push;
 mod reports;
 mod rest;
 mod returning;
@@ -31,6 +32,7 @@ fn what_is_impossible_is_said_of_checks_that_exist() {
             identity::CHECKS,
             presence::CHECKS,
             privacy::CHECKS,
+            push::CHECKS,
             reports::CHECKS,
             rest::CHECKS,
             returning::CHECKS,

@@ -17,10 +17,11 @@ pub enum Keeper {
     Dialogs,
     History,
     Storage,
+    Alerts,
     Accounts,
 }
 
-const WALK: [Keeper; 5] = [Keeper::Presence, Keeper::Dialogs, Keeper::History, Keeper::Storage, Keeper::Accounts];
+const WALK: [Keeper; 6] = [Keeper::Presence, Keeper::Dialogs, Keeper::History, Keeper::Storage, Keeper::Alerts, Keeper::Accounts];
 
 /// Most rounds. Each further one finds only what was written during the one before, by calls that began before the end.
 const ROUNDS_MAX: u32 = 20;
@@ -100,12 +101,12 @@ mod tests {
             let reply = match (keeper, asked.len()) {
                 (Keeper::Dialogs, 2) => reply(7, b"x"),
                 (Keeper::Dialogs, 3) => reply(1, b""),
-                (Keeper::Storage, 10) => reply(2, b""),
+                (Keeper::Storage, 11) => reply(2, b""),
                 _ => reply(0, b""),
             };
             row = row.moved(reply, 99);
         }
-        assert_eq!(asked.len(), 6 + 5 + 5, "{asked:?}");
+        assert_eq!(asked.len(), 7 + 6 + 6, "{asked:?}");
         assert_eq!(asked[..4], [Keeper::Presence, Keeper::Dialogs, Keeper::Dialogs, Keeper::History]);
         assert_eq!((row.begun_at, row.ended_at, row.round), (10, 99, 3));
         assert_eq!(row.shown().erased, [Erased { kind: "things".into(), count: 10 }]);

@@ -16,6 +16,7 @@ use natter_proto::erasure::v1::{EraseReply, EraseRequest};
 use natter_proto::event::v1::Ended;
 use natter_proto::history::v1::eraser_client::EraserClient as History;
 use natter_proto::presence::v1::eraser_client::EraserClient as Presence;
+use natter_proto::push::v1::eraser_client::EraserClient as Alerts;
 use natter_proto::storage::v1::eraser_client::EraserClient as Storage;
 use natter_proto::subject::Subject;
 use natter_rpc::Link;
@@ -42,6 +43,7 @@ pub struct Keepers {
     pub dialog: Link,
     pub history: Link,
     pub storage: Link,
+    pub push: Link,
 }
 
 impl Keepers {
@@ -51,6 +53,7 @@ impl Keepers {
             Keeper::Dialogs => Dialogs::new(self.dialog.clone()).erase(request).await,
             Keeper::History => History::new(self.history.clone()).erase(request).await,
             Keeper::Storage => Storage::new(self.storage.clone()).erase(request).await,
+            Keeper::Alerts => Alerts::new(self.push.clone()).erase(request).await,
             Keeper::Accounts => OwnRows::new(self.account.clone()).erase(request).await,
         };
         Ok(reply.map_err(Failure::from)?.into_inner())

@@ -15,6 +15,7 @@ use natter_proto::account::v1::{ResolveRequest, Session};
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::presence::v1::presence_client::PresenceClient;
+use natter_proto::push::v1::push_client::PushClient;
 use natter_proto::storage::v1::storage_client::StorageClient;
 use natter_proto::{Code, Failure};
 use natter_rpc::Link;
@@ -32,7 +33,9 @@ use crate::options::Options;
 use crate::path::Path;
 use crate::routes::{Call, Found, Needs, Route, find};
 use crate::service::Parts;
-use crate::{answer, blobs, body, description, dialogs, messages, origin, reports, reset, search, session, unread, users};
+use crate::{
+    answer, blobs, body, description, dialogs, messages, origin, reports, reset, search, session, subscriptions, unread, users,
+};
 
 /// Longest token that is looked up; real ones have 36 or 40 characters.
 const TOKEN_MAX: usize = 256;
@@ -59,6 +62,7 @@ pub(crate) struct Door {
     presence: Link,
     history: Link,
     storage: Link,
+    push: Link,
     reports: Link,
     metrics: Metrics,
     ca_pem: Option<String>,
@@ -117,6 +121,7 @@ impl Door {
             presence: parts.presence,
             history: parts.history,
             storage: parts.storage,
+            push: parts.push,
             reports: parts.reports,
             metrics: Metrics::new(&parts.metrics),
             ca_pem: parts.ca_pem,
@@ -148,6 +153,10 @@ impl Door {
 
     pub(crate) fn storage(&self) -> StorageClient<Link> {
         StorageClient::new(self.storage.clone())
+    }
+
+    pub(crate) fn push(&self) -> PushClient<Link> {
+        PushClient::new(self.push.clone())
     }
 
     pub(crate) fn reports(&self) -> ReportsClient<Link> {
@@ -317,6 +326,9 @@ impl Door {
             Call::BlobInfo => blobs::info(self, asked, caller).await,
             Call::BlobRename => blobs::rename(self, asked, caller).await,
             Call::BlobDelete => blobs::delete(self, asked, caller).await,
+            Call::SubscriptionCreate => subscriptions::create(self, asked, caller).await,
+            Call::SubscriptionList => subscriptions::list(self, caller).await,
+            Call::SubscriptionDelete => subscriptions::delete(self, asked, caller).await,
             Call::ReportFile(kind) => reports::file(self, asked, caller, kind).await,
             Call::ReportFileMany(kind) => reports::file_many(self, asked, caller, kind).await,
             Call::ReportList(kind) => reports::list(self, asked, caller, kind).await,

@@ -41,6 +41,7 @@ mod search;
 mod service;
 mod session;
 mod sign;
+mod subscriptions;
 mod unread;
 mod users;
 

@@ -26,6 +26,7 @@ pub struct Parts {
     pub presence: Link,
     pub history: Link,
     pub storage: Link,
+    pub push: Link,
     /// To the account service's reports.
     pub reports: Link,
     pub clock: Clock,

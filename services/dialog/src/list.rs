@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use natter_proto::dialog::v1::{Dialog, Entry, ListReply, UnreadCount, UnreadCountsReply};
+use natter_proto::dialog::v1::{AudienceReply, Dialog, Entry, ListReply, Listener, UnreadCount, UnreadCountsReply};
 use natter_proto::history::v1::{DialogHead, Found, HeadsRequest, UnreadRequest, UnreadRow};
 use natter_proto::presence::v1::RoomRequest;
 use natter_proto::{AppId, DialogId, Failure, MessageId, UserId};
@@ -107,6 +107,15 @@ pub(crate) async fn get(shared: &Shared, key: Key, user: Option<UserId>, preview
 /// Who is in a dialog, ascending, for one who may read it.
 pub(crate) async fn members(shared: &Shared, key: Key, user: UserId) -> Result<Vec<u64>, Failure> {
     Ok(read_by(shared, key, user).await?.members.ids())
+}
+
+/// Members above `after`, ascending, at most `limit`, and who of them wants no alerts. Nobody's view, nobody is refused.
+pub(crate) async fn audience(shared: &Shared, key: Key, after: u64, limit: usize) -> Result<AudienceReply, Failure> {
+    let Kept { facts, profile, members } = shared.store.load(key).await.map_err(of_read)?.ok_or_else(|| no_dialog(key))?;
+    let mut above = members.iter().filter(|(user, view)| user.0 > after && !view.gone);
+    let listeners = above.by_ref().take(limit.max(1)).map(|(user, view)| Listener { user: user.0, muted: view.muted }).collect();
+    let (kind, name) = (facts.kind.to_wire() as i32, profile.name.unwrap_or_default());
+    Ok(AudienceReply { members: listeners, more: above.next().is_some(), kind, name })
 }
 
 /// Rows of one dialog with these ids, as one who may read it sees them: a stranger does not hear which messages there are.

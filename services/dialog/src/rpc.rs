@@ -223,6 +223,12 @@ impl Dialogs for Rpc {
         Ok(Response::new(wire::NotifyReply { enabled }))
     }
 
+    async fn audience(&self, request: Request<wire::AudienceRequest>) -> Reply<wire::AudienceReply> {
+        let wire::AudienceRequest { app, dialog, after, limit } = request.into_inner();
+        let page = list::audience(&self.shared, decode::key(app, &dialog)?, after, limit as usize).await?;
+        Ok(Response::new(page))
+    }
+
     async fn enter(&self, request: Request<wire::EnterRequest>) -> Reply<wire::EnterReply> {
         let wire::EnterRequest { app, dialog, user, session } = request.into_inner();
         let others = self.enter(decode::key(app, &dialog)?, decode::user(user)?, session).await?;

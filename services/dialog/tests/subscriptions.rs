@@ -58,6 +58,38 @@ async fn who_entered_and_then_subscribed_stays_when_he_leaves_the_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_audience_of_a_dialog_is_its_members_page_by_page_and_who_is_muted() {
+    play(async {
+        let door = World::new().start();
+        let group = create(&door, DialogKind::Group).await;
+        let add = vec![BOB, CAT, DAN];
+        let add = ChangeDialogRequest { app: APP, dialog: group.clone(), user: ANN, add_members: add, ..Default::default() };
+        door.dialogs.clone().change(add).await.unwrap();
+        let mute = NotifyRequest { app: APP, dialog: group.clone(), user: CAT, enabled: Some(false) };
+        door.dialogs.clone().notify(mute).await.unwrap();
+        let page = async |after, limit| {
+            let request = AudienceRequest { app: APP, dialog: group.clone(), after, limit };
+            let page = door.dialogs.clone().audience(request).await.unwrap().into_inner();
+            assert_eq!(page.kind(), DialogKind::Group);
+            let members: Vec<_> = page.members.into_iter().map(|one| (one.user, one.muted)).collect();
+            (members, page.more)
+        };
+        assert_eq!(page(0, 3).await, (vec![(ANN, false), (CAT, true), (BOB, false)], true));
+        assert_eq!(page(BOB, 3).await, (vec![(DAN, false)], false));
+        assert_eq!(page(BOB, 1).await, (vec![(DAN, false)], false));
+        let nowhere = AudienceRequest { app: APP, dialog: pair(ANN, BOB), after: 0, limit: 9 };
+        assert_eq!(code(door.dialogs.clone().audience(nowhere).await), Code::NotFound);
+        let public = create(&door, DialogKind::Public).await;
+        let subscribe = SubscribeRequest { app: APP, dialog: public.clone(), user: BOB, leave: false };
+        door.dialogs.clone().subscribe(subscribe).await.unwrap();
+        let request = AudienceRequest { app: APP, dialog: public, after: 0, limit: 9 };
+        let members = door.dialogs.clone().audience(request).await.unwrap().into_inner().members;
+        assert_eq!(members.iter().map(|one| one.user).collect::<Vec<_>>(), [ANN, BOB], "who joined a public one");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_adds_others_to_a_public_dialog_even_if_they_are_there() {
     play(async {
         let door = World::new().start();

@@ -7,6 +7,7 @@
 //!   what they ask for.
 //! - `reactions`: who reacted to a row, and with what.
 //! - `offline`: the queue for private messages outside the log.
+//! - `posted`: what the durable log is told of both, for alerts.
 //!
 //! Invariants:
 //! - The rows of a dialog are numbered densely from 1, in the order in which its owner appended them.
@@ -28,6 +29,7 @@ mod options;
 #[cfg(test)]
 mod oracle;
 mod page;
+mod posted;
 mod queries;
 pub mod ranges;
 mod reactions;

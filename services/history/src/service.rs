@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use natter_actor::Clock;
+use natter_bus::Log;
 use natter_db::Kv;
 use natter_proto::history::v1::eraser_server::EraserServer;
 use natter_proto::history::v1::history_server::HistoryServer;
@@ -23,6 +24,8 @@ const REQUEST_BYTES_MAX: usize = 32 << 20;
 /// What the service needs from outside. It must be the only writer of its tables in `db`.
 pub struct Parts {
     pub db: Kv,
+    /// In the same store.
+    pub posted: Log,
     pub clock: Clock,
     pub metrics: natter_telemetry::Metrics,
 }
@@ -32,6 +35,7 @@ pub struct Parts {
 pub struct Service {
     pub(crate) log: Arc<dyn MessageLog>,
     pub(crate) queue: Arc<dyn OfflineQueue>,
+    pub(crate) posted: Log,
     pub(crate) reactions: Arc<dyn ReactionStore>,
     pub(crate) options: Arc<Options>,
     pub(crate) clock: Clock,
@@ -41,12 +45,13 @@ pub struct Service {
 impl Service {
     /// Opens the log in the given store.
     pub fn new(options: Options, parts: Parts) -> Service {
-        let log = EmbeddedLog::new(parts.db.clone(), options.cached_dialogs, options.changes_kept);
+        let log = EmbeddedLog::new(parts.db.clone(), options.cached_dialogs, options.changes_kept, parts.posted.clone());
         let reactions = EmbeddedReactions::new(parts.db.clone(), &options);
-        let queue = EmbeddedQueue::new(parts.db, &options);
+        let queue = EmbeddedQueue::new(parts.db, &options, parts.posted.clone());
         Service {
             log: Arc::new(log),
             queue: Arc::new(queue),
+            posted: parts.posted,
             reactions: Arc::new(reactions),
             options: Arc::new(options),
             clock: parts.clock,

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use natter_actor::Clock;
-use natter_db::{Faults, Kv};
+use natter_bus::Log;
+use natter_db::{Faults, Kv, Table};
 use natter_history::{Options, Parts, Service};
 use natter_proto::event::v1::{Attachment, Attribute, Extension, Frame, MarkKind, Message, extension};
 use natter_proto::history::v1::history_client::HistoryClient;
@@ -360,7 +361,8 @@ impl Play {
 
     fn on(db: Kv, options: Options) -> Play {
         let metrics = Metrics::new();
-        let parts = Parts { db: db.clone(), clock: Clock::paused(START), metrics: metrics.clone() };
+        let posted = Log::embedded(db.clone(), Table("posted"), 1_000);
+        let parts = Parts { db: db.clone(), posted, clock: Clock::paused(START), metrics: metrics.clone() };
         let service = Service::new(options, parts);
         Play { client: HistoryClient::new(Link::local(service.server(), LinkOptions::default())), metrics, db }
     }

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use natter_actor::Clock;
-use natter_db::{Faults, Kv};
+use natter_bus::Log;
+use natter_db::{Faults, Kv, Table};
 use natter_history::{Options, Parts, Service};
 use natter_proto::erasure::v1::EraseRequest;
 use natter_proto::event::v1::{Frame, Message};
@@ -65,7 +66,8 @@ struct Play {
 
 impl Play {
     fn on(kv: Kv) -> Play {
-        let parts = Parts { db: kv.clone(), clock: Clock::paused(1_800_000_000_000), metrics: Metrics::new() };
+        let posted = Log::embedded(kv.clone(), Table("posted"), 1_000);
+        let parts = Parts { db: kv.clone(), posted, clock: Clock::paused(1_800_000_000_000), metrics: Metrics::new() };
         let service = Service::new(Options::default(), parts);
         let client = HistoryClient::new(Link::local(service.server(), LinkOptions::default()));
         let eraser = EraserClient::new(Link::local(service.eraser_server(), LinkOptions::default()));

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use natter_actor::Clock;
-use natter_db::Kv;
+use natter_bus::Log;
+use natter_db::{Kv, Table};
 use natter_history::{Options, Parts, Service};
 use natter_proto::event::v1::{MarkKind, Message};
 use natter_proto::history::v1::history_client::HistoryClient;
@@ -94,7 +95,9 @@ struct Play {
 
 impl Play {
     fn new(options: Options) -> Play {
-        let parts = Parts { db: Kv::memory(), clock: Clock::paused(1_800_000_000_000), metrics: Metrics::new() };
+        let db = Kv::memory();
+        let posted = Log::embedded(db.clone(), Table("posted"), 1_000);
+        let parts = Parts { db, posted, clock: Clock::paused(1_800_000_000_000), metrics: Metrics::new() };
         let link = Link::local(Service::new(options, parts).server(), LinkOptions::default());
         Play { client: HistoryClient::new(link) }
     }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use natter_actor::{Chance, Clock, Executor};
-use natter_bus::Bus;
-use natter_db::Kv;
+use natter_bus::{Bus, Log};
+use natter_db::{Kv, Table};
 use natter_mail::Mails;
 use natter_outbound::Outbound;
 use natter_telemetry::Metrics;
@@ -18,6 +18,8 @@ use crate::data::DataDir;
 pub struct Parts {
     pub db: Kv,
     pub bus: Bus,
+    /// Messages that somebody may have to be alerted of, from history to push.
+    pub posted: Log,
     pub executor: Executor,
     pub clock: Clock,
     pub chance: Chance,
@@ -41,6 +43,8 @@ impl Parts {
         db.register(&metrics);
         let bus = Bus::local();
         bus.observe(&metrics);
+        let posted = Log::embedded(db.clone(), Table("posted"), config.push.queue_max);
+        posted.observe(&metrics);
         let threads = match config.actor_threads {
             0 => std::thread::available_parallelism().map_or(2, usize::from),
             threads => threads,
@@ -51,6 +55,7 @@ impl Parts {
         Ok(Parts {
             db,
             bus,
+            posted,
             executor,
             clock: Clock::system(),
             chance: Chance::system(),

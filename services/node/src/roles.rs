@@ -81,7 +81,7 @@ async fn all(config: Config, stop: Stop) -> Result<()> {
         plain: Some(doors.rest_plain),
         tls_config: Some(Arc::unwrap_or_clone(tls.server_config(&["h2", "http/1.1"])?)),
     };
-    let Services { account, presence, storage, dialog, edge, api, console, keepers, .. } = services;
+    let Services { account, presence, storage, push, dialog, edge, api, console, keepers, .. } = services;
     let (drain, end) = (|| stop.drain.clone().cancelled_owned(), || lower.drain.clone().cancelled_owned());
     below.spawn({
         let (account, end) = (account.clone(), end());
@@ -98,6 +98,10 @@ async fn all(config: Config, stop: Stop) -> Result<()> {
     below.spawn({
         let end = end();
         async move { storage.run(end).await }
+    });
+    below.spawn({
+        let end = end();
+        async move { push.run(end).await }
     });
     below.spawn({
         let end = end();

@@ -1,5 +1,7 @@
 //! Every service of `natter all`, made from the lowest layer up, so that each link finds its server.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use natter_console::SdkFacts;
 use natter_rpc::Link;
@@ -12,6 +14,7 @@ pub struct Services {
     pub account: natter_account::Service,
     pub presence: natter_presence::Service,
     pub storage: natter_storage::Service,
+    pub push: natter_push::Service,
     pub dialog: natter_dialog::Service,
     pub edge: natter_edge::Service,
     pub api: natter_api::Service,
@@ -62,6 +65,22 @@ impl Services {
             },
         );
         let dialog_link = Link::local(dialog.server(), link);
+        let push = natter_push::Service::new(
+            config.push.clone(),
+            natter_push::Parts {
+                db: parts.db.clone(),
+                posted: parts.posted.clone(),
+                links: natter_push::Links {
+                    account: account_link.clone(),
+                    dialog: dialog_link.clone(),
+                    history: history.clone(),
+                    presence: presence_link.clone(),
+                },
+                providers: Arc::new(natter_push::NoProviders),
+                clock: parts.clock.clone(),
+                metrics: parts.metrics.clone(),
+            },
+        );
         let edge = natter_edge::Service::new(
             natter_edge::Options { host: facts.host.clone(), ..config.edge.clone() },
             natter_edge::Parts {
@@ -84,6 +103,7 @@ impl Services {
                 presence: presence_link,
                 history,
                 storage: Link::local(storage.server(), link),
+                push: Link::local(push.server(), link),
                 reports: reports_link.clone(),
                 clock: parts.clock.clone(),
                 chance: parts.chance.clone(),
@@ -112,15 +132,21 @@ impl Services {
             dialog: Link::local(dialog.eraser_server(), link),
             history: Link::local(history_service.eraser_server(), link),
             storage: Link::local(storage.eraser_server(), link),
+            push: Link::local(push.eraser_server(), link),
         };
-        Ok(Services { account, presence, storage, dialog, edge, api, console, account_link, operators_link, keepers })
+        Ok(Services { account, presence, storage, push, dialog, edge, api, console, account_link, operators_link, keepers })
     }
 }
 
 fn history(config: &Config, parts: &Parts) -> natter_history::Service {
     natter_history::Service::new(
         config.history.clone(),
-        natter_history::Parts { db: parts.db.clone(), clock: parts.clock.clone(), metrics: parts.metrics.clone() },
+        natter_history::Parts {
+            db: parts.db.clone(),
+            posted: parts.posted.clone(),
+            clock: parts.clock.clone(),
+            metrics: parts.metrics.clone(),
+        },
     )
 }
 

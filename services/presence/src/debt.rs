@@ -10,6 +10,23 @@ use natter_proto::presence::v1::{Fingerprint, SessionRecord};
 
 pub(crate) use ledger::{Change, Ledger, Limits};
 
+/// How far the client of a live session is.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Standing {
+    /// It can prove nothing.
+    pub unproving: bool,
+    /// Seq of the dialog up to which it has proved everything; 0: nothing.
+    pub proved: u64,
+}
+
+impl Standing {
+    /// As its record says.
+    pub fn of(record: &SessionRecord, dialog: &[u8]) -> Standing {
+        let proof = record.proofs.iter().find(|proof| proof.dialog == dialog);
+        Standing { unproving: record.unproving, proved: proof.map_or(0, |proof| proof.seq) }
+    }
+}
+
 /// Whether the debt is this client's: the same agent, origin, address and dialect. App and user are part of its place.
 pub(crate) fn is_of(debt: &SessionRecord, client: &Fingerprint) -> bool {
     debt.client.as_ref() == Some(client)

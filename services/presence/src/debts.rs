@@ -12,7 +12,7 @@ use natter_actor::Clock;
 use natter_db::{Error, Kv};
 use natter_proto::presence::v1::{Fingerprint, SessionRecord};
 
-use crate::debt::Limits;
+use crate::debt::{Limits, Standing};
 use crate::metrics::Meters;
 use crate::session::{Scope, SessionKey, UserKey};
 
@@ -48,6 +48,9 @@ pub(crate) trait Debts: Send + Sync {
 
     /// What `by` took is gone (`settled`), or comes back.
     fn settle(&self, user: UserKey, by: &SessionKey, settled: bool) -> Stored;
+
+    /// What a live session has proved of a dialog.
+    fn standing(&self, user: UserKey, session: &SessionKey, dialog: &[u8]) -> Standing;
 
     /// Removes the debts whose time is over.
     fn expire(&self) -> Stored;

@@ -20,7 +20,7 @@ pub(crate) struct Directory {
 
 /// Whether somebody looks at the client of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Attention {
+pub(crate) enum Attention {
     Active,
     Inactive,
 }
@@ -122,6 +122,11 @@ impl Directory {
     /// The user has sessions, and nobody looks at any of them.
     pub fn is_inactive(&self, user: UserKey) -> bool {
         self.users.get(&user).is_some_and(|sessions| sessions.values().all(|attention| *attention == Attention::Inactive))
+    }
+
+    /// The sessions of a user; nothing if he has none.
+    pub fn sessions(&self, user: UserKey) -> Option<impl Iterator<Item = (&SessionKey, Attention)>> {
+        Some(self.users.get(&user)?.iter().map(|(session, attention)| (session, *attention)))
     }
 
     /// How many users of an app have a session, and a page of them by id. Takes as long as the page and what it skips.

@@ -8,13 +8,14 @@ use natter_proto::event::v1::SessionRef;
 use natter_proto::presence::v1::eraser_server::Eraser;
 use natter_proto::presence::v1::presence_server::Presence;
 use natter_proto::presence::v1::{
-    AnnounceReply, AnnounceRequest, ContactsReply, ContactsRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest,
-    ExitRoomReply, ExitRoomRequest, JudgeReply, JudgeRequest, LastActivityReply, LastActivityRequest, OnlineReply, OnlineRequest,
-    PrivacyListReply, PrivacyListRequest, PrivacyListsReply, PrivacyListsRequest, ReachableReply, ReachableRequest, RecordReply,
-    RemoveContactReply, RemoveContactRequest, RoomReply, RoomRequest, SessionRecord, SessionState, SetContactReply,
-    SetContactRequest, SetDefaultPrivacyListReply, SetDefaultPrivacyListRequest, SetInactiveReply, SetInactiveRequest,
-    SetPrivacyListReply, SetPrivacyListRequest, SettleDebtReply, SettleDebtRequest, SubscribeReply, SubscribeRequest,
-    TakeDebtReply, TakeDebtRequest, WatchReply, WatchRequest,
+    AnnounceReply, AnnounceRequest, AttentionReply, AttentionRequest, ContactsReply, ContactsRequest, EnterRoomReply,
+    EnterRoomRequest, EvictReply, EvictRequest, ExitRoomReply, ExitRoomRequest, JudgeReply, JudgeRequest, LastActivityReply,
+    LastActivityRequest, OnlineReply, OnlineRequest, PrivacyListReply, PrivacyListRequest, PrivacyListsReply,
+    PrivacyListsRequest, ReachableReply, ReachableRequest, RecordReply, RemoveContactReply, RemoveContactRequest, RoomReply,
+    RoomRequest, SessionRecord, SessionState, SetContactReply, SetContactRequest, SetDefaultPrivacyListReply,
+    SetDefaultPrivacyListRequest, SetInactiveReply, SetInactiveRequest, SetPrivacyListReply, SetPrivacyListRequest,
+    SettleDebtReply, SettleDebtRequest, SubscribeReply, SubscribeRequest, TakeDebtReply, TakeDebtRequest, WatchReply,
+    WatchRequest,
 };
 use natter_proto::{AppId, Code, DialogId, Failure};
 use natter_rpc::{Reply, Request, Response, Status, async_trait};
@@ -77,6 +78,12 @@ impl Presence for Rpc {
         users.retain(|user| directory.is_reachable(UserKey::new(app, *user)));
         let inactive = users.iter().copied().filter(|user| directory.is_inactive(UserKey::new(app, *user))).collect();
         Ok(Response::new(ReachableReply { users, inactive }))
+    }
+
+    async fn attention(&self, request: Request<AttentionRequest>) -> Reply<AttentionReply> {
+        let AttentionRequest { app, users, dialog } = request.into_inner();
+        let users = users.into_iter().filter_map(|user| self.0.attention(UserKey::new(app, user), &dialog)).collect();
+        Ok(Response::new(AttentionReply { users }))
     }
 
     async fn online(&self, request: Request<OnlineRequest>) -> Reply<OnlineReply> {

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use natter_proto::presence::v1::SessionRecord;
+use natter_proto::presence::v1::{Attending, SessionRecord};
 
 use crate::activity::Visible;
 use crate::blocks::Turn;
 use crate::contacts::Greeting;
 use crate::debts::{Debts, Stored};
-use crate::directory::{Directory, TooManySessions};
+use crate::directory::{Attention, Directory, TooManySessions};
 use crate::error::Error;
 use crate::privacy::List;
 use crate::service::Shared;
@@ -139,6 +139,21 @@ impl Shared {
             Some(stored) => Ok(stored.await?),
             None => Ok(()),
         }
+    }
+
+    /// How far a user is from what a dialog tells; nothing if he has no session. A session of which nothing is kept counts as one
+    /// that can prove and did not.
+    pub fn attention(&self, user: UserKey, dialog: &[u8]) -> Option<Attending> {
+        let directory = self.directory.lock();
+        let mut attending = Attending { user: user.user.0, ..Attending::default() };
+        for (session, attention) in directory.sessions(user)? {
+            let standing = self.debts.standing(user, session, dialog);
+            let is_active = attention == Attention::Active;
+            attending.active |= is_active;
+            attending.unproving |= is_active && standing.unproving;
+            attending.proved = attending.proved.max(standing.proved);
+        }
+        Some(attending)
     }
 
     /// The debts, unless the store cannot be read: then sessions come and go without.

@@ -1,4 +1,5 @@
-//! The owner's files: a private one, a public one, and one that was not uploaded. And what he reported.
+//! The owner's files: a private one, a public one, and one that was not uploaded. And what he reported, and a device
+//! on which he wants alerts.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +20,12 @@ const WORDS: [[&str; 3]; 3] =
 pub struct Files {
     blobs: BTreeMap<&'static str, [String; 3]>,
     report: Option<String>,
+    subscription: Option<String>,
 }
 
 /// Whether a refusal of this row may not change what the owner sees of his files.
 pub fn are_seen(row: &Row) -> bool {
-    ["file", "file_uid", "shared", "report"].iter().any(|word| row.names(word))
+    ["file", "file_uid", "shared", "report", "subscription"].iter().any(|word| row.names(word))
 }
 
 impl Files {
@@ -42,6 +44,12 @@ impl Files {
             }
             words.set("report", self.report.as_deref().unwrap_or_default());
         }
+        if row.names("subscription") {
+            if self.subscription.is_none() {
+                self.subscription = Some(subscription(cast).await?);
+            }
+            words.set("subscription", self.subscription.as_deref().unwrap_or_default());
+        }
         Ok(())
     }
 }
@@ -50,6 +58,17 @@ async fn report(cast: &mut Cast<'_>) -> Result<String> {
     let token = cast.token(Who::Owner).await?;
     let filed = cast.rest.done(cast.rest.post("/data/UserReports", &token, &json!({"reason": "reported by the owner"}))).await?;
     filed["_id"].as_str().map(str::to_owned).with_context(|| format!("no id in {filed}"))
+}
+
+async fn subscription(cast: &mut Cast<'_>) -> Result<String> {
+    let token = cast.token(Who::Owner).await?;
+    let body = json!({
+        "notification_channel": "gcm",
+        "push_token": {"environment": "production", "client_identification_sequence": "token:of:the:owner"},
+        "device": {"platform": "android", "udid": "device of the owner"},
+    });
+    let made = cast.rest.done(cast.rest.post("/subscriptions", &token, &body)).await?;
+    Ok(made[0]["subscription"]["id"].to_string())
 }
 
 async fn made(cast: &mut Cast<'_>, word: &str) -> Result<[String; 3]> {

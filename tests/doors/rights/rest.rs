@@ -84,7 +84,7 @@ fn twins(row: &Row, column: Column) -> Vec<Vec<&'static str>> {
         twins.push(vec!["dialog"]);
     }
     let has_token = !matches!(column, Column::Nobody | Column::App);
-    for word in ["file", "file_uid", "report"].into_iter().filter(|word| has_token && row.names(word)) {
+    for word in ["file", "file_uid", "report", "subscription"].into_iter().filter(|word| has_token && row.names(word)) {
         twins.push(vec![word]);
     }
     twins

@@ -56,7 +56,7 @@ impl Words {
             others.set(
                 word,
                 match *word {
-                    "file" => "9007199254740990",
+                    "file" | "subscription" => "9007199254740990",
                     "file_uid" => "A0000000000000000000000000000000",
                     _ => self.get("nothing"),
                 },
@@ -252,7 +252,7 @@ impl Scene {
             }
         }
         if viewer == Who::Owner && files::are_seen(row) {
-            paths.extend(["/blobs".to_owned(), "/data/UserReports".to_owned()]);
+            paths.extend(["/blobs", "/data/UserReports", "/subscriptions"].map(str::to_owned));
         }
         let mut seen = String::new();
         for path in paths {

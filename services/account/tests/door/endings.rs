@@ -13,6 +13,7 @@ use natter_proto::erasure::v1::{EraseReply, EraseRequest, Erased};
 use natter_proto::event::v1::Ended;
 use natter_proto::history::v1::eraser_server as history;
 use natter_proto::presence::v1::eraser_server as presence;
+use natter_proto::push::v1::eraser_server as push;
 use natter_proto::storage::v1::eraser_server as storage;
 use natter_proto::subject::Subject;
 use natter_proto::{Code, Failure};
@@ -162,6 +163,7 @@ fn keepers(door: &Door, others: &Others, bus: &Bus) -> Keepers {
         dialog: Link::local(dialog::EraserServer::new(others.clone()), options),
         history: Link::local(history::EraserServer::new(others.clone()), options),
         storage: Link::local(storage::EraserServer::new(others.clone()), options),
+        push: Link::local(push::EraserServer::new(others.clone()), options),
     }
 }
 
@@ -252,4 +254,4 @@ macro_rules! erasers {
     )*};
 }
 
-erasers! { presence dialog history storage }
+erasers! { presence dialog history storage push }

@@ -120,6 +120,7 @@ pub fn parts(world: &Arc<World>, metrics: &Metrics) -> Parts {
         presence: Link::local(world.presence(), LinkOptions::default()),
         history: Link::local(world.history(), LinkOptions::default()),
         storage: Link::local(world.storage(), LinkOptions::default()),
+        push: Link::local(world.push(), LinkOptions::default()),
         reports: Link::local(world.reports(), LinkOptions::default()),
         clock: Clock::system(),
         chance: Chance::seeded(1),

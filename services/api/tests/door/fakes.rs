@@ -15,6 +15,8 @@ use natter_proto::history::v1::history_server::HistoryServer;
 use natter_proto::history::v1::{self as log, DialogHead, UnreadRow};
 use natter_proto::presence::v1 as presence;
 use natter_proto::presence::v1::presence_server::{Presence, PresenceServer};
+use natter_proto::push::v1 as alerts;
+use natter_proto::push::v1::push_server::PushServer;
 use natter_proto::storage::v1 as shelf;
 use natter_proto::storage::v1::storage_server::StorageServer;
 use natter_proto::{Code, DialogId, Failure, UserId};
@@ -72,6 +74,8 @@ pub struct World {
     pub blob_deletions: Mutex<Vec<u64>>,
     pub blob_lists: Mutex<Vec<shelf::ListRequest>>,
     pub reports: Mutex<Vec<account::Report>>,
+    /// Devices that are alerted.
+    pub devices: Mutex<Vec<alerts::Subscription>>,
     /// Resolving a token panics: a broken promise of our own.
     pub panics: Mutex<bool>,
     /// The app has names of its own.
@@ -110,6 +114,10 @@ impl World {
 
     pub fn storage(self: &Arc<World>) -> StorageServer<Fake> {
         StorageServer::new(Fake(self.clone()))
+    }
+
+    pub fn push(self: &Arc<World>) -> PushServer<Fake> {
+        PushServer::new(Fake(self.clone()))
     }
 
     pub fn reports(self: &Arc<World>) -> ReportsServer<Fake> {
@@ -278,6 +286,7 @@ macro_rules! never {
 
 mod dialogs;
 mod history;
+mod push;
 mod reports;
 mod storage;
 
@@ -441,6 +450,7 @@ impl Presence for Fake {
     }
 
     never! {
+        attention: presence::AttentionRequest => presence::AttentionReply,
         enter: presence::EnterRoomRequest => presence::EnterRoomReply,
         exit: presence::ExitRoomRequest => presence::ExitRoomReply,
         occupants: presence::RoomRequest => presence::RoomReply,

@@ -11,6 +11,7 @@ mod lists;
 mod names;
 mod people;
 mod reports;
+mod subscriptions;
 mod talk;
 mod tls;
 mod uploads;

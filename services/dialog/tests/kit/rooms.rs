@@ -130,6 +130,10 @@ impl presence_server::Presence for Presence {
     async fn set_inactive(&self, _: Request<wire::SetInactiveRequest>) -> Reply<wire::SetInactiveReply> {
         Err(refusal(Code::Internal))
     }
+    async fn attention(&self, _: Request<wire::AttentionRequest>) -> Reply<wire::AttentionReply> {
+        Err(refusal(Code::Internal))
+    }
+
     async fn reachable(&self, _: Request<wire::ReachableRequest>) -> Reply<wire::ReachableReply> {
         Err(refusal(Code::Internal))
     }

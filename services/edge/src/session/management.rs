@@ -17,6 +17,7 @@ impl Session {
                 let resume = matches!(element.attr("resume"), Some("true" | "1"));
                 if resume || self.me.framing == Framing::Tcp {
                     self.proof.switch(Means::Request);
+                    self.tidings.moved();
                 }
                 self.wants_resumption = resume;
                 if resume {

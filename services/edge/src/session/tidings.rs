@@ -125,6 +125,7 @@ impl Session {
             proofs,
             since,
             seen_at: now,
+            unproving: self.proof.means() == Means::Nothing,
         }
     }
 

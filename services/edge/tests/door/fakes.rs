@@ -314,6 +314,7 @@ fake! { Dialogs, dialogs, {
             Ok(Response::new(ListReply { total: entries.len() as u64, entries }))
         }
     }
+    audience: AudienceRequest => AudienceReply,
     create: CreateRequest => Dialog,
     delete: DeleteRequest => DeleteReply,
     change: ChangeDialogRequest => Dialog,
@@ -391,6 +392,10 @@ impl Presence for Fakes {
 
     async fn reachable(&self, request: Request<ReachableRequest>) -> Reply<ReachableReply> {
         Ok(Response::new(ReachableReply { users: request.into_inner().users, inactive: Vec::new() }))
+    }
+
+    async fn attention(&self, _: Request<presence::AttentionRequest>) -> Reply<presence::AttentionReply> {
+        Err(Status::unimplemented("not in this fake"))
     }
 
     async fn record(&self, _: Request<SessionRecord>) -> Reply<RecordReply> {

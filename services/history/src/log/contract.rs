@@ -10,7 +10,8 @@ mod reads;
 
 use std::sync::Arc;
 
-use natter_db::{Faults, Kv, KvOptions};
+use natter_bus::Log;
+use natter_db::{Faults, Kv, KvOptions, Table};
 use natter_proto::{AppId, DialogId};
 use std::time::Duration;
 
@@ -36,7 +37,8 @@ async fn the_embedded_log_keeps_the_contract_on_disk() {
 
 /// A log that keeps one dialog in memory, so that others have to be loaded again and again.
 fn embedded(kv: Kv) -> Arc<dyn MessageLog> {
-    Arc::new(EmbeddedLog::new(kv, 1, 5))
+    let posted = Log::embedded(kv.clone(), Table("posted"), 3);
+    Arc::new(EmbeddedLog::new(kv, 1, 5, posted))
 }
 
 fn slow(seed: u64) -> Faults {

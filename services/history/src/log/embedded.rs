@@ -12,6 +12,7 @@ mod wipe;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use natter_bus::Log;
 use natter_db::{Batch, Kv};
 use natter_proto::event::v1::{Change, Message};
 use natter_proto::history::v1::{DialogHead, IdRow};
@@ -27,6 +28,7 @@ use crate::edit::Edit;
 use crate::error::Error;
 use crate::head::Head;
 use crate::member::{Member, Move};
+use crate::posted;
 use crate::ranges::Ranges;
 
 /// How often an edit is decided again because another change of its dialog came between.
@@ -41,13 +43,14 @@ struct Engine {
     reader: Reader,
     lives: Lives,
     changes_kept: u64,
+    posted: Log,
 }
 
 impl EmbeddedLog {
     /// A log in `kv`, whose only writer it must be. It keeps up to `dialogs_max` dialogs in memory, and of each dialog the
-    /// last `changes_kept` changes in the store.
-    pub fn new(kv: Kv, dialogs_max: usize, changes_kept: u64) -> EmbeddedLog {
-        EmbeddedLog(Arc::new(Engine { reader: Reader { kv }, lives: Lives::new(dialogs_max), changes_kept }))
+    /// last `changes_kept` changes in the store. Of what is appended `posted`, which lies in the same store, is told.
+    pub fn new(kv: Kv, dialogs_max: usize, changes_kept: u64, posted: Log) -> EmbeddedLog {
+        EmbeddedLog(Arc::new(Engine { reader: Reader { kv }, lives: Lives::new(dialogs_max), changes_kept, posted }))
     }
 
     /// Goes on with what is cleared and not yet wiped, after the answer.
@@ -144,6 +147,10 @@ impl MessageLog for EmbeddedLog {
         let touch = Touch { users: moves.keys().copied().collect(), head: true, durable: true };
         // Encoded before the lock, and used once: an append is refused or written.
         let mut rows = encode_rows(key, &append.rows);
+        if let Some(entry) = posted::of_rows(key.dialog, &append.rows) {
+            self.0.posted.ready().await?;
+            self.0.posted.append(&mut rows, key.app.0, entry);
+        }
         self.0
             .write(key, touch, |dialog| {
                 dialog.head.check(append.first_seq, &append.rows)?;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use natter_bus::Log;
 use natter_db::{Batch, KeyRange, Kv, Table};
 use natter_proto::event::v1::Frame;
 use natter_proto::history::v1::{KeptRow, Range};
@@ -16,6 +17,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::{Kept, OfflineQueue};
 use crate::error::Error;
 use crate::options::Options;
+use crate::posted;
 
 /// app, user, place -> `history.v1.KeptRow`.
 const KEPT: Table = Table("kept");
@@ -30,6 +32,7 @@ const USERS_MAX: usize = 10_000;
 /// The embedded engine.
 pub struct EmbeddedQueue {
     kv: Kv,
+    posted: Log,
     users: Mutex<BTreeMap<(AppId, UserId), Arc<Places>>>,
     rows_max: u64,
     age_max_ms: i64,
@@ -42,11 +45,12 @@ pub struct EmbeddedQueue {
 type Places = AsyncMutex<Option<Range>>;
 
 impl EmbeddedQueue {
-    /// A queue in `kv`, whose only writer it must be, with the bounds of the options.
-    pub fn new(kv: Kv, options: &Options) -> EmbeddedQueue {
+    /// A queue in `kv`, whose only writer it must be, with the bounds of the options. Of what is kept `posted`, which lies in the
+    /// same store, is told.
+    pub fn new(kv: Kv, options: &Options, posted: Log) -> EmbeddedQueue {
         let age_max_ms = i64::from(options.offline_days) * 24 * 60 * 60 * 1_000;
         let rows_max = options.offline_rows.max(1);
-        EmbeddedQueue { kv, users: Mutex::default(), rows_max, age_max_ms, reply_bytes: options.reply_bytes }
+        EmbeddedQueue { kv, posted, users: Mutex::default(), rows_max, age_max_ms, reply_bytes: options.reply_bytes }
     }
 
     fn places(&self, app: AppId, user: UserId) -> Arc<Places> {
@@ -99,10 +103,14 @@ impl EmbeddedQueue {
 #[async_trait]
 impl OfflineQueue for EmbeddedQueue {
     async fn keep(&self, app: AppId, user: UserId, frames: Vec<Frame>, now: i64) -> Result<u64, Error> {
+        self.posted.ready().await?;
         let kept = self.write(app, user, |range, batch| {
             let first = range.upto + 1;
             for frame in frames {
                 range.upto += 1;
+                if let Some(entry) = posted::of_frame(user, &frame, range.upto) {
+                    self.posted.append(batch, app.0, entry);
+                }
                 let row = KeptRow { place: range.upto, kept_at: now, frame: Some(frame) };
                 batch.put(KEPT, row_key(app, user, range.upto), row.encode_to_vec());
             }

@@ -42,7 +42,8 @@ impl Rpc {
         let (messages, most) = self.0.log.erase(app, PAGE).await?;
         let frames = self.0.queue.erase(app, None, PAGE).await?;
         let reactions = self.0.reactions.erase_app(app, PAGE).await?;
-        let is_full = [most, frames, reactions].into_iter().any(|count| count >= PAGE);
+        let posted = self.0.posted.erase(app.0, PAGE).await?;
+        let is_full = [most, frames, reactions, posted].into_iter().any(|count| count >= PAGE);
         let erased = [("messages", messages), ("kept_messages", frames), ("reactions", reactions)];
         Ok(reply(&erased, if is_full { vec![QUEUE] } else { Vec::new() }))
     }

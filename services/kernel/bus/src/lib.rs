@@ -1,10 +1,12 @@
-//! Publish and subscribe between services: events go up over the bus, calls go down over links.
+//! Publish and subscribe between services: events go up over the bus, calls go down over links. And a durable log ([`Log`]) for
+//! the events that a reader must not miss while it is away.
 //!
 //! The idea: whoever publishes knows no subscriber, never waits for one and never fails. **The bus is a hint, the stores are
 //! the truth**: what is lost here is found there, so a subscriber that is too slow loses the newest and everybody else
 //! nothing. In one process the topics are local; the cluster adds NATS as one more variant of [`Bus`].
 //!
-//! The parts: [`Bus`]; [`Subscription`]; [`Payload`], bytes or a message that is spelled where it leaves the process; `topics`, who listens to what; `inbox`, what waits for one subscription; with the
+//! The parts: [`Bus`]; [`Subscription`]; [`Payload`], bytes or a message that is spelled where it leaves the process; `topics`,
+//! who listens to what; `inbox`, what waits for one subscription; [`Log`]; with the
 //! feature `testing`, `faulty`: losses and delays by a seed. `contract.rs` is the suite that every variant runs.
 //!
 //! Invariants:
@@ -16,6 +18,7 @@
 //! - No threads and no clock: local topics give the same order in every run of a simulation.
 
 mod inbox;
+mod log;
 mod payload;
 mod subscription;
 mod topics;
@@ -33,6 +36,7 @@ use natter_telemetry::Metrics;
 #[cfg(feature = "testing")]
 pub use faulty::Faults;
 pub use inbox::{BYTES_MAX, MESSAGES_MAX};
+pub use log::{Entry, Log};
 pub use payload::Payload;
 pub use subscription::Subscription;
 use topics::Topics;

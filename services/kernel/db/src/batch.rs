@@ -3,6 +3,8 @@
 
 use bytes::Bytes;
 
+use crate::series::Series;
+
 /// The name of a table: 1 to 255 characters, the same in every run. One crate owns it, as a constant:
 /// `const ROWS: Table = Table("messages");`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -22,6 +24,8 @@ pub(crate) struct Write {
     pub table: Table,
     pub key: Vec<u8>,
     pub value: Option<Bytes>,
+    /// The key still lacks its number.
+    pub series: Option<Series>,
 }
 
 /// The row must hold this value, or (without one) be absent.
@@ -45,12 +49,20 @@ impl Batch {
 
     /// Sets a row. Keys have 1 to 65,535 bytes, values less than 4 GiB.
     pub fn put(&mut self, table: Table, key: impl Into<Vec<u8>>, value: impl Into<Bytes>) {
-        self.writes.push(Write { table, key: key.into(), value: Some(value.into()) });
+        self.writes.push(Write { table, key: key.into(), value: Some(value.into()), series: None });
+    }
+
+    /// Sets a row whose key is `prefix` and the next number of the series (8 bytes, big endian), taken when the batch takes its
+    /// place in the order of commits: whoever reads a number can read every lower one that was ever written. The numbers of a
+    /// batch that is refused are not given again.
+    pub fn put_next(&mut self, table: Table, prefix: impl Into<Vec<u8>>, series: &Series, value: impl Into<Bytes>) {
+        let series = Some(series.clone());
+        self.writes.push(Write { table, key: prefix.into(), value: Some(value.into()), series });
     }
 
     /// Removes a row; one that is absent stays so.
     pub fn delete(&mut self, table: Table, key: impl Into<Vec<u8>>) {
-        self.writes.push(Write { table, key: key.into(), value: None });
+        self.writes.push(Write { table, key: key.into(), value: None, series: None });
     }
 
     /// Refuses the whole batch with [`Error::Condition`](crate::Error::Condition) if the row exists when the batch's turn
@@ -74,6 +86,15 @@ impl Batch {
     /// Whether the batch writes nothing.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
+    }
+
+    /// Completes the keys that lack a number. Once, where the order of commits is made.
+    pub(crate) fn number(&mut self) {
+        for write in &mut self.writes {
+            if let Some(series) = write.series.take() {
+                write.key.extend_from_slice(&series.take_next().to_be_bytes());
+            }
+        }
     }
 
     /// What the batch weighs in the queue.

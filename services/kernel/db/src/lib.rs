@@ -26,6 +26,7 @@ mod metrics;
 mod options;
 mod queue;
 mod range;
+mod series;
 
 pub use batch::{Batch, Table};
 pub use commit::Commit;
@@ -34,3 +35,4 @@ pub use faults::Faults;
 pub use kv::Kv;
 pub use options::KvOptions;
 pub use range::KeyRange;
+pub use series::Series;

@@ -43,7 +43,7 @@ impl Queue {
         if !batch.keys_fit() {
             return Commit::refused(Error::NotStored("a key is empty or too long".into()));
         }
-        let (waiting, commit) = Waiting::new(batch);
+        let (mut waiting, commit) = Waiting::new(batch);
         let mut state = self.state.lock();
         if state.closed {
             return Commit::refused(Error::NotStored("the store is closed".into()));
@@ -51,6 +51,8 @@ impl Queue {
         if state.waiting.len() >= self.limits.count || state.bytes + waiting.bytes > self.limits.bytes {
             return Commit::refused(Error::Full);
         }
+        // Under the lock: the order of numbers is the order of commits.
+        waiting.batch.number();
         state.bytes += waiting.bytes;
         state.waiting.push_back(waiting);
         drop(state);

@@ -1,11 +1,12 @@
 //! The contract of the store, run on both engines: what a port may rely on, whichever is below it.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::join_all;
-use natter_db::{Batch, Commit, Error, Faults, KeyRange, Kv, KvOptions, Table};
+use natter_db::{Batch, Commit, Error, Faults, KeyRange, Kv, KvOptions, Series, Table};
 use natter_telemetry::Metrics;
 use tempfile::TempDir;
 
@@ -44,6 +45,31 @@ suite! {
     a_group_is_bounded_in_commits_and_in_bytes
     a_reader_never_sees_half_a_batch
     a_key_that_no_engine_takes_is_refused
+    numbers_of_a_series_are_given_in_the_order_of_commits
+}
+
+async fn numbers_of_a_series_are_given_in_the_order_of_commits(store: Store) {
+    let (kv, series) = (&store.kv, Series::starting_at(7, Arc::default()));
+    let numbered = |value: &str, twice: bool| {
+        let mut batch = Batch::new();
+        batch.put_next(ROWS, "n", &series, value.to_owned());
+        if twice {
+            batch.put_next(ROWS, "n", &series, format!("{value} again"));
+        }
+        batch
+    };
+    // The second was made first.
+    let (second, first) = (numbered("second", false), numbered("first", true));
+    let mut refused = numbered("refused", false);
+    refused.require_equal(ROWS, "absent", "1");
+    let commits = [kv.commit(first), kv.commit(refused), kv.commit(second)];
+    let outcomes = join_all(commits).await;
+    assert_eq!(outcomes, [Ok(()), Err(Error::Condition), Ok(())]);
+    let rows = kv.scan(ROWS, KeyRange::prefix("n"), 9).await.unwrap();
+    let rows: Vec<(u64, &[u8])> =
+        rows.iter().map(|(key, value)| (u64::from_be_bytes(key[1..].try_into().unwrap()), value.as_ref())).collect();
+    assert_eq!(rows, [(7, &b"first"[..]), (8, b"first again"), (10, b"second")], "what is refused leaves a gap");
+    assert_eq!(series.upcoming(), 11);
 }
 
 async fn rows_come_back(store: Store) {

@@ -42,7 +42,7 @@ enum Standing {
 /// A row that changes. What stands in a row is its record alone: after a restart every row is a debt, whatever it was.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Change {
-    Put(UserKey, SessionKey, SessionRecord),
+    Put(UserKey, SessionKey, Box<SessionRecord>),
     Remove(UserKey, SessionKey),
 }
 
@@ -62,7 +62,7 @@ impl Ledger {
         if entries.get(&session).is_some_and(|entry| entry.standing != Standing::Live) {
             return Vec::new();
         }
-        let change = Change::Put(user, session.clone(), record.clone());
+        let change = Change::Put(user, session.clone(), Box::new(record.clone()));
         entries.insert(session, Entry { record, standing: Standing::Live });
         vec![change]
     }
@@ -87,7 +87,7 @@ impl Ledger {
         let Some(owed) = records.reduce(union) else { return self.remove(user, Vec::new()) };
         let mut changes: Vec<Change> =
             parts.into_iter().filter(|part| part != session).map(|part| Change::Remove(user, part)).collect();
-        changes.push(Change::Put(user, session.clone(), owed.clone()));
+        changes.push(Change::Put(user, session.clone(), Box::new(owed.clone())));
         self.owe(user, session.clone(), owed, now_ms);
         let surplus = self.surplus(user);
         changes.extend(self.remove(user, surplus));
@@ -117,6 +117,11 @@ impl Ledger {
             }
         }
         Vec::new()
+    }
+
+    /// The record of a session.
+    pub fn record(&self, user: UserKey, session: &SessionKey) -> Option<&SessionRecord> {
+        Some(&self.entry(user, session)?.record)
     }
 
     /// Removes the debts that nobody came for in time.
@@ -297,7 +302,7 @@ mod tests {
     }
 
     fn put(n: u64, agent: &str, seen_at: i64) -> Change {
-        Change::Put(USER, session(n), record(agent, seen_at))
+        Change::Put(USER, session(n), Box::new(record(agent, seen_at)))
     }
 
     fn record(agent: &str, seen_at: i64) -> SessionRecord {

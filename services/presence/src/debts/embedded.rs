@@ -10,7 +10,7 @@ use prost::Message;
 use tokio::sync::OnceCell;
 
 use super::{Debts, Stored};
-use crate::debt::{Change, Ledger, Limits};
+use crate::debt::{Change, Ledger, Limits, Standing};
 use crate::metrics::Meters;
 use crate::session::{Scope, SessionKey, UserKey};
 
@@ -106,6 +106,10 @@ impl Debts for Embedded {
 
     fn settle(&self, user: UserKey, by: &SessionKey, settled: bool) -> Stored {
         self.change(|ledger, now_ms| ledger.settle(user, by, settled, now_ms))
+    }
+
+    fn standing(&self, user: UserKey, session: &SessionKey, dialog: &[u8]) -> Standing {
+        self.ledger.lock().record(user, session).map_or_else(Standing::default, |record| Standing::of(record, dialog))
     }
 
     fn expire(&self) -> Stored {

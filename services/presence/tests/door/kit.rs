@@ -15,10 +15,11 @@ pub use natter_proto::event::v1::{
 pub use natter_proto::history::v1::From as Proof;
 pub use natter_proto::presence::v1::presence_client::PresenceClient;
 pub use natter_proto::presence::v1::{
-    AnnounceReply, AnnounceRequest, ContactsRequest, EnterRoomRequest, EvictRequest, ExitRoomRequest, Fingerprint, JudgeRequest,
-    LastActivityRequest, OnlineRequest, Passage, Present, PrivacyItem, PrivacyListRequest, PrivacyListsRequest, ReachableRequest,
-    RemoveContactRequest, RoomRequest, SessionRecord, SessionState, SetContactRequest, SetDefaultPrivacyListRequest,
-    SetInactiveRequest, SetPrivacyListRequest, SettleDebtRequest, SubscribeRequest, TakeDebtRequest, Verdict, WatchRequest,
+    AnnounceReply, AnnounceRequest, AttentionRequest, ContactsRequest, EnterRoomRequest, EvictRequest, ExitRoomRequest,
+    Fingerprint, JudgeRequest, LastActivityRequest, OnlineRequest, Passage, Present, PrivacyItem, PrivacyListRequest,
+    PrivacyListsRequest, ReachableRequest, RemoveContactRequest, RoomRequest, SessionRecord, SessionState, SetContactRequest,
+    SetDefaultPrivacyListRequest, SetInactiveRequest, SetPrivacyListRequest, SettleDebtRequest, SubscribeRequest,
+    TakeDebtRequest, Verdict, WatchRequest,
 };
 pub use natter_proto::subject::Subject;
 pub use natter_proto::{Code, EdgeFrame, Failure};
@@ -140,6 +141,14 @@ impl Node {
     pub async fn inactive(&self, users: &[u64]) -> Vec<u64> {
         let request = ReachableRequest { app: 1, users: users.to_vec() };
         self.client.clone().reachable(request).await.unwrap().into_inner().inactive
+    }
+
+    /// Of those who have a session: whether one is active, whether one of them can prove nothing, and what is proved of the dialog
+    /// that records name.
+    pub async fn attention(&self, users: &[u64]) -> Vec<(u64, bool, bool, u64)> {
+        let request = AttentionRequest { app: 1, users: users.to_vec(), dialog: vec![0xaa; 12] };
+        let reply = self.client.clone().attention(request).await.unwrap().into_inner();
+        reply.users.into_iter().map(|one| (one.user, one.active, one.unproving, one.proved)).collect()
     }
 
     pub async fn set_inactive(&self, user: u64, session: SessionRef, inactive: bool) -> Result<(), Status> {
@@ -277,6 +286,7 @@ pub fn record(n: u64, proved: u64) -> SessionRecord {
         proofs: vec![Proof { dialog: vec![0xaa; 12], seq: proved, stamp: None }],
         since: 1_000 * n as i64,
         seen_at: 1_000 * n as i64 + proved as i64,
+        unproving: false,
     }
 }
 

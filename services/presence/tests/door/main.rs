@@ -105,6 +105,33 @@ async fn frames_told_before_the_service_runs_are_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn how_far_a_user_is_follows_his_sessions_and_what_they_have_proved() {
+    let node = Node::start(Kv::memory());
+    let keep = async |n: u64, proved: u64, unproving: bool| {
+        let record = SessionRecord { unproving, ..record(n, proved) };
+        node.client.clone().record(record).await.unwrap();
+    };
+    assert_eq!(node.attention(&[ROMEO, JULIET]).await, []);
+    for n in [1, 2] {
+        node.announce(ROMEO, session("a", n), SessionState::Available).await.unwrap();
+    }
+    assert_eq!(node.attention(&[JULIET, ROMEO]).await, [(ROMEO, true, false, 0)], "nothing is known of either");
+    keep(1, 7, false).await;
+    keep(2, 4, false).await;
+    assert_eq!(node.attention(&[ROMEO]).await, [(ROMEO, true, false, 7)], "the session that is furthest");
+    keep(2, 4, true).await;
+    assert_eq!(node.attention(&[ROMEO]).await, [(ROMEO, true, true, 7)]);
+    node.set_inactive(ROMEO, session("a", 2), true).await.unwrap();
+    assert_eq!(node.attention(&[ROMEO]).await, [(ROMEO, true, false, 7)], "nobody looks at the one that can prove nothing");
+    node.set_inactive(ROMEO, session("a", 1), true).await.unwrap();
+    assert_eq!(node.attention(&[ROMEO]).await, [(ROMEO, false, false, 7)]);
+    node.announce(ROMEO, session("a", 1), SessionState::Vanished).await.unwrap();
+    assert_eq!(node.attention(&[ROMEO]).await, [(ROMEO, false, false, 4)], "who is dead proves nothing");
+    node.announce(ROMEO, session("a", 2), SessionState::Closed).await.unwrap();
+    assert_eq!(node.attention(&[ROMEO]).await, []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_session_too_many_is_refused() {
     let node = Node::start(Kv::memory());
     for n in 0..20 {

@@ -198,6 +198,7 @@ impl Dialogs for Fake {
     never! {
         signal: dialog::SignalRequest => dialog::SignalReply,
         signal_call: dialog::SignalCallRequest => dialog::SignalCallReply,
+        audience: dialog::AudienceRequest => dialog::AudienceReply,
         enter: dialog::EnterRequest => dialog::EnterReply,
         exit: dialog::ExitRequest => dialog::ExitReply,
     }

@@ -1,0 +1,80 @@
+//! What is kept of alerts: those that are due some time, and the journal of what was decided and tried. Engines lie in `alerts/`,
+//! and `alerts/contract.rs` runs on each of them.
+//!
+//! Invariants of every engine:
+//! - A step is taken wholly or not at all. When it is answered it outlives the process; with the machine it may be lost, wholly.
+//! - Of each app at most so many alerts wait. A step over it takes the oldest away, and notes how many.
+
+use natter_bus::Entry;
+use natter_db::Error;
+use natter_proto::push::v1::Note;
+use natter_proto::{DialogId, MessageId};
+use natter_rpc::async_trait;
+
+#[cfg(test)]
+mod contract;
+mod embedded;
+
+pub use embedded::Embedded;
+
+/// An alert that waits: a message, and whom it is for. A reference: neither text nor device.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Due {
+    pub app: u64,
+    /// Unix milliseconds.
+    pub at: i64,
+    pub user: u64,
+    pub dialog: DialogId,
+    /// Seq in the dialog's log, or place in the user's queue.
+    pub place: u64,
+    /// It is outside the log.
+    pub kept: bool,
+    pub message: MessageId,
+    pub sender: u64,
+    /// When the message was made, unix milliseconds.
+    pub said_at: i64,
+    /// How often it was tried to send it.
+    pub attempts: u32,
+    /// Subscriptions that need no further attempt.
+    pub done: Vec<u64>,
+}
+
+/// What changes together.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Step {
+    pub app: u64,
+    /// Of the durable log, looked at.
+    pub entries: Vec<Entry>,
+    /// Alerts that wait no more.
+    pub gone: Vec<Due>,
+    /// Alerts that wait.
+    pub put: Vec<Due>,
+    pub notes: Vec<Note>,
+}
+
+/// Of whom or what the journal is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum About {
+    User(u64),
+    Message(DialogId, MessageId),
+}
+
+/// Alerts of all apps. [`ready`](Alerts::ready) has to be `Ok` once before anything else.
+#[async_trait]
+pub trait Alerts: Send + Sync {
+    /// Finds what an earlier process left. Cheap when it was done.
+    async fn ready(&self) -> Result<(), Error>;
+    /// Takes a step. How many alerts were dropped by it because too many waited.
+    async fn take(&self, step: Step) -> Result<u64, Error>;
+    /// Apps of which an alert may be due, and from when on, unix milliseconds.
+    fn next(&self) -> Vec<(u64, i64)>;
+    /// The oldest alerts of an app that are due at `now`, at most `limit`.
+    async fn due(&self, app: u64, now: i64, limit: usize) -> Result<Vec<Due>, Error>;
+    /// A page of the journal, newest first, above nothing or behind `before`; and where to go on, empty at the end.
+    async fn notes(&self, app: u64, about: About, before: &[u8], limit: usize) -> Result<(Vec<Note>, Vec<u8>), Error>;
+    /// Removes from a page of the journal, behind `after`, what was noted before `before`. Where to go on; nothing at the end.
+    async fn sweep(&self, after: Option<Vec<u8>>, before: i64) -> Result<Option<Vec<u8>>, Error>;
+    /// Forgets a page of what there is of a user, or of an app. How many alerts and notes went, and the larger number of rows
+    /// that were looked at; fewer than `max`: nothing is left.
+    async fn erase(&self, app: u64, user: Option<u64>, max: usize) -> Result<(usize, usize, usize), Error>;
+}

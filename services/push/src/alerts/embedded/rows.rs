@@ -1,0 +1,72 @@
+//! How alerts and notes are written. Fields are added, never renumbered.
+
+use natter_db::{Error, Table};
+use natter_proto::push::v1::Note;
+use natter_proto::{DialogId, MessageId};
+use prost::Message;
+
+use super::ALERTS;
+use crate::alerts::Due;
+
+#[derive(Clone, PartialEq, Message)]
+struct StoredDue {
+    #[prost(bytes = "vec", tag = "1")]
+    message: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    sender: u64,
+    #[prost(int64, tag = "3")]
+    said_at: i64,
+    #[prost(uint32, tag = "4")]
+    attempts: u32,
+    #[prost(uint64, repeated, tag = "5")]
+    done: Vec<u64>,
+}
+
+pub fn due_key(due: &Due) -> Vec<u8> {
+    let Due { app, at, user, dialog, place, kept, .. } = due;
+    let numbers = [app.to_be_bytes(), at.to_be_bytes(), user.to_be_bytes()].concat();
+    [numbers, dialog.to_vec(), place.to_be_bytes().to_vec(), vec![u8::from(*kept)]].concat()
+}
+
+pub fn of_due(due: &Due) -> Vec<u8> {
+    let Due { sender, said_at, attempts, .. } = *due;
+    StoredDue { message: due.message.to_vec(), sender, said_at, attempts, done: due.done.clone() }.encode_to_vec()
+}
+
+pub fn to_due(key: &[u8], value: &[u8]) -> Result<Due, Error> {
+    let StoredDue { message, sender, said_at, attempts, done } = StoredDue::decode(value).map_err(|_| corrupt(ALERTS))?;
+    let dialog = DialogId::try_from(key.get(24..36).unwrap_or_default()).map_err(|_| corrupt(ALERTS))?;
+    let message = MessageId::try_from(message.as_slice()).map_err(|_| corrupt(ALERTS))?;
+    Ok(Due {
+        app: number(ALERTS, key, 0)?,
+        at: number(ALERTS, key, 8)? as i64,
+        user: number(ALERTS, key, 16)?,
+        dialog,
+        place: number(ALERTS, key, 36)?,
+        kept: key.get(44) == Some(&1),
+        message,
+        sender,
+        said_at,
+        attempts,
+        done,
+    })
+}
+
+pub fn note_key(app: u64, note: &Note, number: u64) -> Vec<u8> {
+    [app.to_be_bytes(), note.user.to_be_bytes(), note.at.to_be_bytes(), number.to_be_bytes()].concat()
+}
+
+pub fn note_of_message(app: u64, note: &Note, number: u64) -> Vec<u8> {
+    let place = [note.at.to_be_bytes(), number.to_be_bytes()].concat();
+    [&app.to_be_bytes()[..], &note.dialog, &note.message, &place].concat()
+}
+
+/// The number that stands at this place of a key.
+pub fn number(table: Table, key: &[u8], at: usize) -> Result<u64, Error> {
+    let bytes = key.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(u64::from_be_bytes).ok_or_else(|| corrupt(table))
+}
+
+pub fn corrupt(table: Table) -> Error {
+    Error::Corrupt(format!("cannot read a row of {}", table.0))
+}

@@ -1,0 +1,152 @@
+//! Attempts: an alert is sent to the devices of its user, and what the providers say decides what becomes of it.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use natter_proto::AppId;
+use natter_proto::push::v1::{Channel, Environment, Note, Subscription};
+
+use crate::alerts::{Due, Step};
+use crate::decision::{Reason, Why};
+use crate::error::Error;
+use crate::providers::{Alert, Outcome, Target};
+use crate::service::Shared;
+
+/// The pause after the first attempt that ended with "later", milliseconds; twice as long after each further one.
+const BACK_OFF_MS: i64 = 5_000;
+const BACK_OFF_MS_MAX: i64 = 10 * 60 * 1_000;
+/// The pause of a channel whose credentials are not good, milliseconds.
+const CHANNEL_MS: i64 = 60_000;
+
+/// What may be said to devices, decided.
+pub struct Ready {
+    pub alert: Alert,
+    pub why: Why,
+}
+
+impl Shared {
+    /// One attempt at each device that needs one. What came of it goes into the step.
+    pub async fn send_to_devices(&self, due: &Due, Ready { alert, why }: Ready, step: &mut Step) -> Result<(), Error> {
+        let all = self.subscriptions.of_user(due.app, due.user).await?.rows;
+        let wanted: Vec<&Subscription> =
+            all.iter().filter(|device| device.rejected_at == 0 && !due.done.contains(&device.id)).collect();
+        let now = self.clock.now_ms();
+        if wanted.is_empty() && due.done.is_empty() {
+            self.note(step, due, now, if all.is_empty() { Reason::NoSubscription } else { Reason::Rejected });
+            return Ok(());
+        }
+        let attempt = due.attempts + 1;
+        let outcomes = join_all(wanted.iter().map(|device| self.attempt(device, &alert))).await;
+        let (mut done, mut later_at) = (due.done.clone(), None::<i64>);
+        for (device, outcome) in wanted.into_iter().zip(outcomes) {
+            let now = self.clock.now_ms();
+            self.metrics.attempted(word(&outcome));
+            step.notes.push(attempted(due, device, (now, attempt, why), &outcome));
+            let again_at = match outcome {
+                Outcome::Later { after, .. } => Some(now + pause_ms(attempt, after)),
+                Outcome::Credentials { .. } => Some(now + CHANNEL_MS),
+                Outcome::Rejected(reason) => {
+                    self.reject(device, &reason.0).await?;
+                    None
+                }
+                Outcome::Accepted { .. } | Outcome::Refused { .. } => None,
+            };
+            match again_at {
+                Some(at) => later_at = Some(later_at.map_or(at, |later| later.min(at))),
+                None => done.push(device.id),
+            }
+        }
+        if let Some(at) = later_at {
+            step.put.push(Due { at, attempts: attempt, done, ..due.clone() });
+        }
+        Ok(())
+    }
+
+    /// A channel whose credentials are not good is not asked again for a while, whosever alert it is.
+    async fn attempt(&self, device: &Subscription, alert: &Alert) -> Outcome {
+        let key = (device.app, device.channel);
+        let now = self.clock.now_ms();
+        if let Some((until, outcome)) = self.paused.lock().get(&key)
+            && *until > now
+        {
+            return outcome.clone();
+        }
+        let Some(target) = target_of(device) else {
+            return Outcome::Refused { status: 0, reason: "a subscription that names no device".to_owned() };
+        };
+        let outcome = self.providers.send(AppId(device.app), &target, alert).await;
+        let mut paused = self.paused.lock();
+        match outcome {
+            Outcome::Credentials { .. } => drop(paused.insert(key, (now + CHANNEL_MS, outcome.clone()))),
+            _ => drop(paused.remove(&key)),
+        }
+        outcome
+    }
+}
+
+fn target_of(device: &Subscription) -> Option<Target> {
+    let token = device.token.clone();
+    let sandbox = device.environment() == Environment::Development;
+    Some(match device.channel() {
+        Channel::Apns => Target::Apns { token, topic: device.bundle.clone(), sandbox, voip: false },
+        Channel::ApnsVoip => Target::Apns { token, topic: device.bundle.clone(), sandbox, voip: true },
+        Channel::Gcm => Target::Fcm { token },
+        Channel::Web => {
+            let web = device.web.clone()?;
+            Target::Web { endpoint: web.endpoint, p256dh: web.p256dh, auth: web.auth }
+        }
+        Channel::Unspecified => return None,
+    })
+}
+
+/// What the provider asks for, else longer with each attempt.
+fn pause_ms(attempt: u32, after: Option<Duration>) -> i64 {
+    let own = BACK_OFF_MS.saturating_mul(1_i64.checked_shl(attempt.saturating_sub(1)).unwrap_or(i64::MAX)).min(BACK_OFF_MS_MAX);
+    after.map_or(own, |after| i64::try_from(after.as_millis()).unwrap_or(i64::MAX).max(1))
+}
+
+fn attempted(due: &Due, device: &Subscription, (at, attempt, why): (i64, u32, Why), outcome: &Outcome) -> Note {
+    let answer = match outcome {
+        Outcome::Accepted { id } => format!("{} {}", word(outcome), id.as_deref().unwrap_or_default()),
+        Outcome::Rejected(reason) => format!("{} {}", word(outcome), reason.0),
+        Outcome::Refused { status, reason } | Outcome::Credentials { status, reason } => {
+            format!("{} {status} {reason}", word(outcome))
+        }
+        Outcome::Later { reason, .. } => format!("{} {reason}", word(outcome)),
+    };
+    Note {
+        at,
+        dialog: due.dialog.to_vec(),
+        message: due.message.to_vec(),
+        sender: due.sender,
+        user: due.user,
+        count: 0,
+        reason: why.word().to_owned(),
+        subscription: device.id,
+        channel: device.channel,
+        answer: answer.trim_end().to_owned(),
+        attempt,
+    }
+}
+
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Accepted { .. } => "accepted",
+        Outcome::Rejected(_) => "rejected",
+        Outcome::Refused { .. } => "refused",
+        Outcome::Credentials { .. } => "credentials",
+        Outcome::Later { .. } => "later",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_ten_minutes_unless_the_provider_says_when() {
+        let pauses = [1, 2, 3, 7, 8, 99, u32::MAX].map(|attempt| pause_ms(attempt, None));
+        assert_eq!(pauses, [5_000, 10_000, 20_000, 320_000, 600_000, 600_000, 600_000]);
+        assert_eq!(pause_ms(9, Some(Duration::from_secs(7))), 7_000);
+    }
+}

@@ -1,0 +1,186 @@
+//! Sends alerts when they are due: decides again on what is so then, and notes what came of it. One user's alerts go one after
+//! the other; those of different users, and of different apps, side by side within bounds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::FutureExt;
+use natter_proto::DialogId;
+
+use crate::alerts::{Due, Step};
+use crate::attempts::Ready;
+use crate::decision::{Attention, Decision, Facts, Reason, decide};
+use crate::error::Error;
+use crate::flights::{Busy, Flights, Landed, Limits};
+use crate::intake::note_of;
+use crate::neighbours::{Known, Place, Sessions};
+use crate::service::Shared;
+use crate::text::{self, About};
+
+/// Alerts of an app that are looked at together, beside those that are being sent.
+const PAGE: usize = 1_024;
+/// Until an alert is looked at again that could not be decided, milliseconds.
+const RETRY_MS: i64 = 2_000;
+const HOUR_MS: i64 = 60 * 60 * 1_000;
+
+/// What is to be done with an alert.
+enum Verdict {
+    Send(Box<Ready>),
+    No(Reason),
+    Wait(i64),
+}
+
+impl Shared {
+    /// Sends what is due, for ever. Dropped anywhere, what was being sent is sent again, under the same collapse id.
+    pub async fn deliver(&self) {
+        let (of_app, in_all) = (self.options.in_flight_per_app_max, self.options.in_flight_max);
+        let mut flights = Flights::new(Limits { of_app, in_all });
+        loop {
+            let next_at = self.start_due(&mut flights).await;
+            self.metrics.in_flight.set(flights.len() as i64);
+            let now = self.clock.now_ms();
+            let pause = next_at.map(|at| Duration::from_millis(u64::try_from(at - now).unwrap_or_default()));
+            let elapsed = async {
+                match pause {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => std::future::pending().await,
+                }
+            };
+            // Only waiting is cut off here: what runs stays in `flights`.
+            tokio::select! {
+                biased;
+                () = flights.landed() => {}
+                () = self.moved.notified() => {}
+                () = elapsed => {}
+            }
+        }
+    }
+
+    /// Starts what is due and has room. When to look again, unless something moves or lands before.
+    async fn start_due<'a>(&'a self, flights: &mut Flights<'a>) -> Option<i64> {
+        let now = self.clock.now_ms();
+        let mut retry_at = None;
+        for (app, _) in self.alerts.next().into_iter().filter(|(_, at)| *at <= now) {
+            let Some(in_flight) = flights.wants(app) else { continue };
+            let page = self.alerts.due(app, now, PAGE + in_flight).await.map(|dues| flights.fresh(dues));
+            let rest = match page {
+                Ok(dues) => self.without_proved(app, now, dues).await,
+                Err(error) => Err(error.into()),
+            };
+            match rest {
+                Ok(dues) => flights.wait(app, dues),
+                Err(error) => {
+                    tracing::warn!(app, %error, "alerts that are due cannot be read");
+                    retry_at = Some(now + RETRY_MS);
+                }
+            }
+        }
+        for app in flights.waiting() {
+            flights.start(app, |busy, dues| self.send_all(busy, dues).boxed());
+        }
+        // What is due and was not started has no room: it is looked at when something lands.
+        let later = self.alerts.next().into_iter().map(|(_, at)| at).filter(|at| *at > now);
+        later.chain(retry_at).min()
+    }
+
+    /// Notes of whom it is known that he has it, and leaves the others: each needs a look of his own. In a busy group most are
+    /// there, and their clients have proved it; together they cost one step.
+    async fn without_proved(&self, app: u64, now: i64, dues: Vec<Due>) -> Result<Vec<Due>, Error> {
+        let mut dialogs: BTreeMap<DialogId, Vec<u64>> = BTreeMap::new();
+        for due in dues.iter().filter(|due| !due.kept && due.attempts == 0) {
+            dialogs.entry(due.dialog).or_default().push(due.user);
+        }
+        let mut sessions = BTreeMap::new();
+        for (dialog, mut users) in dialogs {
+            users.sort_unstable();
+            users.dedup();
+            sessions.insert(dialog, self.neighbours.sessions(app, users, dialog).await?);
+        }
+        let has_proved = |due: &Due| {
+            let theirs = sessions.get(&due.dialog).and_then(|of_dialog| of_dialog.get(&due.user));
+            let is_first = !due.kept && due.attempts == 0;
+            is_first && theirs.is_some_and(|one| one.attention == Attention::Proving && one.proved >= due.place)
+        };
+        let (proved, rest): (Vec<Due>, Vec<Due>) = dues.into_iter().partition(has_proved);
+        if !proved.is_empty() {
+            self.metrics.decided(Reason::Received.word(), proved.len() as u64);
+            let notes = proved.iter().map(|due| note_of(due, now, Reason::Received)).collect();
+            self.keep(Step { app, gone: proved, notes, ..Step::default() }).await?;
+        }
+        Ok(rest)
+    }
+
+    async fn send_all(&self, busy: Busy, dues: Vec<Due>) -> Landed {
+        let count = dues.len();
+        for due in dues {
+            if let Err(error) = self.send(&due).await {
+                tracing::warn!(app = due.app, user = due.user, %error, "an alert waits");
+                let later = Due { at: self.clock.now_ms() + RETRY_MS, ..due.clone() };
+                let step = Step { app: due.app, gone: vec![due], put: vec![later], ..Step::default() };
+                if self.keep(step).await.is_err() {
+                    // It is there as it was; not asked for again at once.
+                    tokio::time::sleep(Duration::from_millis(RETRY_MS as u64)).await;
+                }
+            }
+        }
+        (busy, count)
+    }
+
+    /// One alert, once. What is written last is written in one step.
+    async fn send(&self, due: &Due) -> Result<(), Error> {
+        let now = self.clock.now_ms();
+        let mut step = Step { app: due.app, gone: vec![due.clone()], ..Step::default() };
+        if now - due.said_at >= i64::from(self.options.alert_hours) * HOUR_MS {
+            self.note(&mut step, due, now, Reason::GivenUp);
+            return self.keep(step).await;
+        }
+        match self.judge(due).await? {
+            Verdict::No(reason) => self.note(&mut step, due, now, reason),
+            Verdict::Wait(at) => step.put.push(Due { at, ..due.clone() }),
+            Verdict::Send(ready) => self.send_to_devices(due, *ready, &mut step).await?,
+        }
+        self.keep(step).await
+    }
+
+    pub fn note(&self, step: &mut Step, due: &Due, now: i64, reason: Reason) {
+        self.metrics.decided(reason.word(), 1);
+        step.notes.push(note_of(due, now, reason));
+    }
+
+    /// Decides on what is so now.
+    async fn judge(&self, due: &Due) -> Result<Verdict, Error> {
+        let Known { message, read, received } = self.neighbours.told(due).await?;
+        let sessions = self.neighbours.sessions(due.app, vec![due.user], due.dialog).await?;
+        let sessions = sessions.get(&due.user).copied().unwrap_or(Sessions::AWAY);
+        let Place { name: dialog_name, is_group } = self.neighbours.place(due.app, due.dialog).await?;
+        let proved = !due.kept && sessions.attention != Attention::Away && sessions.proved >= due.place;
+        let facts = Facts {
+            own: due.sender == due.user,
+            silent: message.as_ref().is_some_and(|message| message.silent),
+            removed: message.is_none() && !(due.kept && received),
+            // Looked at when it was posted.
+            muted: false,
+            blocked: self.neighbours.is_blocked(due, is_group).await?,
+            read,
+            received: received || proved,
+            attention: sessions.attention,
+            at: due.said_at,
+        };
+        let why = match decide(&facts, self.proof_ms(), self.clock.now_ms()) {
+            Decision::No(reason) => return Ok(Verdict::No(reason)),
+            Decision::Wait(until) => return Ok(Verdict::Wait(until)),
+            Decision::Alert(why) => why,
+        };
+        // Of one that left the queue nothing can be said any more.
+        let Some(message) = message else { return Ok(Verdict::No(Reason::Received)) };
+        let about = About {
+            dialog: text::hex(&due.dialog.to_vec()),
+            dialog_name,
+            is_group,
+            name: self.neighbours.name(due.app, due.sender).await?,
+            unread: Some(self.neighbours.unread(due.app, due.user).await?),
+            expires_at: due.said_at + i64::from(self.options.alert_hours) * HOUR_MS,
+        };
+        Ok(Verdict::Send(Box::new(Ready { alert: text::alert(&message, &about), why })))
+    }
+}

@@ -1,0 +1,237 @@
+//! Reads the durable log and makes alerts of what was posted: one per message and member who has a device, unless it is certain
+//! that he needs none. What is certain already is noted; the rest is decided again when it is due.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use natter_bus::Entry;
+use natter_proto::dialog::v1::Listener;
+use natter_proto::event::v1::{Posted, PostedRow};
+use natter_proto::push::v1::Note;
+use natter_proto::{DialogId, MessageId};
+use prost::Message as _;
+
+use crate::alerts::{Due, Step};
+use crate::decision::{Attention, Decision, Facts, Reason, decide};
+use crate::error::Error;
+use crate::neighbours::Sessions;
+use crate::service::Shared;
+
+/// Entries of an app that are looked at before the next app's.
+const ENTRIES: usize = 256;
+/// What comes within this time is looked at together: an alert can wait so long, and messages come in crowds.
+const GATHER: Duration = Duration::from_millis(20);
+/// After a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What is posted of one dialog.
+struct News {
+    app: u64,
+    dialog: DialogId,
+    rows: Vec<Row>,
+    kept: bool,
+    /// Outside the log: for this user alone.
+    only: Option<u64>,
+}
+
+/// A page of the members of a dialog.
+#[derive(Clone)]
+struct Crowd {
+    /// Who have a device.
+    with: Vec<Listener>,
+    without: Vec<u64>,
+    /// Behind whom the next page is.
+    next: Option<u64>,
+}
+
+struct Row {
+    message: MessageId,
+    posted: PostedRow,
+}
+
+impl Shared {
+    /// Reads what comes, for ever. Dropped anywhere, it goes on where it was: what was looked at is forgotten with what came of
+    /// it.
+    pub async fn take_in(&self) {
+        while let Err(error) = self.alerts.ready().await {
+            tracing::warn!(%error, "what waits to be alerted cannot be read");
+            tokio::time::sleep(PAUSE).await;
+        }
+        // For whoever waits for what was found.
+        self.moved.notify_one();
+        loop {
+            if self.log.apps().is_empty() {
+                self.log.moved().await;
+            }
+            tokio::time::sleep(GATHER).await;
+            // A page of each in turn: no app waits for another's storm to end.
+            for app in self.log.apps() {
+                if let Err(error) = self.take_in_page(app).await {
+                    tracing::warn!(app, %error, "what was posted cannot be looked at");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn take_in_page(&self, app: u64) -> Result<(), Error> {
+        let entries = self.log.read(app, ENTRIES).await?;
+        // Of an app without any device nothing is noted: that there is none explains it all.
+        let has_devices = !entries.is_empty() && self.subscriptions.count(app).await? > 0;
+        if !has_devices {
+            let count = entries.len() as u64;
+            self.metrics.posted.inc_by(count);
+            self.metrics.decided(Reason::NoSubscription.word(), count);
+            return self.keep(Step { app, entries, ..Step::default() }).await;
+        }
+        // What is said in one dialog in a short while is for the same members.
+        let mut crowds = BTreeMap::new();
+        for entry in entries {
+            self.take_in_entry(app, entry, &mut crowds).await?;
+        }
+        Ok(())
+    }
+
+    /// Page by page of the members; the entry goes with the last one. A crash before repeats what was kept, under the same keys.
+    async fn take_in_entry(&self, app: u64, entry: Entry, crowds: &mut BTreeMap<DialogId, Crowd>) -> Result<(), Error> {
+        let Some(news) = News::of(app, &entry) else {
+            tracing::error!(app, number = entry.number, "an entry of the durable log cannot be read");
+            return self.keep(Step { app, entries: vec![entry], ..Step::default() }).await;
+        };
+        self.metrics.posted.inc_by(news.rows.len() as u64);
+        let (mut after, mut without) = (0, vec![0; news.rows.len()]);
+        loop {
+            let page = match crowds.get(&news.dialog) {
+                Some(first) if after == 0 => first.clone(),
+                _ => self.crowd(app, news.dialog, after).await?,
+            };
+            if after == 0 {
+                crowds.insert(news.dialog, page.clone());
+            }
+            let mut step = Step { app, ..Step::default() };
+            self.look_at(&news, &page, &mut without, &mut step).await?;
+            let Some(next) = page.next else {
+                step.entries.push(entry);
+                step.notes.extend(news.rows.iter().zip(&without).filter_map(|(row, count)| news.without(row, *count)));
+                return self.keep(step).await;
+            };
+            after = next;
+            self.keep(step).await?;
+        }
+    }
+
+    async fn crowd(&self, app: u64, dialog: DialogId, after: u64) -> Result<Crowd, Error> {
+        let page = self.neighbours.audience(app, dialog, after).await?;
+        let next = page.members.last().map(|last| last.user).filter(|_| page.more);
+        let users: Vec<u64> = page.members.iter().map(|one| one.user).collect();
+        let devices = self.subscriptions.of_users(app, &users).await?;
+        let (with, none): (Vec<_>, Vec<_>) = page.members.into_iter().zip(devices).partition(|(_, rows)| !rows.is_empty());
+        let with = with.into_iter().map(|(one, _)| one).collect();
+        Ok(Crowd { with, without: none.into_iter().map(|(one, _)| one.user).collect(), next })
+    }
+
+    /// `without`: of each row, for how many there is no device to alert.
+    async fn look_at(&self, news: &News, page: &Crowd, without: &mut [u64], step: &mut Step) -> Result<(), Error> {
+        let is_meant = |user: u64| news.only.is_none_or(|only| user == only);
+        for (row, count) in news.rows.iter().zip(without) {
+            let is_other = |user: &&u64| **user != row.posted.sender && is_meant(**user);
+            let others = page.without.iter().filter(is_other).count() as u64;
+            self.metrics.decided(Reason::NoSubscription.word(), others);
+            *count += others;
+        }
+        let meant = || page.with.iter().filter(|one| is_meant(one.user));
+        let sessions = self.neighbours.sessions(news.app, meant().map(|one| one.user).collect(), news.dialog).await?;
+        for listener in meant() {
+            for row in news.rows.iter().filter(|row| row.posted.sender != listener.user) {
+                self.look_at_one(news, row, listener, &sessions, step);
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_one(&self, news: &News, row: &Row, listener: &Listener, sessions: &BTreeMap<u64, Sessions>, step: &mut Step) {
+        let sessions = sessions.get(&listener.user).copied().unwrap_or(Sessions::AWAY);
+        let due = |at| news.due(row, listener.user, at);
+        match decide(&facts(news, row, listener, sessions), self.proof_ms(), self.clock.now_ms()) {
+            // Under the instant of the message: who looks again finds the same key.
+            Decision::Alert(_) => step.put.push(due(row.posted.at)),
+            Decision::Wait(until) => step.put.push(due(until)),
+            Decision::No(reason) => {
+                self.metrics.decided(reason.word(), 1);
+                step.notes.push(note_of(&due(0), row.posted.at, reason));
+            }
+        }
+    }
+
+    /// Takes a step, and tells whoever sends.
+    pub async fn keep(&self, step: Step) -> Result<(), Error> {
+        let dropped = self.alerts.take(step).await?;
+        self.metrics.dropped.inc_by(dropped);
+        self.moved.notify_one();
+        Ok(())
+    }
+
+    pub fn proof_ms(&self) -> i64 {
+        self.options.proof_ms.into()
+    }
+}
+
+/// As far as is known when the message was just posted.
+fn facts(news: &News, row: &Row, listener: &Listener, sessions: Sessions) -> Facts {
+    Facts {
+        own: row.posted.sender == listener.user,
+        silent: false,
+        removed: false,
+        muted: listener.muted,
+        blocked: false,
+        read: false,
+        received: !news.kept && sessions.attention != Attention::Away && sessions.proved >= row.posted.place,
+        attention: sessions.attention,
+        at: row.posted.at,
+    }
+}
+
+/// The note of a decision against an alert.
+pub fn note_of(due: &Due, at: i64, reason: Reason) -> Note {
+    Note {
+        at,
+        dialog: due.dialog.to_vec(),
+        message: due.message.to_vec(),
+        sender: due.sender,
+        user: due.user,
+        reason: reason.word().to_owned(),
+        ..Note::default()
+    }
+}
+
+impl News {
+    fn of(app: u64, entry: &Entry) -> Option<News> {
+        let Posted { dialog, rows, kept_for } = Posted::decode(entry.value.clone()).ok()?;
+        let row = |posted: PostedRow| Some(Row { message: MessageId::try_from(posted.id.as_slice()).ok()?, posted });
+        let rows = rows.into_iter().map(row).collect::<Option<Vec<Row>>>()?;
+        let only = (kept_for > 0).then_some(kept_for);
+        Some(News { app, dialog: DialogId::try_from(dialog.as_slice()).ok()?, rows, kept: only.is_some(), only })
+    }
+
+    fn due(&self, row: &Row, user: u64, at: i64) -> Due {
+        Due {
+            app: self.app,
+            at,
+            user,
+            dialog: self.dialog,
+            place: row.posted.place,
+            kept: self.kept,
+            message: row.message,
+            sender: row.posted.sender,
+            said_at: row.posted.at,
+            attempts: 0,
+            done: Vec::new(),
+        }
+    }
+
+    /// One note for all members without a device.
+    fn without(&self, row: &Row, count: u64) -> Option<Note> {
+        let note = note_of(&self.due(row, 0, 0), row.posted.at, Reason::NoSubscription);
+        (count > 0).then_some(Note { count, ..note })
+    }
+}

@@ -1,0 +1,42 @@
+//! Alerts for those whom nothing reached: on which devices users want them, who is to be alerted of a message, and what became
+//! of it.
+//!
+//! The parts, in the order a message meets them: [`mod@intake`] reads the durable log of what was posted and makes of each
+//! message one alert per member who has a device; [`mod@decision`] (pure) says whether he is to be alerted, and when;
+//! [`mod@alerts`] keeps the alerts that are due, and what was decided and tried; [`mod@delivery`] decides again when an alert is
+//! due ([`mod@flights`]: whose goes next), and sends it ([`mod@attempts`], [`mod@providers`], [`mod@text`]). Beside them
+//! [`mod@subscription`] (pure) and [`mod@store`]: the devices.
+//!
+//! Invariants:
+//! - An entry of the log is forgotten in the step in which its alerts are kept: no message is without its alerts, whatever dies.
+//! - An alert is removed in the step in which its end is noted. A crash between a provider's answer and that step repeats the
+//!   request, under the same collapse id: the user sees one.
+//! - At the end somebody looks: each decision has a reason in the journal, each attempt the provider's answer.
+//! - Alerts of one app that wait are bounded. Over it the oldest is dropped, noted and counted; never the message.
+//! - No text of a message is kept here, or logged. It is read when the alert is sent, as it is then.
+//!
+//! Not here: the order of messages (dialog), who is connected (presence), what is read (history). What hangs holds up its app
+//! alone.
+
+mod alerts;
+mod attempts;
+mod calls;
+mod decision;
+mod delivery;
+mod error;
+mod flights;
+mod ids;
+mod intake;
+mod metrics;
+mod neighbours;
+mod options;
+mod providers;
+mod rpc;
+mod service;
+mod store;
+mod subscription;
+mod text;
+
+pub use options::Options;
+pub use providers::{Alert, NoProviders, Outcome, Providers, Reason, Target};
+pub use service::{Links, Parts, Service};

@@ -1,0 +1,67 @@
+//! The door for links: takes a request out of its envelope, makes the call, puts the answer in. No decisions here. A call may be
+//! dropped half way: each writes one step.
+
+use std::sync::Arc;
+
+use natter_proto::erasure::v1::{EraseReply, EraseRequest};
+use natter_proto::push::v1::eraser_server::Eraser;
+use natter_proto::push::v1::push_server::Push;
+use natter_proto::push::v1::*;
+use natter_proto::{DialogId, MessageId};
+use natter_rpc::{Reply, Request, Response, async_trait};
+
+use crate::alerts::About;
+use crate::error::Error;
+use crate::service::Shared;
+
+/// Notes of one page.
+const NOTES_MAX: u32 = 500;
+
+/// The service behind its generated traits.
+#[derive(Clone)]
+pub struct Rpc(Arc<Shared>);
+
+impl Rpc {
+    pub(crate) fn new(shared: Arc<Shared>) -> Rpc {
+        Rpc(shared)
+    }
+}
+
+#[async_trait]
+impl Push for Rpc {
+    async fn subscribe(&self, request: Request<SubscribeRequest>) -> Reply<Subscription> {
+        Ok(Response::new(self.0.subscribe(request.into_inner()).await?))
+    }
+
+    async fn list(&self, request: Request<ListRequest>) -> Reply<ListReply> {
+        let ListRequest { app, user } = request.into_inner();
+        Ok(Response::new(ListReply { subscriptions: self.0.subscriptions_of(app, user).await? }))
+    }
+
+    async fn unsubscribe(&self, request: Request<UnsubscribeRequest>) -> Reply<Empty> {
+        self.0.unsubscribe(request.into_inner()).await?;
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn journal(&self, request: Request<JournalRequest>) -> Reply<JournalReply> {
+        let JournalRequest { app, user, dialog, message, limit, before } = request.into_inner();
+        let about = match (dialog.as_slice(), message.as_slice()) {
+            ([], []) => About::User(user),
+            (dialog, message) => About::Message(
+                DialogId::try_from(dialog).map_err(|_| Error::Malformed("dialog"))?,
+                MessageId::try_from(message).map_err(|_| Error::Malformed("message"))?,
+            ),
+        };
+        let limit = limit.clamp(1, NOTES_MAX) as usize;
+        let (notes, next) = self.0.alerts.notes(app, about, &before, limit).await.map_err(Error::from)?;
+        Ok(Response::new(JournalReply { notes, next }))
+    }
+}
+
+#[async_trait]
+impl Eraser for Rpc {
+    async fn erase(&self, request: Request<EraseRequest>) -> Reply<EraseReply> {
+        let EraseRequest { app, user, .. } = request.into_inner();
+        Ok(Response::new(self.0.erase(app, user).await?))
+    }
+}

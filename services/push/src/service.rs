@@ -1,0 +1,136 @@
+//! What the push service is made of and what it starts: the door for links, whoever reads the durable log, whoever sends, and a
+//! sweep of old notes.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use natter_actor::Clock;
+use natter_bus::Log;
+use natter_db::Kv;
+use natter_proto::push::v1::eraser_server::EraserServer;
+use natter_proto::push::v1::push_server::PushServer;
+use natter_rpc::Link;
+use natter_telemetry::Metrics as Registry;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::alerts::{self, Alerts};
+use crate::ids::Ids;
+use crate::metrics::Metrics;
+use crate::neighbours::Neighbours;
+use crate::options::Options;
+use crate::providers::{Outcome, Providers};
+use crate::rpc::Rpc;
+use crate::store::{Embedded, Subscriptions};
+
+/// Between two looks for old notes.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// To the services below.
+#[derive(Clone)]
+pub struct Links {
+    pub account: Link,
+    pub dialog: Link,
+    pub history: Link,
+    pub presence: Link,
+}
+
+/// What the service is given.
+pub struct Parts {
+    pub db: Kv,
+    /// In the same store: what history tells of. No one else reads it.
+    pub posted: Log,
+    pub links: Links,
+    pub providers: Arc<dyn Providers>,
+    pub clock: Clock,
+    pub metrics: Registry,
+}
+
+/// Alerts. A handle: clones are the same service.
+#[derive(Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+}
+
+/// What calls, intake and delivery work with.
+pub(crate) struct Shared {
+    pub options: Options,
+    pub subscriptions: Box<dyn Subscriptions>,
+    pub alerts: Box<dyn Alerts>,
+    pub ids: Ids,
+    pub log: Log,
+    pub neighbours: Neighbours,
+    pub providers: Arc<dyn Providers>,
+    /// By app and channel: until when nobody is asked, unix milliseconds, and what was said last. Of each app at most one per
+    /// channel.
+    pub paused: Mutex<BTreeMap<(u64, i32), (i64, Outcome)>>,
+    /// An alert may be due.
+    pub moved: Notify,
+    pub clock: Clock,
+    pub metrics: Metrics,
+}
+
+impl Service {
+    /// A service on these parts. It answers from the start; it alerts while [`run`](Service::run) does.
+    pub fn new(options: Options, parts: Parts) -> Service {
+        let Parts { db, posted, links, providers, clock, metrics } = parts;
+        let first_number = u64::try_from(clock.now_ms()).unwrap_or_default() << 20;
+        let shared = Shared {
+            subscriptions: Box::new(Embedded::new(db.clone())),
+            alerts: Box::new(alerts::Embedded::new(db, posted.clone(), options.queue_max, first_number)),
+            ids: Ids::default(),
+            log: posted,
+            neighbours: Neighbours::new(links),
+            providers,
+            paused: Mutex::default(),
+            moved: Notify::new(),
+            clock,
+            metrics: Metrics::new(&metrics),
+            options,
+        };
+        Service { shared: Arc::new(shared) }
+    }
+
+    /// The door for links.
+    pub fn server(&self) -> PushServer<Rpc> {
+        PushServer::new(Rpc::new(Arc::clone(&self.shared)))
+    }
+
+    /// The door for the walk of an erasure.
+    pub fn eraser_server(&self) -> EraserServer<Rpc> {
+        EraserServer::new(Rpc::new(Arc::clone(&self.shared)))
+    }
+
+    /// Alerts until `stop`. What was under way is found and repeated by the next process.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let shared = &*self.shared;
+        // Dropped while they wait: every step is written wholly or not at all.
+        tokio::select! {
+            biased;
+            () = stop => {}
+            () = shared.take_in() => {}
+            () = shared.deliver() => {}
+            () = shared.sweep() => {}
+        }
+    }
+}
+
+impl Shared {
+    async fn sweep(&self) {
+        let mut after = None;
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            let before = self.clock.now_ms() - i64::from(self.options.journal_days) * DAY_MS;
+            after = match self.alerts.sweep(after, before).await {
+                Ok(after) => after,
+                Err(error) => {
+                    tracing::warn!(%error, "old notes of alerts could not be removed");
+                    None
+                }
+            };
+        }
+    }
+}

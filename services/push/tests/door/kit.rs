@@ -1,0 +1,285 @@
+//! The service under test: on a memory store and a paused clock, its neighbours as fakes, its providers as one that records.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use natter_actor::Clock;
+use natter_bus::Log;
+use natter_db::{Batch, Kv, Table};
+use natter_proto::account::v1::accounts_server::AccountsServer;
+use natter_proto::dialog::v1::DialogKind;
+use natter_proto::dialog::v1::dialogs_server::DialogsServer;
+use natter_proto::event::v1::{Message, Posted, PostedRow};
+use natter_proto::history::v1::history_server::HistoryServer;
+use natter_proto::presence::v1::Attending;
+use natter_proto::presence::v1::presence_server::PresenceServer;
+use natter_proto::push::v1::push_client::PushClient;
+use natter_proto::push::v1::*;
+use natter_proto::{AppId, Failure};
+use natter_push::{Alert, Links, Options, Outcome, Parts, Providers, Service, Target};
+use natter_rpc::{Link, LinkOptions, async_trait};
+use natter_telemetry::Metrics;
+use parking_lot::Mutex;
+use prost::Message as _;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::fakes::{Fakes, Room, World};
+
+pub const APP: u64 = 1;
+pub const ANN: u64 = 34;
+pub const BOB: u64 = 78;
+pub const CAT: u64 = 90;
+pub const START_MS: i64 = 1_700_000_000_000;
+
+/// A request that reached the providers.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Sent {
+    pub app: u64,
+    pub target: Target,
+    pub alert: Alert,
+}
+
+/// Answers what a test put, else that it was accepted.
+#[derive(Default)]
+pub struct Recording {
+    pub sent: Mutex<Vec<Sent>>,
+    pub answers: Mutex<VecDeque<Outcome>>,
+    /// Tokens whose requests never end.
+    pub hanging: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Providers for Recording {
+    async fn send(&self, app: AppId, target: &Target, alert: &Alert) -> Outcome {
+        self.sent.lock().push(Sent { app: app.0, target: target.clone(), alert: alert.clone() });
+        let hangs = matches!(target, Target::Fcm { token } if self.hanging.lock().contains(token));
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        self.answers.lock().pop_front().unwrap_or(Outcome::Accepted { id: Some("p1".into()) })
+    }
+}
+
+/// The service, and what it stands on.
+pub struct Door {
+    pub db: Kv,
+    pub posted: Log,
+    pub clock: Clock,
+    pub world: Arc<World>,
+    pub providers: Arc<Recording>,
+    pub client: PushClient<Link>,
+    pub service: Service,
+    options: Options,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl Door {
+    /// It answers, and alerts.
+    pub fn start() -> Door {
+        Door::with(Options::default())
+    }
+
+    pub fn with(options: Options) -> Door {
+        let mut door = Door::made(Kv::memory(), Clock::paused(START_MS), Arc::default(), Arc::default(), options);
+        door.run();
+        door
+    }
+
+    fn made(db: Kv, clock: Clock, world: Arc<World>, providers: Arc<Recording>, options: Options) -> Door {
+        let posted = Log::embedded(db.clone(), Table("posted"), options.queue_max);
+        let fakes = Fakes(world.clone());
+        let deadline = LinkOptions::default();
+        let links = Links {
+            account: Link::local(AccountsServer::new(fakes.clone()), deadline),
+            dialog: Link::local(DialogsServer::new(fakes.clone()), deadline),
+            history: Link::local(HistoryServer::new(fakes.clone()), deadline),
+            presence: Link::local(PresenceServer::new(fakes), deadline),
+        };
+        let parts = Parts {
+            db: db.clone(),
+            posted: posted.clone(),
+            links,
+            providers: providers.clone(),
+            clock: clock.clone(),
+            metrics: Metrics::new(),
+        };
+        let service = Service::new(options.clone(), parts);
+        let client = PushClient::new(Link::local(service.server(), deadline));
+        Door { db, posted, clock, world, providers, client, service, options, running: None }
+    }
+
+    pub fn run(&mut self) {
+        let (service, (stop, stopped)) = (self.service.clone(), oneshot::channel());
+        let running = tokio::spawn(async move { service.run(async { stopped.await.unwrap_or_default() }).await });
+        self.running = Some((stop, running));
+    }
+
+    pub async fn stop(&mut self) {
+        let (stop, running) = self.running.take().unwrap();
+        stop.send(()).unwrap();
+        running.await.unwrap();
+    }
+
+    /// The process dies where it is; the next one starts on what was stored.
+    pub async fn killed(mut self) -> Door {
+        let (_, running) = self.running.take().unwrap();
+        running.abort();
+        let _ = running.await;
+        let Door { db, clock, world, providers, options, .. } = self;
+        let mut door = Door::made(db.crash(), clock, world, providers, options);
+        door.run();
+        door
+    }
+
+    /// Lets time pass; 0: as much as it takes to look at what was posted.
+    pub async fn pass(&self, ms: u64) {
+        settle().await;
+        tokio::time::sleep(Duration::from_millis(if ms == 0 { 20 } else { ms })).await;
+        settle().await;
+    }
+
+    // === what is so ===
+
+    pub fn dialog(&self, id: u8, kind: DialogKind, members: &[u64]) {
+        let members = members.iter().map(|user| (*user, false)).collect();
+        let name = if kind == DialogKind::Private { String::new() } else { "Verona".to_owned() };
+        self.world.dialogs.lock().insert(vec![id; 12], Room { kind, name, members });
+    }
+
+    pub fn mute(&self, id: u8, user: u64) {
+        self.world.dialogs.lock().get_mut(&vec![id; 12]).unwrap().members.insert(user, true);
+    }
+
+    pub fn session(&self, user: u64, active: bool, unproving: bool, proved: u64) {
+        self.world.sessions.lock().insert(user, Attending { user, active, unproving, proved });
+    }
+
+    /// Ann says something in a dialog, and history tells of it.
+    pub async fn says(&self, dialog: u8, seq: u64, body: &str) {
+        self.posts(dialog, &[self.message(dialog, seq, body)]).await;
+    }
+
+    pub fn message(&self, dialog: u8, seq: u64, body: &str) -> Message {
+        let is_private = self.world.dialogs.lock().get(&vec![dialog; 12]).is_some_and(|room| room.kind == DialogKind::Private);
+        Message {
+            id: id_of(seq),
+            sender: ANN,
+            recipient: if is_private { BOB } else { 0 },
+            seq,
+            created_at: self.clock.now_ms(),
+            body: Some(body.into()),
+            ..Message::default()
+        }
+    }
+
+    pub async fn posts(&self, dialog: u8, messages: &[Message]) {
+        self.world.rows.lock().extend(messages.iter().cloned());
+        self.tells(dialog, messages.iter().map(|message| (message.clone(), message.seq)).collect(), 0).await;
+    }
+
+    /// Outside the log: in Bob's queue.
+    pub async fn keeps(&self, dialog: u8, place: u64, body: &str) {
+        let message = Message { seq: 0, ..self.message(dialog, place, body) };
+        self.world.kept.lock().insert((BOB, place), message.clone());
+        self.tells(dialog, vec![(message, place)], BOB).await;
+    }
+
+    async fn tells(&self, dialog: u8, messages: Vec<(Message, u64)>, kept_for: u64) {
+        self.posted.ready().await.unwrap();
+        let row = |(message, place): (Message, u64)| PostedRow {
+            id: message.id,
+            place,
+            sender: message.sender,
+            recipient: message.recipient,
+            at: message.created_at,
+        };
+        let rows = messages.into_iter().map(row).collect();
+        let mut batch = Batch::new();
+        self.posted.append(&mut batch, APP, Posted { dialog: vec![dialog; 12], rows, kept_for }.encode_to_vec());
+        self.db.commit(batch).await.unwrap();
+    }
+
+    // === what is asked ===
+
+    pub async fn subscribe(&self, request: SubscribeRequest) -> Result<Subscription, Failure> {
+        answer(self.client.clone().subscribe(request).await)
+    }
+
+    /// An Android device with this token.
+    pub async fn device(&self, user: u64, token: &str) -> Subscription {
+        self.subscribe(android(user, token)).await.unwrap()
+    }
+
+    pub async fn list(&self, user: u64) -> Vec<Subscription> {
+        answer(self.client.clone().list(ListRequest { app: APP, user }).await).unwrap().subscriptions
+    }
+
+    /// What the journal says of a message, oldest first: for whom, why, and what was answered.
+    pub async fn journal(&self, dialog: u8, seq: u64) -> Vec<(u64, String, String)> {
+        let request =
+            JournalRequest { app: APP, dialog: vec![dialog; 12], message: id_of(seq), limit: 100, ..Default::default() };
+        let mut notes = answer(self.client.clone().journal(request).await).unwrap().notes;
+        notes.reverse();
+        notes.into_iter().map(|note| (note.user, note.reason, note.answer)).collect()
+    }
+
+    /// What reached the providers since it was asked last: the token, and the text.
+    pub fn sent(&self) -> Vec<(String, String)> {
+        let sent = std::mem::take(&mut *self.providers.sent.lock());
+        sent.into_iter().map(|one| (token_of(&one.target), one.alert.text)).collect()
+    }
+
+    pub fn answers(&self, answers: impl IntoIterator<Item = Outcome>) {
+        self.providers.answers.lock().extend(answers);
+    }
+}
+
+pub fn android(user: u64, token: &str) -> SubscribeRequest {
+    SubscribeRequest {
+        app: APP,
+        user,
+        channel: Channel::Gcm.into(),
+        environment: Environment::Production.into(),
+        platform: Platform::Android.into(),
+        udid: format!("device of {token}"),
+        bundle: String::new(),
+        token: token.into(),
+        web: None,
+    }
+}
+
+pub fn iphone(user: u64, token: &str) -> SubscribeRequest {
+    let (channel, platform, bundle) = (Channel::Apns.into(), Platform::Ios.into(), "org.x".to_owned());
+    SubscribeRequest { channel, platform, bundle, environment: Environment::Development.into(), ..android(user, token) }
+}
+
+pub fn token_of(target: &Target) -> String {
+    match target {
+        Target::Apns { token, .. } | Target::Fcm { token } => token.clone(),
+        Target::Web { endpoint, .. } => endpoint.clone(),
+    }
+}
+
+pub fn id_of(seq: u64) -> Vec<u8> {
+    [[0xee; 4].as_slice(), &seq.to_be_bytes()].concat()
+}
+
+/// Of a journal: how many say this.
+pub fn reasons(journal: &[(u64, String, String)]) -> BTreeMap<(u64, &str), usize> {
+    let mut counts = BTreeMap::new();
+    journal.iter().for_each(|(user, reason, _)| *counts.entry((*user, reason.as_str())).or_default() += 1);
+    counts
+}
+
+pub async fn settle() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+pub fn answer<T>(reply: Result<natter_rpc::Response<T>, natter_rpc::Status>) -> Result<T, Failure> {
+    reply.map(natter_rpc::Response::into_inner).map_err(Failure::from)
+}
