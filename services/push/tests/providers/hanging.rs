@@ -1,0 +1,70 @@
+//! A provider that hangs or is down holds up neither another provider nor another app, and is left alone.
+
+use futures::future::join_all;
+use natter_proto::AppId;
+use natter_push::provider::testing::Told;
+use natter_push::provider::{Options, Outcome};
+
+use crate::kit::{APP, BUNDLE, World, alert, apns, is_accepted, vapid, web};
+
+#[tokio::test]
+async fn a_provider_that_hangs_fills_its_own_lane_only() {
+    let world = World::start_with(|options| Options { in_flight_max: 2, waiting_max: 1, ..options }).await;
+    let (_, key) = world.apple();
+    let apple = &world.providers.apple;
+    let (one, two) = (apns(&apple.device(BUNDLE, false)), apns(&apple.device(BUNDLE, false)));
+    apple.server.say(Told::Stall);
+    apple.server.say(Told::Stall);
+    let text = alert("x");
+    let hanging = [world.send(&key, &one, &text), world.send(&key, &two, &text)];
+    let mut hanging = Box::pin(join_all(hanging));
+    tokio::select! {
+        biased;
+        _ = &mut hanging => panic!("nothing answered"),
+        () = apple.server.asked_for(2) => {}
+    }
+    // One waits, the next finds no room.
+    let mut third = Box::pin(world.send(&key, &one, &text));
+    assert!(futures::poll!(&mut third).is_pending());
+    let full = world.send(&key, &one, &text).await;
+    assert_eq!(full, Outcome::Later { after: None, reason: "too many alerts wait for this provider".into() });
+    // Apple's sandbox, a browser, and another app are served meanwhile.
+    let developer = apns(&apple.device(BUNDLE, true));
+    assert!(is_accepted(&world.send(&key, &developer, &text).await));
+    let (pair, app) = vapid();
+    let browser = web(&world.providers.postman.subscribe(&pair.public));
+    assert!(is_accepted(&world.send(&app, &browser, &text).await));
+    assert!(is_accepted(&world.senders.send(AppId(8), &key, &one, &text).await));
+    // Who hangs gives up, and the place is the next one's.
+    drop(hanging);
+    assert!(is_accepted(&third.await));
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_is_given_up_and_left_alone() {
+    let world = World::start_with(|options| Options { deadline_ms: 100, ..options }).await;
+    let (pair, app) = vapid();
+    let browser = web(&world.providers.postman.subscribe(&pair.public));
+    let text = alert("x");
+    for _ in 0..5 {
+        world.providers.postman.server.say(Told::Stall);
+        let outcome = world.send(&app, &browser, &text).await;
+        assert_eq!(outcome, Outcome::Later { after: None, reason: "no answer in time".into() });
+    }
+    let asked = world.providers.postman.server.asked();
+    for _ in 0..20 {
+        let outcome = world.send(&app, &browser, &text).await;
+        assert!(matches!(outcome, Outcome::Later { after: Some(_), .. }), "{outcome:?}");
+    }
+    assert_eq!(world.providers.postman.server.asked(), asked, "it is not asked for a while");
+    assert!(is_accepted(&world.senders.send(AppId(8), &app, &browser, &text).await), "another app finds out by itself");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_not_there_is_a_reason_to_come_back() {
+    let world = World::start_with(|options| Options { apns_url: "https://localhost:1".into(), ..options }).await;
+    let (_, key) = world.apple();
+    let device = apns(&world.providers.apple.device(BUNDLE, false));
+    let outcome = world.senders.send(APP, &key, &device, &alert("x")).await;
+    assert!(matches!(outcome, Outcome::Later { after: None, .. }), "{outcome:?}");
+}
