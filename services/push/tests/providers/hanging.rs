@@ -51,6 +51,8 @@ async fn a_provider_that_does_not_answer_is_given_up_and_left_alone() {
         let outcome = world.send(&app, &browser, &text).await;
         assert_eq!(outcome, Outcome::Later { after: None, reason: "no answer in time".into() });
     }
+    let metrics = world.metrics.encode();
+    assert!(metrics.contains(r#"natter_push_request_seconds_count{channel="Web"} 5"#), "{metrics}");
     let asked = world.providers.postman.server.asked();
     for _ in 0..20 {
         let outcome = world.send(&app, &browser, &text).await;

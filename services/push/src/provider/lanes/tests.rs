@@ -35,6 +35,7 @@ async fn who_stops_waiting_leaves_his_place_in_the_queue() {
             async move { lanes.enter(APP, Provider::Fcm).await.is_ok() }
         });
         tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "it has a place in the queue");
         assert_eq!(refused(&lanes, APP, Provider::Fcm).await, Closed::Full);
         waiting.abort();
         let _ = waiting.await;
