@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::credentials::{Print, ServiceAccount};
-use super::outcome::{Verdict, readable};
+use super::outcome::{Outcome, Verdict, readable};
 use super::senders::{outside, retry_after};
 
 const SCOPE: &str = "https://www.googleapis.com/auth/firebase.messaging";
@@ -142,7 +142,10 @@ async fn exchanged(door: &Outbound, app: u64, account: &ServiceAccount, url: &st
     let claims = json!({
         "iss": account.email, "scope": SCOPE, "aud": account.audience, "iat": issued, "exp": issued + REQUEST_S,
     });
-    let assertion = account.key.token(account.key_id.as_deref(), &claims).map_err(|_| Verdict::unwell("no signature"))?;
+    let assertion = account
+        .key
+        .token(account.key_id.as_deref(), &claims)
+        .map_err(|_| Verdict::unasked(Outcome::Later { after: None, reason: "no signature".into() }))?;
     let body = format!("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}");
     let headers = vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
     let request = Request { method: Method::Post, url: url.to_owned(), headers, body: body.into_bytes() };
@@ -171,3 +174,7 @@ fn token(status: u16, after: Option<Duration>, body: &Value, now: i64) -> Result
 fn is_sendable(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
 }
+
+#[cfg(test)]
+#[path = "access/tests.rs"]
+mod tests;

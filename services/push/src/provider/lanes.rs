@@ -180,8 +180,8 @@ pub(super) struct Place {
 
 impl Place {
     /// What the answer says of the provider.
-    pub fn answered(&mut self, health: Health) {
-        self.health = Some(health);
+    pub fn answered(&mut self, health: Option<Health>) {
+        self.health = health;
     }
 }
 

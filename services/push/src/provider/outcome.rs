@@ -34,7 +34,8 @@ pub enum Reason {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Verdict {
     pub outcome: Outcome,
-    pub health: Health,
+    /// `None`: nothing was asked, so nothing is known.
+    pub health: Option<Health>,
     /// The proof that was sent may be too old: worth one try with a fresh one.
     pub renew: bool,
 }
@@ -51,11 +52,16 @@ pub(crate) enum Health {
 
 impl Verdict {
     pub fn well(outcome: Outcome) -> Verdict {
-        Verdict { outcome, health: Health::Well, renew: false }
+        Verdict { outcome, health: Some(Health::Well), renew: false }
+    }
+
+    /// Nothing was asked.
+    pub fn unasked(outcome: Outcome) -> Verdict {
+        Verdict { outcome, health: None, renew: false }
     }
 
     pub fn unwell(reason: impl Into<String>) -> Verdict {
-        Verdict { outcome: Outcome::Later { after: None, reason: reason.into() }, health: Health::Unwell, renew: false }
+        Verdict { outcome: Outcome::Later { after: None, reason: reason.into() }, health: Some(Health::Unwell), renew: false }
     }
 
     pub fn refused(status: u16, reason: impl Into<String>) -> Verdict {
@@ -73,7 +79,7 @@ impl Verdict {
     /// The provider does not want to be asked for a while. Without a time it only counts as a failure.
     pub fn rests(after: Option<Duration>, reason: impl Into<String>) -> Verdict {
         let health = after.map_or(Health::Unwell, Health::Rests);
-        Verdict { outcome: Outcome::Later { after, reason: reason.into() }, health, renew: false }
+        Verdict { outcome: Outcome::Later { after, reason: reason.into() }, health: Some(health), renew: false }
     }
 
     pub fn renewable(self) -> Verdict {

@@ -78,8 +78,8 @@ impl Senders {
         })))
     }
 
-    /// Sends `alert` to `target` in the name of `app`. Ends within twice the deadline, whatever the provider does. The caller may
-    /// stop waiting; the provider may then have the alert all the same.
+    /// Sends `alert` to `target` in the name of `app`. Ends within three times the deadline (a place, a request, one more with
+    /// a fresh proof), whatever the provider does. The caller may stop waiting; the provider may then have the alert all the same.
     pub async fn send(&self, app: AppId, credentials: &Credentials, target: &Target, alert: &Alert) -> Outcome {
         // The futures of the HTTP client are large, and those of callers hold this one.
         let outcome = Box::pin(self.0.send(app, credentials, target, alert)).await;
@@ -114,6 +114,11 @@ impl Inner {
         Outcome::Refused { status: None, reason: "credentials of another channel".into() }
     }
 
+    // The machine gives no chance: neither the subscription nor the provider is to blame.
+    fn without_chance() -> Outcome {
+        Outcome::Later { after: None, reason: "no chance for a key or a signature".into() }
+    }
+
     async fn enter(&self, app: AppId, provider: Provider) -> Result<Place, Outcome> {
         let later = |after, reason: &str| Outcome::Later { after, reason: reason.to_owned() };
         match timeout(self.deadline(), self.lanes.enter(app, provider)).await {
@@ -146,8 +151,8 @@ async fn ask(door: &Outbound, app: AppId, draft: &Draft, proof: Option<Proof>) -
 /// What it means that nothing came back.
 pub(super) fn outside(error: Outside) -> Verdict {
     match error {
-        Outside::Malformed | Outside::Barred => Verdict::well(Outcome::Refused { status: None, reason: error.to_string() }),
-        Outside::Busy => Verdict::later(None, error.to_string()),
+        Outside::Malformed | Outside::Barred => Verdict::unasked(Outcome::Refused { status: None, reason: error.to_string() }),
+        Outside::Busy => Verdict::unasked(Outcome::Later { after: None, reason: error.to_string() }),
         Outside::Late | Outside::TooLong | Outside::Broken => Verdict::unwell(error.to_string()),
     }
 }

@@ -58,7 +58,7 @@ async fn who_waited_for_a_provider_that_fails_does_not_ask_it() {
     });
     tokio::task::yield_now().await;
     for mut place in places {
-        place.answered(Health::Unwell);
+        place.answered(Some(Health::Unwell));
     }
     let Some(Closed::Resting(left)) = waiting.await.unwrap() else { panic!("it was let in") };
     assert!(left >= Duration::from_millis(500) && left <= Duration::from_secs(1), "{left:?}");
@@ -67,7 +67,7 @@ async fn who_waited_for_a_provider_that_fails_does_not_ask_it() {
     advance(Duration::from_secs(1)).await;
     let mut trial = lanes.enter(APP, Provider::Fcm).await.unwrap();
     assert!(matches!(refused(&lanes, APP, Provider::Fcm).await, Closed::Resting(_)), "one tries");
-    trial.answered(Health::Well);
+    trial.answered(Some(Health::Well));
     drop(trial);
     assert!(lanes.enter(APP, Provider::Fcm).await.is_ok());
 }
@@ -84,7 +84,7 @@ async fn push_services_that_users_name_are_bounded_and_stop_no_other() {
     assert!(lanes.enter(AppId(2), Provider::Web("one more".into())).await.is_ok());
     // All of them fail, and are remembered; that does not keep out one that works.
     for mut place in open {
-        place.answered(Health::Unwell);
+        place.answered(Some(Health::Unwell));
     }
     assert_eq!(lanes.count(), LANES_PER_APP_MAX);
     assert!(lanes.enter(APP, Provider::Web("one more".into())).await.is_ok());

@@ -36,7 +36,7 @@ impl Inner {
             Err(outcome) => return outcome,
         };
         let ask = async || {
-            let Ok(token) = self.proofs.apns(of, self.clock.now_ms()) else { return Verdict::unwell("no signature") };
+            let Ok(token) = self.proofs.apns(of, self.clock.now_ms()) else { return Verdict::unasked(Inner::without_chance()) };
             self.apns(mail, of.print, None, &letter, Some(("authorization", format!("bearer {token}")))).await
         };
         let mut verdict = self.timed(mail.target.channel(), ask()).await;
@@ -95,7 +95,7 @@ impl Inner {
     ) -> Verdict {
         let door = match self.doors.apple(print, identity).await {
             Ok(door) => door,
-            Err(reason) => return Verdict::well(Outcome::Credentials { status: None, reason }),
+            Err(reason) => return Verdict::unasked(Outcome::Credentials { status: None, reason }),
         };
         match ask(&door, mail.app, &letter.draft, proof).await {
             Ok(answer) => {

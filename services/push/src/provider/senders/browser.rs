@@ -14,11 +14,11 @@ use super::{Draft, Inner, Mail, ask, retry_after};
 impl Inner {
     pub(super) async fn web(&self, mail: &Mail<'_>, of: &Vapid) -> Outcome {
         let Target::Web { endpoint, p256dh, auth } = mail.target else { return Inner::of_another_channel() };
-        let body = receiver(p256dh, auth).and_then(|to| encrypted(&to, &mail.payload.text));
-        let Some((body, origin)) = body.zip(web::origin(endpoint)) else { return Outcome::Rejected(Reason::BadToken) };
-        let Ok(proof) = self.proofs.vapid(of, &origin, mail.now) else {
-            return Outcome::Later { after: None, reason: "no signature".into() };
-        };
+        let Some((ours, salt)) = fresh() else { return Inner::without_chance() };
+        let encrypted = receiver(p256dh, auth).and_then(|to| encrypt(&to, &ours, salt, mail.payload.text.as_bytes()).ok());
+        // Without it, the browser's key is no point of the curve.
+        let Some((body, origin)) = encrypted.zip(web::origin(endpoint)) else { return Outcome::Rejected(Reason::BadToken) };
+        let Ok(proof) = self.proofs.vapid(of, &origin, mail.now) else { return Inner::without_chance() };
         let draft = Draft { url: endpoint.clone(), headers: web::headers(mail.alert, mail.now), body };
         let mut place = match self.enter(mail.app, Provider::Web(origin)).await {
             Ok(place) => place,
@@ -43,10 +43,9 @@ fn receiver(p256dh: &str, auth: &str) -> Option<Receiver> {
     Receiver::new(from_base64(p256dh)?, from_base64(auth)?)
 }
 
-// Under a key and a salt of its own. `None` if the browser's key is no point of the curve.
-fn encrypted(to: &Receiver, text: &str) -> Option<Vec<u8>> {
+// A key and a salt for one alert.
+fn fresh() -> Option<(PrivateKey, [u8; 16])> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).ok()?;
-    let ours = PrivateKey::generate(&ECDH_P256).ok()?;
-    encrypt(to, &ours, salt, text.as_bytes()).ok()
+    Some((PrivateKey::generate(&ECDH_P256).ok()?, salt))
 }

@@ -42,8 +42,9 @@ pub enum Told {
         headers: Vec<(&'static str, String)>,
         body: Vec<u8>,
     },
-    /// Nothing, until the other side goes.
+    /// Nothing, until the other side goes; or the head of an answer, and then nothing.
     Stall,
+    Half,
     /// The connection is to be left, and this request was not looked at (GOAWAY, REFUSED_STREAM).
     GoAway,
     /// The connection ends politely (GOAWAY, NO_ERROR), or with an error; this request may have been looked at.
@@ -196,6 +197,11 @@ async fn request_of(
     match said.unwrap_or(ruled) {
         Told::Answer { status, headers, body } => answer(&mut respond, status, headers, body),
         Told::Stall => drop(poll_fn(|cx| respond.poll_reset(cx)).await),
+        Told::Half => {
+            let head = Response::builder().status(200).body(()).map(|head| respond.send_response(head, false));
+            let _ = poll_fn(|cx| respond.poll_reset(cx)).await;
+            drop(head);
+        }
         Told::GoAway => {
             let _ = leave.send(Leave::Done).await;
             respond.send_reset(Reason::REFUSED_STREAM);
