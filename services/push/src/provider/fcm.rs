@@ -143,8 +143,9 @@ pub(super) fn verdict(status: u16, after: Option<Duration>, body: &[u8]) -> Verd
             let of_token = fields().any(|field| field["field"] == "message.token") || message.contains("registration token");
             if of_token { rejected(Reason::BadToken) } else { Verdict::refused(status, reason) }
         }
-        // Firebase cannot speak to Apple or to the browser's push service for this project.
-        (_, "THIRD_PARTY_AUTH_ERROR") => Verdict::credentials(status, reason),
+        // Firebase cannot speak to Apple, or to a browser's push service, for this project. Who subscribed with such a token chose
+        // that way; Android's tokens go on.
+        (_, "THIRD_PARTY_AUTH_ERROR") => Verdict::refused(status, reason),
         (401, _) => Verdict::credentials(status, reason).renewable(),
         (403, _) => Verdict::credentials(status, reason),
         (429, _) => Verdict::rests(Some(after.unwrap_or(QUOTA_PAUSE)), reason),

@@ -121,7 +121,7 @@ async fn each_documented_answer_is_understood() {
     assert!(is_accepted(&world.send(&google, &target, &alert("x")).await), "the access token is there");
     for (status, code, expected) in [
         (400, "INVALID_ARGUMENT", refused(400, "INVALID_ARGUMENT")),
-        (401, "THIRD_PARTY_AUTH_ERROR", credentials(401, "THIRD_PARTY_AUTH_ERROR")),
+        (401, "THIRD_PARTY_AUTH_ERROR", refused(401, "THIRD_PARTY_AUTH_ERROR")),
         (403, "", credentials(403, "PERMISSION_DENIED")),
         (404, "UNREGISTERED", Outcome::Rejected(Reason::Unregistered { since: None })),
         (500, "INTERNAL", later(None, "INTERNAL")),

@@ -89,7 +89,7 @@ fn each_answer_means_what_firebase_says() {
             401,
             "UNAUTHENTICATED",
             "THIRD_PARTY_AUTH_ERROR",
-            Credentials { status: Some(401), reason: "THIRD_PARTY_AUTH_ERROR".into() },
+            Refused { status: Some(401), reason: "THIRD_PARTY_AUTH_ERROR".into() },
         ),
         (429, "RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED", Later { after, reason: "QUOTA_EXCEEDED".into() }),
         (503, "UNAVAILABLE", "UNAVAILABLE", Later { after, reason: "UNAVAILABLE".into() }),
