@@ -106,8 +106,8 @@ impl AndroidNotification {
 pub enum Target {
     Apns {
         token: String,
-        /// The app's bundle. Without: the topic of the credentials.
-        topic: Option<String>,
+        /// The app's bundle. Empty: the topic of the credentials.
+        topic: String,
         /// Apple's sandbox: builds of developers.
         sandbox: bool,
         voip: bool,

@@ -1,5 +1,6 @@
 //! What became of one alert, as the queue needs to know it, and what it says of the provider's health. Values only.
 
+use std::fmt;
 use std::time::Duration;
 
 /// What became of one alert.
@@ -28,6 +29,16 @@ pub enum Reason {
     BadToken,
     /// It is a token of another app or of another sender.
     OtherSender,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Unregistered { .. } => "not registered any more",
+            Reason::BadToken => "no token of this provider or environment",
+            Reason::OtherSender => "a token of another app or sender",
+        })
+    }
 }
 
 /// An answer, and what else it means.

@@ -108,11 +108,11 @@ async fn a_foreign_bundle_costs_its_own_subscription_only() {
     let world = World::start().await;
     let (_, key) = world.apple();
     let device = world.providers.apple.device("org.example.foreign", false);
-    let foreign = Some("org.example.foreign".to_owned());
+    let foreign = "org.example.foreign".to_owned();
     let target = Target::Apns { token: device.token.clone(), topic: foreign, sandbox: false, voip: false };
     assert_eq!(world.send(&key, &target, &alert("x")).await, Outcome::Rejected(Reason::OtherSender));
     // The app's own bundle, yet the token is of another app.
-    let target = Target::Apns { token: device.token, topic: None, sandbox: false, voip: false };
+    let target = Target::Apns { token: device.token, topic: String::new(), sandbox: false, voip: false };
     assert_eq!(world.send(&key, &target, &alert("x")).await, Outcome::Rejected(Reason::OtherSender));
 }
 
@@ -183,23 +183,19 @@ async fn a_connection_that_is_to_be_left_loses_no_alert() {
 async fn nothing_is_sent_that_cannot_be() {
     let world = World::start().await;
     let (key, credentials) = world.apple();
-    let target = |token: &str, topic: Option<&str>| Target::Apns {
-        token: token.into(),
-        topic: topic.map(str::to_owned),
-        sandbox: false,
-        voip: false,
-    };
+    let target =
+        |token: &str, topic: &str| Target::Apns { token: token.into(), topic: topic.into(), sandbox: false, voip: false };
     let of = async |credentials: &Credentials, target: Target, alert: Alert| world.send(credentials, &target, &alert).await;
-    assert_eq!(of(&credentials, target("ab/../cd", None), alert("x")).await, Outcome::Rejected(Reason::BadToken));
-    assert_eq!(of(&credentials, target("abcd", Some("a\r\nb: c")), alert("x")).await, Outcome::Rejected(Reason::BadToken));
+    assert_eq!(of(&credentials, target("ab/../cd", ""), alert("x")).await, Outcome::Rejected(Reason::BadToken));
+    assert_eq!(of(&credentials, target("abcd", "a\r\nb: c"), alert("x")).await, Outcome::Rejected(Reason::BadToken));
     let without = Credentials::apns_token(&key.pem, &key.key_id, &key.team_id, None).unwrap();
     let unsent = |reason: &str| Outcome::Refused { status: None, reason: reason.into() };
-    assert_eq!(of(&without, target("abcd", None), alert("x")).await, unsent("no topic"));
-    assert_eq!(of(&credentials, target("abcd", None), Alert { expires_at: Some(1), ..alert("x") }).await, unsent("expired"));
+    assert_eq!(of(&without, target("abcd", ""), alert("x")).await, unsent("no topic"));
+    assert_eq!(of(&credentials, target("abcd", ""), Alert { expires_at: Some(1), ..alert("x") }).await, unsent("expired"));
     assert_eq!(of(&credentials, Target::Fcm { token: "x".into() }, alert("x")).await, unsent("credentials of another channel"));
     let mut big = alert("x");
     big.data.push(("blob".into(), "x".repeat(5_000).into()));
-    assert!(matches!(of(&credentials, target("abcd", None), big).await, Outcome::Refused { status: None, .. }));
+    assert!(matches!(of(&credentials, target("abcd", ""), big).await, Outcome::Refused { status: None, .. }));
     assert_eq!(world.providers.apple.server.asked(), 0);
     // What was too long arrives, shortened.
     let device = world.providers.apple.device(BUNDLE, false);

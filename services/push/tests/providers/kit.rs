@@ -60,7 +60,7 @@ pub fn vapid() -> (VapidPair, Credentials) {
 
 pub fn apns(device: &AppleDevice) -> Target {
     let voip = device.topic.ends_with(".voip");
-    Target::Apns { token: device.token.clone(), topic: Some(BUNDLE.into()), sandbox: device.sandbox, voip }
+    Target::Apns { token: device.token.clone(), topic: BUNDLE.into(), sandbox: device.sandbox, voip }
 }
 
 pub fn web(browser: &Browser) -> Target {

@@ -126,7 +126,7 @@ fn read<'a>(target: &Target, root: &'a Value) -> (Option<&'a str>, &'a Value) {
 }
 
 fn targets() -> [Target; 4] {
-    let apns = |voip| Target::Apns { token: "ab".into(), topic: None, sandbox: false, voip };
+    let apns = |voip| Target::Apns { token: "ab".into(), topic: String::new(), sandbox: false, voip };
     let web = Target::Web { endpoint: String::new(), p256dh: String::new(), auth: String::new() };
     [apns(false), apns(true), Target::Fcm { token: "a device".into() }, web]
 }

@@ -64,7 +64,7 @@ impl Inner {
     // `own`: the topic of the credentials.
     fn letter(&self, mail: &Mail<'_>, own: Option<&str>) -> Result<Letter, Outcome> {
         let Target::Apns { token, topic, sandbox, voip } = mail.target else { return Err(Inner::of_another_channel()) };
-        let theirs = topic.as_deref().filter(|topic| !topic.is_empty());
+        let theirs = Some(topic.as_str()).filter(|topic| !topic.is_empty());
         if !apns::is_token(token) || theirs.is_some_and(|topic| !is_topic(topic)) {
             return Err(Outcome::Rejected(Reason::BadToken));
         }
