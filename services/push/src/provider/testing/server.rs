@@ -198,9 +198,10 @@ async fn request_of(
         Told::Answer { status, headers, body } => answer(&mut respond, status, headers, body),
         Told::Stall => drop(poll_fn(|cx| respond.poll_reset(cx)).await),
         Told::Half => {
-            let head = Response::builder().status(200).body(()).map(|head| respond.send_response(head, false));
-            let _ = poll_fn(|cx| respond.poll_reset(cx)).await;
-            drop(head);
+            let Ok(head) = Response::builder().status(200).body(()) else { return };
+            if let Ok(mut stream) = respond.send_response(head, false) {
+                let _ = poll_fn(|cx| stream.poll_reset(cx)).await;
+            }
         }
         Told::GoAway => {
             let _ = leave.send(Leave::Done).await;
