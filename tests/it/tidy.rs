@@ -27,7 +27,7 @@ const FENCES: [(&str, &[&str]); 13] = [
     ("actix-web", &["natter-api", "natter-console", "natter-node"]),
     ("argon2", &["natter-account"]),
     ("fjall", &["natter-db"]),
-    ("jsonwebtoken", &["natter-account"]),
+    ("jsonwebtoken", &["natter-account", "natter-push"]),
     ("lettre", &["natter-mail"]),
     ("opentelemetry", &["natter-telemetry"]),
     ("reqwest", &["natter-node", "natter-outbound", "natter-tests"]),

@@ -146,7 +146,7 @@ mod tests {
         let (count, code) = (asked.clone(), status.clone());
         let outbound = Outbound::written(move |_| {
             count.fetch_add(1, Ordering::Relaxed);
-            Ok(Answer { status: code.load(Ordering::Relaxed) as u16, body: br#"{"keys":[]}"#.to_vec() })
+            Ok(Answer { status: code.load(Ordering::Relaxed) as u16, body: br#"{"keys":[]}"#.to_vec(), ..Answer::default() })
         });
         (outbound, asked, status)
     }

@@ -9,7 +9,7 @@ use natter_proto::push::v1::{Channel, Environment, Note, Subscription};
 use crate::alerts::{Due, Step};
 use crate::decision::{Reason, Why};
 use crate::error::Error;
-use crate::providers::{Alert, Outcome, Target};
+use crate::provider::{Alert, Outcome, Target};
 use crate::service::Shared;
 
 /// The pause after the first attempt that ended with "later", milliseconds; twice as long after each further one.
@@ -46,7 +46,7 @@ impl Shared {
                 Outcome::Later { after, .. } => Some(now + pause_ms(attempt, after)),
                 Outcome::Credentials { .. } => Some(now + CHANNEL_MS),
                 Outcome::Rejected(reason) => {
-                    self.reject(device, &reason.0).await?;
+                    self.reject(device, &reason.to_string()).await?;
                     None
                 }
                 Outcome::Accepted { .. } | Outcome::Refused { .. } => None,
@@ -72,7 +72,7 @@ impl Shared {
             return outcome.clone();
         }
         let Some(target) = target_of(device) else {
-            return Outcome::Refused { status: 0, reason: "a subscription that names no device".to_owned() };
+            return Outcome::Refused { status: None, reason: "a subscription that names no device".to_owned() };
         };
         let outcome = self.providers.send(AppId(device.app), &target, alert).await;
         let mut paused = self.paused.lock();
@@ -108,9 +108,10 @@ fn pause_ms(attempt: u32, after: Option<Duration>) -> i64 {
 fn attempted(due: &Due, device: &Subscription, (at, attempt, why): (i64, u32, Why), outcome: &Outcome) -> Note {
     let answer = match outcome {
         Outcome::Accepted { id } => format!("{} {}", word(outcome), id.as_deref().unwrap_or_default()),
-        Outcome::Rejected(reason) => format!("{} {}", word(outcome), reason.0),
+        Outcome::Rejected(reason) => format!("{} {reason}", word(outcome)),
         Outcome::Refused { status, reason } | Outcome::Credentials { status, reason } => {
-            format!("{} {status} {reason}", word(outcome))
+            let status = status.map_or_else(String::new, |status| format!(" {status}"));
+            format!("{}{status} {reason}", word(outcome))
         }
         Outcome::Later { reason, .. } => format!("{} {reason}", word(outcome)),
     };

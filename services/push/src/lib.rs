@@ -4,7 +4,7 @@
 //! The parts, in the order a message meets them: [`mod@intake`] reads the durable log of what was posted and makes of each
 //! message one alert per member who has a device; [`mod@decision`] (pure) says whether he is to be alerted, and when;
 //! [`mod@alerts`] keeps the alerts that are due, and what was decided and tried; [`mod@delivery`] decides again when an alert is
-//! due ([`mod@flights`]: whose goes next), and sends it ([`mod@attempts`], [`mod@providers`], [`mod@text`]). Beside them
+//! due ([`mod@flights`]: whose goes next), and sends it ([`mod@attempts`], [`mod@text`]), by whoever carries it ([`mod@providers`], [`mod@provider`]). Beside them
 //! [`mod@subscription`] (pure) and [`mod@store`]: the devices.
 //!
 //! Invariants:
@@ -30,6 +30,7 @@ mod intake;
 mod metrics;
 mod neighbours;
 mod options;
+pub mod provider;
 mod providers;
 mod rpc;
 mod service;
@@ -38,5 +39,5 @@ mod subscription;
 mod text;
 
 pub use options::Options;
-pub use providers::{Alert, NoProviders, Outcome, Providers, Reason, Target};
+pub use providers::{NoProviders, Providers};
 pub use service::{Links, Parts, Service};

@@ -21,7 +21,8 @@ use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
 use crate::options::Options;
-use crate::providers::{Outcome, Providers};
+use crate::provider::Outcome;
+use crate::providers::Providers;
 use crate::rpc::Rpc;
 use crate::store::{Embedded, Subscriptions};
 

@@ -6,7 +6,7 @@ use natter_proto::event::v1::extension::Value as Said;
 use natter_proto::event::v1::{Attachment, Message};
 use serde_json::{Value, json};
 
-use crate::providers::Alert;
+use crate::provider::Alert;
 
 /// What is known of the message besides.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -84,6 +84,7 @@ async fn a_login_that_the_apps_provider_knows_is_its_user() {
         Ok(Answer {
             status: code.load(Ordering::Relaxed),
             body: json!({"user": {"id": uid, "name": "Ann"}}).to_string().into_bytes(),
+            ..Answer::default()
         })
     })
     .await;
@@ -120,12 +121,13 @@ async fn a_login_that_the_apps_provider_knows_is_its_user() {
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_is_not_reached_or_talks_nonsense_is_not_believed() {
     for outcome in [Err(Outside::Late), Err(Outside::Barred), Err(Outside::Busy), Ok("no JSON"), Ok("")] {
-        let mut door = Door::open_beside(move |_| outcome.map(|body| Answer { status: 200, body: body.into() })).await;
+        let mut door =
+            Door::open_beside(move |_| outcome.map(|body| Answer { status: 200, body: body.into(), ..Answer::default() })).await;
         door.set_identity(Identity { custom: Some(custom()), ..Identity::default() }).await;
         let opened = answer(door.open_session(Some(by_login("token of 7", "x"))).await);
         check(opened, Code::Busy, "the identity provider does not answer");
     }
-    let mut door = Door::open_beside(|_| Ok(Answer { status: 200, body: b"[]".to_vec() })).await;
+    let mut door = Door::open_beside(|_| Ok(Answer { status: 200, body: b"[]".to_vec(), ..Answer::default() })).await;
     door.set_identity(Identity { custom: Some(custom()), ..Identity::default() }).await;
     let opened = answer(door.open_session(Some(by_login("token of 7", "x"))).await);
     check(opened, Code::Invalid, "The identity provider refused the token");
@@ -137,7 +139,7 @@ async fn what_a_provider_refuses_is_a_guess_of_its_address() {
     let count = asked.clone();
     let mut door = Door::open_beside(move |_| {
         count.fetch_add(1, Ordering::Relaxed);
-        Ok(Answer { status: 401, body: Vec::new() })
+        Ok(Answer { status: 401, body: Vec::new(), ..Answer::default() })
     })
     .await;
     door.set_identity(Identity { custom: Some(custom()), ..Identity::default() }).await;
@@ -159,7 +161,8 @@ async fn what_a_provider_refuses_is_a_guess_of_its_address() {
 #[tokio::test(start_paused = true)]
 async fn many_first_sign_ins_at_once_make_one_user() {
     for seed in 0..10 {
-        let mut door = Door::open_beside(|_| Ok(Answer { status: 200, body: br#"{"user":{"id":7}}"#.to_vec() })).await;
+        let mut door =
+            Door::open_beside(|_| Ok(Answer { status: 200, body: br#"{"user":{"id":7}}"#.to_vec(), ..Answer::default() })).await;
         door.db.set_faults(slow(seed));
         door.set_identity(Identity { custom: Some(custom()), ..Identity::default() }).await;
         let opened = (0..6).map(|_| {
@@ -187,7 +190,7 @@ async fn facebook_and_twitter_are_believed_about_their_own() {
             url if url.contains("/me?") => json!({"id": "900", "name": "Ann"}),
             _ => json!({"id_str": "901", "name": "Ben"}),
         };
-        Ok(Answer { status: 200, body: body.to_string().into_bytes() })
+        Ok(Answer { status: 200, body: body.to_string().into_bytes(), ..Answer::default() })
     })
     .await;
     let keys = |token: &str| ProviderKeys { token: token.into(), secret: "s".into() };
@@ -208,7 +211,8 @@ async fn facebook_and_twitter_are_believed_about_their_own() {
 
 #[tokio::test(start_paused = true)]
 async fn who_only_claimed_a_name_gives_way_to_who_proves_it() {
-    let mut door = Door::open_beside(|_| Ok(Answer { status: 200, body: br#"{"user":{"id":"7"}}"#.to_vec() })).await;
+    let mut door =
+        Door::open_beside(|_| Ok(Answer { status: 200, body: br#"{"user":{"id":"7"}}"#.to_vec(), ..Answer::default() })).await;
     door.set_identity(Identity { custom: Some(custom()), ..Identity::default() }).await;
     let squatter = door.sign_up("squatter", "secret").await;
     let set = Some(User { external_id: Some("7".into()), ..User::default() });

@@ -23,7 +23,9 @@ async fn a_house_is_believed_by_its_keys_also_when_it_has_changed_them() {
     let (old, new) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let published = Arc::new(Mutex::new(json!({"keys": [public(&old, "old")]})));
     let keys = published.clone();
-    let mut door = Door::open_beside(move |_| Ok(Answer { status: 200, body: keys.lock().to_string().into_bytes() })).await;
+    let mut door =
+        Door::open_beside(move |_| Ok(Answer { status: 200, body: keys.lock().to_string().into_bytes(), ..Answer::default() }))
+            .await;
     let jwt = JwtProvider {
         jwks_url: "https://id.test/jwks".into(),
         issuer: "https://id.test".into(),

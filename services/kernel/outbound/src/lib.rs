@@ -1,5 +1,5 @@
-//! Requests to addresses outside of the installation: the identity provider of an app, and whatever else an operator names in an
-//! app's settings. The only crate that knows the HTTP client for it.
+//! Requests to addresses outside of the installation: the identity provider of an app, the push providers, and whatever else an
+//! operator names in an app's settings. The only crate that knows the HTTP client for it.
 //!
 //! Who may choose an address must not reach by it what only this machine can (SSRF), and an address that hangs must hold up nobody
 //! but those who asked for it. Hence:
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use natter_telemetry::Metrics as Registry;
 
 pub use error::Error;
-pub use options::Options;
+pub use options::{Line, Options, Wrong};
 pub use request::{Answer, Method, Request};
 
 use metrics::Metrics;
@@ -61,9 +61,18 @@ impl Outbound {
     ///
     /// # Errors
     /// If a network cannot be read, or the file of further certificate authorities.
-    pub fn new(options: &Options, registry: &Registry) -> Result<Outbound, options::Wrong> {
-        let engine = Engine::Network(Arc::new(Network::new(options)?));
+    pub fn new(options: &Options, registry: &Registry) -> Result<Outbound, Wrong> {
+        let engine = Engine::Network(Arc::new(Network::new(options, None)?));
         Ok(Outbound { engine, places: Arc::new(Places::of(options)), metrics: Metrics::new(registry) })
+    }
+
+    /// A door that keeps its connections (see [`Line`]). Its requests are counted by whoever asks, not here.
+    ///
+    /// # Errors
+    /// As [`Outbound::new`], and if the identity is no certificate with its key.
+    pub fn line(options: &Options, line: &Line) -> Result<Outbound, Wrong> {
+        let engine = Engine::Network(Arc::new(Network::new(options, Some(line))?));
+        Ok(Outbound { engine, places: Arc::new(Places::of(options)), metrics: Metrics::default() })
     }
 
     /// A door behind which `answer` stands, within the bounds of the default options. For tests.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, Url, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, Url, redirect};
 
 use crate::address::Networks;
 use crate::error::Error;
-use crate::options::{Options, Wrong};
+use crate::options::{Line, Options, Wrong};
 use crate::request::{Answer, Method, Request};
 
 /// The client, and the rule of what it may reach.
@@ -23,28 +23,45 @@ pub struct Network {
 
 /// Idle connections are dropped before most servers close theirs.
 const POOL_IDLE: Duration = Duration::from_secs(20);
+/// Those of a line are kept through a quiet hour's pauses, and looked after: a connection that does not answer is given up.
+const LINE_IDLE: Duration = Duration::from_secs(15 * 60);
+const LINE_PING: Duration = Duration::from_secs(30);
+const LINE_PONG: Duration = Duration::from_secs(10);
+/// Connections of HTTP/1.1 that a line keeps with one server for later.
+const LINE_SPARE_MAX: usize = 4;
 
 impl Network {
-    pub fn new(options: &Options) -> Result<Network, Wrong> {
+    /// A client that drops its connections soon, or that of a `line`.
+    pub fn new(options: &Options, line: Option<&Line>) -> Result<Network, Wrong> {
         let networks = options.networks()?;
         let roots = further_roots(options)?;
+        let identity = match line.and_then(|line| line.identity.as_deref()) {
+            Some(pem) => Some(Identity::from_pem(pem).map_err(|error| Wrong::Identity(chain(&error)))?),
+            None => None,
+        };
         let builder = || {
-            Client::builder()
+            let builder = Client::builder()
                 .no_proxy()
                 .redirect(redirect::Policy::none())
                 .referer(false)
-                .retry(reqwest::retry::never())
                 .timeout(Duration::from_millis(options.deadline_ms))
-                .pool_idle_timeout(POOL_IDLE)
                 .dns_resolver(Arc::new(Guarded(networks.clone())))
-                .user_agent(concat!("natter/", env!("CARGO_PKG_VERSION")))
+                .user_agent(concat!("natter/", env!("CARGO_PKG_VERSION")));
+            let builder = match line {
+                None => builder.http1_only().retry(reqwest::retry::never()).pool_idle_timeout(POOL_IDLE),
+                Some(line) => kept(builder, line),
+            };
+            match identity.clone() {
+                Some(identity) => builder.identity(identity),
+                None => builder,
+            }
         };
         let client = builder().tls_certs_merge(roots.clone()).build().or_else(|error| {
             // A container without certificates of its own: plain HTTP and the operator's authorities go on.
             tracing::warn!(%error, "the system's certificate authorities cannot be used");
             builder().tls_certs_only(roots).build()
         });
-        let client = client.map_err(|error| Wrong::Client(error.to_string()))?;
+        let client = client.map_err(|error| Wrong::Client(chain(&error)))?;
         Ok(Network { client, networks, answer_bytes_max: options.answer_bytes_max })
     }
 
@@ -56,6 +73,7 @@ impl Network {
         };
         let sent = self.client.request(method, url).headers(headers(request)?).body(request.body.clone()).send();
         let mut answer = sent.await.map_err(|error| failed(&error))?;
+        let headers = texts(answer.headers());
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
             if body.len() + chunk.len() > self.answer_bytes_max {
@@ -63,7 +81,7 @@ impl Network {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status: answer.status().as_u16(), body })
+        Ok(Answer { status: answer.status().as_u16(), headers, body })
     }
 
     // An address in figures is looked up by nobody, so it is looked at here. The parser has written every spelling of it
@@ -83,6 +101,17 @@ impl Network {
     }
 }
 
+// A request that a server says it has not looked at (RFC 9113, 8.7) is sent again on a fresh connection: the client's default.
+fn kept(builder: ClientBuilder, line: &Line) -> ClientBuilder {
+    let builder = builder
+        .pool_idle_timeout(LINE_IDLE)
+        .pool_max_idle_per_host(LINE_SPARE_MAX)
+        .http2_keep_alive_interval(LINE_PING)
+        .http2_keep_alive_timeout(LINE_PONG)
+        .http2_keep_alive_while_idle(true);
+    if line.http2_only { builder.http2_prior_knowledge() } else { builder }
+}
+
 /// An address that can be asked, wherever it leads.
 pub fn parse(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
@@ -100,6 +129,22 @@ fn further_roots(options: &Options) -> Result<Vec<Certificate>, Wrong> {
     let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
     let roots = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(error.to_string()))?;
     if roots.is_empty() { Err(wrong("it holds no certificate".into())) } else { Ok(roots) }
+}
+
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |(name, value): (&HeaderName, &HeaderValue)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()));
+    headers.iter().filter_map(text).collect()
+}
+
+// What went wrong with all its causes: the client's own text names none.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
 }
 
 fn headers(request: &Request) -> Result<HeaderMap, Error> {
@@ -161,7 +206,7 @@ mod tests {
     #[test]
     fn figures_are_looked_at_in_every_spelling() {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let network = Network::new(&Options::default()).unwrap();
+        let network = Network::new(&Options::default(), None).unwrap();
         for barred in [
             "http://127.0.0.1/",
             "http://127.1/",

@@ -38,6 +38,16 @@ impl Default for Options {
     }
 }
 
+/// How a door keeps to few servers that are asked often: long connections, HTTP/2 with those that speak it, all requests to one
+/// server on one connection.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Line {
+    /// No HTTP/1.1, whatever the server offers.
+    pub http2_only: bool,
+    /// Who we are to a server that asks for a certificate: PEM, a certificate with its chain, and the private key.
+    pub identity: Option<Vec<u8>>,
+}
+
 /// Which setting cannot be used, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum Wrong {
@@ -45,6 +55,8 @@ pub enum Wrong {
     Network(String),
     #[error("outbound.ca_file: cannot use {path}: {text}", path = .0.display(), text = .1)]
     CaFile(PathBuf, String),
+    #[error("the certificate and its key cannot be used: {0}")]
+    Identity(String),
     #[error("the HTTP client cannot be made: {0}")]
     Client(String),
 }

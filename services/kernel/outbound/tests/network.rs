@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use natter_outbound::{Answer, Error, Options, Outbound, Request};
+use natter_outbound::{Answer, Error, Line, Options, Outbound, Request, Wrong};
 use natter_telemetry::Metrics;
 use rustls_pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -20,7 +20,8 @@ async fn nothing_on_this_machine_is_asked_unless_its_network_is_named() {
         assert_eq!(ask(&guarded, &format!("http://{host}:{port}/")).await, Err(Error::Barred), "{host}");
     }
     let open = door(allowing());
-    assert_eq!(ask(&open, &format!("http://127.0.0.1:{port}/")).await, Ok(Answer { status: 200, body: b"{}".to_vec() }));
+    let answer = ask(&open, &format!("http://127.0.0.1:{port}/")).await.unwrap();
+    assert_eq!((answer.status, answer.header("content-length"), &answer.body[..]), (200, Some("2"), &b"{}"[..]));
     assert!(ask(&open, &format!("http://localhost:{port}/")).await.is_ok());
 }
 
@@ -102,6 +103,52 @@ async fn tls_is_trusted_by_the_operators_authority_and_not_without() {
     assert!(ask(&door(Options { ca_file: file.path().to_owned(), ..allowing() }), &url).await.is_ok());
     let empty = tempfile::NamedTempFile::new().unwrap();
     assert!(Outbound::new(&Options { ca_file: empty.path().to_owned(), ..allowing() }, &Metrics::new()).is_err());
+}
+
+#[tokio::test]
+async fn a_line_speaks_http_2_where_it_is_offered_and_nothing_else_if_told_so() {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), made.cert.pem()).unwrap();
+    let options = Options { ca_file: file.path().to_owned(), ..allowing() };
+    let line = |http2_only| Outbound::line(&options, &Line { http2_only, identity: None }).unwrap();
+    for (offered, http2_only, expected) in [
+        (&["h2", "http/1.1"][..], false, Some("h2")),
+        (&["http/1.1"], false, Some("http/1.1")),
+        (&["h2", "http/1.1"], true, Some("h2")),
+        (&["http/1.1"], true, None),
+    ] {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let config = rustls::ServerConfig::builder().with_no_client_auth();
+        let mut config = config.with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+        config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+        let chosen = tokio::spawn(async move {
+            let (socket, _) = listener.accept().await.unwrap();
+            let stream = TlsAcceptor::from(Arc::new(config)).accept(socket).await.ok()?;
+            stream.get_ref().1.alpn_protocol().map(|name| String::from_utf8(name.to_vec()).unwrap())
+        });
+        // The server says nothing more: only what was agreed on is looked at.
+        let _ = ask(&line(http2_only), &url).await;
+        assert_eq!(chosen.await.unwrap().as_deref(), expected, "{offered:?} {http2_only}");
+    }
+}
+
+#[tokio::test]
+async fn an_identity_is_a_certificate_and_its_own_key() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let made = || rcgen::generate_simple_self_signed(vec!["client".to_owned()]).unwrap();
+    let (one, two) = (made(), made());
+    let line = |pem: String| {
+        let line = Line { http2_only: true, identity: Some(pem.into_bytes()) };
+        Outbound::line(&allowing(), &line).map(drop)
+    };
+    assert!(line(format!("{}{}", one.cert.pem(), one.signing_key.serialize_pem())).is_ok());
+    assert!(matches!(line(one.cert.pem()), Err(Wrong::Identity(_))));
+    assert!(matches!(line(String::new()), Err(Wrong::Identity(_))));
+    assert!(line(format!("{}{}", one.cert.pem(), two.signing_key.serialize_pem())).is_err());
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use natter_db::Faults;
 use natter_proto::dialog::v1::DialogKind;
-use natter_push::{Options, Outcome, Reason, Target};
+use natter_push::Options;
+use natter_push::provider::{Outcome, Reason, Target};
 
 use crate::kit::*;
 
@@ -66,12 +67,12 @@ async fn an_alert_that_no_provider_takes_is_given_up_after_a_day() {
 #[tokio::test(start_paused = true)]
 async fn a_rejected_device_is_marked_and_left_alone_until_it_subscribes_again() {
     let door = pair(Options::default()).await;
-    door.answers([Outcome::Rejected(Reason("Unregistered".into()))]);
+    door.answers([Outcome::Rejected(Reason::Unregistered { since: None })]);
     door.says(PAIR, 1, "hi").await;
     door.pass(0).await;
     assert_eq!(tokens(&door), ["b"]);
     let device = &door.list(BOB).await[0];
-    assert_eq!((device.rejected_at, device.rejected_for.as_str()), (START_MS + 20, "Unregistered"));
+    assert_eq!((device.rejected_at, device.rejected_for.as_str()), (START_MS + 20, "not registered any more"));
     door.says(PAIR, 2, "hi").await;
     door.pass(0).await;
     assert_eq!((tokens(&door).len(), door.journal(PAIR, 2).await[0].1.as_str()), (0, "devices unknown to their providers"));
@@ -84,7 +85,7 @@ async fn a_rejected_device_is_marked_and_left_alone_until_it_subscribes_again() 
 #[tokio::test(start_paused = true)]
 async fn a_refused_request_is_not_repeated() {
     let door = pair(Options::default()).await;
-    door.answers([Outcome::Refused { status: 413, reason: "PayloadTooLarge".into() }]);
+    door.answers([Outcome::Refused { status: Some(413), reason: "PayloadTooLarge".into() }]);
     door.says(PAIR, 1, "hi").await;
     door.pass(1_000_000).await;
     assert_eq!(tokens(&door), ["b"]);
@@ -96,7 +97,7 @@ async fn a_channel_with_bad_credentials_pauses_for_all_and_goes_on_by_itself() {
     let door = pair(Options::default()).await;
     door.dialog(GROUP, DialogKind::Group, &[ANN, CAT]);
     door.device(CAT, "c").await;
-    door.answers([Outcome::Credentials { status: 403, reason: "InvalidProviderToken".into() }]);
+    door.answers([Outcome::Credentials { status: Some(403), reason: "InvalidProviderToken".into() }]);
     door.says(PAIR, 1, "hi").await;
     door.pass(0).await;
     door.says(GROUP, 2, "hi").await;
