@@ -36,8 +36,13 @@ const DEMO: [(&str, &str); 2] = [("romeo", "Romeo Montague"), ("juliet", "Juliet
 pub async fn prepare(services: &Services, facts: &SdkFacts, doors: &Doors) -> Result<Banner> {
     let operator = operator(&services.operators_link).await?;
     let mut client = AccountsClient::new(services.account_link.clone().with_deadline(PATIENCE));
-    let mut apps =
-        client.list_apps(ListAppsRequest {}).await.map_err(Failure::from).context("cannot list the apps")?.into_inner().apps;
+    let mut apps = client
+        .list_apps(ListAppsRequest { limit: 1 })
+        .await
+        .map_err(Failure::from)
+        .context("cannot list the apps")?
+        .into_inner()
+        .apps;
     let mut users = String::new();
     if apps.is_empty() {
         let request = CreateAppRequest { id: 1, title: "First app".into(), ..CreateAppRequest::default() };
