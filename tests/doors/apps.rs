@@ -153,6 +153,25 @@ async fn delete() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_last_app_was_deleted_starts_with_another_one() {
+    start_anew().await.unwrap();
+}
+
+async fn start_anew() -> Result<()> {
+    let mut natter = Natter::start(&[]).await?;
+    natter.shell(&["app", "suspend", "1"])?;
+    natter.shell(&["app", "delete", "1", "--yes", "--wait"])?;
+    natter.kill().await?;
+    natter.restart().await?;
+    ensure!(natter.sdk_config(1, true).is_err(), "its id is not given again");
+    Rest::of(&natter, 2)?.app_token().await?;
+    natter.kill().await?;
+    natter.restart().await?;
+    ensure!(natter.sdk_config(3, true).is_err(), "one is enough");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_is_held_to_quotas_of_its_own() {
     hold_to_quotas().await.unwrap();
 }

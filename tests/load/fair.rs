@@ -15,6 +15,7 @@ use natter_tests::process::Natter;
 use serde_json::{Value, json};
 use tokio_rustls::TlsConnector;
 
+use crate::admin::{AT_ONCE, Admin};
 use crate::fixture::PASSWORD;
 use crate::messages::{self, count, stream};
 use crate::report::Report;
@@ -31,7 +32,6 @@ const TIMES: u64 = 10;
 const MEMBERS: usize = 1_000;
 const ONLINE: usize = 100;
 const WRITERS: usize = 10;
-const AT_ONCE: usize = 16;
 
 /// Five times quiet and loud, the medians of the ratios.
 pub async fn run(report: &mut Report) -> Result<()> {
@@ -208,48 +208,5 @@ impl Loud {
         }
         client.close().await?;
         Ok(sent)
-    }
-}
-
-/// The admin API.
-struct Admin {
-    http: reqwest::Client,
-    url: String,
-    token: String,
-}
-
-impl Admin {
-    fn of(natter: &Natter) -> Result<Admin> {
-        let token = std::fs::read_to_string(natter.data().join("admin.token"))?.trim().to_owned();
-        Ok(Admin { http: http()?, url: format!("http://127.0.0.1:{}/admin/v1/apps", natter.ports.console), token })
-    }
-
-    async fn post(&self, url: String, body: Value) -> Result<Value> {
-        Ok(self.http.post(url).bearer_auth(&self.token).json(&body).send().await?.error_for_status()?.json().await?)
-    }
-
-    /// Some at a time.
-    async fn all<T, R, F: Future<Output = Result<R>>>(&self, of: &[T], ask: impl Fn(&T) -> F) -> Result<Vec<R>> {
-        let mut made = Vec::with_capacity(of.len());
-        for some in of.chunks(AT_ONCE) {
-            made.extend(try_join_all(some.iter().map(&ask)).await?);
-        }
-        Ok(made)
-    }
-
-    /// Makes an app; its auth key.
-    async fn app(&self, app: u64) -> Result<String> {
-        let made = self.post(self.url.clone(), json!({ "id": app })).await?;
-        Ok(made["app"]["auth_key"].as_str().context("a key")?.to_owned())
-    }
-
-    async fn user(&self, app: u64, login: String) -> Result<Account> {
-        let made = self.post(format!("{}/{app}/users", self.url), json!({"login": login, "password": PASSWORD})).await?;
-        let user = made["user"]["id"].as_u64().context("an id")?;
-        Ok(Account { app, user, password: PASSWORD.into() })
-    }
-
-    async fn pair(&self, app: u64) -> Result<(Account, Account)> {
-        Ok((self.user(app, "writer".into()).await?, self.user(app, "reader".into()).await?))
     }
 }

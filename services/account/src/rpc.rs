@@ -26,8 +26,8 @@ impl Door for Service {
         Ok(Response::new(app.as_ref().clone()))
     }
 
-    async fn list_apps(&self, _: Request<ListAppsRequest>) -> Reply<ListAppsReply> {
-        Ok(Response::new(ListAppsReply { apps: self.accounts.list_apps().await? }))
+    async fn list_apps(&self, request: Request<ListAppsRequest>) -> Reply<ListAppsReply> {
+        Ok(Response::new(ListAppsReply { apps: self.accounts.list_apps(request.into_inner().limit as usize).await? }))
     }
 
     async fn find_app(&self, request: Request<FindAppRequest>) -> Reply<App> {

@@ -28,7 +28,7 @@ pub async fn create(door: web::Data<Door>, raw: Raw) -> Result<HttpResponse, Ref
 
 /// `GET /admin/v1/apps`: secrets are left out.
 pub async fn list(door: web::Data<Door>) -> Result<HttpResponse, Refusal> {
-    let apps = door.accounts().list_apps(ListAppsRequest {}).await?.into_inner().apps;
+    let apps = door.accounts().list_apps(ListAppsRequest::default()).await?.into_inner().apps;
     let apps: Vec<_> = apps.iter().map(without_secret).collect();
     Ok(HttpResponse::Ok().json(json!({ "apps": apps })))
 }

@@ -32,18 +32,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const DEMO: [(&str, &str); 2] = [("romeo", "Romeo Montague"), ("juliet", "Juliet Capulet")];
 
-/// Makes app 1 and the demo users if there is no app, and the operator if there is none, and composes the banner.
+/// Makes an app and its demo users if there is none, and the operator if there is none, and composes the banner.
 pub async fn prepare(services: &Services, facts: &SdkFacts, doors: &Doors) -> Result<Banner> {
     let operator = operator(&services.operators_link).await?;
     let mut client = AccountsClient::new(services.account_link.clone().with_deadline(PATIENCE));
-    let mut apps =
-        client.list_apps(ListAppsRequest {}).await.map_err(Failure::from).context("cannot list the apps")?.into_inner().apps;
+    let mut apps = client
+        .list_apps(ListAppsRequest { limit: 1 })
+        .await
+        .map_err(Failure::from)
+        .context("cannot list the apps")?
+        .into_inner()
+        .apps;
     let mut users = String::new();
     if apps.is_empty() {
-        let request = CreateAppRequest { id: 1, title: "First app".into(), ..CreateAppRequest::default() };
+        // The lowest id that was never given: 1, unless that app was deleted.
+        let request = CreateAppRequest { title: "First app".into(), ..CreateAppRequest::default() };
         let app = client.create_app(request).await.map_err(Failure::from).context("cannot make the first app")?;
         apps.push(app.into_inner());
-        users = demo_users(&mut client).await?;
+        users = demo_users(&mut client, apps[0].id).await?;
     }
     let app = &apps[0];
     let config = json!({
@@ -101,12 +107,12 @@ async fn operator(link: &Link) -> Result<String> {
     ))
 }
 
-async fn demo_users(client: &mut AccountsClient<Link>) -> Result<String> {
+async fn demo_users(client: &mut AccountsClient<Link>, app: u64) -> Result<String> {
     let mut lines = String::from("  users     made once, for a first try:\n");
     for (login, name) in DEMO {
         let password = password()?;
         let user = User { login: Some(login.into()), full_name: Some(name.into()), ..User::default() };
-        let request = SignUpRequest { app: 1, user: Some(user), password: password.clone(), ..SignUpRequest::default() };
+        let request = SignUpRequest { app, user: Some(user), password: password.clone(), ..SignUpRequest::default() };
         let made =
             client.sign_up(request).await.map_err(Failure::from).with_context(|| format!("cannot make the demo user {login}"))?;
         lines.push_str(&format!("            id {}   login {login}   password {password}\n", made.into_inner().id));

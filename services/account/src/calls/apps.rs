@@ -13,6 +13,8 @@ use crate::store::{self, Kept};
 
 /// Most apps in one list. Whoever has more asks by id.
 const APPS_LISTED_MAX: usize = 10_000;
+/// Fewest apps that are read at once.
+const APPS_PAGE: usize = 16;
 /// How often a change that met another writer is tried.
 const TRIES: usize = 8;
 
@@ -72,11 +74,18 @@ impl Accounts {
         self.app(id).await
     }
 
-    /// All apps by id, but those that are erased.
-    pub async fn list_apps(&self) -> Result<Vec<App>, Error> {
-        let mut apps = self.store.apps.apps(0, APPS_LISTED_MAX).await?;
-        apps.retain(|app| app.state() != AppState::Erased);
-        Ok(apps)
+    /// The first `limit` apps by id, but those that are erased; 0: all.
+    pub async fn list_apps(&self, limit: usize) -> Result<Vec<App>, Error> {
+        let limit = if limit == 0 { APPS_LISTED_MAX } else { limit.min(APPS_LISTED_MAX) };
+        let page = limit.max(APPS_PAGE);
+        let (mut listed, mut after) = (Vec::new(), Some(0));
+        while let Some(above) = after.filter(|_| listed.len() < limit) {
+            let apps = self.store.apps.apps(above, page).await?;
+            after = apps.last().map(|app| app.id).filter(|_| apps.len() == page);
+            listed.extend(apps.into_iter().filter(|app| app.state() != AppState::Erased));
+        }
+        listed.truncate(limit);
+        Ok(listed)
     }
 
     /// Makes the app that is described, or changes of it what is different.

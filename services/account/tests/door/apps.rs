@@ -85,7 +85,7 @@ async fn only_a_suspended_app_is_deleted_and_its_number_is_not_given_again() {
     check(door.resolve(&session.token).await, Code::Unauthenticated, "Required session does not exist");
     check(door.authenticate(ann.id, b"secret").await, Code::Unauthenticated, "Invalid username or password");
     check(answer(door.client.get_app(GetAppRequest { id: 77 }).await), Code::NotFound, "App not found");
-    assert_eq!(answer(door.client.list_apps(ListAppsRequest {}).await).unwrap().apps, []);
+    assert_eq!(answer(door.client.list_apps(ListAppsRequest::default()).await).unwrap().apps, []);
     check(answer(admin.suspend_app(SuspendAppRequest { id: 77, suspended: false }).await), Code::NotFound, "App not found");
     let again = CreateAppRequest { id: 77, ..CreateAppRequest::default() };
     assert_eq!(answer(door.client.create_app(again).await).unwrap_err().code, Code::Exists);
@@ -93,6 +93,25 @@ async fn only_a_suspended_app_is_deleted_and_its_number_is_not_given_again() {
     assert_eq!(answer(admin.apply_app(again).await).unwrap_err().code, Code::Exists);
     let key = CreateAppRequest { auth_key: "demoKey".into(), ..CreateAppRequest::default() };
     answer(door.client.create_app(key).await).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_apps_are_listed_without_those_that_are_erased() {
+    let mut door = Door::open().await;
+    let mut admin = administration(&door);
+    for id in 1..=40 {
+        answer(admin.apply_app(ApplyAppRequest { id, ..ApplyAppRequest::default() }).await).unwrap();
+    }
+    for id in 1..=35 {
+        answer(admin.suspend_app(SuspendAppRequest { id, suspended: true }).await).unwrap();
+        answer(admin.delete_app(GetAppRequest { id }).await).unwrap();
+    }
+    for (limit, expected) in
+        [(0, &[36, 37, 38, 39, 40, 77][..]), (1, &[36]), (5, &[36, 37, 38, 39, 40]), (9_999_999, &[36, 37, 38, 39, 40, 77])]
+    {
+        let apps = answer(door.client.list_apps(ListAppsRequest { limit }).await).unwrap().apps;
+        assert_eq!(apps.iter().map(|app| app.id).collect::<Vec<_>>(), expected, "{limit}");
+    }
 }
 
 pub fn administration(door: &Door) -> AdministrationClient<Link> {

@@ -55,7 +55,7 @@ async fn a_name_holds_from_the_answer_on_and_is_free_when_it_is_taken_away_or_th
     assert_eq!((taken.code, taken.field.as_str(), taken.text.as_str()), (Code::Exists, "api_host", "has already been taken"));
     let taken = apply(&door, names(9, "c.example", "")).await.unwrap_err();
     assert_eq!((taken.code, taken.field.as_str()), (Code::Exists, "chat_host"));
-    let apps = answer(door.client.list_apps(ListAppsRequest {}).await).unwrap().apps;
+    let apps = answer(door.client.list_apps(ListAppsRequest::default()).await).unwrap().apps;
     assert_eq!(apps.iter().map(|app| app.id).collect::<Vec<_>>(), [5, 77], "the refused app was not made");
 
     assert_eq!(apply(&door, names(5, "", "")).await.unwrap().changed, ["chat_host"]);

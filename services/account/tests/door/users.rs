@@ -194,7 +194,7 @@ async fn users_are_found_within_their_app_only() {
     assert_eq!(answer(door.client.get_users(request).await).unwrap().users, []);
     let elsewhere = AuthenticateRequest { app: other.id, user: ann.id, secret: b"secret".to_vec(), ..Default::default() };
     check(answer(door.client.authenticate(elsewhere).await), Code::Unauthenticated, "Invalid username or password");
-    let listed = answer(door.client.list_apps(ListAppsRequest {}).await).unwrap().apps;
+    let listed = answer(door.client.list_apps(ListAppsRequest::default()).await).unwrap().apps;
     assert_eq!(listed.iter().map(|app| app.id).collect::<Vec<_>>(), [other.id, 77]);
 }
 
