@@ -86,7 +86,14 @@ impl Stage {
 
     async fn connect(&self) -> Result<()> {
         self.sdk.call("chat.connect", json!([{"userId": self.ann.account.user, "password": PASSWORD}])).await?;
-        Ok(())
+        // The SDK asks for no ack of what it sends before it has read `<enabled/>`, and its `connect` does not wait for that.
+        let enabled = async {
+            while self.sdk.get("chat.streamManagement.enabled").await? != true {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Ok(())
+        };
+        timeout(PATIENCE, enabled).await.context("stream management was not enabled")?
     }
 
     async fn sdk_returns(&self) -> Result<()> {

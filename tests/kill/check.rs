@@ -20,7 +20,7 @@ pub async fn private(reading: &Sdk, reader: &Person, record: &Record) -> Result<
     let ids = all_ids(reading, &dialog).await?;
     let (name, sent) = (record.name, record.private());
     let places = places(&ids).context(name)?;
-    let stored = of_sender(&places, &sent).context(name)?;
+    let stored = of_sender(&places, &sent, |_| true).context(name)?;
     ensure!(stored == ids.len(), "{name}: history holds messages that nobody sent");
     let unread = unread(reading, &dialog).await?;
     ensure!(unread == ids.len() as u64, "{name}: unread is {unread} of {} for user {}", ids.len(), reader.account.user);
@@ -70,7 +70,8 @@ impl Group<'_> {
 
     fn of_record(&self, places: &BTreeMap<&str, usize>, record: &Record) -> Result<usize> {
         let sent = record.in_group(self.dialog);
-        let stored = of_sender(places, &sent)?;
+        let certain = |sent: &Sent| self.membership(record.user, sent) == Membership::Certain;
+        let stored = of_sender(places, &sent, certain)?;
         for sent in sent {
             match (sent.answer, self.membership(record.user, sent)) {
                 (Answer::Acked(_), Membership::None) => bail!("message {} was taken from who is no member", sent.id),
@@ -152,7 +153,9 @@ fn places(ids: &[String]) -> Result<BTreeMap<&str, usize>> {
 }
 
 /// Every acked message of a sender is there, no refused one, and they are in the order of sending. How many there are.
-fn of_sender(places: &BTreeMap<&str, usize>, sent: &[&Sent]) -> Result<usize> {
+/// `in_order`: whether it holds for a message. One that may have been refused, of which its sender heard nothing before the kill, is
+/// sent again, and stands behind what was taken between.
+fn of_sender(places: &BTreeMap<&str, usize>, sent: &[&Sent], in_order: impl Fn(&Sent) -> bool) -> Result<usize> {
     for sent in sent {
         let is_there = places.contains_key(sent.id.as_str());
         match sent.answer {
@@ -161,10 +164,13 @@ fn of_sender(places: &BTreeMap<&str, usize>, sent: &[&Sent]) -> Result<usize> {
             Answer::None => {}
         }
     }
-    let stored: Vec<usize> = sent.iter().filter_map(|sent| places.get(sent.id.as_str()).copied()).collect();
-    ensure!(stored.is_sorted(), "history is not in the order of sending");
-    ensure!(!stored.is_empty(), "nothing was stored, so nothing was tested");
-    Ok(stored.len())
+    let stored = sent.iter().filter_map(|sent| Some((places.get(sent.id.as_str())?, *sent)));
+    let ordered: Vec<_> = stored.clone().filter(|(_, sent)| in_order(sent)).collect();
+    if let Some([(place, sent), (next_place, next)]) = ordered.array_windows().find(|[one, next]| one.0 > next.0) {
+        bail!("history is not in the order of sending: {sent:?} is number {place}, {next:?} number {next_place}");
+    }
+    ensure!(!ordered.is_empty(), "nothing was stored, so nothing was tested");
+    Ok(stored.count())
 }
 
 fn acked(sent: &[&Sent]) -> usize {
