@@ -14,6 +14,7 @@
 //!   panicked, is `unknown`: it may have been.
 //! - When the caller leaves, the handler is dropped half way. So a handler hands its request to an actor and waits.
 //! - No message is over 4 MiB, either way; a larger one is `out_of_range`.
+//! - In process a message is handed over as it is, over a channel it is spelled (decision 0023).
 //! - The current span is the parent of what the handler does: in process by being current, over a channel as `traceparent`.
 
 mod link;
