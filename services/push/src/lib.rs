@@ -4,8 +4,8 @@
 //! The parts, in the order a message meets them: [`mod@intake`] reads the durable log of what was posted and makes of each
 //! message one alert per member who has a device; [`mod@decision`] (pure) says whether he is to be alerted, and when;
 //! [`mod@alerts`] keeps the alerts that are due, and what was decided and tried; [`mod@delivery`] decides again when an alert is
-//! due ([`mod@flights`]: whose goes next), and sends it ([`mod@attempts`], [`mod@text`]), by whoever carries it ([`mod@providers`], [`mod@provider`]). Beside them
-//! [`mod@subscription`] (pure) and [`mod@store`]: the devices.
+//! due ([`mod@flights`]: whose goes next), and sends it ([`mod@attempts`], [`mod@text`]), by whoever carries it
+//! ([`mod@providers`], [`mod@provider`]). Beside them [`mod@subscription`] (pure) and [`mod@store`]: the devices.
 //!
 //! Invariants:
 //! - An entry of the log is forgotten in the step in which its alerts are kept: no message is without its alerts, whatever dies.

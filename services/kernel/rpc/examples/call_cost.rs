@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use http::uri::PathAndQuery;
 use http::{Request, Response};
+use natter_proto::codec::Codec;
 use natter_rpc::{Link, LinkOptions, Routes, serve};
 use tokio::net::TcpListener;
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic_prost::ProstCodec;
+
 use tower::{Service, service_fn};
 
 fn main() {
@@ -77,7 +78,7 @@ async fn call(link: &Link) {
     client.ready().await.unwrap();
     let path = PathAndQuery::from_static("/natter.test.v1.Parrot/Say");
     let request = tonic::Request::new(Payload { bytes: vec![7; 1_024] });
-    client.unary(request, path, ProstCodec::<Payload, Payload>::default()).await.unwrap();
+    client.unary(request, path, Codec::<Payload, Payload>::default()).await.unwrap();
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -105,7 +106,7 @@ impl Service<Request<Body>> for Parrot {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let say = service_fn(|request: tonic::Request<Payload>| async { Ok(tonic::Response::new(request.into_inner())) });
-        let mut grpc = tonic::server::Grpc::new(ProstCodec::<Payload, Payload>::default());
+        let mut grpc = tonic::server::Grpc::new(Codec::<Payload, Payload>::default());
         Box::pin(async move { Ok(grpc.unary(say, request).await) })
     }
 }
