@@ -35,6 +35,7 @@ pub struct Record {
 }
 
 /// A message, and what its sender was told of it.
+#[derive(Debug)]
 pub struct Sent {
     pub id: String,
     /// Its place among the sender's lanes.
