@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "natter/presence/v1/presence.proto",
         "natter/push/v1/push.proto",
         "natter/storage/v1/storage.proto",
+        "natter/trace/v1/trace.proto",
     ];
     println!("cargo:rerun-if-changed=natter");
     let descriptors = protox::compile(files, ["."])?;

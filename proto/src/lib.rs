@@ -76,3 +76,11 @@ pub mod storage {
         tonic::include_proto!("natter.storage.v1");
     }
 }
+
+/// What happened to messages on their way.
+pub mod trace {
+    #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+    pub mod v1 {
+        tonic::include_proto!("natter.trace.v1");
+    }
+}

@@ -13,6 +13,10 @@ pub enum Subject {
     Heads,
     /// `natter.event.v1.Ended`, from the account service to every edge.
     Ended,
+    /// `natter.trace.v1.Hops`, from whoever has a message in hand to whoever keeps them.
+    Hops,
+    /// `natter.trace.v1.Switches`, from whoever keeps hops to whoever makes them.
+    Traced,
 }
 
 impl fmt::Display for Subject {
@@ -22,6 +26,8 @@ impl fmt::Display for Subject {
             Subject::Edge(edge) => write!(f, "natter.edge.{edge}"),
             Subject::Heads => f.write_str("natter.heads"),
             Subject::Ended => f.write_str("natter.ended"),
+            Subject::Hops => f.write_str("natter.hops"),
+            Subject::Traced => f.write_str("natter.traced"),
         }
     }
 }

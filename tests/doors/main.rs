@@ -29,4 +29,5 @@ mod rest_refusals;
 mod rights;
 mod standard;
 mod tenants;
+mod traces;
 mod verdict;

@@ -191,6 +191,7 @@ async fn services(store: Kv, clock: Clock, chance: Chance, setting: Setting) -> 
         clock: clock.clone(),
         chance: chance.clone(),
         metrics,
+        trace: Default::default(),
     };
     let dialog = natter_dialog::Service::new(Default::default(), parts);
     let dialog_link = suffer(Link::local(dialog.server(), inner));
@@ -251,6 +252,7 @@ impl Edges {
             clock: self.clock.clone(),
             chance: self.chance.clone(),
             metrics: Metrics::new(),
+            trace: Default::default(),
         };
         let service = natter_edge::Service::new(options, parts).unwrap();
         let (knocker, memory) = Knocker::new();

@@ -13,6 +13,8 @@
 //! | `POST /admin/v1/apps/{id}/users` `{id?, login?, email?, password, full_name?}` | makes a user |
 //! | `GET /admin/v1/apps/{id}/users/{id}` | a user |
 //! | `DELETE /admin/v1/apps/{id}/users/{id}`, `GET /admin/v1/apps/{id}/erasures/{id}` | ends a user; what went of him so far |
+//! | `GET /admin/v1/apps/{id}/messages/{message}/trace` | the way of a message, hop by hop |
+//! | `GET`, `PUT` `{hours}`, `DELETE /admin/v1/apps/{id}/trace` | whether every message of the app leaves a trace, and until when |
 //! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
 //! | `POST /admin/v1/operators/{name}/password` | gives an operator a new password, and shows it once |
 //!
@@ -38,6 +40,7 @@ mod options;
 mod reports;
 mod sdk;
 mod service;
+mod traces;
 mod users;
 
 pub use options::Options;

@@ -11,6 +11,7 @@ use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::administration_client::AdministrationClient;
 use natter_proto::account::v1::operators_client::OperatorsClient;
 use natter_proto::account::v1::reports_client::ReportsClient;
+use natter_proto::trace::v1::traces_client::TracesClient;
 use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
 
@@ -18,7 +19,7 @@ use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::sdk::{self, SdkFacts};
-use crate::{apps, auth, erasures, identity, operators, reports, users};
+use crate::{apps, auth, erasures, identity, operators, reports, traces, users};
 
 /// What the service is given.
 pub struct Parts {
@@ -29,6 +30,8 @@ pub struct Parts {
     pub reports: Link,
     /// To the account service's door about the life of apps and the end of users.
     pub administration: Link,
+    /// To whoever keeps the ways of messages.
+    pub traces: Link,
     pub metrics: Registry,
     /// What opens the door too: the content of the token file, which the node writes for the operator only. Empty: no token does.
     pub token: String,
@@ -48,6 +51,7 @@ pub(crate) struct Door {
     operators: Link,
     reports: Link,
     administration: Link,
+    traces: Link,
     pub metrics: Metrics,
     pub token: String,
     pub sdk: SdkFacts,
@@ -64,6 +68,11 @@ impl Door {
     /// What users reported.
     pub fn reports(&self) -> ReportsClient<Link> {
         ReportsClient::new(self.reports.clone())
+    }
+
+    /// The ways of messages.
+    pub fn traces(&self) -> TracesClient<Link> {
+        TracesClient::new(self.traces.clone())
     }
 
     /// Its operators.
@@ -98,6 +107,7 @@ impl Service {
             operators: parts.operators,
             reports: parts.reports,
             administration: parts.administration,
+            traces: parts.traces,
             metrics: Metrics::new(&parts.metrics),
             token: parts.token.trim().to_owned(),
             sdk: parts.sdk,
@@ -164,6 +174,13 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(
             route("/admin/v1/apps/{app}/users/{user}").route(web::get().to(users::get)).route(web::delete().to(users::delete)),
         )
+        .service(
+            route("/admin/v1/apps/{app}/trace")
+                .route(web::get().to(traces::switched))
+                .route(web::put().to(traces::switch))
+                .route(web::delete().to(traces::switch_off)),
+        )
+        .service(route("/admin/v1/apps/{app}/messages/{message}/trace").route(web::get().to(traces::of)))
         .service(route("/admin/v1/apps/{app}/sdk-config").route(web::get().to(sdk::config)))
         .service(route("/admin/v1/operators/{name}/password").route(web::post().to(operators::renew)))
         .default_service(web::to(no_route));
@@ -185,4 +202,10 @@ async fn no_route() -> Result<HttpResponse, Refusal> {
 pub(crate) fn iso(ms: i64) -> String {
     let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The same with milliseconds.
+pub(crate) fn iso_ms(ms: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }

@@ -11,6 +11,7 @@ mod mail;
 mod marks;
 mod messages;
 mod posts;
+mod ways;
 
 use std::sync::Arc;
 

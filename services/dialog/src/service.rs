@@ -13,6 +13,7 @@ use natter_proto::dialog::v1::eraser_server::EraserServer;
 use natter_proto::subject::Subject;
 use natter_rpc::Link;
 use natter_telemetry::Metrics;
+use natter_trace::Recorder;
 use tokio::time::{sleep, timeout};
 
 use crate::actor::DialogActor;
@@ -38,6 +39,8 @@ pub struct Parts {
     pub clock: Clock,
     pub chance: Chance,
     pub metrics: Metrics,
+    /// Notes the ways of messages.
+    pub trace: Recorder,
 }
 
 /// The dialogs of this process. Clones are the same service.

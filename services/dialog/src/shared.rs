@@ -12,6 +12,7 @@ use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::subject::Subject;
 use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
 use natter_rpc::Link;
+use natter_trace::Recorder;
 use parking_lot::Mutex;
 
 use crate::dialog::duplicates::Known;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub clock: Clock,
     pub heads: Heads,
     pub meters: Meters,
+    pub trace: Recorder,
     rates: Mutex<Rates<AppId>>,
     history: HistoryClient<Link>,
     presence: PresenceClient<Link>,
@@ -57,6 +59,7 @@ impl Shared {
             clock: parts.clock,
             heads: Heads::new(options.heads_active_s as i64 * 1000, options.heads_max),
             meters: Meters::new(&parts.metrics),
+            trace: parts.trace,
             rates: Mutex::new(Rates::new(options.app_rate, APPS_MAX)),
             history: HistoryClient::new(parts.history),
             presence: PresenceClient::new(parts.presence),

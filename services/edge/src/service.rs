@@ -12,6 +12,7 @@ use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::subject::Subject;
 use natter_rpc::Link;
+use natter_trace::Recorder;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub clock: Clock,
     pub chance: Chance,
     pub metrics: natter_telemetry::Metrics,
+    /// Notes the ways of messages.
+    pub trace: Recorder,
 }
 
 /// Where clients come in: bound listeners, each of which may be absent.
@@ -77,6 +80,7 @@ pub(crate) struct Edge {
     pub clock: Clock,
     pub chance: Chance,
     pub metrics: Metrics,
+    pub trace: Recorder,
     pub table: Arc<Table>,
     pub lobby: Lobby,
     /// Bound connections, and sessions whose farewell is not said.
@@ -108,6 +112,7 @@ impl Service {
         let edge = Edge {
             host: options.host.as_str().into(),
             options: Arc::new(options),
+            trace: parts.trace.named(&id),
             id,
             boot: parts.chance.u64(),
             links: Arc::new(links),

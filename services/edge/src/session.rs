@@ -31,12 +31,14 @@ mod rooms;
 mod telling;
 mod tidings;
 mod watching;
+mod ways;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use natter_proto::event::v1::{SessionRef, Shown};
 use natter_proto::{AppId, DialogId, UserId};
+use natter_trace::Recorder;
 use natter_xmpp::{Element, Framing, Kind, Stanza, StreamFault, ns};
 
 pub(crate) use action::{Action, Answer, Call, Changes, Ending, Farewell, Queue, Returned, Stretch};
@@ -127,6 +129,8 @@ const BOUND_MS: i64 = 2_000;
 pub(crate) struct Session {
     me: Identity,
     options: Arc<Options>,
+    /// Notes the ways of messages; what it does with that is no concern of the rules.
+    trace: Recorder,
     stage: Stage,
     /// There is a connection. A resumable session lives without one for a while.
     attached: bool,
@@ -175,7 +179,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session just bound. `seed` is random and secret.
-    pub(crate) fn new(me: Identity, options: Arc<Options>, now: i64, seed: [u8; 24]) -> Session {
+    pub(crate) fn new(me: Identity, options: Arc<Options>, trace: Recorder, now: i64, seed: [u8; 24]) -> Session {
         let means = if me.framing == Framing::WebSocket { Means::Ping } else { Means::Nothing };
         let touch_at = me.token.is_some().then_some(now + seconds(options.touch_s));
         Session {
@@ -213,6 +217,7 @@ impl Session {
             out: VecDeque::new(),
             me,
             options,
+            trace,
         }
     }
 

@@ -27,6 +27,7 @@ pub struct Config {
     pub tls: crate::tls::Options,
     /// Between services.
     pub link: LinkSettings,
+    pub trace: natter_trace::Options,
     /// The embedded store.
     pub store: natter_db::KvOptions,
     pub outbound: natter_outbound::Options,
@@ -52,6 +53,7 @@ impl Default for Config {
             health: Default::default(),
             tls: Default::default(),
             link: Default::default(),
+            trace: Default::default(),
             store: Default::default(),
             outbound: Default::default(),
             mail: Default::default(),

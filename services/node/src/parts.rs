@@ -9,6 +9,7 @@ use natter_db::{Kv, Table};
 use natter_mail::Mails;
 use natter_outbound::Outbound;
 use natter_telemetry::Metrics;
+use natter_trace::Recorder;
 
 use crate::config::Config;
 use crate::data::DataDir;
@@ -24,6 +25,8 @@ pub struct Parts {
     pub clock: Clock,
     pub chance: Chance,
     pub metrics: Metrics,
+    /// Notes the ways of messages.
+    pub trace: Recorder,
     /// To addresses that apps name.
     pub outbound: Outbound,
     pub mails: Mails,
@@ -50,6 +53,7 @@ impl Parts {
             threads => threads,
         };
         let executor = Executor::arbiters(threads).context("cannot start the threads that run actors")?;
+        let trace = Recorder::new(&config.trace, "natter", bus.clone(), Clock::system(), &metrics);
         let mails = Mails::new(&config.mail, &metrics)?;
         let outbound = Outbound::new(&config.outbound, &metrics)?;
         Ok(Parts {
@@ -60,6 +64,7 @@ impl Parts {
             clock: Clock::system(),
             chance: Chance::system(),
             metrics,
+            trace,
             outbound,
             mails,
             verifier_key: data.verifier_key()?,

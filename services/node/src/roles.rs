@@ -104,6 +104,10 @@ async fn all(config: Config, stop: Stop) -> Result<()> {
         async move { push.run(end).await }
     });
     below.spawn({
+        let (trace, end) = (parts.trace.clone(), end());
+        async move { trace.run(end).await }
+    });
+    below.spawn({
         let end = end();
         async move { dialog.run(end).await }
     });

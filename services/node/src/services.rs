@@ -62,6 +62,7 @@ impl Services {
                 clock: parts.clock.clone(),
                 chance: parts.chance.clone(),
                 metrics: parts.metrics.clone(),
+                trace: parts.trace.clone(),
             },
         );
         let dialog_link = Link::local(dialog.server(), link);
@@ -69,6 +70,7 @@ impl Services {
             config.push.clone(),
             natter_push::Parts {
                 db: parts.db.clone(),
+                bus: parts.bus.clone(),
                 posted: parts.posted.clone(),
                 links: natter_push::Links {
                     account: account_link.clone(),
@@ -93,6 +95,7 @@ impl Services {
                 clock: parts.clock.clone(),
                 chance: parts.chance.clone(),
                 metrics: parts.metrics.clone(),
+                trace: parts.trace.clone(),
             },
         )?;
         let api = natter_api::Service::new(
@@ -120,6 +123,7 @@ impl Services {
                 operators: operators_link.clone(),
                 reports: reports_link,
                 administration,
+                traces: Link::local(push.traces_server(), link),
                 metrics: parts.metrics.clone(),
                 token: facts.admin_token,
                 sdk: facts.sdk,

@@ -16,6 +16,10 @@ pub enum Error {
     Refused(#[from] Refused),
     #[error("too many subscriptions of this user, at most {0}")]
     SubscriptionsTooMany(usize),
+    #[error("nothing is known of the way of this message: it left no trace, or it is more than a day old")]
+    NoTrace,
+    #[error("too many apps are traced without exception, at most {0}")]
+    TracedTooMany(usize),
     /// The field that is wrong.
     #[error("{0} is malformed")]
     Malformed(&'static str),
@@ -36,7 +40,8 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let text = error.to_string();
         match error {
-            Error::Unknown => Failure::new(Code::NotFound, text),
+            Error::Unknown | Error::NoTrace => Failure::new(Code::NotFound, text),
+            Error::TracedTooMany(_) => Failure::new(Code::TooMany, text),
             Error::Refused(Refused(field, wrong)) => Failure::of_field(Code::Invalid, field, wrong),
             // Waiting does not help: one has to end first.
             Error::SubscriptionsTooMany(_) => Failure::of_field(Code::Invalid, "subscription", text),

@@ -5,7 +5,8 @@
 //! message one alert per member who has a device; [`mod@decision`] (pure) says whether he is to be alerted, and when;
 //! [`mod@alerts`] keeps the alerts that are due, and what was decided and tried; [`mod@delivery`] decides again when an alert is
 //! due ([`mod@flights`]: whose goes next), and sends it ([`mod@attempts`], [`mod@text`]), by whoever carries it
-//! ([`mod@providers`], [`mod@provider`]). Beside them [`mod@subscription`] (pure) and [`mod@store`]: the devices.
+//! ([`mod@providers`], [`mod@provider`]). Beside them [`mod@subscription`] (pure) and [`mod@store`]: the devices; and
+//! [`mod@hops`]: what every service tells of the ways of messages.
 //!
 //! Invariants:
 //! - An entry of the log is forgotten in the step in which its alerts are kept: no message is without its alerts, whatever dies.
@@ -25,6 +26,7 @@ mod decision;
 mod delivery;
 mod error;
 mod flights;
+mod hops;
 mod ids;
 mod intake;
 mod metrics;

@@ -7,6 +7,8 @@ use natter_proto::erasure::v1::{EraseReply, EraseRequest};
 use natter_proto::push::v1::eraser_server::Eraser;
 use natter_proto::push::v1::push_server::Push;
 use natter_proto::push::v1::*;
+use natter_proto::trace::v1::traces_server::Traces;
+use natter_proto::trace::v1::{OfReply, OfRequest, SwitchReply, SwitchRequest, SwitchedRequest};
 use natter_proto::{DialogId, MessageId};
 use natter_rpc::{Reply, Request, Response, async_trait};
 
@@ -59,9 +61,23 @@ impl Push for Rpc {
 }
 
 #[async_trait]
+impl Traces for Rpc {
+    async fn of(&self, request: Request<OfRequest>) -> Reply<OfReply> {
+        Ok(Response::new(OfReply { hops: self.0.hops_of(request.into_inner()).await? }))
+    }
+
+    async fn switch(&self, request: Request<SwitchRequest>) -> Reply<SwitchReply> {
+        Ok(Response::new(SwitchReply { until: self.0.switch(request.into_inner()).await? }))
+    }
+
+    async fn switched(&self, request: Request<SwitchedRequest>) -> Reply<SwitchReply> {
+        Ok(Response::new(SwitchReply { until: self.0.switched(request.into_inner().app).await? }))
+    }
+}
+
+#[async_trait]
 impl Eraser for Rpc {
     async fn erase(&self, request: Request<EraseRequest>) -> Reply<EraseReply> {
-        let EraseRequest { app, user, .. } = request.into_inner();
-        Ok(Response::new(self.0.erase(app, user).await?))
+        Ok(Response::new(self.0.erase(request.into_inner()).await?))
     }
 }

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use natter_actor::Clock;
-use natter_bus::Log;
+use natter_bus::{Bus, Log};
 use natter_db::Kv;
 use natter_proto::push::v1::eraser_server::EraserServer;
 use natter_proto::push::v1::push_server::PushServer;
+use natter_proto::trace::v1::traces_server::TracesServer;
 use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::alerts::{self, Alerts};
+use crate::hops::{self, Hops};
 use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
@@ -42,6 +44,8 @@ pub struct Links {
 /// What the service is given.
 pub struct Parts {
     pub db: Kv,
+    /// Where hops of messages are told.
+    pub bus: Bus,
     /// In the same store: what history tells of. No one else reads it.
     pub posted: Log,
     pub links: Links,
@@ -61,6 +65,8 @@ pub(crate) struct Shared {
     pub options: Options,
     pub subscriptions: Box<dyn Subscriptions>,
     pub alerts: Box<dyn Alerts>,
+    pub hops: Box<dyn Hops>,
+    pub bus: Bus,
     pub ids: Ids,
     pub log: Log,
     pub neighbours: Neighbours,
@@ -77,11 +83,13 @@ pub(crate) struct Shared {
 impl Service {
     /// A service on these parts. It answers from the start; it alerts while [`run`](Service::run) does.
     pub fn new(options: Options, parts: Parts) -> Service {
-        let Parts { db, posted, links, providers, clock, metrics } = parts;
+        let Parts { db, bus, posted, links, providers, clock, metrics } = parts;
         let first_number = u64::try_from(clock.now_ms()).unwrap_or_default() << 20;
         let shared = Shared {
             subscriptions: Box::new(Embedded::new(db.clone())),
-            alerts: Box::new(alerts::Embedded::new(db, posted.clone(), options.queue_max, first_number)),
+            alerts: Box::new(alerts::Embedded::new(db.clone(), posted.clone(), options.queue_max, first_number)),
+            hops: Box::new(hops::Embedded::new(db, first_number)),
+            bus,
             ids: Ids::default(),
             log: posted,
             neighbours: Neighbours::new(links),
@@ -100,6 +108,11 @@ impl Service {
         PushServer::new(Rpc::new(Arc::clone(&self.shared)))
     }
 
+    /// The door for the ways of messages.
+    pub fn traces_server(&self) -> TracesServer<Rpc> {
+        TracesServer::new(Rpc::new(Arc::clone(&self.shared)))
+    }
+
     /// The door for the walk of an erasure.
     pub fn eraser_server(&self) -> EraserServer<Rpc> {
         EraserServer::new(Rpc::new(Arc::clone(&self.shared)))
@@ -115,13 +128,15 @@ impl Service {
             () = shared.take_in() => {}
             () = shared.deliver() => {}
             () = shared.sweep() => {}
+            () = shared.keep_hops() => {}
+            () = shared.tell_switches() => {}
         }
     }
 }
 
 impl Shared {
     async fn sweep(&self) {
-        let mut after = None;
+        let (mut after, mut after_hops) = (None, None);
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
             let before = self.clock.now_ms() - i64::from(self.options.journal_days) * DAY_MS;
@@ -132,6 +147,7 @@ impl Shared {
                     None
                 }
             };
+            after_hops = self.sweep_hops(after_hops).await;
         }
     }
 }

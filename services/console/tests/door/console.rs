@@ -10,6 +10,8 @@ use natter_proto::account::v1::operators_server::{Operators, OperatorsServer};
 use natter_proto::account::v1::reports_server::{Reports, ReportsServer};
 use natter_proto::account::v1::*;
 use natter_proto::erasure::v1::Erased;
+use natter_proto::trace::v1::traces_server::{Traces, TracesServer};
+use natter_proto::trace::v1::{Hop, Kind as HopKind, OfReply, OfRequest, SwitchReply, SwitchRequest, SwitchedRequest};
 use natter_proto::{Code, Failure};
 use natter_rpc::{Link, LinkOptions, Reply, Request, Response, Status, async_trait};
 use natter_telemetry::Metrics;
@@ -36,7 +38,9 @@ impl Console {
         let reports = Link::local(ReportsServer::new(Fake(fake.clone())), LinkOptions::default());
         let administration = Link::local(AdministrationServer::new(Fake(fake.clone())), LinkOptions::default());
         let token = format!("{TOKEN}\n");
-        let parts = Parts { account, operators, reports, administration, metrics: Metrics::new(), token, sdk: facts() };
+        let traces = Link::local(TracesServer::new(Fake(fake.clone())), LinkOptions::default());
+        let (metrics, sdk) = (Metrics::new(), facts());
+        let parts = Parts { account, operators, reports, administration, traces, metrics, token, sdk };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -135,6 +139,7 @@ pub struct Asked {
     /// Users and apps (user 0) that were ended.
     pub ended: Vec<(u64, u64)>,
     pub applied: Vec<ApplyAppRequest>,
+    pub switches: Vec<SwitchRequest>,
 }
 
 #[derive(Clone)]
@@ -262,6 +267,35 @@ impl Accounts for Fake {
 
     async fn list_users(&self, _: Request<ListUsersRequest>) -> Reply<ListUsersReply> {
         unused()
+    }
+}
+
+/// Knows the way of one message, by its id and by its place.
+#[async_trait]
+impl Traces for Fake {
+    async fn of(&self, request: Request<OfRequest>) -> Reply<OfReply> {
+        let OfRequest { app, message, dialog, seq } = request.into_inner();
+        drop(self.asked()?);
+        let known = app == 77 && (message == [7; 12] && seq == 0 || dialog == [8; 12] && seq == 5);
+        if !known {
+            return Err(Failure::new(Code::NotFound, "nothing is known").into());
+        }
+        let hop = Hop { dialog: vec![8; 12], seq: 5, at: 1_700_000_000_123, node: "edge-1".into(), user: 34, ..Hop::default() };
+        let told = Hop { kind: HopKind::Told.into(), count: 3, ..hop.clone() };
+        let written = Hop { kind: HopKind::Written.into(), resource: "r1".into(), ..hop };
+        Ok(Response::new(OfReply { hops: vec![told, written] }))
+    }
+
+    async fn switch(&self, request: Request<SwitchRequest>) -> Reply<SwitchReply> {
+        let request = request.into_inner();
+        let until = request.until;
+        self.asked()?.switches.push(request);
+        Ok(Response::new(SwitchReply { until }))
+    }
+
+    async fn switched(&self, _: Request<SwitchedRequest>) -> Reply<SwitchReply> {
+        let until = self.asked()?.switches.last().map_or(0, |switch| switch.until);
+        Ok(Response::new(SwitchReply { until }))
     }
 }
 

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use natter_proto::history::v1::MarkRequest;
 use natter_proto::{Failure, UserId};
 
-use super::Answer;
+use super::{Answer, ways};
 use crate::dialog::Dialog;
 use crate::dialog::marks::{Mark, Settled, merge};
 use crate::error::forbidden;
@@ -71,6 +71,7 @@ async fn write(shared: &Shared, dialog: &Dialog, settled: &[Settling]) -> BTreeM
 }
 
 fn tell(shared: &Shared, dialog: &Dialog, mark: &Mark, settled: &Settled) {
+    ways::marked(shared, dialog, mark, &settled.ranges);
     for (id, author) in &settled.told {
         shared.tell(frames::marker(dialog.key, mark, *id, *author));
     }

@@ -12,7 +12,7 @@ use natter_proto::Failure;
 use natter_proto::event::v1::{Frame, Message};
 use natter_proto::history::v1::{AppendRequest, KeepRequest};
 
-use super::{Answer, Content, Own, Posted, marks};
+use super::{Answer, Content, Own, Posted, marks, ways};
 use crate::dialog::bars::Bars;
 use crate::dialog::duplicates::Known;
 use crate::dialog::marks::Mark;
@@ -238,6 +238,7 @@ fn tell(
             Ok(Decision::Row(message)) => match stored {
                 Ok(()) => {
                     let about = About { previous_at, ..About::default() };
+                    ways::stored(shared, dialog, &message, deliver);
                     (Ok(tell_one(&mut told, dialog, message, deliver.then_some(source), about)), Outcome::Stored)
                 }
                 Err(Trouble { failure, .. }) => (Err(failure.clone()), failure.into()),

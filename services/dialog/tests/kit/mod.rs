@@ -25,6 +25,7 @@ use natter_proto::subject::Subject;
 use natter_proto::{Code, DialogId, Failure, UserId};
 use natter_rpc::{Link, LinkOptions, Status};
 use natter_telemetry::Metrics;
+use natter_trace::Recorder;
 use prost::Message as _;
 use tokio::task::LocalSet;
 
@@ -49,12 +50,16 @@ pub struct World {
     pub history: History,
     pub presence: Presence,
     pub options: Options,
+    /// One of so many messages is traced; 0: none.
+    pub one_in: u32,
 }
 
 /// One process.
 pub struct Door {
     pub dialogs: DialogsClient<Link>,
     pub service: Service,
+    pub bus: Bus,
+    pub trace: Recorder,
     told: Subscription,
     heads: Subscription,
 }
@@ -66,13 +71,21 @@ pub async fn play(test: impl Future<Output = ()>) {
 
 impl World {
     pub fn new() -> World {
-        World { db: Kv::memory(), history: History::default(), presence: Presence::default(), options: Options::default() }
+        World {
+            db: Kv::memory(),
+            history: History::default(),
+            presence: Presence::default(),
+            options: Options::default(),
+            one_in: 0,
+        }
     }
 
     /// Starts a process. Call it inside the LocalSet that is to be its life.
     pub fn start(&self) -> Door {
         let bus = Bus::local();
         let deadline = LinkOptions { deadline: Duration::from_secs(2) };
+        let tracing = natter_trace::Options { one_in: self.one_in, ..natter_trace::Options::default() };
+        let trace = Recorder::new(&tracing, "dialog", bus.clone(), Clock::paused(NOW), &Metrics::new());
         let parts = Parts {
             db: self.db.clone(),
             bus: bus.clone(),
@@ -83,13 +96,14 @@ impl World {
             clock: Clock::paused(NOW),
             chance: Chance::seeded(1),
             metrics: Metrics::new(),
+            trace: trace.clone(),
         };
         let (told, heads) = (bus.subscribe(&Subject::Told.to_string()), bus.subscribe(&Subject::Heads.to_string()));
         let service = Service::new(self.options.clone(), parts);
         // A neighbour that hangs must end before the caller does.
         let patient = LinkOptions { deadline: Duration::from_secs(20) };
         let dialogs = DialogsClient::new(Link::local(service.server(), patient));
-        Door { dialogs, service, told, heads }
+        Door { dialogs, service, bus, trace, told, heads }
     }
 }
 

@@ -14,21 +14,23 @@ impl Session {
     pub(super) fn job_answered(&mut self, now: i64, number: u64, answer: Result<u64, Failure>) {
         for outcome in self.posts.answered(now, number, answer) {
             match outcome {
-                Outcome::Done(task, seq) => self.job_done(&task, seq),
+                Outcome::Done(task, seq) => self.job_done(now, &task, seq),
                 Outcome::Refused(task, failure) => self.job_refused(&task, &failure),
                 Outcome::Lost(task, failure) => self.job_lost(now, &task, &failure),
             }
         }
     }
 
-    fn job_done(&mut self, task: &Task, seq: u64) {
+    fn job_done(&mut self, now: i64, task: &Task, seq: u64) {
         if let Job::Post(request) = &task.job
             && seq > 0
-            // What is said in a group comes back to the one who said it.
-            && request.recipient != 0
             && let Ok(dialog) = DialogId::try_from(request.dialog.as_slice())
         {
-            self.places.posted(dialog, seq);
+            self.note_posted(task.began_at, now, dialog, seq);
+            // What is said in a group comes back to the one who said it.
+            if request.recipient != 0 {
+                self.places.posted(dialog, seq);
+            }
         }
         self.acks.done(task.place);
     }

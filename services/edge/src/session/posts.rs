@@ -43,6 +43,8 @@ pub(crate) struct Task {
     /// `to` of the stanza as the client wrote it.
     pub to: Option<String>,
     pub job: Job,
+    /// When it was first handed on, unix milliseconds.
+    pub began_at: i64,
     attempts: u8,
 }
 
@@ -81,7 +83,7 @@ pub(crate) struct Posts {
 
 impl Task {
     pub(crate) fn new(place: Place, stanza_id: Option<String>, to: Option<String>, job: Job) -> Task {
-        Task { place, stanza_id, to, job, attempts: 0 }
+        Task { place, stanza_id, to, job, began_at: 0, attempts: 0 }
     }
 
     /// A later message of the same dialog was taken: stored now, this one would stand behind it.
@@ -130,6 +132,9 @@ impl Posts {
         }
         let mut task = self.waiting.pop_front()?;
         task.attempts += 1;
+        if task.attempts == 1 {
+            task.began_at = now;
+        }
         let (number, job) = (self.next, task.job.clone());
         self.next += 1;
         self.flying.insert(number, task);

@@ -48,6 +48,7 @@ impl Session {
         let text = self.spell(dialog, row, way);
         // In a group only a marker says that somebody has received something.
         self.tell(now, text, Told::Row { dialog, seq: row.seq, delivers: !own && !is_group });
+        self.note_written(now, dialog, row.seq);
     }
 
     /// A message without a number. `place`: in the queue of this session's user, if it lies there.

@@ -20,3 +20,4 @@ mod privacy;
 mod returning;
 mod rooms;
 mod watching;
+mod ways;

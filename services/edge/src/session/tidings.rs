@@ -68,7 +68,10 @@ impl Session {
     pub(super) fn proved(&mut self, proved: &[Told]) {
         for told in proved {
             match *told {
-                Told::Row { dialog, seq, .. } => self.places.proved(dialog, seq),
+                Told::Row { dialog, seq, .. } => {
+                    self.places.proved(dialog, seq);
+                    self.note_proved(dialog, seq);
+                }
                 Told::Change { dialog, stamp } => self.places.proved_stamp(dialog, stamp),
                 Told::Kept { .. } | Told::ListEnd | Told::Unstored => {}
             }

@@ -18,6 +18,7 @@ use natter_proto::presence::v1::presence_server::PresenceServer;
 use natter_proto::subject::Subject;
 use natter_rpc::{Link, LinkOptions};
 use natter_telemetry::Metrics;
+use natter_trace::Recorder;
 use parking_lot::Mutex;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
@@ -57,6 +58,7 @@ impl World {
             clock: Clock::system(),
             chance: Chance::system(),
             metrics: metrics.clone(),
+            trace: Recorder::default(),
         };
         let (tcp, ws) = (listener().await, listener().await);
         let (tcp_port, ws_port) = (tcp.local_addr().unwrap().port(), ws.local_addr().unwrap().port());

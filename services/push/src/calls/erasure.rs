@@ -1,6 +1,6 @@
 //! What is kept of the alerts of a user or an app goes, a page at a time.
 
-use natter_proto::erasure::v1::{EraseReply, Erased};
+use natter_proto::erasure::v1::{EraseReply, EraseRequest, Erased};
 
 use crate::error::Error;
 use crate::service::Shared;
@@ -8,10 +8,20 @@ use crate::store;
 
 /// Users, or rows, of one page.
 const PAGE: usize = 1_000;
+/// What the next page is of, as the first byte of where to go on.
+const ALERTS: u8 = 1;
+const HOPS: u8 = 2;
 
 impl Shared {
-    /// A page of an erasure; of an app with user 0.
-    pub async fn erase(&self, app: u64, user: u64) -> Result<EraseReply, Error> {
+    /// A page of an erasure; of an app with user 0. First devices, alerts and notes, then hops of messages.
+    pub async fn erase(&self, request: EraseRequest) -> Result<EraseReply, Error> {
+        let EraseRequest { app, user, after } = request;
+        if let Some((&HOPS, after)) = after.split_first() {
+            let after = (!after.is_empty()).then(|| after.to_vec());
+            let (count, next) = self.hops.erase(app, (user > 0).then_some(user), after).await?;
+            let next = next.map_or_else(Vec::new, |next| [&[HOPS], &next[..]].concat());
+            return Ok(EraseReply { erased: vec![Erased { kind: "hops".to_owned(), count: count as u64 }], next });
+        }
         let users = match user {
             0 => self.subscriptions.users_of(app, PAGE).await?,
             user => vec![user],
@@ -27,7 +37,7 @@ impl Shared {
         }
         let erased = [("subscriptions", devices), ("alerts", alerts), ("alert_notes", notes)];
         let erased = erased.into_iter().map(|(kind, count)| Erased { kind: kind.to_owned(), count: count as u64 }).collect();
-        Ok(EraseReply { erased, next: if is_full { vec![1] } else { Vec::new() } })
+        Ok(EraseReply { erased, next: vec![if is_full { ALERTS } else { HOPS }] })
     }
 
     async fn end_all(&self, app: u64, user: u64) -> Result<usize, Error> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use natter_actor::Clock;
-use natter_bus::Log;
+use natter_bus::{Bus, Log};
 use natter_db::{Batch, Kv, Table};
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::dialog::v1::DialogKind;
@@ -67,6 +67,7 @@ impl Providers for Recording {
 /// The service, and what it stands on.
 pub struct Door {
     pub db: Kv,
+    pub bus: Bus,
     pub posted: Log,
     pub clock: Clock,
     pub world: Arc<World>,
@@ -91,7 +92,7 @@ impl Door {
 
     fn made(db: Kv, clock: Clock, world: Arc<World>, providers: Arc<Recording>, options: Options) -> Door {
         let posted = Log::embedded(db.clone(), Table("posted"), options.queue_max);
-        let fakes = Fakes(world.clone());
+        let (bus, fakes) = (Bus::local(), Fakes(world.clone()));
         let deadline = LinkOptions::default();
         let links = Links {
             account: Link::local(AccountsServer::new(fakes.clone()), deadline),
@@ -101,6 +102,7 @@ impl Door {
         };
         let parts = Parts {
             db: db.clone(),
+            bus: bus.clone(),
             posted: posted.clone(),
             links,
             providers: providers.clone(),
@@ -109,7 +111,7 @@ impl Door {
         };
         let service = Service::new(options.clone(), parts);
         let client = PushClient::new(Link::local(service.server(), deadline));
-        Door { db, posted, clock, world, providers, client, service, options, running: None }
+        Door { db, bus, posted, clock, world, providers, client, service, options, running: None }
     }
 
     pub fn run(&mut self) {

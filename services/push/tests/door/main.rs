@@ -6,3 +6,4 @@ mod devices;
 mod ends;
 mod fakes;
 mod kit;
+mod ways;

@@ -7,6 +7,7 @@ pub(super) use natter_proto::event::v1::{Change, Frame, MarkKind, Marker, Messag
 pub(super) use natter_proto::history::v1::{From, GapChange, GapRow, KeptRow};
 pub(super) use natter_proto::presence::v1::{SessionRecord, SessionState};
 pub(super) use natter_proto::{Code, Failure, MessageId};
+use natter_trace::Recorder;
 use natter_xmpp::{Limits, StreamEvent, StreamReader};
 
 pub(super) use crate::shared::SharedFrame;
@@ -33,7 +34,16 @@ impl Client {
     }
 
     pub fn with(identity: Identity, options: Options) -> Client {
-        Client { session: Session::new(identity, Arc::new(options), SINCE, [7; 24]), now: SINCE, last: Vec::new() }
+        Client::made(identity, options, Recorder::default())
+    }
+
+    pub fn traced(trace: Recorder) -> Client {
+        Client::made(identity(), Options::default(), trace)
+    }
+
+    fn made(identity: Identity, options: Options, trace: Recorder) -> Client {
+        let session = Session::new(identity, Arc::new(options), trace, SINCE, [7; 24]);
+        Client { session, now: SINCE, last: Vec::new() }
     }
 
     pub fn of(identity: Identity) -> Client {
