@@ -140,6 +140,10 @@ fn prepare_domain(part: &str) -> Result<String, JidError> {
     };
     // Brackets and colons: IP literals and ports. The underscore stands in the ids of rooms.
     let forbidden = |c: char| c.is_ascii() && !(c.is_ascii_alphanumeric() || "-._[]:".contains(c));
+    // The dot at its end does not count (RFC 7622, 3.2), and preparing can make others: between two there is no label.
+    if prepared.split('.').any(str::is_empty) {
+        return Err(JidError::Empty);
+    }
     finished(prepared, forbidden)
 }
 
