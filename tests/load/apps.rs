@@ -1,5 +1,6 @@
 //! What an app costs that nobody uses: memory and time on a core, the start of a server that has many, and what a request waits for.
-//! An installation with one app, and one with a thousand; each app has ten users and a dialog.
+//! An installation with one app, and one with a thousand; each app has ten users and a dialog. And one with as many users and
+//! dialogs in one app, so that what rows cost can be told from what apps cost.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,8 @@ use crate::report::Report;
 
 /// Apps of a full run.
 pub const APPS: usize = 1_000;
-const USERS_EACH: usize = 10;
+/// Users of whom the first has a dialog with the second. An app has one such circle, or all of them.
+const CIRCLE: usize = 10;
 /// After SIGTERM, and as many after SIGKILL.
 const STARTS: usize = 3;
 /// After a start or a request, before memory is looked at.
@@ -38,12 +40,14 @@ struct Seen {
     sign_in: f64,
 }
 
-/// One app, then `apps`.
+/// One app, one with the users of `apps`, then `apps`.
 pub async fn run(report: &mut Report, apps: usize) -> Result<()> {
-    let one = measure(1).await?;
-    let many = measure(apps).await?;
+    let one = measure(1, 1).await?;
+    let large = measure(1, apps).await?;
+    let many = measure(apps, 1).await?;
     let more = apps.saturating_sub(1).max(1) as f64;
-    for (name, seen) in [("1 app".to_owned(), &one), (format!("{apps} apps"), &many)] {
+    let names = ["1 app".to_owned(), "1 app with all their users".to_owned(), format!("{apps} apps")];
+    for (name, seen) in names.into_iter().zip([&one, &large, &many]) {
         report.add(&format!("start after SIGTERM, {name}"), seen.start_after_stop, "s", "");
         report.add(&format!("start after SIGKILL, {name}"), seen.start_after_kill, "s", "2 s");
         report.add(&format!("resident memory after a start, {name}"), seen.untouched / 1_048_576.0, "MiB", "");
@@ -58,10 +62,11 @@ pub async fn run(report: &mut Report, apps: usize) -> Result<()> {
     Ok(())
 }
 
-async fn measure(apps: usize) -> Result<Seen> {
+/// So many apps, each with so many circles.
+async fn measure(apps: usize, circles: usize) -> Result<Seen> {
     let mut natter = Natter::start(&FILLED).await?;
     let ids: Vec<u64> = (0..apps as u64).map(|n| 1_001 + n).collect();
-    let users = fill(&natter, &ids).await?;
+    let users = fill(&natter, &ids, circles).await?;
     let (mut after_stop, mut after_kill, mut untouched) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..STARTS {
         natter.stop().await?;
@@ -114,23 +119,24 @@ fn median(mut of: Vec<f64>) -> f64 {
     of[of.len() / 2]
 }
 
-/// The first user of each app, who has a dialog with the second.
-async fn fill(natter: &Natter, ids: &[u64]) -> Result<Vec<User>> {
+/// The first user of each circle, who has a dialog with the second.
+async fn fill(natter: &Natter, ids: &[u64], circles: usize) -> Result<Vec<User>> {
     let admin = Admin::of(natter)?;
     let keys = admin.all(ids, |id| admin.app(*id)).await?;
-    let wanted: Vec<(u64, usize)> = ids.iter().flat_map(|id| (0..USERS_EACH).map(|n| (*id, n))).collect();
+    let wanted: Vec<(u64, usize)> = ids.iter().flat_map(|id| (0..CIRCLE * circles).map(|n| (*id, n))).collect();
     let accounts = admin.all(&wanted, |(id, n)| admin.user(*id, format!("user{n}"))).await?;
     let (http, root) = (http()?, format!("http://127.0.0.1:{}", natter.ports.rest_plain));
-    let user = |(id, key): (&u64, &String)| {
-        let credentials = json!({"login": "user0", "password": PASSWORD});
+    let user = |(n, (id, key)): (usize, (&u64, &String))| {
+        let credentials = json!({"login": format!("user{}", n * CIRCLE), "password": PASSWORD});
         User {
             http: http.clone(),
             root: root.clone(),
             session: json!({"application_id": id, "auth_key": key, "user": credentials}),
         }
     };
-    let users: Vec<User> = ids.iter().zip(&keys).map(user).collect();
-    let seconds: Vec<u64> = accounts.chunks(USERS_EACH).map(|of_app| of_app[1].user).collect();
+    let apps = ids.iter().zip(&keys);
+    let users: Vec<User> = apps.flat_map(|app| (0..circles).map(move |n| (n, app))).map(user).collect();
+    let seconds: Vec<u64> = accounts.chunks(CIRCLE).map(|circle| circle[1].user).collect();
     let pairs: Vec<(&User, u64)> = users.iter().zip(seconds).collect();
     for some in pairs.chunks(AT_ONCE) {
         try_join_all(some.iter().map(|(user, other)| user.begin(*other))).await?;
