@@ -14,6 +14,7 @@
 //! | `GET /admin/v1/apps/{id}/users/{id}` | a user |
 //! | `DELETE /admin/v1/apps/{id}/users/{id}`, `GET /admin/v1/apps/{id}/erasures/{id}` | ends a user; what went of him so far |
 //! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
+//! | `GET`, `PUT`, `DELETE /admin/v1/apps/{id}/push/credentials...`, `GET /admin/v1/push` | who it is to the push providers (`credentials.rs`) |
 //! | `POST /admin/v1/operators/{name}/password` | gives an operator a new password, and shows it once |
 //!
 //! Invariants:
@@ -29,6 +30,7 @@
 mod apps;
 mod auth;
 mod body;
+mod credentials;
 mod erasures;
 mod error;
 mod identity;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use natter_proto::erasure::v1::{EraseReply, EraseRequest};
+use natter_proto::push::v1::credentials_server::Credentials;
 use natter_proto::push::v1::eraser_server::Eraser;
 use natter_proto::push::v1::push_server::Push;
 use natter_proto::push::v1::*;
@@ -55,6 +56,27 @@ impl Push for Rpc {
         let limit = limit.clamp(1, NOTES_MAX) as usize;
         let (notes, next) = self.0.alerts.notes(app, about, &before, limit).await.map_err(Error::from)?;
         Ok(Response::new(JournalReply { notes, next }))
+    }
+}
+
+#[async_trait]
+impl Credentials for Rpc {
+    async fn put(&self, request: Request<PutCredentialRequest>) -> Reply<Credential> {
+        Ok(Response::new(self.0.put_credential(request.into_inner()).await?))
+    }
+
+    async fn list(&self, request: Request<ListCredentialsRequest>) -> Reply<ListCredentialsReply> {
+        let credentials = self.0.credentials_of(request.into_inner().app).await?;
+        Ok(Response::new(ListCredentialsReply { credentials }))
+    }
+
+    async fn delete(&self, request: Request<DeleteCredentialRequest>) -> Reply<Empty> {
+        self.0.delete_credential(request.into_inner()).await?;
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn look(&self, request: Request<LookRequest>) -> Reply<LookReply> {
+        Ok(Response::new(self.0.look(request.into_inner()).await?))
     }
 }
 

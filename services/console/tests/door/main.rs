@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod console;
+mod credentials;
 mod operators;
 
 use natter_proto::account::v1::ReportKind;
