@@ -38,7 +38,7 @@ pub type Mark = (u64, [u8; NONCE_BYTES]);
 pub enum Unusable {
     #[error(transparent)]
     Seal(#[from] SealError),
-    #[error("{} {0}", .0.field())]
+    #[error("{field} {0}", field = .0.field())]
     Content(#[from] CredentialsError),
     #[error("what is kept of them cannot be read")]
     Unread,
