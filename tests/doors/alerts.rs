@@ -1,12 +1,14 @@
-//! Devices and alerts on a real process: what is acknowledged outlives a kill, and a message is looked at by the service of
-//! alerts with what its real neighbours know. No app of these tests has credentials: each attempt ends at that, and says so in
-//! the metrics.
+//! Devices, credentials and alerts on a real process: what is acknowledged outlives a kill, a message is looked at by the service of
+//! alerts with what its real neighbours know, and whatever dies in between, it reaches providers that check.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use natter_push::provider::testing::Told;
 use natter_tests::client::http;
 use natter_tests::process::Natter;
+use natter_tests::providers::{Providers, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -66,7 +68,7 @@ async fn be_judged() -> Result<()> {
     };
     // Away, and his device has a provider without credentials.
     say(json!({})).await?;
-    counted(&natter, "natter_push_attempts_total{reason=\"credentials\"} 1").await?;
+    counted(&natter, "natter_push_attempts_total{reason=\"refused\"} 1").await?;
     // Neither of these is told to the log at all: the next one is looked at right behind them.
     say(json!({"send_to_chat": 0})).await?;
     say(json!({"silent": 1})).await?;
@@ -105,7 +107,154 @@ async fn be_judged() -> Result<()> {
     say(json!({})).await?;
     natter.kill().await?;
     natter.restart().await?;
-    counted(&natter, "natter_push_attempts_total{reason=\"credentials\"}").await?;
+    counted(&natter, "natter_push_attempts_total{reason=\"refused\"}").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_acknowledged_message_is_without_its_alert_whatever_the_process_dies_of() {
+    outlive_kills_with_alerts().await.unwrap();
+}
+
+/// The moment at which the process is killed.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// The message is acknowledged.
+    Acknowledged,
+    /// Some milliseconds later.
+    Later(u64),
+    /// Each provider has taken its alert, and answers nothing.
+    Taken,
+}
+
+async fn outlive_kills_with_alerts() -> Result<()> {
+    let providers = Providers::start().await?;
+    let settings = providers.settings();
+    let mut natter = Natter::start(&settings.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    let rest = Rest::of(&natter, 1)?;
+    let (ann, bob) = (rest.sign_up("ann").await?, rest.sign_up("bob").await?);
+    let devices = providers.devices(&providers.give(&natter, 1)?);
+    for device in devices.subscriptions() {
+        rest.done(rest.post("/subscriptions", &bob.token, &device)).await?;
+    }
+    let dialog = rest.dialog(&ann, &bob).await?;
+    let (apple, google, postman) = (&providers.checking.apple, &providers.checking.google, &providers.checking.postman);
+    let servers = [&apple.server, &google.server, &postman.server];
+    // Those first of which it is certain how often they are sent: no repeat of another takes the silence that is meant for them.
+    let moments = [Moment::Taken, Moment::Taken, Moment::Acknowledged, Moment::Later(5), Moment::Later(15), Moment::Later(40)];
+    let mut expected = Vec::new();
+    for (n, moment) in moments.into_iter().enumerate() {
+        let asked = servers.map(|server| server.asked());
+        if matches!(moment, Moment::Taken) {
+            servers.iter().for_each(|server| server.say(Told::Stall));
+        }
+        let body = json!({"chat_dialog_id": dialog, "message": format!("{n}"), "send_to_chat": 1});
+        let made = rest.done(rest.post("/chat/Message", &ann.token, &body)).await?;
+        let id = made["_id"].as_str().context("an id")?.to_owned();
+        match moment {
+            Moment::Acknowledged => {}
+            Moment::Later(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+            Moment::Taken => {
+                for (server, before) in servers.iter().zip(asked) {
+                    timeout(PATIENCE, server.asked_for(before + 1)).await.context("no provider was asked")?;
+                }
+            }
+        }
+        natter.kill().await?;
+        natter.restart().await?;
+        // All of it, before the next one may take its answer.
+        for channel in 0..3 {
+            let wanted = if matches!(moment, Moment::Taken) { 2 } else { 1 };
+            let all = || pushed(&providers)[channel].get(&id).filter(|all| all.len() >= wanted).cloned();
+            eventually(&format!("the alert of {n} ({moment:?}) on channel {channel}"), all).await?;
+        }
+        expected.push((id, moment));
+    }
+    // What was not noted when the process died is repeated by its next start, and not again by the one after it.
+    natter.kill().await?;
+    natter.restart().await?;
+    let last = json!({"chat_dialog_id": dialog, "message": "last", "send_to_chat": 1});
+    let last = rest.done(rest.post("/chat/Message", &ann.token, &last)).await?;
+    let last = last["_id"].as_str().context("an id")?;
+    for (channel, name) in ["APNs", "FCM", "Web Push"].iter().enumerate() {
+        // Of one user they go in order: what was to come before it has come.
+        eventually("the last alert", || pushed(&providers)[channel].get(last).cloned()).await?;
+        for (id, moment) in &expected {
+            let all = pushed(&providers)[channel].get(id).cloned().unwrap_or_default();
+            ensure!((1..=2).contains(&all.len()), "{name}: {id} ({moment:?}) was sent {} times", all.len());
+            ensure!(all.iter().all(|collapse| *collapse == all[0] && !collapse.is_empty()), "{name}: {all:?}");
+        }
+    }
+    Ok(())
+}
+
+/// By channel and message: what each request for it would be collapsed by.
+fn pushed(providers: &Providers) -> [BTreeMap<String, Vec<String>>; 3] {
+    let mut found: [BTreeMap<String, Vec<String>>; 3] = Default::default();
+    let mut put = |channel: usize, id: &Value, collapse: Option<String>| {
+        let id = id.as_str().unwrap_or_default().to_owned();
+        found[channel].entry(id).or_default().push(collapse.unwrap_or_default());
+    };
+    for push in providers.checking.apple.pushed() {
+        put(0, &push.payload["message_id"], push.collapse);
+    }
+    for push in providers.checking.google.pushed() {
+        let collapse = push.message["android"]["collapse_key"].as_str().map(str::to_owned);
+        put(1, &push.message["data"]["message_id"], collapse);
+    }
+    for push in providers.checking.postman.pushed() {
+        put(2, &push.payload["message_id"], push.topic);
+    }
+    found
+}
+
+#[tokio::test]
+async fn credentials_outlive_a_kill_and_a_lost_key_is_said_and_not_replaced() {
+    keep_credentials().await.unwrap();
+}
+
+async fn keep_credentials() -> Result<()> {
+    let providers = Providers::start().await?;
+    let mut natter = Natter::start(&[]).await?;
+    let public_key = providers.give(&natter, 1)?;
+    let list = |natter: &Natter| -> Result<Value> { Ok(serde_json::from_str(&natter.shell(&["app", "push", "list"])?)?) };
+    let before = list(&natter)?;
+    natter.kill().await?;
+    natter.restart().await?;
+    ensure!(list(&natter)? == before);
+    let told = natter.output(&["doctor"])?;
+    let told = String::from_utf8(told.stdout)?;
+    ensure!(told.contains("3 credentials of apps, which the keys here open"), "{told}");
+    let made = natter.shell(&["app", "create", "--title", "Second"])?;
+    let second: Value = serde_json::from_str(&made)?;
+    let id = second["app"]["id"].to_string();
+    let pair: Value = serde_json::from_str(&natter.shell(&["app", "push", "list", "--app", &id])?)?;
+    ensure!(pair["credentials"][0]["public_key"].as_str().is_some_and(|key| key.len() == 87 && key != public_key), "{pair}");
+
+    // The key is lost: a start makes another one, which opens nothing of what was kept.
+    natter.kill().await?;
+    let kept = natter.data().join("push.kept");
+    std::fs::rename(natter.data().join("push.key"), &kept)?;
+    natter.restart().await?;
+    let after = list(&natter)?;
+    ensure!(after["credentials"][2]["public_key"] == public_key.as_str(), "{after}");
+    ensure!(after["credentials"][0]["problem"].as_str().is_some_and(|why| why.contains("which is not here")), "{after}");
+    let told = natter.output(&["doctor"])?;
+    ensure!(!told.status.success() && String::from_utf8_lossy(&told.stdout).contains("are sealed with a key that is not here"));
+    // A file that is no key: the server runs, and says why it keeps nothing.
+    let none = natter.data().join("none");
+    natter.restart_with(&[&format!("push.key_file={}", none.display())]).await?;
+    let told = natter.output(&["doctor"])?;
+    ensure!(!told.status.success() && String::from_utf8_lossy(&told.stdout).contains("cannot read"), "{told:?}");
+    let refused = providers.give(&natter, 1).unwrap_err();
+    ensure!(format!("{refused:#}").contains("no key for push credentials"), "{refused:#}");
+    // Named as an older one, it opens what was kept.
+    let key = natter.data().join("push.key");
+    let (current, older) = (format!("push.key_file={}", key.display()), format!("push.older_key_files=[\"{}\"]", kept.display()));
+    natter.restart_with(&[&current, &older]).await?;
+    ensure!(list(&natter)? == before);
+    natter.shell(&["app", "push", "remove", "fcm"])?;
+    ensure!(list(&natter)?["credentials"].as_array().map(Vec::len) == Some(2));
     Ok(())
 }
 

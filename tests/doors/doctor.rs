@@ -24,7 +24,7 @@ async fn look_at_running() -> Result<()> {
     let ports = natter.ports;
     for line in [
         "settings      can be read".to_owned(),
-        "secrets       4 files, readable by their owner only".to_owned(),
+        "secrets       5 files, readable by their owner only".to_owned(),
         "names         the certificate carries the names of this host".to_owned(),
         "server        runs and is ready".to_owned(),
         format!("port          0.0.0.0:{} for XMPP over TLS is served", ports.tls),

@@ -88,6 +88,18 @@ impl RestUser {
         Ok(made["_id"].as_str().with_context(|| format!("no _id in {made}"))?.to_owned())
     }
 
+    /// Says something in a dialog, as REST does, kept and told to all.
+    pub async fn say(&self, dialog: &str, text: &str) -> Result<()> {
+        self.post("chat/Message", &json!({"chat_dialog_id": dialog, "message": text, "send_to_chat": 1})).await
+    }
+
+    /// A `POST` that has to be taken.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<()> {
+        let request = self.rest.http.post(format!("{}/{path}", self.rest.root)).header("CB-Token", &self.token);
+        request.json(body).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// The answer to a `GET`, as it came.
     pub async fn get(&self, path: &str) -> Result<bytes::Bytes> {
         let request = self.rest.http.get(format!("{}/{path}", self.rest.root)).header("CB-Token", &self.token);

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)]
 
 mod admin;
+mod alerts;
 mod apps;
 mod fair;
 mod fixture;
@@ -18,7 +19,7 @@ mod start;
 use anyhow::{Result, bail};
 use report::Report;
 
-const ALL: [&str; 9] = ["limit", "messages", "groups", "reads", "logins", "idle", "start", "fair", "apps"];
+const ALL: [&str; 10] = ["limit", "messages", "groups", "reads", "logins", "idle", "start", "fair", "apps", "alerts"];
 
 fn main() -> Result<()> {
     let named: Vec<String> = std::env::args().skip(1).collect();
@@ -27,12 +28,12 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut report = Report::default();
     for name in named {
-        // `idle=20` is the measurement with 20 users, `reads=100000` with so many messages, `apps=20` with so many apps: to see that they
-        // work.
+        // `idle=20` is the measurement with 20 users, `reads=100000` with so many messages, `apps=20` with so many apps,
+        // `alerts=20` with so many readers: to see that they work.
         let (name, size) = name.split_once('=').map_or((name, None), |(name, size)| (name, Some(size)));
         let size: Option<usize> = size.map(str::parse).transpose()?;
         match name {
-            name if size.is_some() && !matches!(name, "idle" | "reads" | "apps") => bail!("{name} has one size"),
+            name if size.is_some() && !matches!(name, "idle" | "reads" | "apps" | "alerts") => bail!("{name} has one size"),
             "limit" => limit::run(&mut report)?,
             "messages" => runtime.block_on(messages::run(&mut report))?,
             "groups" => runtime.block_on(groups::run(&mut report))?,
@@ -42,6 +43,7 @@ fn main() -> Result<()> {
             "start" => runtime.block_on(start::run(&mut report))?,
             "fair" => runtime.block_on(fair::run(&mut report))?,
             "apps" => runtime.block_on(apps::run(&mut report, size.unwrap_or(apps::APPS)))?,
+            "alerts" => runtime.block_on(alerts::run(&mut report, size.unwrap_or(alerts::USERS)))?,
             other => bail!("no measurement is called {other:?}; there are {}", ALL.join(", ")),
         }
     }

@@ -44,7 +44,7 @@ pub async fn run(report: &mut Report) -> Result<()> {
 }
 
 /// Makes the users of all pairs.
-fn pairs(natter: &Natter) -> Result<Vec<(Account, Account)>> {
+pub fn pairs(natter: &Natter) -> Result<Vec<(Account, Account)>> {
     let user = |login: String| -> Result<Account> {
         let user = natter.create_user(1, &login, "correct horse")?;
         Ok(Account { app: 1, user, password: "correct horse".into() })
@@ -52,7 +52,8 @@ fn pairs(natter: &Natter) -> Result<Vec<(Account, Account)>> {
     (0..PAIRS).map(|n| Ok((user(format!("from{n}"))?, user(format!("to{n}"))?))).collect()
 }
 
-struct Run {
+/// What a run at one rate saw.
+pub struct Run {
     per_second: f64,
     latency: Histogram<u64>,
     /// Microseconds on a core per message: what a noisy machine changes least.
@@ -61,12 +62,13 @@ struct Run {
 }
 
 impl Run {
-    fn millis(&self, quantile: f64) -> f64 {
+    pub fn millis(&self, quantile: f64) -> f64 {
         self.latency.value_at_quantile(quantile) as f64 / 1000.0
     }
 }
 
-async fn at_rate(natter: &Natter, tls: &TlsConnector, pairs: &[(Account, Account)], rate: Option<u64>) -> Result<Run> {
+/// Every pair talks for `SECONDS`, all together at this rate, or as fast as acks come.
+pub async fn at_rate(natter: &Natter, tls: &TlsConnector, pairs: &[(Account, Account)], rate: Option<u64>) -> Result<Run> {
     // All who read, then all who write: connections are dealt out to threads in turn, and each is to get half of either.
     let (mut readers, mut clients) = (Vec::new(), Vec::new());
     for (_, to) in pairs {

@@ -4,6 +4,7 @@
 #[macro_use]
 mod matrix;
 
+mod alerts;
 mod attachments;
 mod calls;
 mod chat;
@@ -25,6 +26,7 @@ mod users;
 fn what_is_impossible_is_said_of_checks_that_exist() {
     for cell in matrix::IMPOSSIBLE {
         let known = [
+            alerts::CHECKS,
             attachments::CHECKS,
             calls::CHECKS,
             chat::CHECKS,

@@ -85,10 +85,15 @@ pub struct Stage {
 impl Stage {
     /// Starts a process and connects Ann and Bob, their private dialog made by Ann. `chat` is the app's chat config.
     pub async fn open(build: Build, chat: Value) -> Result<Stage> {
+        Stage::open_with(build, chat, &[]).await
+    }
+
+    /// The same with settings of the process, `path=value`.
+    pub async fn open_with(build: Build, chat: Value, settings: &[&str]) -> Result<Stage> {
         let address = if build == Build::Node1 { Some(Address::take(XMPP_PORT)?) } else { None };
         let natter = match &address {
-            Some(address) => Natter::start_at(address, &[]).await?,
-            None => Natter::start(&[]).await?,
+            Some(address) => Natter::start_at(address, settings).await?,
+            None => Natter::start(settings).await?,
         };
         let config = config_of(1, build, &natter, address.as_ref())?;
         let ann = Person::sign_up(build, &config, "ann", chat.clone()).await?;

@@ -1,6 +1,6 @@
 //! The tests' kit: a Natter process ([`process`]), SDK clients in processes of their own ([`sdk`], [`build`]), a network that
 //! can be cut ([`proxy`]), a reference model ([`model`]), stanza scenarios ([`play`]), the tables of rights ([`rights`]) and of
-//! blocks ([`blocked`]), lean XMPP clients ([`client`], [`stream`]), what they hear ([`heard`]) and whether they may
+//! blocks ([`blocked`]), push providers that check ([`providers`]), lean XMPP clients ([`client`], [`stream`]), what they hear ([`heard`]) and whether they may
 //! ([`membership`]). What a scenario checks stands in the test crates beside this folder.
 
 pub mod address;
@@ -14,6 +14,7 @@ pub mod membership;
 pub mod model;
 pub mod play;
 pub mod process;
+pub mod providers;
 pub mod proxy;
 pub mod rights;
 pub mod sdk;

@@ -16,6 +16,7 @@
 //! | `GET /admin/v1/apps/{id}/messages/{message}/trace` | the way of a message, hop by hop |
 //! | `GET`, `PUT` `{hours}`, `DELETE /admin/v1/apps/{id}/trace` | whether every message of the app leaves a trace, and until when |
 //! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
+//! | `GET`, `PUT`, `DELETE /admin/v1/apps/{id}/push/credentials...`, `GET /admin/v1/push` | who it is to the push providers (`credentials.rs`) |
 //! | `POST /admin/v1/operators/{name}/password` | gives an operator a new password, and shows it once |
 //!
 //! Invariants:
@@ -31,6 +32,7 @@
 mod apps;
 mod auth;
 mod body;
+mod credentials;
 mod erasures;
 mod error;
 mod identity;

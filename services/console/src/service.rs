@@ -11,6 +11,7 @@ use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::administration_client::AdministrationClient;
 use natter_proto::account::v1::operators_client::OperatorsClient;
 use natter_proto::account::v1::reports_client::ReportsClient;
+use natter_proto::push::v1::credentials_client::CredentialsClient;
 use natter_proto::trace::v1::traces_client::TracesClient;
 use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
@@ -19,7 +20,7 @@ use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::sdk::{self, SdkFacts};
-use crate::{apps, auth, erasures, identity, operators, reports, traces, users};
+use crate::{apps, auth, credentials, erasures, identity, operators, reports, traces, users};
 
 /// What the service is given.
 pub struct Parts {
@@ -32,6 +33,8 @@ pub struct Parts {
     pub administration: Link,
     /// To whoever keeps the ways of messages.
     pub traces: Link,
+    /// To the push service's door about credentials.
+    pub credentials: Link,
     pub metrics: Registry,
     /// What opens the door too: the content of the token file, which the node writes for the operator only. Empty: no token does.
     pub token: String,
@@ -52,6 +55,7 @@ pub(crate) struct Door {
     reports: Link,
     administration: Link,
     traces: Link,
+    credentials: Link,
     pub metrics: Metrics,
     pub token: String,
     pub sdk: SdkFacts,
@@ -84,6 +88,11 @@ impl Door {
     pub fn administration(&self) -> AdministrationClient<Link> {
         AdministrationClient::new(self.administration.clone())
     }
+
+    /// Who apps are to the push providers.
+    pub fn credentials(&self) -> CredentialsClient<Link> {
+        CredentialsClient::new(self.credentials.clone())
+    }
 }
 
 /// Why the admin API cannot run, or ended.
@@ -108,6 +117,7 @@ impl Service {
             reports: parts.reports,
             administration: parts.administration,
             traces: parts.traces,
+            credentials: parts.credentials,
             metrics: Metrics::new(&parts.metrics),
             token: parts.token.trim().to_owned(),
             sdk: parts.sdk,
@@ -182,6 +192,7 @@ fn routes(config: &mut web::ServiceConfig) {
         )
         .service(route("/admin/v1/apps/{app}/messages/{message}/trace").route(web::get().to(traces::of)))
         .service(route("/admin/v1/apps/{app}/sdk-config").route(web::get().to(sdk::config)))
+        .configure(credentials::routes)
         .service(route("/admin/v1/operators/{name}/password").route(web::post().to(operators::renew)))
         .default_service(web::to(no_route));
 }
@@ -190,7 +201,7 @@ async fn about() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(ABOUT)
 }
 
-async fn other_method() -> Result<HttpResponse, Refusal> {
+pub(crate) async fn other_method() -> Result<HttpResponse, Refusal> {
     Err(Refusal::method())
 }
 

@@ -21,7 +21,6 @@ use tracing::warn;
 
 use crate::data::{write_private, write_public};
 use crate::tls::Pair;
-use crate::x509;
 
 /// Names every certificate made here carries.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -82,7 +81,7 @@ impl Certificates {
     fn is_signed_here(&self) -> Result<bool> {
         let chain = self.chain()?;
         let (leaf, between) = chain.split_first().context("the chain is empty")?;
-        let (starts_at, _) = x509::validity(leaf).context("no dates")?;
+        let (starts_at, _) = natter_x509::validity(leaf).context("no dates")?;
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(&self.ca)?)?;
         let at = UnixTime::since_unix_epoch(Duration::from_secs(starts_at.try_into()?));

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod config;
 pub mod doctor;
 pub mod identity;
+pub mod push;
 pub mod sdk_config;
 
 use std::path::PathBuf;

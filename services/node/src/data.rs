@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 
 const ADMIN_TOKEN: &str = "admin.token";
 const VERIFIER_KEY: &str = "verifier.key";
+const PUSH_KEY: &str = "push.key";
 
 /// A data directory.
 #[derive(Clone, Debug)]
@@ -32,8 +33,8 @@ impl DataDir {
     }
 
     /// The files in it that only its owner may read, there or not.
-    pub fn secrets(&self) -> [PathBuf; 2] {
-        [ADMIN_TOKEN, VERIFIER_KEY].map(|name| self.0.join(name))
+    pub fn secrets(&self) -> [PathBuf; 3] {
+        [ADMIN_TOKEN, VERIFIER_KEY, PUSH_KEY].map(|name| self.0.join(name))
     }
 
     /// Whether somebody made the admin token.
@@ -67,25 +68,36 @@ impl DataDir {
         self.secret(VERIFIER_KEY)
     }
 
+    /// Key that the push service seals credentials with. It lies outside the store.
+    pub fn push_key(&self) -> Result<[u8; 32]> {
+        self.secret(PUSH_KEY)
+    }
+
     // A secret of N bytes, kept in hex, made on first use.
     fn secret<const N: usize>(&self, name: &str) -> Result<[u8; N]> {
         let path = self.0.join(name);
-        let mut bytes = [0; N];
         if !path.exists() {
+            let mut bytes = [0; N];
             getrandom::fill(&mut bytes).context("the system gives no randomness")?;
             let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             write_private(&path, text.as_bytes())?;
         }
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let text = text.trim();
-        if text.len() != 2 * N || !text.is_ascii() {
-            bail!("{} does not hold {N} bytes in hex", path.display());
-        }
-        for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
-            *byte = u8::from_str_radix(&text[at..at + 2], 16).with_context(|| format!("{} is not hex", path.display()))?;
-        }
-        Ok(bytes)
+        read_secret(&path)
     }
+}
+
+/// A secret of N bytes from a file that holds it in hex.
+pub fn read_secret<const N: usize>(path: &Path) -> Result<[u8; N]> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = text.trim();
+    if text.len() != 2 * N || !text.is_ascii() {
+        bail!("{} does not hold {N} bytes in hex", path.display());
+    }
+    let mut bytes = [0; N];
+    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(&text[at..at + 2], 16).with_context(|| format!("{} is not hex", path.display()))?;
+    }
+    Ok(bytes)
 }
 
 /// Writes a file that only this user may read, whole or not at all.

@@ -89,8 +89,9 @@ pub async fn examine(settings: Result<&Config, String>) -> Report {
     }
     let admin = look::admin(config, server).await;
     lines.push(rules::admin(&admin));
-    if let AdminApi::Opened(names) = &admin {
+    if let AdminApi::Opened { names, push } = &admin {
         lines.extend(rules::app_names(names, now));
+        lines.extend(rules::push_credentials(push));
     }
     Report(lines)
 }

@@ -20,4 +20,3 @@ pub mod services;
 pub mod snippet;
 pub mod stop;
 pub mod tls;
-pub mod x509;

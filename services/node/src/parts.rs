@@ -8,11 +8,12 @@ use natter_bus::{Bus, Log};
 use natter_db::{Kv, Table};
 use natter_mail::Mails;
 use natter_outbound::Outbound;
+use natter_push::Keys;
 use natter_telemetry::Metrics;
 use natter_trace::Recorder;
 
 use crate::config::Config;
-use crate::data::DataDir;
+use crate::data::{DataDir, read_secret};
 
 /// The kernel's parts. Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +32,7 @@ pub struct Parts {
     pub outbound: Outbound,
     pub mails: Mails,
     pub verifier_key: [u8; 32],
+    pub push_keys: Keys,
     /// Where files of users are kept.
     pub blobs: PathBuf,
 }
@@ -68,7 +70,28 @@ impl Parts {
             outbound,
             mails,
             verifier_key: data.verifier_key()?,
+            push_keys: push_keys(&config.push, data),
             blobs: data.blobs(),
         })
+    }
+}
+
+/// The keys of what apps keep secret with the push service. Without them alerts wait, and everything else runs.
+fn push_keys(options: &natter_push::Options, data: &DataDir) -> Keys {
+    let current = match options.key_file.as_os_str().is_empty() {
+        true => data.push_key(),
+        false => read_secret(&options.key_file),
+    };
+    let older = options.older_key_files.iter().filter_map(|file| {
+        let key = read_secret(file);
+        // What only this one opens is named by its id where it is looked at.
+        key.inspect_err(|error| tracing::error!("an older key of push credentials: {error:#}")).ok()
+    });
+    match current {
+        Ok(current) => Keys::new(current, &older.collect::<Vec<_>>()),
+        Err(error) => {
+            tracing::error!("the key of push credentials: {error:#}");
+            Keys::absent(format!("{error:#}"))
+        }
     }
 }

@@ -66,8 +66,12 @@ impl Services {
             },
         );
         let dialog_link = Link::local(dialog.server(), link);
+        let contact = match config.push.contact.as_str() {
+            "" => format!("https://{}", facts.host),
+            contact => contact.to_owned(),
+        };
         let push = natter_push::Service::new(
-            config.push.clone(),
+            natter_push::Options { contact, ..config.push.clone() },
             natter_push::Parts {
                 db: parts.db.clone(),
                 bus: parts.bus.clone(),
@@ -78,7 +82,8 @@ impl Services {
                     history: history.clone(),
                     presence: presence_link.clone(),
                 },
-                providers: Arc::new(natter_push::NoProviders),
+                providers: Arc::new(config.push.senders(parts.clock.clone(), &parts.metrics)?),
+                keys: parts.push_keys.clone(),
                 clock: parts.clock.clone(),
                 metrics: parts.metrics.clone(),
             },
@@ -124,6 +129,7 @@ impl Services {
                 reports: reports_link,
                 administration,
                 traces: Link::local(push.traces_server(), link),
+                credentials: Link::local(push.credentials_server(), link),
                 metrics: parts.metrics.clone(),
                 token: facts.admin_token,
                 sdk: facts.sdk,

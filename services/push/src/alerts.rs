@@ -70,6 +70,8 @@ pub trait Alerts: Send + Sync {
     fn next(&self) -> Vec<(u64, i64)>;
     /// The oldest alerts of an app that are due at `now`, at most `limit`.
     async fn due(&self, app: u64, now: i64, limit: usize) -> Result<Vec<Due>, Error>;
+    /// Alerts of an app that are due after `now` and not after `upto`, the oldest first, at most `limit`.
+    async fn later(&self, app: u64, now: i64, upto: i64, limit: usize) -> Result<Vec<Due>, Error>;
     /// A page of the journal, newest first, above nothing or behind `before`; and where to go on, empty at the end.
     async fn notes(&self, app: u64, about: About, before: &[u8], limit: usize) -> Result<(Vec<Note>, Vec<u8>), Error>;
     /// Removes from a page of the journal, behind `after`, what was noted before `before`. Where to go on; nothing at the end.

@@ -7,6 +7,7 @@ use natter_proto::AppId;
 use natter_proto::push::v1::{Channel, Environment, Note, Subscription};
 
 use crate::alerts::{Due, Step};
+use crate::calls::credentials::Picked;
 use crate::decision::{Reason, Why};
 use crate::error::Error;
 use crate::provider::{Alert, Outcome, Target};
@@ -14,9 +15,9 @@ use crate::service::Shared;
 
 /// The pause after the first attempt that ended with "later", milliseconds; twice as long after each further one.
 const BACK_OFF_MS: i64 = 5_000;
-const BACK_OFF_MS_MAX: i64 = 10 * 60 * 1_000;
-/// The pause of a channel whose credentials are not good, milliseconds.
-const CHANNEL_MS: i64 = 60_000;
+pub const PAUSE_MS_MAX: i64 = 10 * 60 * 1_000;
+/// The shortest pause of credentials that are not good, milliseconds.
+const CREDENTIALS_MS: i64 = 60_000;
 
 /// What may be said to devices, decided.
 pub struct Ready {
@@ -44,7 +45,7 @@ impl Shared {
             step.notes.push(attempted(due, device, (now, attempt, why), &outcome));
             let again_at = match outcome {
                 Outcome::Later { after, .. } => Some(now + pause_ms(attempt, after)),
-                Outcome::Credentials { .. } => Some(now + CHANNEL_MS),
+                Outcome::Credentials { .. } => Some(now + pause_ms(attempt, None).max(CREDENTIALS_MS)),
                 Outcome::Rejected(reason) => {
                     self.reject(device, &reason.to_string()).await?;
                     None
@@ -62,24 +63,21 @@ impl Shared {
         Ok(())
     }
 
-    /// A channel whose credentials are not good is not asked again for a while, whosever alert it is.
+    /// Credentials that are not good are not tried again for a while, whosever alert it is, unless they are replaced.
     async fn attempt(&self, device: &Subscription, alert: &Alert) -> Outcome {
-        let key = (device.app, device.channel);
         let now = self.clock.now_ms();
-        if let Some((until, outcome)) = self.paused.lock().get(&key)
-            && *until > now
-        {
-            return outcome.clone();
-        }
         let Some(target) = target_of(device) else {
             return Outcome::Refused { status: None, reason: "a subscription that names no device".to_owned() };
         };
-        let outcome = self.providers.send(AppId(device.app), &target, alert).await;
-        let mut paused = self.paused.lock();
-        match outcome {
-            Outcome::Credentials { .. } => drop(paused.insert(key, (now + CHANNEL_MS, outcome.clone()))),
-            _ => drop(paused.remove(&key)),
+        let Picked { credentials, mark } = match self.pick(device.app, &target).await {
+            Ok(picked) => picked,
+            Err(outcome) => return outcome,
+        };
+        if let Some(outcome) = self.wallet.rests(mark, now) {
+            return outcome;
         }
+        let outcome = self.providers.send(AppId(device.app), &credentials, &target, alert).await;
+        self.wallet.heard(mark, now + CREDENTIALS_MS, &outcome);
         outcome
     }
 }
@@ -101,7 +99,7 @@ fn target_of(device: &Subscription) -> Option<Target> {
 
 /// What the provider asks for, else longer with each attempt.
 fn pause_ms(attempt: u32, after: Option<Duration>) -> i64 {
-    let own = BACK_OFF_MS.saturating_mul(1_i64.checked_shl(attempt.saturating_sub(1)).unwrap_or(i64::MAX)).min(BACK_OFF_MS_MAX);
+    let own = BACK_OFF_MS.saturating_mul(1_i64.checked_shl(attempt.saturating_sub(1)).unwrap_or(i64::MAX)).min(PAUSE_MS_MAX);
     after.map_or(own, |after| i64::try_from(after.as_millis()).unwrap_or(i64::MAX).max(1))
 }
 

@@ -1,4 +1,5 @@
-//! Calls about what users have of alerts: their devices, and the end of it all.
+//! Calls about what users and apps have of alerts: devices, credentials, and the end of it all.
 
+pub mod credentials;
 mod erasure;
 mod subscriptions;

@@ -8,7 +8,7 @@ use futures::FutureExt;
 use natter_proto::DialogId;
 
 use crate::alerts::{Due, Step};
-use crate::attempts::Ready;
+use crate::attempts::{PAUSE_MS_MAX, Ready};
 use crate::decision::{Attention, Decision, Facts, Reason, decide};
 use crate::error::Error;
 use crate::flights::{Busy, Flights, Landed, Limits};
@@ -21,6 +21,8 @@ use crate::text::{self, About};
 const PAGE: usize = 1_024;
 /// Until an alert is looked at again that could not be decided, milliseconds.
 const RETRY_MS: i64 = 2_000;
+/// Alerts that are hastened when credentials were put; further ones come in their time.
+const HASTENED_MAX: usize = 10_000;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 
 /// What is to be done with an alert.
@@ -108,6 +110,23 @@ impl Shared {
             self.keep(Step { app, gone: proved, notes, ..Step::default() }).await?;
         }
         Ok(rest)
+    }
+
+    /// What waits for another attempt is due now: the credentials that it waits for may be those that were put.
+    pub async fn hasten(&self, app: u64) {
+        let now = self.clock.now_ms();
+        let moved = async {
+            self.alerts.ready().await?;
+            let gone = self.alerts.later(app, now, now + PAUSE_MS_MAX, HASTENED_MAX).await?;
+            // Who has not had his first attempt waits for something else.
+            let gone: Vec<Due> = gone.into_iter().filter(|due| due.attempts > 0).collect();
+            let put = gone.iter().map(|due| Due { at: now, ..due.clone() }).collect();
+            self.keep(Step { app, gone, put, ..Step::default() }).await
+        };
+        // They come by themselves, later.
+        if let Err(error) = moved.await {
+            tracing::warn!(app, %error, "alerts that wait for credentials were not hastened");
+        }
     }
 
     async fn send_all(&self, busy: Busy, dues: Vec<Due>) -> Landed {

@@ -3,8 +3,10 @@
 use natter_proto::{Code, Failure};
 use natter_rpc::Status;
 
-use crate::store;
+use crate::provider::CredentialsError;
 use crate::subscription::Refused;
+use crate::wallet::Unusable;
+use crate::{store, vault};
 
 /// Why a call was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +27,37 @@ pub enum Error {
     Malformed(&'static str),
     #[error("{0}")]
     Store(#[from] store::Error),
+    #[error("there are no such credentials")]
+    NoCredential,
+    #[error("too many credentials of this app, at most {0}")]
+    CredentialsTooMany(usize),
+    /// What was given cannot be used.
+    #[error("{0}")]
+    Credential(CredentialsError),
+    /// The installation cannot seal or open.
+    #[error("{0}")]
+    Unusable(Unusable),
+    #[error("{0}")]
+    Vault(#[from] vault::Error),
     /// Another service did not answer, or refused.
     #[error("{0}")]
     Neighbour(#[from] Failure),
+}
+
+impl Error {
+    /// A field of the request, and what is wrong with it.
+    pub fn wrong(field: &'static str, what: &'static str) -> Error {
+        Error::Refused(Refused(field, what))
+    }
+}
+
+impl From<Unusable> for Error {
+    fn from(why: Unusable) -> Error {
+        match why {
+            Unusable::Content(error) if error != CredentialsError::NoKey => Error::Credential(error),
+            why => Error::Unusable(why),
+        }
+    }
 }
 
 impl From<natter_db::Error> for Error {
@@ -40,15 +70,18 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let text = error.to_string();
         match error {
-            Error::Unknown | Error::NoTrace => Failure::new(Code::NotFound, text),
+            Error::Unknown | Error::NoTrace | Error::NoCredential => Failure::new(Code::NotFound, text),
             Error::TracedTooMany(_) => Failure::new(Code::TooMany, text),
             Error::Refused(Refused(field, wrong)) => Failure::of_field(Code::Invalid, field, wrong),
             // Waiting does not help: one has to end first.
             Error::SubscriptionsTooMany(_) => Failure::of_field(Code::Invalid, "subscription", text),
             Error::Store(store::Error::Full) => Failure::of_field(Code::Invalid, "subscription", text),
+            Error::CredentialsTooMany(_) => Failure::of_field(Code::Invalid, "credentials", text),
+            Error::Credential(error) => Failure::of_field(Code::Invalid, error.field(), text),
+            Error::Unusable(_) => Failure::new(Code::NotStored, text),
             Error::Malformed(field) => Failure::of_field(Code::Invalid, field, "is malformed"),
-            Error::Store(store::Error::Changed) => Failure::new(Code::Conflict, text),
-            Error::Store(store::Error::Db(db)) => db.into(),
+            Error::Store(store::Error::Changed) | Error::Vault(vault::Error::Changed) => Failure::new(Code::Conflict, text),
+            Error::Store(store::Error::Db(db)) | Error::Vault(vault::Error::Db(db)) => db.into(),
             Error::Neighbour(failure) => failure,
         }
     }
@@ -56,7 +89,7 @@ impl From<Error> for Failure {
 
 impl From<Error> for Status {
     fn from(error: Error) -> Status {
-        if matches!(&error, Error::Store(store::Error::Db(_))) {
+        if matches!(&error, Error::Store(store::Error::Db(_)) | Error::Vault(vault::Error::Db(_)) | Error::Unusable(_)) {
             tracing::warn!(%error, "what is kept of alerts could not be stored or read");
         }
         Failure::from(error).into()

@@ -5,7 +5,8 @@
 //! message one alert per member who has a device; [`mod@decision`] (pure) says whether he is to be alerted, and when;
 //! [`mod@alerts`] keeps the alerts that are due, and what was decided and tried; [`mod@delivery`] decides again when an alert is
 //! due ([`mod@flights`]: whose goes next), and sends it ([`mod@attempts`], [`mod@text`]), by whoever carries it
-//! ([`mod@providers`], [`mod@provider`]). Beside them [`mod@subscription`] (pure) and [`mod@store`]: the devices; and
+//! ([`mod@providers`], [`mod@provider`]), with the app's credentials ([`mod@wallet`]). Beside them [`mod@subscription`] (pure) and
+//! [`mod@store`]: the devices; [`mod@credential`] (pure), [`mod@vault`] and [`mod@seal`]: who apps are to the providers; and
 //! [`mod@hops`]: what every service tells of the ways of messages.
 //!
 //! Invariants:
@@ -14,6 +15,7 @@
 //!   request, under the same collapse id: the user sees one.
 //! - At the end somebody looks: each decision has a reason in the journal, each attempt the provider's answer.
 //! - Alerts of one app that wait are bounded. Over it the oldest is dropped, noted and counted; never the message.
+//! - Credentials are kept sealed and told to nobody but the providers.
 //! - No text of a message is kept here, or logged. It is read when the alert is sent, as it is then.
 //!
 //! Not here: the order of messages (dialog), who is connected (presence), what is read (history). What hangs holds up its app
@@ -22,6 +24,7 @@
 mod alerts;
 mod attempts;
 mod calls;
+mod credential;
 mod decision;
 mod delivery;
 mod error;
@@ -35,11 +38,15 @@ mod options;
 pub mod provider;
 mod providers;
 mod rpc;
+mod seal;
 mod service;
 mod store;
 mod subscription;
 mod text;
+mod vault;
+mod wallet;
 
 pub use options::Options;
-pub use providers::{NoProviders, Providers};
+pub use providers::Providers;
+pub use seal::Keys;
 pub use service::{Links, Parts, Service};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use natter_proto::account::v1::GetUsersRequest;
 use natter_proto::account::v1::accounts_client::AccountsClient;
+use natter_proto::account::v1::{GetAppRequest, GetUsersRequest};
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::dialog::v1::{AudienceReply, AudienceRequest, DialogKind, GetRequest, UnreadCountsRequest};
 use natter_proto::event::v1::Message;
@@ -67,6 +67,12 @@ impl Sessions {
 impl Neighbours {
     pub fn new(links: Links) -> Neighbours {
         Neighbours { links }
+    }
+
+    /// NotFound if there is no such app, or none any more.
+    pub async fn has_app(&self, app: u64) -> Result<(), Failure> {
+        AccountsClient::new(self.links.account.clone()).get_app(GetAppRequest { id: app }).await.map_err(Failure::from)?;
+        Ok(())
     }
 
     /// A page of the members of a dialog above `after`; nobody of one that is gone.

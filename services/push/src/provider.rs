@@ -39,7 +39,7 @@ mod web;
 
 pub use alert::{Alert, AndroidNotification, Channel, Ios, PushType, Target};
 pub use backoff::pause;
-pub use credentials::{ApnsCertificate, ApnsToken, Credentials, CredentialsError, ServiceAccount, Vapid, VapidPair};
+pub use credentials::{ApnsCertificate, ApnsToken, Credentials, CredentialsError, Facts, ServiceAccount, Vapid, VapidPair};
 pub use options::{Options, Wrong};
 pub use outcome::{Outcome, Reason};
 pub use payload::{Payload, PayloadError, payload};

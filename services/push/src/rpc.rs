@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use natter_proto::erasure::v1::{EraseReply, EraseRequest};
+use natter_proto::push::v1::credentials_server::Credentials;
 use natter_proto::push::v1::eraser_server::Eraser;
 use natter_proto::push::v1::push_server::Push;
 use natter_proto::push::v1::*;
@@ -72,6 +73,27 @@ impl Traces for Rpc {
 
     async fn switched(&self, request: Request<SwitchedRequest>) -> Reply<SwitchReply> {
         Ok(Response::new(SwitchReply { until: self.0.switched(request.into_inner().app).await? }))
+    }
+}
+
+#[async_trait]
+impl Credentials for Rpc {
+    async fn put(&self, request: Request<PutCredentialRequest>) -> Reply<Credential> {
+        Ok(Response::new(self.0.put_credential(request.into_inner()).await?))
+    }
+
+    async fn list(&self, request: Request<ListCredentialsRequest>) -> Reply<ListCredentialsReply> {
+        let credentials = self.0.credentials_of(request.into_inner().app).await?;
+        Ok(Response::new(ListCredentialsReply { credentials }))
+    }
+
+    async fn delete(&self, request: Request<DeleteCredentialRequest>) -> Reply<Empty> {
+        self.0.delete_credential(request.into_inner()).await?;
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn look(&self, request: Request<LookRequest>) -> Reply<LookReply> {
+        Ok(Response::new(self.0.look(request.into_inner()).await?))
     }
 }
 

@@ -1,7 +1,6 @@
 //! What the push service is made of and what it starts: the door for links, whoever reads the durable log, whoever sends, and a
-//! sweep of old notes.
+//! sweep of old notes and older seals.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +8,12 @@ use std::time::Duration;
 use natter_actor::Clock;
 use natter_bus::{Bus, Log};
 use natter_db::Kv;
+use natter_proto::push::v1::credentials_server::CredentialsServer;
 use natter_proto::push::v1::eraser_server::EraserServer;
 use natter_proto::push::v1::push_server::PushServer;
 use natter_proto::trace::v1::traces_server::TracesServer;
 use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
-use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::alerts::{self, Alerts};
@@ -23,13 +22,17 @@ use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
 use crate::options::Options;
-use crate::provider::Outcome;
 use crate::providers::Providers;
 use crate::rpc::Rpc;
+use crate::seal::Keys;
 use crate::store::{Embedded, Subscriptions};
+use crate::vault;
+use crate::wallet::Wallet;
 
 /// Between two looks for old notes.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// How the operator is reached who says nothing of it.
+const HERE: &str = "https://localhost";
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// To the services below.
@@ -50,6 +53,8 @@ pub struct Parts {
     pub posted: Log,
     pub links: Links,
     pub providers: Arc<dyn Providers>,
+    /// Of what apps keep here that is secret.
+    pub keys: Keys,
     pub clock: Clock,
     pub metrics: Registry,
 }
@@ -71,9 +76,7 @@ pub(crate) struct Shared {
     pub log: Log,
     pub neighbours: Neighbours,
     pub providers: Arc<dyn Providers>,
-    /// By app and channel: until when nobody is asked, unix milliseconds, and what was said last. Of each app at most one per
-    /// channel.
-    pub paused: Mutex<BTreeMap<(u64, i32), (i64, Outcome)>>,
+    pub wallet: Wallet,
     /// An alert may be due.
     pub moved: Notify,
     pub clock: Clock,
@@ -83,8 +86,10 @@ pub(crate) struct Shared {
 impl Service {
     /// A service on these parts. It answers from the start; it alerts while [`run`](Service::run) does.
     pub fn new(options: Options, parts: Parts) -> Service {
-        let Parts { db, bus, posted, links, providers, clock, metrics } = parts;
+        let Parts { db, bus, posted, links, providers, keys, clock, metrics } = parts;
         let first_number = u64::try_from(clock.now_ms()).unwrap_or_default() << 20;
+        let contact = if options.contact.is_empty() { HERE.to_owned() } else { options.contact.clone() };
+        let vault = Box::new(vault::Embedded::new(db.clone()));
         let shared = Shared {
             subscriptions: Box::new(Embedded::new(db.clone())),
             alerts: Box::new(alerts::Embedded::new(db.clone(), posted.clone(), options.queue_max, first_number)),
@@ -94,7 +99,7 @@ impl Service {
             log: posted,
             neighbours: Neighbours::new(links),
             providers,
-            paused: Mutex::default(),
+            wallet: Wallet::new(vault, keys, contact),
             moved: Notify::new(),
             clock,
             metrics: Metrics::new(&metrics),
@@ -111,6 +116,11 @@ impl Service {
     /// The door for the ways of messages.
     pub fn traces_server(&self) -> TracesServer<Rpc> {
         TracesServer::new(Rpc::new(Arc::clone(&self.shared)))
+    }
+
+    /// The door for operators' calls about credentials.
+    pub fn credentials_server(&self) -> CredentialsServer<Rpc> {
+        CredentialsServer::new(Rpc::new(Arc::clone(&self.shared)))
     }
 
     /// The door for the walk of an erasure.
@@ -137,6 +147,7 @@ impl Service {
 impl Shared {
     async fn sweep(&self) {
         let (mut after, mut after_hops) = (None, None);
+        self.reseal().await;
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
             let before = self.clock.now_ms() - i64::from(self.options.journal_days) * DAY_MS;

@@ -10,6 +10,8 @@ use natter_proto::account::v1::operators_server::{Operators, OperatorsServer};
 use natter_proto::account::v1::reports_server::{Reports, ReportsServer};
 use natter_proto::account::v1::*;
 use natter_proto::erasure::v1::Erased;
+use natter_proto::push::v1 as push;
+use natter_proto::push::v1::credentials_server::{Credentials, CredentialsServer};
 use natter_proto::trace::v1::traces_server::{Traces, TracesServer};
 use natter_proto::trace::v1::{Hop, Kind as HopKind, OfReply, OfRequest, SwitchReply, SwitchRequest, SwitchedRequest};
 use natter_proto::{Code, Failure};
@@ -37,10 +39,10 @@ impl Console {
         let operators = Link::local(OperatorsServer::new(Fake(fake.clone())), LinkOptions::default());
         let reports = Link::local(ReportsServer::new(Fake(fake.clone())), LinkOptions::default());
         let administration = Link::local(AdministrationServer::new(Fake(fake.clone())), LinkOptions::default());
-        let token = format!("{TOKEN}\n");
         let traces = Link::local(TracesServer::new(Fake(fake.clone())), LinkOptions::default());
-        let (metrics, sdk) = (Metrics::new(), facts());
-        let parts = Parts { account, operators, reports, administration, traces, metrics, token, sdk };
+        let credentials = Link::local(CredentialsServer::new(Fake(fake.clone())), LinkOptions::default());
+        let (token, metrics, sdk) = (format!("{TOKEN}\n"), Metrics::new(), facts());
+        let parts = Parts { account, operators, reports, administration, traces, credentials, metrics, token, sdk };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -140,6 +142,9 @@ pub struct Asked {
     pub ended: Vec<(u64, u64)>,
     pub applied: Vec<ApplyAppRequest>,
     pub switches: Vec<SwitchRequest>,
+    /// Credentials that were put, and that were to be forgotten.
+    pub put: Vec<push::PutCredentialRequest>,
+    pub forgotten: Vec<push::DeleteCredentialRequest>,
 }
 
 #[derive(Clone)]
@@ -397,5 +402,48 @@ impl Reports for Fake {
 
     async fn withdraw(&self, _: Request<WithdrawReportsRequest>) -> Reply<WithdrawReportsReply> {
         unused()
+    }
+}
+
+#[async_trait]
+impl Credentials for Fake {
+    async fn put(&self, request: Request<push::PutCredentialRequest>) -> Reply<push::Credential> {
+        let request = request.into_inner();
+        let shown = push::Credential { topic: request.topic.clone(), ..credential(request.app) };
+        self.asked()?.put.push(request);
+        Ok(Response::new(shown))
+    }
+
+    async fn list(&self, request: Request<push::ListCredentialsRequest>) -> Reply<push::ListCredentialsReply> {
+        drop(self.asked()?);
+        let app = request.into_inner().app;
+        let (kind, public_key) = (push::Kind::Vapid.into(), "BPub".into());
+        let pair = push::Credential { kind, public_key, problem: "no key".into(), ..push::Credential::default() };
+        Ok(Response::new(push::ListCredentialsReply { credentials: vec![credential(app), pair] }))
+    }
+
+    async fn delete(&self, request: Request<push::DeleteCredentialRequest>) -> Reply<push::Empty> {
+        self.asked()?.forgotten.push(request.into_inner());
+        Ok(Response::new(push::Empty {}))
+    }
+
+    async fn look(&self, request: Request<push::LookRequest>) -> Reply<push::LookReply> {
+        drop(self.asked()?);
+        assert_eq!(request.into_inner().ends_within_ms, 2_592_000_000);
+        let reply = push::LookReply { key: "k1".into(), sealed: 3, ending: vec![credential(77)], ..Default::default() };
+        Ok(Response::new(reply))
+    }
+}
+
+fn credential(app: u64) -> push::Credential {
+    push::Credential {
+        app,
+        kind: push::Kind::ApnsCertificate.into(),
+        topic: "org.x".into(),
+        environment: push::Environment::Development.into(),
+        set_at: 1_700_000_000_000,
+        expires_at: 1_700_000_001_000,
+        fingerprint: "f0".into(),
+        ..push::Credential::default()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::{apply, identity};
+use super::{apply, identity, push};
 use crate::admin::Admin;
 
 /// Between two looks at an erasure that is waited for.
@@ -55,6 +55,9 @@ pub enum AppCommand {
     },
     /// Shows or sets how the users of an app prove who they are besides a password.
     Identity(identity::Arguments),
+    /// Who an app is to the push providers: keys and certificates from Apple and Google, and its pair for Web Push.
+    #[command(subcommand)]
+    Push(push::PushCommand),
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -109,6 +112,7 @@ pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
             print_json(&admin.post("/apps", &body).await?)
         }
         AppCommand::Identity(arguments) => identity::run(admin, arguments).await,
+        AppCommand::Push(command) => push::run(admin, command).await,
         AppCommand::List => print_json(&admin.get("/apps").await?),
         AppCommand::Apply(arguments) => apply::run(admin, arguments).await,
         AppCommand::Names { id, chat, api } => {

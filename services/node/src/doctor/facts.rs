@@ -1,6 +1,7 @@
 //! What is found, before anybody decides what it means.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The data directory.
@@ -76,6 +77,18 @@ pub struct AppName {
     pub ends_at: Option<i64>,
 }
 
+/// What apps keep here to be known to push providers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PushCredentials {
+    pub sealed: u64,
+    /// Why nothing can be sealed or opened.
+    pub problem: Option<String>,
+    /// Apps of which some are sealed with a key that is not here.
+    pub unusable: BTreeSet<u64>,
+    /// Apps with a certificate that ends soon, or ended, and when, as the admin API writes it.
+    pub ending: Vec<(u64, String)>,
+}
+
 /// Limits of open files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OpenFiles {
@@ -113,7 +126,10 @@ pub enum Port {
 pub enum AdminApi {
     /// No server runs.
     NotAsked,
-    /// With the names of its apps.
-    Opened(Vec<AppName>),
+    /// With the names of its apps, and what it says of push credentials.
+    Opened {
+        names: Vec<AppName>,
+        push: PushCredentials,
+    },
     Failed(String),
 }

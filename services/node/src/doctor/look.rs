@@ -13,8 +13,8 @@ use rustix::fs::Access;
 use serde_json::Value;
 
 use super::facts::{
-    AdminApi, AppName, Certificate, CertificateState, Certificates, Directory, DirectoryState, OpenFiles, Origin, Port, Secret,
-    Server,
+    AdminApi, AppName, Certificate, CertificateState, Certificates, Directory, DirectoryState, OpenFiles, Origin, Port,
+    PushCredentials, Secret, Server,
 };
 use crate::admin::Admin;
 use crate::certificates::{self, carries};
@@ -168,9 +168,13 @@ pub async fn admin(config: &Config, server: Server) -> AdminApi {
     if !DataDir::at(&config.data).has_admin_token() {
         return AdminApi::Failed("there is no token in the data directory".to_owned());
     }
-    let asked = async { Admin::of(config)?.get("/apps").await.map(|apps| app_names(config, &apps)) };
+    let asked = async {
+        let admin = Admin::of(config)?;
+        let names = app_names(config, &admin.get("/apps").await?);
+        anyhow::Ok((names, push_credentials(&admin.get("/push").await?)))
+    };
     match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Ok(names)) => AdminApi::Opened(names),
+        Ok(Ok((names, push))) => AdminApi::Opened { names, push },
         Ok(Err(error)) => AdminApi::Failed(error.to_string()),
         Err(_) => AdminApi::Failed("it does not answer".to_owned()),
     }
@@ -187,4 +191,17 @@ fn app_names(config: &Config, apps: &Value) -> Vec<AppName> {
     }
     let shown = |name| tls::shown(&held, name).map(|held| held.ends_at);
     names.into_iter().map(|(app, name)| AppName { app, name: name.to_owned(), ends_at: shown(name) }).collect()
+}
+
+// What `GET /push` says.
+fn push_credentials(found: &Value) -> PushCredentials {
+    let found = &found["push"];
+    let all = |field: &str| found[field].as_array().cloned().unwrap_or_default();
+    let app = |one: &Value| one["app"].as_u64().unwrap_or_default();
+    PushCredentials {
+        sealed: found["sealed"].as_u64().unwrap_or_default(),
+        problem: found["problem"].as_str().map(str::to_owned),
+        unusable: all("unusable").iter().map(app).collect(),
+        ending: all("ending").iter().map(|one| (app(one), one["expires_at"].as_str().unwrap_or_default().to_owned())).collect(),
+    }
 }

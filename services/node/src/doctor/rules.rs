@@ -2,8 +2,8 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use super::facts::{
-    AdminApi, AppName, Certificate, CertificateState, Certificates, Directory, DirectoryState, OpenFiles, Origin, Port, Secret,
-    Server,
+    AdminApi, AppName, Certificate, CertificateState, Certificates, Directory, DirectoryState, OpenFiles, Origin, Port,
+    PushCredentials, Secret, Server,
 };
 use super::{Line, Verdict};
 use crate::doors::Place;
@@ -166,7 +166,7 @@ pub fn port(place: &Place, state: &Port) -> Line {
 pub fn admin(found: &AdminApi) -> Line {
     match found {
         AdminApi::NotAsked => ok("admin API", "not asked: no server runs"),
-        AdminApi::Opened(_) => ok("admin API", "opens with the token of this data directory"),
+        AdminApi::Opened { .. } => ok("admin API", "opens with the token of this data directory"),
         AdminApi::Failed(why) => fail(
             "admin API",
             format!("{why}: check that --data names the directory of the server that runs, and console.port its port"),
@@ -201,6 +201,31 @@ fn one_app_name(AppName { app, name, ends_at }: &AppName, now: i64) -> Option<Li
         }
         _ => None,
     }
+}
+
+/// Whether what apps keep for push providers can be opened, and a line about each certificate that ends. None where nothing is kept.
+pub fn push_credentials(found: &PushCredentials) -> Vec<Line> {
+    const CHECK: &str = "push";
+    let PushCredentials { sealed, problem, unusable, ending } = found;
+    let remedy = "restore the file of that key, or name it in push.older_key_files, and restart; else set them again";
+    let mut lines = Vec::new();
+    match problem {
+        Some(why) => {
+            let what = "name a file with 64 hex digits in push.key_file, or restore push.key, and restart";
+            lines.push(fail(CHECK, format!("{why}: {what}")));
+        }
+        None if !unusable.is_empty() => {
+            let apps: Vec<String> = unusable.iter().map(u64::to_string).collect();
+            let apps = apps.join(", ");
+            lines.push(fail(CHECK, format!("credentials of app {apps} are sealed with a key that is not here: {remedy}")));
+        }
+        None if *sealed > 0 => lines.push(ok(CHECK, format!("{sealed} credentials of apps, which the keys here open"))),
+        None => {}
+    }
+    lines.extend(ending.iter().map(|(app, at)| {
+        warn(CHECK, format!("a certificate from Apple of app {app} ends on {at}: set the next one (`natter app push set`)"))
+    }));
+    lines
 }
 
 fn date(unix_s: i64) -> String {

@@ -13,7 +13,6 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 
 use super::Pair;
-use crate::x509;
 
 /// Largest file that is read, bytes. A chain has a few KiB.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -75,8 +74,8 @@ impl Seen {
             .with_context(|| format!("cannot read certificates from {cert_path}"))?;
         let Some(leaf) = chain.first() else { bail!("there is no certificate in {cert_path}") };
         let (starts_at, ends_at) =
-            x509::validity(leaf).with_context(|| format!("the certificate in {cert_path} has no dates"))?;
-        let names = x509::dns_names(leaf);
+            natter_x509::validity(leaf).with_context(|| format!("the certificate in {cert_path} has no dates"))?;
+        let names = natter_x509::dns_names(leaf);
         let key = PrivateKeyDer::from_pem_slice(key).with_context(|| format!("cannot read a key from {key_path}"))?;
         let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| match error {
             Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {

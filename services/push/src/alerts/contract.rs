@@ -37,6 +37,19 @@ async fn alerts_wait_in_the_order_of_their_time_until_they_are_gone() {
 }
 
 #[tokio::test]
+async fn what_is_due_later_is_looked_at_without_being_taken_for_looked_at() {
+    on_each_engine(async |engine| {
+        let alerts = engine.open(100).await;
+        put(&*alerts, vec![due(1, 30), due(2, 10), due(3, 20), due(4, 40)]).await;
+        assert_eq!(alerts.later(1, 10, 30, 9).await.unwrap(), [due(3, 20), due(1, 30)]);
+        assert_eq!(alerts.later(1, 10, 30, 1).await.unwrap(), [due(3, 20)], "as many as asked for");
+        assert_eq!(alerts.later(2, 0, 99, 9).await.unwrap(), [], "of another app");
+        assert_eq!(alerts.next(), [(1, 10)]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_waits_is_found_by_the_next_process() {
     on_each_engine(async |engine| {
         let first = engine.open(100).await;

@@ -205,6 +205,12 @@ impl Alerts for Embedded {
         Ok(found)
     }
 
+    async fn later(&self, app: u64, now: i64, upto: i64, limit: usize) -> Result<Vec<Due>, Error> {
+        let from = |at: i64| [app.to_be_bytes(), at.saturating_add(1).to_be_bytes()].concat();
+        let rows = self.kv.scan(ALERTS, KeyRange::between(from(now), from(upto)), limit).await?;
+        rows.iter().map(|(key, value)| to_due(key, value)).collect()
+    }
+
     async fn notes(&self, app: u64, about: About, before: &[u8], limit: usize) -> Result<(Vec<Note>, Vec<u8>), Error> {
         let (table, prefix) = match about {
             About::User(user) => (ALERT_NOTES, [app.to_be_bytes(), user.to_be_bytes()].concat()),

@@ -4,7 +4,7 @@ use natter_proto::erasure::v1::{EraseReply, EraseRequest, Erased};
 
 use crate::error::Error;
 use crate::service::Shared;
-use crate::store;
+use crate::{store, vault};
 
 /// Users, or rows, of one page.
 const PAGE: usize = 1_000;
@@ -32,12 +32,28 @@ impl Shared {
         }
         let (alerts, notes, most) = self.alerts.erase(app, (user > 0).then_some(user), PAGE).await?;
         let is_full = most >= PAGE || (user == 0 && users.len() >= PAGE);
+        let mut credentials = 0;
+        if user == 0 {
+            credentials = self.forget_credentials(app).await?;
+        }
         if user == 0 && !is_full {
             self.subscriptions.forget_count(app).await?;
         }
-        let erased = [("subscriptions", devices), ("alerts", alerts), ("alert_notes", notes)];
+        let erased = [("subscriptions", devices), ("alerts", alerts), ("alert_notes", notes), ("push_credentials", credentials)];
         let erased = erased.into_iter().map(|(kind, count)| Erased { kind: kind.to_owned(), count: count as u64 }).collect();
         Ok(EraseReply { erased, next: vec![if is_full { ALERTS } else { HOPS }] })
+    }
+
+    async fn forget_credentials(&self, app: u64) -> Result<usize, Error> {
+        let before = self.wallet.vault.of_app(app).await?;
+        if before.rows.is_empty() {
+            return Ok(0);
+        }
+        match self.wallet.vault.change(&before, Vec::new()).await {
+            // The next round finds them as they are.
+            Ok(()) | Err(vault::Error::Changed) => Ok(before.rows.len()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn end_all(&self, app: u64, user: u64) -> Result<usize, Error> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rustls::crypto::aws_lc_rs;
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
@@ -34,6 +36,9 @@ pub struct ApnsCertificate {
     pub(super) pem: Vec<u8>,
     pub(super) topic: Option<String>,
     pub(super) print: Print,
+    fingerprint: String,
+    /// Unix milliseconds.
+    ends_at: i64,
 }
 
 /// A service account of Google.
@@ -56,6 +61,22 @@ pub struct Vapid {
     pub(super) print: Print,
 }
 
+/// What may be shown of credentials. What a kind does not have is empty.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Facts {
+    /// SHA-256 of the public key, or of the certificate, hex.
+    pub fingerprint: String,
+    pub key_id: String,
+    pub team_id: String,
+    pub project: String,
+    pub email: String,
+    pub subject: String,
+    /// Of a pair for Web Push, as browsers are given it.
+    pub public_key: String,
+    /// Of a certificate, Unix milliseconds; 0: never.
+    pub expires_at: i64,
+}
+
 /// Tells credentials apart without holding them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Print([u8; 32]);
@@ -67,26 +88,30 @@ pub struct VapidPair {
     pub public: String,
 }
 
-/// Why credentials cannot be used.
+/// Why credentials cannot be used: what is wrong with their [`field`](CredentialsError::field).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CredentialsError {
-    #[error("the key is no private key on P-256 in PKCS#8, PEM: the .p8 file from Apple")]
+    #[error("is no private key on P-256 in PKCS#8, PEM: the .p8 file from Apple")]
     ApnsKey,
-    #[error("the key id and the team id are 10 letters and digits each")]
-    ApnsId,
-    #[error("the topic is no bundle identifier")]
+    #[error("is not 10 letters and digits")]
+    ApnsKeyId,
+    #[error("is not 10 letters and digits")]
+    ApnsTeamId,
+    #[error("is no bundle identifier")]
     Topic,
-    #[error("the certificate is not PEM with at least one certificate and its private key")]
+    #[error("is not PEM with at least one certificate and its private key")]
     Certificate,
-    #[error("the service account is no JSON file from Google with project_id, client_email and private_key")]
+    #[error("has the private key of another certificate")]
+    CertificateKey,
+    #[error("is no JSON file from Google with project_id, client_email and private_key")]
     ServiceAccount,
-    #[error("the private_key of the service account is no RSA key in PKCS#8, PEM")]
+    #[error("has a private_key that is no RSA key in PKCS#8, PEM")]
     ServiceAccountKey,
-    #[error("the private key is not 32 bytes on P-256 in base64url")]
+    #[error("is not 32 bytes on P-256 in base64url")]
     VapidKey,
-    #[error("the subject is neither mailto: nor https:")]
+    #[error("begins with neither mailto: nor https:")]
     VapidSubject,
-    #[error("no key could be made")]
+    #[error("cannot be made: the system gives no chance")]
     NoKey,
 }
 
@@ -97,8 +122,11 @@ impl Credentials {
     /// Apple's tokens. `topic`: the bundle of subscriptions that name none.
     pub fn apns_token(key_pem: &str, key_id: &str, team_id: &str, topic: Option<&str>) -> Result<Credentials, CredentialsError> {
         let is_id = |id: &str| id.len() == ID_CHARS && id.bytes().all(|b| b.is_ascii_alphanumeric());
-        if !is_id(key_id) || !is_id(team_id) {
-            return Err(CredentialsError::ApnsId);
+        if !is_id(key_id) {
+            return Err(CredentialsError::ApnsKeyId);
+        }
+        if !is_id(team_id) {
+            return Err(CredentialsError::ApnsTeamId);
         }
         Ok(Credentials::ApnsToken(ApnsToken {
             key: Es256::from_pem(key_pem.as_bytes()).map_err(|_| CredentialsError::ApnsKey)?,
@@ -109,16 +137,21 @@ impl Credentials {
         }))
     }
 
-    /// Apple's certificate: PEM with the certificate, its chain and its private key. That the key is the certificate's is seen at
-    /// the first use.
+    /// Apple's certificate: PEM with the certificate, its chain and its private key.
     pub fn apns_certificate(pem: &str, topic: Option<&str>) -> Result<Credentials, CredentialsError> {
-        let mut certificates = CertificateDer::pem_slice_iter(pem.as_bytes());
-        let has_certificate = certificates.next().is_some_and(|first| first.is_ok());
-        if !has_certificate || PrivateKeyDer::from_pem_slice(pem.as_bytes()).is_err() {
-            return Err(CredentialsError::Certificate);
-        }
-        let topic = checked_topic(topic)?;
-        Ok(Credentials::ApnsCertificate(ApnsCertificate { pem: pem.as_bytes().to_vec(), topic, print: Print::of(&[pem]) }))
+        let chain: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+        let chain = chain.map_err(|_| CredentialsError::Certificate)?;
+        let leaf = chain.first().ok_or(CredentialsError::Certificate)?;
+        let (_, end) = natter_x509::validity(leaf).ok_or(CredentialsError::Certificate)?;
+        let fingerprint = hash(leaf);
+        let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| CredentialsError::Certificate)?;
+        CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => CredentialsError::CertificateKey,
+            _ => CredentialsError::Certificate,
+        })?;
+        let (topic, print, pem) = (checked_topic(topic)?, Print::of(&[pem]), pem.as_bytes().to_vec());
+        let ends_at = end.saturating_mul(1_000);
+        Ok(Credentials::ApnsCertificate(ApnsCertificate { pem, topic, print, fingerprint, ends_at }))
     }
 
     /// The JSON file of a service account.
@@ -149,6 +182,50 @@ impl Credentials {
         let print = Print::of(&[private, subject]);
         Ok(Credentials::Vapid(Vapid { key, subject: subject.to_owned(), print }))
     }
+
+    /// What may be shown of them.
+    pub fn facts(&self) -> Facts {
+        match self {
+            Credentials::ApnsToken(of) => Facts {
+                fingerprint: hash(of.key.public()),
+                key_id: of.key_id.clone(),
+                team_id: of.team_id.clone(),
+                ..Facts::default()
+            },
+            Credentials::ApnsCertificate(of) => {
+                Facts { fingerprint: of.fingerprint.clone(), expires_at: of.ends_at, ..Facts::default() }
+            }
+            Credentials::Fcm(of) => Facts {
+                fingerprint: hash(of.key.public()),
+                key_id: of.key_id.clone().unwrap_or_default(),
+                project: of.project.clone(),
+                email: of.email.clone(),
+                ..Facts::default()
+            },
+            Credentials::Vapid(of) => Facts {
+                fingerprint: hash(of.key.public()),
+                subject: of.subject.clone(),
+                public_key: base64(of.key.public()),
+                ..Facts::default()
+            },
+        }
+    }
+}
+
+impl CredentialsError {
+    /// Which of the things that were given is wrong, as operators name it.
+    pub fn field(self) -> &'static str {
+        match self {
+            CredentialsError::ApnsKey => "key",
+            CredentialsError::ApnsKeyId => "key_id",
+            CredentialsError::ApnsTeamId => "team_id",
+            CredentialsError::Topic => "topic",
+            CredentialsError::Certificate | CredentialsError::CertificateKey => "certificate",
+            CredentialsError::ServiceAccount | CredentialsError::ServiceAccountKey => "service_account",
+            CredentialsError::VapidKey | CredentialsError::NoKey => "private_key",
+            CredentialsError::VapidSubject => "subject",
+        }
+    }
 }
 
 impl VapidPair {
@@ -169,6 +246,10 @@ impl Print {
         }
         Print(digest.finalize().into())
     }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 // It stands in a header.

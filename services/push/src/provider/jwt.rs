@@ -83,6 +83,11 @@ impl Rs256 {
         Ok(Rs256(Arc::new(rsa::KeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|_| Unusable)?)))
     }
 
+    /// The public key, PKCS#1.
+    pub fn public(&self) -> &[u8] {
+        self.0.public_key().as_ref()
+    }
+
     /// A token with these claims.
     pub fn token(&self, kid: Option<&str>, claims: &Value) -> Result<String, Unusable> {
         let signed = signing_input("RS256", kid, claims);

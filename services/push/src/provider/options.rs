@@ -1,12 +1,9 @@
-//! Settings of the ways to the push providers.
+//! What senders are given of the settings; operators set it under `push.` (`natter_push::Options`).
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
 /// Push providers: where they are, what may be reached, how long and how many at once.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
     /// Whether push services of browsers on private addresses are asked, whose endpoints users name. The addresses below may
     /// always be private: they are the operator's.
@@ -48,6 +45,8 @@ impl Default for Options {
 pub enum Wrong {
     #[error("push.{0}: {1:?} is no address on https")]
     Url(&'static str, String),
+    #[error("push.contact: {0:?} begins with neither mailto: nor https://")]
+    Contact(String),
     #[error("push.extra_ca: cannot use {path}: {text}", path = .0.display(), text = .1)]
     ExtraCa(PathBuf, String),
     #[error(transparent)]

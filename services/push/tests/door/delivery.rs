@@ -131,6 +131,30 @@ async fn a_provider_that_hangs_holds_up_its_own_user_and_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_provider_that_hangs_leaves_room_for_the_others_of_the_app() {
+    let options = Options::default();
+    let lane = options.provider_in_flight_max;
+    assert!(options.in_flight_per_app_max >= 4 * lane && options.in_flight_max >= 4 * options.in_flight_per_app_max);
+    assert!(options.in_flight_per_app_max <= options.provider_waiting_max, "a busy one puts nobody off");
+    let door = Door::with(options);
+    // More than one lane takes wait for Google, all of whose requests hang.
+    let waiting: Vec<u64> = (1_000..1_000 + 4 * lane as u64).collect();
+    door.dialog(GROUP, DialogKind::Group, &[&[ANN][..], &waiting].concat());
+    for user in &waiting {
+        door.device(*user, &user.to_string()).await;
+        door.providers.hanging.lock().push(user.to_string());
+    }
+    door.says(GROUP, 1, "hi").await;
+    door.pass(0).await;
+    assert_eq!(tokens(&door).len(), waiting.len());
+    door.dialog(PAIR, DialogKind::Private, &[ANN, BOB]);
+    door.subscribe(iphone(BOB, "i")).await.unwrap();
+    door.says(PAIR, 2, "hi").await;
+    door.pass(0).await;
+    assert_eq!(tokens(&door), ["i"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn alerts_of_one_user_go_in_their_order() {
     let door = pair(Options::default()).await;
     for seq in 1..=20 {

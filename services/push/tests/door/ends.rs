@@ -29,11 +29,14 @@ async fn of_an_app_nothing_is_left_and_all_of_the_next() {
     let mut other = android(BOB, "o");
     other.app = APP + 1;
     door.subscribe(other).await.unwrap();
-    assert_eq!(erase(&door, APP, 0).await, [("alert_notes", 2), ("alerts", 2), ("subscriptions", 3)]);
+    assert_eq!(erase(&door, APP, 0).await, [("alert_notes", 2), ("alerts", 2), ("push_credentials", 2), ("subscriptions", 3)]);
     assert_eq!(erase(&door, APP, 0).await, []);
     door.pass(10_000).await;
     assert_eq!(door.sent(), []);
-    assert_eq!(erase(&door, APP + 1, 0).await, [("subscriptions", 1)]);
+    assert_eq!(erase(&door, APP + 1, 0).await, [("push_credentials", 2), ("subscriptions", 1)]);
+    door.world.gone.lock().insert(APP + 1);
+    assert!(door.shown(APP + 1).await.is_err(), "no pair is made of an app that is gone");
+    assert_eq!(erase(&door, APP + 1, 0).await, []);
 }
 
 /// Of Bob and Cat one alert was sent, and one waits each. There is room for three devices.
@@ -63,7 +66,7 @@ async fn erase(door: &Door, app: u64, user: u64) -> Vec<(&'static str, u64)> {
     let (mut went, mut after) = (std::collections::BTreeMap::<&'static str, u64>::new(), Vec::new());
     loop {
         let reply = eraser.erase(EraseRequest { app, user, after }).await.unwrap().into_inner();
-        for kind in ["subscriptions", "alerts", "alert_notes"] {
+        for kind in ["subscriptions", "alerts", "alert_notes", "push_credentials"] {
             *went.entry(kind).or_default() +=
                 reply.erased.iter().filter(|one| one.kind == kind).map(|one| one.count).sum::<u64>();
         }

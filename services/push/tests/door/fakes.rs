@@ -37,6 +37,8 @@ pub struct World {
     pub unread: Mutex<u64>,
     /// Calls of the dialog service that fail from now on.
     pub failing: Mutex<u32>,
+    /// Apps that are not there.
+    pub gone: Mutex<BTreeSet<u64>>,
     /// Largest page of an audience.
     pub page: Mutex<usize>,
 }
@@ -200,13 +202,20 @@ fake! { Presence, presence, {
 }
 
 fake! { Accounts, account, {
+        async fn get_app(&self, request: Request<account::GetAppRequest>) -> Reply<account::App> {
+            let id = request.into_inner().id;
+            match self.0.gone.lock().contains(&id) {
+                true => Err(Failure::new(Code::NotFound, "App not found").into()),
+                false => Ok(Response::new(account::App { id, ..Default::default() })),
+            }
+        }
+
         async fn get_users(&self, request: Request<GetUsersRequest>) -> Reply<GetUsersReply> {
             let user = |id: &u64| User { id: *id, full_name: Some(format!("User {id}")), ..User::default() };
             Ok(Response::new(GetUsersReply { users: request.into_inner().ids.iter().map(user).collect() }))
         }
     }
     create_app: CreateAppRequest => App,
-    get_app: GetAppRequest => App,
     list_apps: ListAppsRequest => ListAppsReply,
     find_app: FindAppRequest => App,
     set_identity: SetIdentityRequest => App,

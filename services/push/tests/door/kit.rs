@@ -1,10 +1,15 @@
 //! The service under test: on a memory store and a paused clock, its neighbours as fakes, its providers as one that records.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use natter_actor::Clock;
 use natter_bus::{Bus, Log};
 use natter_db::{Batch, Kv, Table};
@@ -15,11 +20,13 @@ use natter_proto::event::v1::{Message, Posted, PostedRow};
 use natter_proto::history::v1::history_server::HistoryServer;
 use natter_proto::presence::v1::Attending;
 use natter_proto::presence::v1::presence_server::PresenceServer;
+use natter_proto::push::v1::credentials_client::CredentialsClient;
 use natter_proto::push::v1::push_client::PushClient;
+use natter_proto::push::v1::secret::Of;
 use natter_proto::push::v1::*;
 use natter_proto::{AppId, Failure};
-use natter_push::provider::{Alert, Outcome, Target};
-use natter_push::{Links, Options, Parts, Providers, Service};
+use natter_push::provider::{Alert, Credentials, Outcome, Target};
+use natter_push::{Keys, Links, Options, Parts, Providers, Service};
 use natter_rpc::{Link, LinkOptions, async_trait};
 use natter_telemetry::Metrics;
 use parking_lot::Mutex;
@@ -41,6 +48,8 @@ pub struct Sent {
     pub app: u64,
     pub target: Target,
     pub alert: Alert,
+    /// Of the credentials it was sent with.
+    pub fingerprint: String,
 }
 
 /// Answers what a test put, else that it was accepted.
@@ -54,8 +63,9 @@ pub struct Recording {
 
 #[async_trait]
 impl Providers for Recording {
-    async fn send(&self, app: AppId, target: &Target, alert: &Alert) -> Outcome {
-        self.sent.lock().push(Sent { app: app.0, target: target.clone(), alert: alert.clone() });
+    async fn send(&self, app: AppId, credentials: &Credentials, target: &Target, alert: &Alert) -> Outcome {
+        let fingerprint = credentials.facts().fingerprint;
+        self.sent.lock().push(Sent { app: app.0, target: target.clone(), alert: alert.clone(), fingerprint });
         let hangs = matches!(target, Target::Fcm { token } if self.hanging.lock().contains(token));
         if hangs {
             std::future::pending::<()>().await;
@@ -73,7 +83,11 @@ pub struct Door {
     pub world: Arc<World>,
     pub providers: Arc<Recording>,
     pub client: PushClient<Link>,
+    pub credentials: CredentialsClient<Link>,
     pub service: Service,
+    keys: Keys,
+    /// Apps that have credentials, or shall be given none.
+    pub without: Mutex<BTreeSet<u64>>,
     options: Options,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
@@ -85,12 +99,13 @@ impl Door {
     }
 
     pub fn with(options: Options) -> Door {
-        let mut door = Door::made(Kv::memory(), Clock::paused(START_MS), Arc::default(), Arc::default(), options);
+        let keys = Keys::new([7; 32], &[]);
+        let mut door = Door::made(Kv::memory(), Clock::paused(START_MS), Arc::default(), Arc::default(), options, keys);
         door.run();
         door
     }
 
-    fn made(db: Kv, clock: Clock, world: Arc<World>, providers: Arc<Recording>, options: Options) -> Door {
+    fn made(db: Kv, clock: Clock, world: Arc<World>, providers: Arc<Recording>, options: Options, keys: Keys) -> Door {
         let posted = Log::embedded(db.clone(), Table("posted"), options.queue_max);
         let (bus, fakes) = (Bus::local(), Fakes(world.clone()));
         let deadline = LinkOptions::default();
@@ -106,12 +121,15 @@ impl Door {
             posted: posted.clone(),
             links,
             providers: providers.clone(),
+            keys: keys.clone(),
             clock: clock.clone(),
             metrics: Metrics::new(),
         };
         let service = Service::new(options.clone(), parts);
         let client = PushClient::new(Link::local(service.server(), deadline));
-        Door { db, bus, posted, clock, world, providers, client, service, options, running: None }
+        let credentials = CredentialsClient::new(Link::local(service.credentials_server(), deadline));
+        let (without, running) = (Mutex::default(), None);
+        Door { db, bus, posted, clock, world, providers, client, credentials, service, keys, without, options, running }
     }
 
     pub fn run(&mut self) {
@@ -127,12 +145,19 @@ impl Door {
     }
 
     /// The process dies where it is; the next one starts on what was stored.
-    pub async fn killed(mut self) -> Door {
+    pub async fn killed(self) -> Door {
+        let keys = self.keys.clone();
+        self.killed_and_given(keys).await
+    }
+
+    /// The next one has these keys.
+    pub async fn killed_and_given(mut self, keys: Keys) -> Door {
         let (_, running) = self.running.take().unwrap();
         running.abort();
         let _ = running.await;
-        let Door { db, clock, world, providers, options, .. } = self;
-        let mut door = Door::made(db.crash(), clock, world, providers, options);
+        let Door { db, clock, world, providers, options, without, .. } = self;
+        let mut door = Door::made(db.crash(), clock, world, providers, options, keys);
+        door.without = without;
         door.run();
         door
     }
@@ -208,12 +233,28 @@ impl Door {
     // === what is asked ===
 
     pub async fn subscribe(&self, request: SubscribeRequest) -> Result<Subscription, Failure> {
+        if self.without.lock().insert(request.app) {
+            self.put(request.app, "", fcm_secret()).await.unwrap();
+            self.put(request.app, "", apns_secret(&apple_key())).await.unwrap();
+        }
         answer(self.client.clone().subscribe(request).await)
     }
 
     /// An Android device with this token.
     pub async fn device(&self, user: u64, token: &str) -> Subscription {
         self.subscribe(android(user, token)).await.unwrap()
+    }
+
+    /// The operator of an app gives it credentials.
+    pub async fn put(&self, app: u64, topic: &str, secret: Secret) -> Result<Credential, Failure> {
+        let request = PutCredentialRequest { app, topic: topic.into(), secret: Some(secret), ..Default::default() };
+        answer(self.credentials.clone().put(request).await)
+    }
+
+    /// What may be shown of the credentials of an app.
+    pub async fn shown(&self, app: u64) -> Result<Vec<Credential>, Failure> {
+        let listed = answer(self.credentials.clone().list(ListCredentialsRequest { app }).await)?;
+        Ok(listed.credentials)
     }
 
     pub async fn list(&self, user: u64) -> Vec<Subscription> {
@@ -238,6 +279,31 @@ impl Door {
     pub fn answers(&self, answers: impl IntoIterator<Item = Outcome>) {
         self.providers.answers.lock().extend(answers);
     }
+}
+
+/// A key as Apple gives it out, PEM.
+pub fn apple_key() -> String {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    pem(pair.to_pkcs8v1().unwrap().as_ref())
+}
+
+pub fn apns_secret(key_pem: &str) -> Secret {
+    let (key_id, team_id) = ("ABCDE12345".to_owned(), "TEAM123456".to_owned());
+    Secret { of: Some(Of::ApnsToken(ApnsTokenSecret { key_pem: key_pem.into(), key_id, team_id })) }
+}
+
+/// A service account of Google's.
+pub fn fcm_secret() -> Secret {
+    static KEY: LazyLock<String> = LazyLock::new(|| {
+        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        pem(AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap().as_ref())
+    });
+    let file = serde_json::json!({"project_id": "verona", "client_email": "push@verona.test", "private_key": *KEY});
+    Secret { of: Some(Of::Fcm(FcmSecret { service_account: file.to_string() })) }
+}
+
+fn pem(der: &[u8]) -> String {
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", BASE64_STANDARD.encode(der))
 }
 
 pub fn android(user: u64, token: &str) -> SubscribeRequest {

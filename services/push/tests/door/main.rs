@@ -1,5 +1,6 @@
 //! The push service at its gRPC door, on the memory engine, with paused time and providers that record.
 
+mod credentials;
 mod decisions;
 mod delivery;
 mod devices;

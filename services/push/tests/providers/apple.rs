@@ -81,12 +81,6 @@ async fn a_certificate_is_the_other_way() {
     let unknown = world.providers.authority.client("org.example.other");
     let unknown = Credentials::apns_certificate(&unknown, Some(BUNDLE)).unwrap();
     assert_eq!(world.send(&unknown, &apns(&device), &alert("x")).await, credentials(403, "BadCertificate"));
-    // The key of another certificate is seen before anything is sent.
-    let (one, two) = (pem, world.providers.authority.client("x"));
-    let mixed = format!("{}{}", &one[..one.find("-----BEGIN PRIVATE").unwrap()], &two[two.find("-----BEGIN PRIVATE").unwrap()..]);
-    let mixed = Credentials::apns_certificate(&mixed, Some(BUNDLE)).unwrap();
-    let outcome = world.send(&mixed, &apns(&device), &alert("x")).await;
-    assert!(matches!(outcome, Outcome::Credentials { status: None, .. }), "{outcome:?}");
 }
 
 #[tokio::test]

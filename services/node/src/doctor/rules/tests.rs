@@ -146,7 +146,7 @@ fn a_server_is_ready_waits_or_does_not_run_and_its_admin_api_opens() {
     check(&server(Server::Running { is_ready: false }), Verdict::Warn, "server", "drains");
     check(&server(Server::Stopped), Verdict::Warn, "server", "does not run");
     check(&admin(&AdminApi::NotAsked), Verdict::Ok, "admin API", "no server");
-    check(&admin(&AdminApi::Opened(Vec::new())), Verdict::Ok, "admin API", "opens");
+    check(&admin(&AdminApi::Opened { names: Vec::new(), push: PushCredentials::default() }), Verdict::Ok, "admin API", "opens");
     check(&admin(&AdminApi::Failed("refused".into())), Verdict::Fail, "admin API", "--data");
 }
 
@@ -157,6 +157,22 @@ fn usable(starts_at: i64) -> CertificateState {
 fn only(origin: Origin, state: CertificateState) -> Certificates {
     let shown = vec![Certificate { path: "/tls/a.pem".into(), origin, state }];
     Certificates { shown, missing: Vec::new(), is_remade: false }
+}
+
+#[test]
+fn push_credentials_that_cannot_be_opened_and_certificates_that_end_are_named() {
+    let none = PushCredentials::default();
+    assert_eq!(push_credentials(&none), []);
+    let well = PushCredentials { sealed: 3, ..none.clone() };
+    check(&push_credentials(&well)[0], Verdict::Ok, "push", "3 credentials");
+    let without = PushCredentials { problem: Some("no key".into()), unusable: [1, 2].into(), ..well.clone() };
+    assert_eq!(push_credentials(&without).len(), 1);
+    check(&push_credentials(&without)[0], Verdict::Fail, "push", "push.key_file");
+    let other = PushCredentials { unusable: [1, 2].into(), ending: vec![(7, "2026-02-03T10:11:12Z".into())], ..well };
+    let lines = push_credentials(&other);
+    assert_eq!(lines.len(), 2);
+    check(&lines[0], Verdict::Fail, "push", "app 1, 2 are sealed");
+    check(&lines[1], Verdict::Warn, "push", "app 7 ends on 2026-02-03");
 }
 
 fn check(line: &Line, verdict: Verdict, check: &str, word: &str) {

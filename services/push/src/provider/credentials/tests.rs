@@ -29,8 +29,8 @@ fn a_key_from_apple_is_checked() {
     assert_eq!(of("no key", "ABCDE12345", "TEAM123456", None), Some(CredentialsError::ApnsKey));
     let other = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap().serialize_pem();
     assert_eq!(of(&other, "ABCDE12345", "TEAM123456", None), Some(CredentialsError::ApnsKey));
-    assert_eq!(of(&pem, "ABC", "TEAM123456", None), Some(CredentialsError::ApnsId));
-    assert_eq!(of(&pem, "ABCDE12345", "TEAM\r\n1234", None), Some(CredentialsError::ApnsId));
+    assert_eq!(of(&pem, "ABC", "TEAM123456", None), Some(CredentialsError::ApnsKeyId));
+    assert_eq!(of(&pem, "ABCDE12345", "TEAM\r\n1234", None), Some(CredentialsError::ApnsTeamId));
     assert_eq!(of(&pem, "ABCDE12345", "TEAM123456", Some("org.x\r\n")), Some(CredentialsError::Topic));
 }
 
@@ -40,6 +40,13 @@ fn a_certificate_comes_with_its_key() {
     let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     assert!(Credentials::apns_certificate(&format!("{certificate}{key}"), None).is_ok());
     assert!(Credentials::apns_certificate(&format!("{key}{certificate}"), Some("org.x")).is_ok());
+    let other = KeyPair::generate().unwrap().serialize_pem();
+    assert_eq!(
+        Credentials::apns_certificate(&format!("{certificate}{other}"), None).err(),
+        Some(CredentialsError::CertificateKey)
+    );
+    let no_point = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    assert_eq!(Credentials::apns_certificate(&format!("{no_point}{key}"), None).err(), Some(CredentialsError::Certificate));
     for half in [certificate.as_str(), key.as_str(), ""] {
         assert_eq!(Credentials::apns_certificate(half, None).err(), Some(CredentialsError::Certificate));
     }
@@ -57,6 +64,24 @@ fn a_service_account_is_what_google_hands_out() {
     assert_eq!(of(&with("p", "x")), Some(CredentialsError::ServiceAccountKey));
     let elliptic = KeyPair::generate().unwrap().serialize_pem();
     assert_eq!(of(&with("p", &elliptic)), Some(CredentialsError::ServiceAccountKey));
+}
+
+#[test]
+fn what_may_be_shown_tells_keys_apart() {
+    let (one, two) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let facts = |pem: &str| Credentials::apns_token(pem, "ABCDE12345", "TEAM123456", None).unwrap().facts();
+    let of_one = facts(&one.serialize_pem());
+    assert_eq!((of_one.key_id.as_str(), of_one.team_id.as_str(), of_one.expires_at), ("ABCDE12345", "TEAM123456", 0));
+    assert_eq!(of_one.fingerprint, hash(one.public_key_raw()));
+    assert!(of_one.fingerprint != facts(&two.serialize_pem()).fingerprint);
+    let mut params = rcgen::CertificateParams::new(vec!["push".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2036, 1, 1);
+    let certificate = params.self_signed(&one).unwrap();
+    let pem = format!("{}{}", certificate.pem(), one.serialize_pem());
+    let of_certificate = Credentials::apns_certificate(&pem, None).unwrap().facts();
+    assert_eq!((of_certificate.expires_at, of_certificate.fingerprint), (2_082_758_400_000, hash(certificate.der())));
+    let pair = VapidPair::generate().unwrap();
+    assert_eq!(Credentials::vapid(&pair.private, "mailto:a@b").unwrap().facts().public_key, pair.public);
 }
 
 #[test]

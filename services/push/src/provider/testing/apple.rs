@@ -33,9 +33,10 @@ struct Key {
     team: String,
     public: Vec<u8>,
     topics: Vec<String>,
-    /// The token in use, and when it was first seen.
-    token: Option<(String, i64)>,
-    tokens: usize,
+    /// The token in use on each connection, of the sandbox or not, and when it was first seen there. Apple counts on each connection:
+    /// several processes with one key are well (jchambers/pushy, issue 682).
+    used: BTreeMap<(bool, usize), (String, i64)>,
+    tokens: BTreeSet<String>,
 }
 
 /// What an operator gets from Apple.
@@ -88,7 +89,8 @@ impl Apple {
         let (key_id, team_id) = (unique()[..10].to_uppercase(), unique()[..10].to_uppercase());
         let topics = bundles.iter().flat_map(|bundle| [(*bundle).to_owned(), format!("{bundle}.voip")]).collect();
         let public = pair.public_key().as_ref().to_vec();
-        let key = Key { team: team_id.clone(), public, topics, token: None, tokens: 0 };
+        let (used, tokens) = (BTreeMap::new(), BTreeSet::new());
+        let key = Key { team: team_id.clone(), public, topics, used, tokens };
         self.state.lock().keys.insert(key_id.clone(), key);
         let der = pair.to_pkcs8v1().expect("a key that was just made");
         AppleKey { pem: pem("PRIVATE KEY", der.as_ref()), key_id, team_id }
@@ -122,7 +124,7 @@ impl Apple {
 
     /// Tokens that were signed with a key, as far as they were shown here.
     pub fn tokens(&self, key: &AppleKey) -> usize {
-        self.state.lock().keys[&key.key_id].tokens
+        self.state.lock().keys[&key.key_id].tokens.len()
     }
 }
 
@@ -146,7 +148,7 @@ impl State {
             return refuse(405, "MethodNotAllowed");
         }
         let Some(token) = asked.path.strip_prefix("/3/device/") else { return refuse(404, "BadPath") };
-        let allowed = self.proof(asked, now)?;
+        let allowed = self.proof(asked, sandbox, now)?;
         let Some(topic) = asked.header("apns-topic") else { return refuse(400, "MissingTopic") };
         if !allowed.iter().any(|known| known == topic) {
             return refuse(400, "TopicDisallowed");
@@ -168,7 +170,7 @@ impl State {
     }
 
     // Which topics the proof is good for.
-    fn proof(&mut self, asked: &Asked, now: i64) -> Result<Vec<String>, Refusal> {
+    fn proof(&mut self, asked: &Asked, sandbox: bool, now: i64) -> Result<Vec<String>, Refusal> {
         if let Some(certificate) = &asked.certificate {
             // The name in it stands there as it is; who signed it was seen in the handshake.
             let holds = |bundle: &&String| certificate.windows(bundle.len()).any(|part| part == bundle.as_bytes());
@@ -191,12 +193,13 @@ impl State {
         if !(now / 1_000 - 3_600..=now / 1_000 + 60).contains(&issued) {
             return refuse(403, "ExpiredProviderToken");
         }
-        match &key.token {
+        let place = (sandbox, asked.connection);
+        match key.used.get(&place) {
             Some((known, _)) if known == token => {}
             Some((_, since)) if now - since < 20 * 60 * 1_000 => return refuse(429, "TooManyProviderTokenUpdates"),
             _ => {
-                key.token = Some((token.to_owned(), now));
-                key.tokens += 1;
+                key.used.insert(place, (token.to_owned(), now));
+                key.tokens.insert(token.to_owned());
             }
         }
         Ok(key.topics.clone())

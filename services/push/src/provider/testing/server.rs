@@ -24,6 +24,8 @@ pub struct Asked {
     pub body: Vec<u8>,
     /// The client's certificate, DER.
     pub certificate: Option<Vec<u8>>,
+    /// Of this server, counted from 0.
+    pub connection: usize,
 }
 
 impl Asked {
@@ -153,7 +155,7 @@ async fn connection(socket: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared
     let Ok(stream) = acceptor.accept(socket).await else { return };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|first| first.to_vec());
     let Ok(mut connection) = h2::server::handshake(stream).await else { return };
-    shared.connections.fetch_add(1, Ordering::SeqCst);
+    let number = shared.connections.fetch_add(1, Ordering::SeqCst);
     let (leave, mut leaving) = mpsc::channel(1);
     loop {
         tokio::select! {
@@ -168,7 +170,7 @@ async fn connection(socket: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared
             },
             next = connection.accept() => {
                 let Some(Ok((request, respond))) = next else { return };
-                tokio::spawn(request_of(request, respond, certificate.clone(), shared.clone(), leave.clone()));
+                tokio::spawn(request_of(request, respond, (number, certificate.clone()), shared.clone(), leave.clone()));
             }
         }
     }
@@ -177,7 +179,7 @@ async fn connection(socket: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared
 async fn request_of(
     request: Request<h2::RecvStream>,
     mut respond: SendResponse<bytes::Bytes>,
-    certificate: Option<Vec<u8>>,
+    (connection, certificate): (usize, Option<Vec<u8>>),
     shared: Arc<Shared>,
     leave: mpsc::Sender<Leave>,
 ) {
@@ -189,7 +191,7 @@ async fn request_of(
     }
     let headers = head.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()));
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let asked = Asked { method: head.method.to_string(), path, headers: headers.collect(), body, certificate };
+    let asked = Asked { method: head.method.to_string(), path, headers: headers.collect(), body, certificate, connection };
     let said = shared.said.lock().pop_front();
     let ruled = (shared.rules)(&asked);
     shared.asked.fetch_add(1, Ordering::SeqCst);

@@ -106,6 +106,7 @@ fn instant(tag: u8, text: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
