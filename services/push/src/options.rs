@@ -10,6 +10,8 @@ pub struct Options {
     pub subscriptions_per_user_max: usize,
     /// Devices of all users of one app.
     pub subscriptions_per_app_max: u64,
+    /// Events of one maker that are kept. One more takes the oldest away whose time has come.
+    pub events_per_user_max: usize,
     /// Alerts of one app that wait. Over it the oldest is dropped.
     pub queue_max: u64,
     /// Milliseconds that a session has to prove that it has a message before its user is alerted.
@@ -30,6 +32,7 @@ impl Default for Options {
         Options {
             subscriptions_per_user_max: 20,
             subscriptions_per_app_max: 1_000_000,
+            events_per_user_max: 1_000,
             queue_max: 100_000,
             proof_ms: 3_000,
             in_flight_max: 512,

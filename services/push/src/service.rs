@@ -1,5 +1,5 @@
 //! What the push service is made of and what it starts: the door for links, whoever reads the durable log, whoever sends, and a
-//! sweep of old notes.
+//! sweep of old notes and events.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -9,7 +9,9 @@ use std::time::Duration;
 use natter_actor::Clock;
 use natter_bus::Log;
 use natter_db::Kv;
+use natter_proto::push::v1::alerting_server::AlertingServer;
 use natter_proto::push::v1::eraser_server::EraserServer;
+use natter_proto::push::v1::events_server::EventsServer;
 use natter_proto::push::v1::push_server::PushServer;
 use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
@@ -17,13 +19,16 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::alerts::{self, Alerts};
+use crate::events::{self, Events};
 use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
 use crate::options::Options;
+use crate::policies::Policies;
 use crate::provider::Outcome;
 use crate::providers::Providers;
 use crate::rpc::Rpc;
+use crate::settings::{self, AlertSettings};
 use crate::store::{Embedded, Subscriptions};
 
 /// Between two looks for old notes.
@@ -61,6 +66,9 @@ pub(crate) struct Shared {
     pub options: Options,
     pub subscriptions: Box<dyn Subscriptions>,
     pub alerts: Box<dyn Alerts>,
+    pub events: Box<dyn Events>,
+    pub settings: Box<dyn AlertSettings>,
+    pub policies: Policies,
     pub ids: Ids,
     pub log: Log,
     pub neighbours: Neighbours,
@@ -70,6 +78,8 @@ pub(crate) struct Shared {
     pub paused: Mutex<BTreeMap<(u64, i32), (i64, Outcome)>>,
     /// An alert may be due.
     pub moved: Notify,
+    /// Something was noted.
+    pub noted: Notify,
     pub clock: Clock,
     pub metrics: Metrics,
 }
@@ -81,6 +91,9 @@ impl Service {
         let first_number = u64::try_from(clock.now_ms()).unwrap_or_default() << 20;
         let shared = Shared {
             subscriptions: Box::new(Embedded::new(db.clone())),
+            events: Box::new(events::Embedded::new(db.clone(), posted.clone())),
+            settings: Box::new(settings::Embedded::new(db.clone())),
+            policies: Policies::default(),
             alerts: Box::new(alerts::Embedded::new(db, posted.clone(), options.queue_max, first_number)),
             ids: Ids::default(),
             log: posted,
@@ -88,6 +101,7 @@ impl Service {
             providers,
             paused: Mutex::default(),
             moved: Notify::new(),
+            noted: Notify::new(),
             clock,
             metrics: Metrics::new(&metrics),
             options,
@@ -98,6 +112,16 @@ impl Service {
     /// The door for links.
     pub fn server(&self) -> PushServer<Rpc> {
         PushServer::new(Rpc::new(Arc::clone(&self.shared)))
+    }
+
+    /// The door for how the alerts of apps look.
+    pub fn alerting_server(&self) -> AlertingServer<Rpc> {
+        AlertingServer::new(Rpc::new(Arc::clone(&self.shared)))
+    }
+
+    /// The door for events.
+    pub fn events_server(&self) -> EventsServer<Rpc> {
+        EventsServer::new(Rpc::new(Arc::clone(&self.shared)))
     }
 
     /// The door for the walk of an erasure.
@@ -121,7 +145,7 @@ impl Service {
 
 impl Shared {
     async fn sweep(&self) {
-        let mut after = None;
+        let (mut after, mut event) = (None, None);
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
             let before = self.clock.now_ms() - i64::from(self.options.journal_days) * DAY_MS;
@@ -129,6 +153,13 @@ impl Shared {
                 Ok(after) => after,
                 Err(error) => {
                     tracing::warn!(%error, "old notes of alerts could not be removed");
+                    None
+                }
+            };
+            event = match self.events.sweep(event, before).await {
+                Ok(event) => event,
+                Err(error) => {
+                    tracing::warn!(%error, "old events could not be removed");
                     None
                 }
             };

@@ -1,8 +1,10 @@
 //! The push service at its gRPC door, on the memory engine, with paused time and providers that record.
 
+mod alerting;
 mod decisions;
 mod delivery;
 mod devices;
 mod ends;
+mod events;
 mod fakes;
 mod kit;
