@@ -13,6 +13,12 @@
 //! | `POST /admin/v1/apps/{id}/users` `{id?, login?, email?, password, full_name?}` | makes a user |
 //! | `GET /admin/v1/apps/{id}/users/{id}` | a user |
 //! | `DELETE /admin/v1/apps/{id}/users/{id}`, `GET /admin/v1/apps/{id}/erasures/{id}` | ends a user; what went of him so far |
+//! | `GET`, `PUT /admin/v1/apps/{id}/alerts` | whether there are alerts, and how they look |
+//! | `POST /admin/v1/apps/{id}/alerts/preview` `{alerts?, sample?}` | what devices would be sent |
+//! | `POST /admin/v1/apps/{id}/alerts/test` `{user, subscription, sample?}` | sends one alert to one device |
+//! | `GET /admin/v1/apps/{id}/alerts/journal?user=` or `?dialog=&message=` | what was decided about alerts, and what providers said |
+//! | `GET /admin/v1/apps/{id}/users/{id}/unread[?dialog=]` | why his badge is what it is |
+//! | `GET /admin/v1/apps/{id}/users/{id}/subscriptions`, `DELETE .../{id}` | his devices for alerts; ends one |
 //! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
 //! | `POST /admin/v1/operators/{name}/password` | gives an operator a new password, and shows it once |
 //!
@@ -26,9 +32,11 @@
 //!
 //! Not here: the operator's web page (a later issue), health and `/metrics` (the node's port).
 
+mod alerts;
 mod apps;
 mod auth;
 mod body;
+mod devices;
 mod erasures;
 mod error;
 mod identity;
@@ -38,6 +46,7 @@ mod options;
 mod reports;
 mod sdk;
 mod service;
+mod unread;
 mod users;
 
 pub use options::Options;

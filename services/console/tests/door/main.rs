@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod alerts;
 mod console;
 mod operators;
+mod pushed;
 
 use natter_proto::account::v1::ReportKind;
 use natter_proto::{Code, Failure};

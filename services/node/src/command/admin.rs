@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::{apply, identity};
+use super::{alerts, apply, identity};
 use crate::admin::Admin;
 
 /// Between two looks at an erasure that is waited for.
@@ -55,6 +55,9 @@ pub enum AppCommand {
     },
     /// Shows or sets how the users of an app prove who they are besides a password.
     Identity(identity::Arguments),
+    /// Shows, sets or tries how the alerts of an app look.
+    #[command(subcommand)]
+    Alerts(alerts::AlertsCommand),
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -84,6 +87,8 @@ pub enum UserCommand {
         #[arg(long)]
         wait: bool,
     },
+    /// Prints a user's devices for alerts, why his badge is what it is, and what became of his alerts.
+    Push(alerts::PushArguments),
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -109,6 +114,7 @@ pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
             print_json(&admin.post("/apps", &body).await?)
         }
         AppCommand::Identity(arguments) => identity::run(admin, arguments).await,
+        AppCommand::Alerts(command) => alerts::run(admin, command).await,
         AppCommand::List => print_json(&admin.get("/apps").await?),
         AppCommand::Apply(arguments) => apply::run(admin, arguments).await,
         AppCommand::Names { id, chat, api } => {
@@ -138,6 +144,7 @@ pub async fn user(admin: &Admin, command: &UserCommand) -> Result<()> {
             let begun = admin.delete(&format!("/apps/{app}/users/{id}")).await?;
             return report(admin, &format!("/apps/{app}/erasures/{id}"), begun, *wait).await;
         }
+        UserCommand::Push(arguments) => return alerts::push(admin, arguments).await,
     };
     let password = password.clone().or_else(|| std::env::var("NATTER_USER_PASSWORD").ok());
     let body = given([
