@@ -40,7 +40,8 @@ impl Shared {
         let all = self.subscriptions.of_user(due.app, due.user).await?.rows;
         let is_meant = |device: &&Subscription| match &event {
             Some(event) => is_for(event, &alert, device),
-            None => true,
+            // One that is woken for calls has to ring (Apple, PushKit).
+            None => device.channel() != Channel::ApnsVoip,
         };
         let meant: Vec<&Subscription> = all.iter().filter(is_meant).collect();
         let wanted: Vec<&Subscription> =

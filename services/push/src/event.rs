@@ -61,9 +61,10 @@ pub fn is_for(event: &Event, alert: &Alert, device: &Subscription) -> bool {
     if event.subscription > 0 {
         return event.subscription == device.id;
     }
+    let rings = alert.ios.voip || event.channel() == Channel::ApnsVoip;
     let of_kind = match device.channel() {
-        Channel::ApnsVoip => alert.ios.voip,
-        Channel::Apns => !alert.ios.voip,
+        Channel::ApnsVoip => rings,
+        Channel::Apns => !rings,
         Channel::Unspecified | Channel::Gcm | Channel::Web => true,
     };
     let same_environment = event.environment() == Environment::Unspecified || event.environment == device.environment;
@@ -197,6 +198,7 @@ mod tests {
         assert_eq!(of(Channel::Apns, false), [true, false, false, false]);
         assert_eq!(of(Channel::Apns, true), [false, true, false, false]);
         assert_eq!(of(Channel::ApnsVoip, true), [false, true, false, false]);
+        assert_eq!(of(Channel::ApnsVoip, false), [false, true, false, false]);
         assert_eq!(of(Channel::Gcm, false), [false, false, true, false]);
         let event = Event { environment: Environment::Production.into(), ..Event::default() };
         let sandbox = device(Channel::Gcm, Environment::Development);

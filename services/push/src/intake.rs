@@ -132,10 +132,11 @@ impl Shared {
         entry: Entry,
         crowds: &mut BTreeMap<DialogId, Crowd>,
     ) -> Result<(), Error> {
-        if let Some(event) = event_of(&entry) {
-            return self.take_in_event(app, event, entry).await;
+        let posted = Posted::decode(entry.value.clone()).ok();
+        if let Some(Posted { event, .. }) = posted.as_ref().filter(|posted| posted.event > 0) {
+            return self.take_in_event(app, *event, entry).await;
         }
-        let Some(news) = News::of(app, &entry) else {
+        let Some(news) = posted.and_then(|posted| News::of(app, posted)) else {
             tracing::error!(app, number = entry.number, "an entry of the durable log cannot be read");
             return self.keep(Step { app, entries: vec![entry], ..Step::default() }).await;
         };
@@ -227,12 +228,6 @@ impl Shared {
     }
 }
 
-/// Of an entry that tells of an event: its id.
-fn event_of(entry: &Entry) -> Option<u64> {
-    let posted = Posted::decode(entry.value.clone()).ok()?;
-    Some(posted.event).filter(|id| *id > 0)
-}
-
 /// As far as is known when the message was just posted.
 fn facts(news: &News, row: &Row, listener: &Listener, sessions: Sessions) -> Facts {
     Facts {
@@ -264,8 +259,8 @@ pub fn note_of(due: &Due, at: i64, reason: Reason) -> Note {
 }
 
 impl News {
-    fn of(app: u64, entry: &Entry) -> Option<News> {
-        let Posted { dialog, rows, kept_for, .. } = Posted::decode(entry.value.clone()).ok()?;
+    fn of(app: u64, posted: Posted) -> Option<News> {
+        let Posted { dialog, rows, kept_for, .. } = posted;
         let row = |posted: PostedRow| Some(Row { message: MessageId::try_from(posted.id.as_slice()).ok()?, posted });
         let rows = rows.into_iter().map(row).collect::<Option<Vec<Row>>>()?;
         let only = (kept_for > 0).then_some(kept_for);

@@ -4,8 +4,13 @@
 //! The parts, in the order a message meets them: [`mod@intake`] reads the durable log of what was posted and makes of each
 //! message one alert per member who has a device; [`mod@decision`] (pure) says whether he is to be alerted, and when;
 //! [`mod@alerts`] keeps the alerts that are due, and what was decided and tried; [`mod@delivery`] decides again when an alert is
-//! due ([`mod@flights`]: whose goes next), and sends it ([`mod@attempts`], [`mod@text`]), by whoever carries it
-//! ([`mod@providers`], [`mod@provider`]). Beside them [`mod@subscription`] (pure) and [`mod@store`]: the devices.
+//! due ([`mod@flights`]: whose goes next), and sends it ([`mod@attempts`]), by whoever carries it ([`mod@providers`],
+//! [`mod@provider`]).
+//!
+//! What an alert says (pure): [`mod@occasion`], what it is about and what of that may leave; [`mod@template`], the app's words for it;
+//! [`mod@text`], the alert that comes of both. [`mod@policy`] is what an app has set of it all, [`mod@settings`] where that is kept,
+//! [`mod@policies`] what is known of it. Beside them [`mod@subscription`] (pure) and [`mod@store`]: the devices; [`mod@event`] (pure) and
+//! [`mod@events`]: what users send to devices themselves.
 //!
 //! Invariants:
 //! - An entry of the log is forgotten in the step in which its alerts are kept: no message is without its alerts, whatever dies.
@@ -13,7 +18,9 @@
 //!   request, under the same collapse id: the user sees one.
 //! - At the end somebody looks: each decision has a reason in the journal, each attempt the provider's answer.
 //! - Alerts of one app that wait are bounded. Over it the oldest is dropped, noted and counted; never the message.
-//! - No text of a message is kept here, or logged. It is read when the alert is sent, as it is then.
+//! - No text of a message is kept here, or logged. It is read when the alert is sent, as it is then. Of an event its maker's words are
+//!   kept, for some days.
+//! - Whatever a tenant wrote, an alert says something, and costs a bounded time.
 //!
 //! Not here: the order of messages (dialog), who is connected (presence), what is read (history). What hangs holds up its app
 //! alone.
