@@ -13,6 +13,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "natter/history/v1/history.proto",
         "natter/presence/v1/presence.proto",
         "natter/push/v1/credentials.proto",
+        "natter/push/v1/alerting.proto",
+        "natter/push/v1/events.proto",
         "natter/push/v1/push.proto",
         "natter/storage/v1/storage.proto",
         "natter/trace/v1/trace.proto",

@@ -13,6 +13,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::operator::Operator;
 use crate::raw::{Over, Raw};
 use crate::rest::Rest;
 
@@ -255,6 +256,65 @@ async fn keep_credentials() -> Result<()> {
     ensure!(list(&natter)? == before);
     natter.shell(&["app", "push", "remove", "fcm"])?;
     ensure!(list(&natter)?["credentials"].as_array().map(Vec::len) == Some(2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_operator_says_how_alerts_look_and_sees_what_became_of_them() {
+    be_set().await.unwrap();
+}
+
+async fn be_set() -> Result<()> {
+    let mut natter = Natter::start(&[]).await?;
+    let rest = Rest::of(&natter, 1)?;
+    let (ann, bob) = (rest.sign_up("ann").await?, rest.sign_up("bob").await?);
+    let device = rest.done(rest.post("/subscriptions", &bob.token, &android(0))).await?;
+    let device = device[0]["subscription"]["id"].clone();
+    let file = tempfile::NamedTempFile::new()?;
+    let said = |arguments: &[&str]| -> Result<Value> { Ok(serde_json::from_str(&natter.shell(arguments)?)?) };
+    let path = file.path().to_str().context("a path")?;
+
+    std::fs::write(file.path(), json!({"template": {"body": "a\n{{ nobody }}"}}).to_string())?;
+    let refused =
+        natter.shell(&["app", "alerts", "set", "--file", path]).err().context("a broken template was kept")?.to_string();
+    ensure!(refused.contains("template.body") && refused.contains("line 2") && refused.contains("nobody"), "{refused}");
+    std::fs::write(file.path(), json!({"template": {"body": "{{ sender.name }} says {{ text }}"}}).to_string())?;
+    let kept = said(&["app", "alerts", "set", "--file", path])?;
+    ensure!(kept["alerts"]["enabled"] == true && said(&["app", "alerts", "get"])? == kept, "{kept}");
+    let preview = said(&["app", "alerts", "preview"])?;
+    ensure!(preview["preview"]["body"].as_str().is_some_and(|body| body.starts_with("Romeo says ")), "{preview}");
+    ensure!(preview["preview"]["payloads"].as_array().map(Vec::len) == Some(3), "{preview}");
+
+    // Three ways to his device: a message, an event, a test. Nobody has credentials here, and the journal says so.
+    let dialog = rest.dialog(&ann, &bob).await?;
+    let body = json!({"chat_dialog_id": dialog, "message": "hi", "send_to_chat": 1});
+    rest.done(rest.post("/chat/Message", &ann.token, &body)).await?;
+    let event =
+        json!({"notification_type": "push", "environment": "production", "message": "hi", "user": {"ids": [bob.account.user]}});
+    rest.done(rest.post("/events", &ann.token, &json!({ "event": event }))).await?;
+    let operator = Operator::renewed(&natter)?;
+    let admin = format!("http://localhost:{}/admin/v1/apps/1", natter.ports.console);
+    let test = http()?.post(format!("{admin}/alerts/test")).basic_auth(&operator.name, Some(&operator.password));
+    let test = test.json(&json!({"user": bob.account.user, "subscription": device})).send().await?;
+    ensure!(test.status() == 202, "{}", test.status());
+    let user = bob.account.user.to_string();
+    let noted = async || loop {
+        let known = said(&["user", "push", &user])?;
+        let of = |reason: &str| known["notes"].as_array().into_iter().flatten().filter(|note| note["reason"] == reason).count();
+        if of("offline") > 0 && of("event") > 1 {
+            return anyhow::Ok(known);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let known = timeout(PATIENCE, noted()).await.context("the journal does not say it")??;
+    let notes = known["notes"].as_array().context("notes")?;
+    ensure!(notes.iter().all(|note| note["answer"].as_str().is_some_and(|answer| answer.starts_with("credentials"))), "{known}");
+    ensure!(known["unread"] == 1 && known["dialogs"][0]["id"] == json!(dialog), "{known}");
+    ensure!(known["subscriptions"][0]["id"] == device && !known.to_string().contains("token-0"), "{known}");
+
+    natter.kill().await?;
+    natter.restart().await?;
+    ensure!(serde_json::from_str::<Value>(&natter.shell(&["app", "alerts", "get"])?)? == kept);
     Ok(())
 }
 

@@ -1,7 +1,10 @@
-//! Devices on which a user wants alerts, through the SDK: subscribed, subscribed again, listed, ended.
+//! Devices on which a user wants alerts, through the SDK: subscribed, subscribed again, listed, ended. And events.
 
 use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use natter_tests::build::Build;
+use natter_tests::sdk::Sdk;
 use serde_json::{Value, json};
 
 use crate::stage::Stage;
@@ -72,4 +75,53 @@ async fn a_browser_is_subscribed(build: Build) -> Result<()> {
     Ok(())
 }
 
-for_each_build!(devices_are_subscribed_listed_and_ended, a_browser_is_subscribed);
+async fn events_are_sent_and_seen_by_their_maker(build: Build) -> Result<()> {
+    let stage = Stage::open(build, json!({})).await?;
+    let (ann, bob) = (&stage.ann, &stage.bob.sdk);
+    bob.call("pushnotifications.subscriptions.create", json!([device("device-1", "token")])).await?;
+    let message = STANDARD.encode(json!({"message": "hi", "mine": 1}).to_string());
+    let recipients =
+        [json!({"ids": [stage.bob.id]}), json!({"ids": format!("{},{}", stage.bob.id, ann.id)}), json!({"tags": {"any": "vip"}})];
+    for user in recipients {
+        let params = json!({
+            "notification_type": "push",
+            "user": user,
+            "environment": "development",
+            "event_type": "one_shot",
+            "message": message,
+        });
+        let made = ann.sdk.call("pushnotifications.events.create", json!([params])).await?;
+        let channels: Vec<_> =
+            made.as_array().unwrap().iter().map(|one| one["event"]["notification_channel"]["name"].clone()).collect();
+        assert_eq!(channels, ["apns", "gcm", "web"], "{made}");
+        let event = &made[0]["event"];
+        assert_eq!((&event["message"], &event["occured_count"], &event["active"]), (&json!(message), &json!(0), &json!(true)));
+        assert_eq!((&event["user_id"], &event["kind"]), (&json!(ann.id), &json!("API")));
+    }
+    if build.major() == 1 {
+        seen_by_the_maker(&ann.sdk, bob).await?;
+    }
+    let wrong = json!({"notification_type": "push", "user": {}, "environment": "development", "message": message});
+    let error = ann.sdk.call("pushnotifications.events.create", json!([wrong])).await.unwrap_err();
+    assert!(error.to_string().contains("422"), "nobody is meant: {error}");
+    Ok(())
+}
+
+/// What only 1.x has: list, get, status, delete.
+async fn seen_by_the_maker(maker: &Sdk, other: &Sdk) -> Result<()> {
+    let list = maker.call("pushnotifications.events.list", json!([{"page": 1, "per_page": 2}])).await?;
+    assert_eq!((&list["total_entries"], list["items"].as_array().map(Vec::len)), (&json!(3), Some(2)), "{list}");
+    let event = &list["items"][0]["event"];
+    for call in ["get", "status"] {
+        let shown = maker.call(&format!("pushnotifications.events.{call}"), json!([event["id"]])).await?;
+        assert_eq!(shown["event"]["message"], event["message"], "{call}");
+        assert!(other.call(&format!("pushnotifications.events.{call}"), json!([event["id"]])).await.is_err(), "{call}");
+    }
+    assert!(other.call("pushnotifications.events.delete", json!([event["id"]])).await.is_err());
+    maker.call("pushnotifications.events.delete", json!([event["id"]])).await?;
+    let list = maker.call("pushnotifications.events.list", json!([{"page": 1, "per_page": 9}])).await?;
+    assert_eq!(list["total_entries"], 2, "{list}");
+    Ok(())
+}
+
+for_each_build!(events_are_sent_and_seen_by_their_maker, devices_are_subscribed_listed_and_ended, a_browser_is_subscribed);

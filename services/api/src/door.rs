@@ -15,6 +15,7 @@ use natter_proto::account::v1::{ResolveRequest, Session};
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::presence::v1::presence_client::PresenceClient;
+use natter_proto::push::v1::events_client::EventsClient;
 use natter_proto::push::v1::push_client::PushClient;
 use natter_proto::storage::v1::storage_client::StorageClient;
 use natter_proto::{Code, Failure};
@@ -34,7 +35,8 @@ use crate::path::Path;
 use crate::routes::{Call, Found, Needs, Route, find};
 use crate::service::Parts;
 use crate::{
-    answer, blobs, body, description, dialogs, messages, origin, reports, reset, search, session, subscriptions, unread, users,
+    answer, blobs, body, description, dialogs, events, messages, origin, reports, reset, search, session, subscriptions, unread,
+    users,
 };
 
 /// Longest token that is looked up; real ones have 36 or 40 characters.
@@ -63,6 +65,7 @@ pub(crate) struct Door {
     history: Link,
     storage: Link,
     push: Link,
+    events: Link,
     reports: Link,
     metrics: Metrics,
     ca_pem: Option<String>,
@@ -122,6 +125,7 @@ impl Door {
             history: parts.history,
             storage: parts.storage,
             push: parts.push,
+            events: parts.events,
             reports: parts.reports,
             metrics: Metrics::new(&parts.metrics),
             ca_pem: parts.ca_pem,
@@ -157,6 +161,10 @@ impl Door {
 
     pub(crate) fn push(&self) -> PushClient<Link> {
         PushClient::new(self.push.clone())
+    }
+
+    pub(crate) fn events(&self) -> EventsClient<Link> {
+        EventsClient::new(self.events.clone())
     }
 
     pub(crate) fn reports(&self) -> ReportsClient<Link> {
@@ -329,6 +337,10 @@ impl Door {
             Call::SubscriptionCreate => subscriptions::create(self, asked, caller).await,
             Call::SubscriptionList => subscriptions::list(self, caller).await,
             Call::SubscriptionDelete => subscriptions::delete(self, asked, caller).await,
+            Call::EventCreate => events::create(self, asked, caller).await,
+            Call::EventList => events::list(self, asked, caller).await,
+            Call::EventGet => events::get(self, asked, caller).await,
+            Call::EventDelete => events::delete(self, asked, caller).await,
             Call::ReportFile(kind) => reports::file(self, asked, caller, kind).await,
             Call::ReportFileMany(kind) => reports::file_many(self, asked, caller, kind).await,
             Call::ReportList(kind) => reports::list(self, asked, caller, kind).await,

@@ -20,6 +20,7 @@ mod description;
 mod dialogs;
 mod door;
 mod error;
+mod events;
 mod filter;
 #[cfg(feature = "testing")]
 pub mod fuzz;

@@ -27,6 +27,8 @@ pub struct Parts {
     pub history: Link,
     pub storage: Link,
     pub push: Link,
+    /// To its events.
+    pub events: Link,
     /// To the account service's reports.
     pub reports: Link,
     pub clock: Clock,

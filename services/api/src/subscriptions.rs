@@ -56,7 +56,8 @@ pub(crate) async fn delete(door: &Door, asked: &Asked, caller: &Caller) -> Resul
     Ok(Answer::empty())
 }
 
-fn inner(params: &Params, key: &str) -> Params {
+/// The object under a key; of none: nothing.
+pub(crate) fn inner(params: &Params, key: &str) -> Params {
     params.get(key).map(Params::from).unwrap_or_default()
 }
 
@@ -74,7 +75,7 @@ fn channels(params: &Params) -> Result<Vec<Channel>, Wrong> {
     named.iter().map(|name| CHANNELS.iter().find(|(_, word)| word == name).map(|(one, _)| *one).ok_or_else(unknown)).collect()
 }
 
-const CHANNELS: [(Channel, &str); 4] =
+pub(crate) const CHANNELS: [(Channel, &str); 4] =
     [(Channel::Apns, "apns"), (Channel::ApnsVoip, "apns_voip"), (Channel::Gcm, "gcm"), (Channel::Web, "web")];
 const PLATFORMS: [(Platform, &str); 3] = [(Platform::Ios, "ios"), (Platform::Android, "android"), (Platform::Web, "web")];
 

@@ -15,6 +15,12 @@
 //! | `DELETE /admin/v1/apps/{id}/users/{id}`, `GET /admin/v1/apps/{id}/erasures/{id}` | ends a user; what went of him so far |
 //! | `GET /admin/v1/apps/{id}/messages/{message}/trace` | the way of a message, hop by hop |
 //! | `GET`, `PUT` `{hours}`, `DELETE /admin/v1/apps/{id}/trace` | whether every message of the app leaves a trace, and until when |
+//! | `GET`, `PUT /admin/v1/apps/{id}/alerts` | whether there are alerts, and how they look |
+//! | `POST /admin/v1/apps/{id}/alerts/preview` `{alerts?, sample?}` | what devices would be sent |
+//! | `POST /admin/v1/apps/{id}/alerts/test` `{user, subscription, sample?}` | sends one alert to one device |
+//! | `GET /admin/v1/apps/{id}/alerts/journal?user=` or `?dialog=&message=` | what was decided about alerts, and what providers said |
+//! | `GET /admin/v1/apps/{id}/users/{id}/unread[?dialog=]` | why his badge is what it is |
+//! | `GET /admin/v1/apps/{id}/users/{id}/subscriptions`, `DELETE .../{id}` | his devices for alerts; ends one |
 //! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
 //! | `GET`, `PUT`, `DELETE /admin/v1/apps/{id}/push/credentials...`, `GET /admin/v1/push` | who it is to the push providers (`credentials.rs`) |
 //! | `POST /admin/v1/operators/{name}/password` | gives an operator a new password, and shows it once |
@@ -29,10 +35,12 @@
 //!
 //! Not here: the operator's web page (a later issue), health and `/metrics` (the node's port).
 
+mod alerts;
 mod apps;
 mod auth;
 mod body;
 mod credentials;
+mod devices;
 mod erasures;
 mod error;
 mod identity;
@@ -43,6 +51,7 @@ mod reports;
 mod sdk;
 mod service;
 mod traces;
+mod unread;
 mod users;
 
 pub use options::Options;

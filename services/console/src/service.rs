@@ -11,7 +11,11 @@ use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::administration_client::AdministrationClient;
 use natter_proto::account::v1::operators_client::OperatorsClient;
 use natter_proto::account::v1::reports_client::ReportsClient;
+use natter_proto::dialog::v1::dialogs_client::DialogsClient;
+use natter_proto::history::v1::history_client::HistoryClient;
+use natter_proto::push::v1::alerting_client::AlertingClient;
 use natter_proto::push::v1::credentials_client::CredentialsClient;
+use natter_proto::push::v1::push_client::PushClient;
 use natter_proto::trace::v1::traces_client::TracesClient;
 use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
@@ -20,7 +24,7 @@ use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::sdk::{self, SdkFacts};
-use crate::{apps, auth, credentials, erasures, identity, operators, reports, traces, users};
+use crate::{alerts, apps, auth, credentials, devices, erasures, identity, operators, reports, traces, unread, users};
 
 /// What the service is given.
 pub struct Parts {
@@ -35,6 +39,11 @@ pub struct Parts {
     pub traces: Link,
     /// To the push service's door about credentials.
     pub credentials: Link,
+    /// To the push service: its devices and journal, and how alerts look.
+    pub push: Link,
+    pub alerting: Link,
+    pub dialog: Link,
+    pub history: Link,
     pub metrics: Registry,
     /// What opens the door too: the content of the token file, which the node writes for the operator only. Empty: no token does.
     pub token: String,
@@ -56,6 +65,10 @@ pub(crate) struct Door {
     administration: Link,
     traces: Link,
     credentials: Link,
+    push: Link,
+    alerting: Link,
+    dialog: Link,
+    history: Link,
     pub metrics: Metrics,
     pub token: String,
     pub sdk: SdkFacts,
@@ -93,6 +106,24 @@ impl Door {
     pub fn credentials(&self) -> CredentialsClient<Link> {
         CredentialsClient::new(self.credentials.clone())
     }
+
+    /// The devices of users, and what became of alerts.
+    pub fn push(&self) -> PushClient<Link> {
+        PushClient::new(self.push.clone())
+    }
+
+    /// How alerts look.
+    pub fn alerting(&self) -> AlertingClient<Link> {
+        AlertingClient::new(self.alerting.clone())
+    }
+
+    pub fn dialogs(&self) -> DialogsClient<Link> {
+        DialogsClient::new(self.dialog.clone())
+    }
+
+    pub fn history(&self) -> HistoryClient<Link> {
+        HistoryClient::new(self.history.clone())
+    }
 }
 
 /// Why the admin API cannot run, or ended.
@@ -118,6 +149,10 @@ impl Service {
             administration: parts.administration,
             traces: parts.traces,
             credentials: parts.credentials,
+            push: parts.push,
+            alerting: parts.alerting,
+            dialog: parts.dialog,
+            history: parts.history,
             metrics: Metrics::new(&parts.metrics),
             token: parts.token.trim().to_owned(),
             sdk: parts.sdk,
@@ -191,6 +226,13 @@ fn routes(config: &mut web::ServiceConfig) {
                 .route(web::delete().to(traces::switch_off)),
         )
         .service(route("/admin/v1/apps/{app}/messages/{message}/trace").route(web::get().to(traces::of)))
+        .service(route("/admin/v1/apps/{app}/alerts").route(web::get().to(alerts::get)).route(web::put().to(alerts::put)))
+        .service(route("/admin/v1/apps/{app}/alerts/preview").route(web::post().to(alerts::preview)))
+        .service(route("/admin/v1/apps/{app}/alerts/test").route(web::post().to(alerts::test)))
+        .service(route("/admin/v1/apps/{app}/alerts/journal").route(web::get().to(alerts::journal)))
+        .service(route("/admin/v1/apps/{app}/users/{user}/unread").route(web::get().to(unread::get)))
+        .service(route("/admin/v1/apps/{app}/users/{user}/subscriptions").route(web::get().to(devices::list)))
+        .service(route("/admin/v1/apps/{app}/users/{user}/subscriptions/{subscription}").route(web::delete().to(devices::delete)))
         .service(route("/admin/v1/apps/{app}/sdk-config").route(web::get().to(sdk::config)))
         .configure(credentials::routes)
         .service(route("/admin/v1/operators/{name}/password").route(web::post().to(operators::renew)))

@@ -1,6 +1,7 @@
 //! The command line: what it takes, one file per command.
 
 pub mod admin;
+pub mod alerts;
 pub mod apply;
 pub mod config;
 pub mod doctor;

@@ -17,7 +17,7 @@ mod embedded;
 
 pub use embedded::Embedded;
 
-/// An alert that waits: a message, and whom it is for. A reference: neither text nor device.
+/// An alert that waits: a message or an event, and whom it is for. A reference: neither text nor device.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Due {
     pub app: u64,
@@ -25,10 +25,9 @@ pub struct Due {
     pub at: i64,
     pub user: u64,
     pub dialog: DialogId,
-    /// Seq in the dialog's log, or place in the user's queue.
+    /// Seq in the dialog's log, place in the user's queue, or id of the event.
     pub place: u64,
-    /// It is outside the log.
-    pub kept: bool,
+    pub source: Source,
     pub message: MessageId,
     pub sender: u64,
     /// When the message was made, unix milliseconds.
@@ -37,6 +36,17 @@ pub struct Due {
     pub attempts: u32,
     /// Subscriptions that need no further attempt.
     pub done: Vec<u64>,
+}
+
+/// Where what an alert is about is kept.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Source {
+    /// A message, in the log of its dialog.
+    Log,
+    /// A message outside it, in the queue of the user.
+    Queue,
+    /// An event. It has no dialog.
+    Event,
 }
 
 /// What changes together.

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use natter_proto::AppId;
-use natter_proto::push::v1::{Channel, Environment, Note, Subscription};
+use natter_proto::push::v1::{Channel, Environment, Event, Note, Subscription};
 
 use crate::alerts::{Due, Step};
 use crate::calls::credentials::Picked;
 use crate::decision::{Reason, Why};
 use crate::error::Error;
+use crate::event::is_for;
 use crate::provider::{Alert, Outcome, Target};
 use crate::service::Shared;
 
@@ -23,17 +24,32 @@ const CREDENTIALS_MS: i64 = 60_000;
 pub struct Ready {
     pub alert: Alert,
     pub why: Why,
+    /// What else there is to say of it in the journal.
+    pub remark: String,
+    /// What was asked for, unless it is about a message.
+    pub event: Option<Event>,
 }
 
 impl Shared {
     /// One attempt at each device that needs one. What came of it goes into the step.
-    pub async fn send_to_devices(&self, due: &Due, Ready { alert, why }: Ready, step: &mut Step) -> Result<(), Error> {
+    pub async fn send_to_devices(
+        &self,
+        due: &Due,
+        Ready { alert, why, remark, event }: Ready,
+        step: &mut Step,
+    ) -> Result<(), Error> {
         let all = self.subscriptions.of_user(due.app, due.user).await?.rows;
+        let is_meant = |device: &&Subscription| match &event {
+            Some(event) => is_for(event, &alert, device),
+            // One that is woken for calls has to ring (Apple, PushKit).
+            None => device.channel() != Channel::ApnsVoip,
+        };
+        let meant: Vec<&Subscription> = all.iter().filter(is_meant).collect();
         let wanted: Vec<&Subscription> =
-            all.iter().filter(|device| device.rejected_at == 0 && !due.done.contains(&device.id)).collect();
+            meant.iter().copied().filter(|device| device.rejected_at == 0 && !due.done.contains(&device.id)).collect();
         let now = self.clock.now_ms();
         if wanted.is_empty() && due.done.is_empty() {
-            self.note(step, due, now, if all.is_empty() { Reason::NoSubscription } else { Reason::Rejected });
+            self.note(step, due, now, if meant.is_empty() { Reason::NoSubscription } else { Reason::Rejected });
             return Ok(());
         }
         let attempt = due.attempts + 1;
@@ -42,7 +58,8 @@ impl Shared {
         for (device, outcome) in wanted.into_iter().zip(outcomes) {
             let now = self.clock.now_ms();
             self.metrics.attempted(word(&outcome));
-            step.notes.push(attempted(due, device, (now, attempt, why), &outcome));
+            let note = attempted(due, device, (now, attempt, why), &outcome);
+            step.notes.push(Note { remark: remark.clone(), ..note });
             let again_at = match outcome {
                 Outcome::Later { after, .. } => Some(now + pause_ms(attempt, after)),
                 Outcome::Credentials { .. } => Some(now + pause_ms(attempt, None).max(CREDENTIALS_MS)),
@@ -125,6 +142,7 @@ fn attempted(due: &Due, device: &Subscription, (at, attempt, why): (i64, u32, Wh
         channel: device.channel,
         answer: answer.trim_end().to_owned(),
         attempt,
+        remark: String::new(),
     }
 }
 

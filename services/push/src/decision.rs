@@ -7,6 +7,10 @@
 pub struct Facts {
     /// He wrote it.
     pub own: bool,
+    /// The app wants no alerts of messages.
+    pub off: bool,
+    /// The app wants none of such dialogs.
+    pub unwanted: bool,
     /// Its sender wants no alert, or it was not to be delivered (REST without `send_to_chat`).
     pub silent: bool,
     /// It is gone, or hidden from him.
@@ -53,12 +57,16 @@ pub enum Why {
     Inactive,
     /// His session had time to prove, and did not.
     Unproved,
+    /// An event, of which there is nothing to decide.
+    Asked,
 }
 
 /// Why a user is not alerted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Reason {
     Own,
+    Off,
+    Unwanted,
     Silent,
     Removed,
     Muted,
@@ -80,6 +88,8 @@ pub enum Reason {
 pub fn decide(facts: &Facts, proof_ms: i64, now: i64) -> Decision {
     let never = [
         (facts.own, Reason::Own),
+        (facts.off, Reason::Off),
+        (facts.unwanted, Reason::Unwanted),
         (facts.silent, Reason::Silent),
         (facts.removed, Reason::Removed),
         (facts.muted, Reason::Muted),
@@ -107,6 +117,7 @@ impl Why {
             Why::Offline => "offline",
             Why::Inactive => "inactive",
             Why::Unproved => "not proved in time",
+            Why::Asked => "event",
         }
     }
 }
@@ -116,6 +127,8 @@ impl Reason {
     pub fn word(self) -> &'static str {
         match self {
             Reason::Own => "own message",
+            Reason::Off => "alerts are off",
+            Reason::Unwanted => "alerts of such dialogs are off",
             Reason::Silent => "silent",
             Reason::Removed => "removed",
             Reason::Muted => "muted",
@@ -173,6 +186,8 @@ mod tests {
     fn some_messages_alert_nobody_wherever_he_is() {
         for (facts, reason) in [
             (Facts { own: true, ..FACTS }, Reason::Own),
+            (Facts { off: true, ..FACTS }, Reason::Off),
+            (Facts { unwanted: true, ..FACTS }, Reason::Unwanted),
             (Facts { silent: true, ..FACTS }, Reason::Silent),
             (Facts { removed: true, ..FACTS }, Reason::Removed),
             (Facts { muted: true, ..FACTS }, Reason::Muted),
@@ -196,6 +211,8 @@ mod tests {
 
     const FACTS: Facts = Facts {
         own: false,
+        off: false,
+        unwanted: false,
         silent: false,
         removed: false,
         muted: false,

@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use natter_proto::DialogId;
+use natter_proto::push::v1::DialogType;
 
-use crate::alerts::{Due, Step};
+use crate::alerts::{Due, Source, Step};
 use crate::attempts::{PAUSE_MS_MAX, Ready};
-use crate::decision::{Attention, Decision, Facts, Reason, decide};
+use crate::decision::{Attention, Decision, Facts, Reason, Why, decide};
 use crate::error::Error;
+use crate::event;
 use crate::flights::{Busy, Flights, Landed, Limits};
 use crate::intake::note_of;
 use crate::neighbours::{Known, Place, Sessions};
+use crate::occasion::{About, Occasion};
+use crate::provider::Alert;
 use crate::service::Shared;
-use crate::text::{self, About};
+use crate::text;
 
 /// Alerts of an app that are looked at together, beside those that are being sent.
 const PAGE: usize = 1_024;
@@ -89,7 +93,7 @@ impl Shared {
     /// there, and their clients have proved it; together they cost one step.
     async fn without_proved(&self, app: u64, now: i64, dues: Vec<Due>) -> Result<Vec<Due>, Error> {
         let mut dialogs: BTreeMap<DialogId, Vec<u64>> = BTreeMap::new();
-        for due in dues.iter().filter(|due| !due.kept && due.attempts == 0) {
+        for due in dues.iter().filter(|due| due.source == Source::Log && due.attempts == 0) {
             dialogs.entry(due.dialog).or_default().push(due.user);
         }
         let mut sessions = BTreeMap::new();
@@ -100,7 +104,7 @@ impl Shared {
         }
         let has_proved = |due: &Due| {
             let theirs = sessions.get(&due.dialog).and_then(|of_dialog| of_dialog.get(&due.user));
-            let is_first = !due.kept && due.attempts == 0;
+            let is_first = due.source == Source::Log && due.attempts == 0;
             is_first && theirs.is_some_and(|one| one.attention == Attention::Proving && one.proved >= due.place)
         };
         let (proved, rest): (Vec<Due>, Vec<Due>) = dues.into_iter().partition(has_proved);
@@ -168,18 +172,51 @@ impl Shared {
 
     /// Decides on what is so now.
     async fn judge(&self, due: &Due) -> Result<Verdict, Error> {
+        match due.source {
+            Source::Log | Source::Queue => self.judge_message(due).await,
+            Source::Event => self.judge_event(due).await,
+        }
+    }
+
+    /// An event is sent wherever its recipient is, unless it was ended meanwhile, or he keeps its maker from him.
+    async fn judge_event(&self, due: &Due) -> Result<Verdict, Error> {
+        let Some(event) = self.events.get(due.app, due.place).await? else { return Ok(Verdict::No(Reason::Removed)) };
+        if event.user > 0 && self.neighbours.is_blocked(due, false).await? {
+            return Ok(Verdict::No(Reason::Blocked));
+        }
+        let (alert, remark) = match &event.sample {
+            None => (event::alert(&event), None),
+            Some(sample) => {
+                let occasion = Occasion::of_sample(sample).map_err(Error::Sample)?;
+                let (occasion, saying) = self.policy(due.app).await?.say(occasion);
+                let alert = text::alert(&occasion, &saying, &text::hex(&due.message.to_vec()), self.expires_at(due));
+                (alert, saying.remark)
+            }
+        };
+        let alert = Alert { expires_at: Some(alert.expires_at.unwrap_or_else(|| self.expires_at(due))), ..alert };
+        Ok(Verdict::Send(Box::new(Ready { alert, why: Why::Asked, remark: remark.unwrap_or_default(), event: Some(event) })))
+    }
+
+    fn expires_at(&self, due: &Due) -> i64 {
+        due.said_at + i64::from(self.options.alert_hours) * HOUR_MS
+    }
+
+    async fn judge_message(&self, due: &Due) -> Result<Verdict, Error> {
         let Known { message, read, received } = self.neighbours.told(due).await?;
         let sessions = self.neighbours.sessions(due.app, vec![due.user], due.dialog).await?;
         let sessions = sessions.get(&due.user).copied().unwrap_or(Sessions::AWAY);
-        let Place { name: dialog_name, is_group } = self.neighbours.place(due.app, due.dialog).await?;
-        let proved = !due.kept && sessions.attention != Attention::Away && sessions.proved >= due.place;
+        let policy = self.policy(due.app).await?;
+        let Place { name: dialog_name, kind } = self.neighbours.place(due.app, due.dialog).await?;
+        let proved = due.source == Source::Log && sessions.attention != Attention::Away && sessions.proved >= due.place;
         let facts = Facts {
             own: due.sender == due.user,
+            off: policy.is_off(),
+            unwanted: !policy.takes(kind),
             silent: message.as_ref().is_some_and(|message| message.silent),
-            removed: message.is_none() && !(due.kept && received),
+            removed: message.is_none() && !(due.source == Source::Queue && received),
             // Looked at when it was posted.
             muted: false,
-            blocked: self.neighbours.is_blocked(due, is_group).await?,
+            blocked: self.neighbours.is_blocked(due, kind != DialogType::Private).await?,
             read,
             received: received || proved,
             attention: sessions.attention,
@@ -195,11 +232,12 @@ impl Shared {
         let about = About {
             dialog: text::hex(&due.dialog.to_vec()),
             dialog_name,
-            is_group,
+            kind,
             name: self.neighbours.name(due.app, due.sender).await?,
-            unread: Some(self.neighbours.unread(due.app, due.user).await?),
-            expires_at: due.said_at + i64::from(self.options.alert_hours) * HOUR_MS,
+            unread: self.neighbours.unread(due.app, due.user).await?,
         };
-        Ok(Verdict::Send(Box::new(Ready { alert: text::alert(&message, &about), why })))
+        let (occasion, saying) = policy.say(Occasion::of(&message, &about));
+        let alert = text::alert(&occasion, &saying, &text::hex(&due.message.to_vec()), self.expires_at(due));
+        Ok(Verdict::Send(Box::new(Ready { alert, why, remark: saying.remark.unwrap_or_default(), event: None })))
     }
 }

@@ -5,8 +5,9 @@ use natter_rpc::Status;
 
 use crate::provider::CredentialsError;
 use crate::subscription::Refused;
+use crate::template::Wrong;
 use crate::wallet::Unusable;
-use crate::{store, vault};
+use crate::{events, store, vault};
 
 /// Why a call was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,8 @@ pub enum Error {
     /// Not there, or somebody else's.
     #[error("there is no such subscription")]
     Unknown,
+    #[error("there is no such event")]
+    NoEvent,
     #[error("{0}")]
     Refused(#[from] Refused),
     #[error("too many subscriptions of this user, at most {0}")]
@@ -25,6 +28,14 @@ pub enum Error {
     /// The field that is wrong.
     #[error("{0} is malformed")]
     Malformed(&'static str),
+    /// What is wrong with the keys of a sample.
+    #[error("extension {0}")]
+    Sample(&'static str),
+    /// Settings that may not be kept.
+    #[error("{0}")]
+    Wrong(#[from] Wrong),
+    #[error("{0}")]
+    Events(#[from] events::Error),
     #[error("{0}")]
     Store(#[from] store::Error),
     #[error("there are no such credentials")]
@@ -70,7 +81,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let text = error.to_string();
         match error {
-            Error::Unknown | Error::NoTrace | Error::NoCredential => Failure::new(Code::NotFound, text),
+            Error::Unknown | Error::NoTrace | Error::NoCredential | Error::NoEvent => Failure::new(Code::NotFound, text),
             Error::TracedTooMany(_) => Failure::new(Code::TooMany, text),
             Error::Refused(Refused(field, wrong)) => Failure::of_field(Code::Invalid, field, wrong),
             // Waiting does not help: one has to end first.
@@ -79,6 +90,10 @@ impl From<Error> for Failure {
             Error::CredentialsTooMany(_) => Failure::of_field(Code::Invalid, "credentials", text),
             Error::Credential(error) => Failure::of_field(Code::Invalid, error.field(), text),
             Error::Unusable(_) => Failure::new(Code::NotStored, text),
+            Error::Sample(wrong) => Failure::of_field(Code::Invalid, "extension", wrong),
+            Error::Wrong(Wrong { field, text }) => Failure::of_field(Code::Invalid, field, text),
+            Error::Events(events::Error::Full(_)) => Failure::new(Code::TooMany, text),
+            Error::Events(events::Error::Db(db)) => db.into(),
             Error::Malformed(field) => Failure::of_field(Code::Invalid, field, "is malformed"),
             Error::Store(store::Error::Changed) | Error::Vault(vault::Error::Changed) => Failure::new(Code::Conflict, text),
             Error::Store(store::Error::Db(db)) | Error::Vault(vault::Error::Db(db)) => db.into(),
@@ -89,7 +104,11 @@ impl From<Error> for Failure {
 
 impl From<Error> for Status {
     fn from(error: Error) -> Status {
-        if matches!(&error, Error::Store(store::Error::Db(_)) | Error::Vault(vault::Error::Db(_)) | Error::Unusable(_)) {
+        let is_stores = matches!(
+            &error,
+            Error::Store(store::Error::Db(_)) | Error::Vault(vault::Error::Db(_)) | Error::Events(events::Error::Db(_))
+        );
+        if is_stores || matches!(&error, Error::Unusable(_)) {
             tracing::warn!(%error, "what is kept of alerts could not be stored or read");
         }
         Failure::from(error).into()

@@ -120,6 +120,7 @@ mod tests {
     use natter_proto::{DialogId, MessageId};
 
     use super::*;
+    use crate::alerts::Source;
 
     #[tokio::test]
     async fn a_user_flies_once_at_a_time_and_an_app_so_often() {
@@ -162,7 +163,7 @@ mod tests {
 
     fn due(app: u64, user: u64, at: i64) -> Due {
         let (dialog, message) = (DialogId([1; 12]), MessageId([1; 12]));
-        let (place, kept, sender, attempts) = (1, false, 1, 0);
-        Due { app, at, user, dialog, place, kept, message, sender, said_at: at, attempts, done: Vec::new() }
+        let (place, source, sender, attempts) = (1, Source::Log, 1, 0);
+        Due { app, at, user, dialog, place, source, message, sender, said_at: at, attempts, done: Vec::new() }
     }
 }

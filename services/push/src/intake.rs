@@ -7,14 +7,17 @@ use std::time::Duration;
 use natter_bus::Entry;
 use natter_proto::dialog::v1::Listener;
 use natter_proto::event::v1::{Posted, PostedRow};
-use natter_proto::push::v1::Note;
+use natter_proto::push::v1::{DialogType, Note};
 use natter_proto::{DialogId, MessageId};
 use prost::Message as _;
 
-use crate::alerts::{Due, Step};
+use crate::alerts::{Due, Source, Step};
 use crate::decision::{Attention, Decision, Facts, Reason, decide};
 use crate::error::Error;
+use crate::event::{NO_DIALOG, message_id};
 use crate::neighbours::Sessions;
+use crate::occasion::type_of;
+use crate::policy::Policy;
 use crate::service::Shared;
 
 /// Entries of an app that are looked at before the next app's.
@@ -40,6 +43,7 @@ struct Crowd {
     /// Who have a device.
     with: Vec<Listener>,
     without: Vec<u64>,
+    kind: DialogType,
     /// Behind whom the next page is.
     next: Option<u64>,
 }
@@ -84,17 +88,55 @@ impl Shared {
             self.metrics.decided(Reason::NoSubscription.word(), count);
             return self.keep(Step { app, entries, ..Step::default() }).await;
         }
+        let policy = self.policy(app).await?;
         // What is said in one dialog in a short while is for the same members.
         let mut crowds = BTreeMap::new();
         for entry in entries {
-            self.take_in_entry(app, entry, &mut crowds).await?;
+            self.take_in_entry((app, &policy), entry, &mut crowds).await?;
         }
         Ok(())
     }
 
+    /// One alert per recipient who has a device, in one step: there are not many.
+    async fn take_in_event(&self, app: u64, id: u64, entry: Entry) -> Result<(), Error> {
+        let Some(event) = self.events.get(app, id).await? else {
+            return self.keep(Step { app, entries: vec![entry], ..Step::default() }).await;
+        };
+        let devices = self.subscriptions.of_users(app, &event.users).await?;
+        let (with, without): (Vec<_>, Vec<_>) = event.users.iter().zip(devices).partition(|(_, rows)| !rows.is_empty());
+        let due = |user: u64| Due {
+            app,
+            at: event.at,
+            user,
+            dialog: NO_DIALOG,
+            place: event.id,
+            source: Source::Event,
+            message: message_id(event.id),
+            sender: event.user,
+            said_at: event.at,
+            attempts: 0,
+            done: Vec::new(),
+        };
+        let count = without.len() as u64;
+        self.metrics.decided(Reason::NoSubscription.word(), count);
+        let note = Note { count, ..note_of(&due(0), event.created_at, Reason::NoSubscription) };
+        let put = with.into_iter().map(|(user, _)| due(*user)).collect();
+        self.keep(Step { app, entries: vec![entry], put, notes: Vec::from_iter((count > 0).then_some(note)), ..Step::default() })
+            .await
+    }
+
     /// Page by page of the members; the entry goes with the last one. A crash before repeats what was kept, under the same keys.
-    async fn take_in_entry(&self, app: u64, entry: Entry, crowds: &mut BTreeMap<DialogId, Crowd>) -> Result<(), Error> {
-        let Some(news) = News::of(app, &entry) else {
+    async fn take_in_entry(
+        &self,
+        (app, policy): (u64, &Policy),
+        entry: Entry,
+        crowds: &mut BTreeMap<DialogId, Crowd>,
+    ) -> Result<(), Error> {
+        let posted = Posted::decode(entry.value.clone()).ok();
+        if let Some(Posted { event, .. }) = posted.as_ref().filter(|posted| posted.event > 0) {
+            return self.take_in_event(app, *event, entry).await;
+        }
+        let Some(news) = posted.and_then(|posted| News::of(app, posted)) else {
             tracing::error!(app, number = entry.number, "an entry of the durable log cannot be read");
             return self.keep(Step { app, entries: vec![entry], ..Step::default() }).await;
         };
@@ -109,7 +151,7 @@ impl Shared {
                 crowds.insert(news.dialog, page.clone());
             }
             let mut step = Step { app, ..Step::default() };
-            self.look_at(&news, &page, &mut without, &mut step).await?;
+            self.look_at(&news, (&page, policy), &mut without, &mut step).await?;
             let Some(next) = page.next else {
                 step.entries.push(entry);
                 step.notes.extend(news.rows.iter().zip(&without).filter_map(|(row, count)| news.without(row, *count)));
@@ -122,16 +164,23 @@ impl Shared {
 
     async fn crowd(&self, app: u64, dialog: DialogId, after: u64) -> Result<Crowd, Error> {
         let page = self.neighbours.audience(app, dialog, after).await?;
+        let kind = type_of(page.kind());
         let next = page.members.last().map(|last| last.user).filter(|_| page.more);
         let users: Vec<u64> = page.members.iter().map(|one| one.user).collect();
         let devices = self.subscriptions.of_users(app, &users).await?;
         let (with, none): (Vec<_>, Vec<_>) = page.members.into_iter().zip(devices).partition(|(_, rows)| !rows.is_empty());
         let with = with.into_iter().map(|(one, _)| one).collect();
-        Ok(Crowd { with, without: none.into_iter().map(|(one, _)| one.user).collect(), next })
+        Ok(Crowd { with, without: none.into_iter().map(|(one, _)| one.user).collect(), kind, next })
     }
 
     /// `without`: of each row, for how many there is no device to alert.
-    async fn look_at(&self, news: &News, page: &Crowd, without: &mut [u64], step: &mut Step) -> Result<(), Error> {
+    async fn look_at(
+        &self,
+        news: &News,
+        (page, policy): (&Crowd, &Policy),
+        without: &mut [u64],
+        step: &mut Step,
+    ) -> Result<(), Error> {
         let is_meant = |user: u64| news.only.is_none_or(|only| user == only);
         for (row, count) in news.rows.iter().zip(without) {
             let is_other = |user: &&u64| **user != row.posted.sender && is_meant(**user);
@@ -143,16 +192,18 @@ impl Shared {
         let sessions = self.neighbours.sessions(news.app, meant().map(|one| one.user).collect(), news.dialog).await?;
         for listener in meant() {
             for row in news.rows.iter().filter(|row| row.posted.sender != listener.user) {
-                self.look_at_one(news, row, listener, &sessions, step);
+                let sessions = sessions.get(&listener.user).copied().unwrap_or(Sessions::AWAY);
+                let facts =
+                    Facts { off: policy.is_off(), unwanted: !policy.takes(page.kind), ..facts(news, row, listener, sessions) };
+                self.look_at_one(news, row, listener.user, &facts, step);
             }
         }
         Ok(())
     }
 
-    fn look_at_one(&self, news: &News, row: &Row, listener: &Listener, sessions: &BTreeMap<u64, Sessions>, step: &mut Step) {
-        let sessions = sessions.get(&listener.user).copied().unwrap_or(Sessions::AWAY);
-        let due = |at| news.due(row, listener.user, at);
-        match decide(&facts(news, row, listener, sessions), self.proof_ms(), self.clock.now_ms()) {
+    fn look_at_one(&self, news: &News, row: &Row, user: u64, facts: &Facts, step: &mut Step) {
+        let due = |at| news.due(row, user, at);
+        match decide(facts, self.proof_ms(), self.clock.now_ms()) {
             // Under the instant of the message: who looks again finds the same key.
             Decision::Alert(_) => step.put.push(due(row.posted.at)),
             Decision::Wait(until) => step.put.push(due(until)),
@@ -168,6 +219,7 @@ impl Shared {
         let dropped = self.alerts.take(step).await?;
         self.metrics.dropped.inc_by(dropped);
         self.moved.notify_one();
+        self.noted.notify_waiters();
         Ok(())
     }
 
@@ -180,6 +232,8 @@ impl Shared {
 fn facts(news: &News, row: &Row, listener: &Listener, sessions: Sessions) -> Facts {
     Facts {
         own: row.posted.sender == listener.user,
+        off: false,
+        unwanted: false,
         silent: false,
         removed: false,
         muted: listener.muted,
@@ -205,8 +259,8 @@ pub fn note_of(due: &Due, at: i64, reason: Reason) -> Note {
 }
 
 impl News {
-    fn of(app: u64, entry: &Entry) -> Option<News> {
-        let Posted { dialog, rows, kept_for } = Posted::decode(entry.value.clone()).ok()?;
+    fn of(app: u64, posted: Posted) -> Option<News> {
+        let Posted { dialog, rows, kept_for, .. } = posted;
         let row = |posted: PostedRow| Some(Row { message: MessageId::try_from(posted.id.as_slice()).ok()?, posted });
         let rows = rows.into_iter().map(row).collect::<Option<Vec<Row>>>()?;
         let only = (kept_for > 0).then_some(kept_for);
@@ -220,7 +274,7 @@ impl News {
             user,
             dialog: self.dialog,
             place: row.posted.place,
-            kept: self.kept,
+            source: if self.kept { Source::Queue } else { Source::Log },
             message: row.message,
             sender: row.posted.sender,
             said_at: row.posted.at,

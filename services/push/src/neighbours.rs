@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::{GetAppRequest, GetUsersRequest};
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
-use natter_proto::dialog::v1::{AudienceReply, AudienceRequest, DialogKind, GetRequest, UnreadCountsRequest};
+use natter_proto::dialog::v1::{AudienceReply, AudienceRequest, GetRequest, UnreadCountsRequest};
 use natter_proto::event::v1::Message;
 use natter_proto::event::v1::frame::Told;
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::history::v1::{FindRequest, KeptRequest, MembersRequest, Range};
 use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::presence::v1::{Attending, AttentionRequest, JudgeRequest, Passage, Verdict};
+use natter_proto::push::v1::DialogType;
 use natter_proto::{Code, DialogId, Failure};
 
-use crate::alerts::Due;
+use crate::alerts::{Due, Source};
 use crate::decision::Attention;
+use crate::occasion::type_of;
 use crate::service::Links;
 
 /// Members of a dialog that are looked at together: as many as a group has. Each page costs the dialog service a look at all.
@@ -47,7 +49,7 @@ pub struct Known {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Place {
     pub name: String,
-    pub is_group: bool,
+    pub kind: DialogType,
 }
 
 impl Sessions {
@@ -105,7 +107,11 @@ impl Neighbours {
 
     /// The message as it is now, for this user.
     pub async fn told(&self, due: &Due) -> Result<Known, Failure> {
-        if due.kept { self.kept(due).await } else { self.row(due).await }
+        match due.source {
+            Source::Log => self.row(due).await,
+            Source::Queue => self.kept(due).await,
+            Source::Event => Ok(Known::default()),
+        }
     }
 
     async fn row(&self, due: &Due) -> Result<Known, Failure> {
@@ -140,11 +146,11 @@ impl Neighbours {
         let request = GetRequest { app, dialog: dialog.to_vec(), user: 0, preview: false };
         let dialog = match DialogsClient::new(self.links.dialog.clone()).get(request).await.map_err(Failure::from) {
             Ok(reply) => reply.into_inner(),
-            Err(failure) if failure.code == Code::NotFound => return Ok(Place::default()),
+            Err(failure) if failure.code == Code::NotFound => return Ok(Place { kind: DialogType::Private, ..Place::default() }),
             Err(failure) => return Err(failure),
         };
-        let is_group = dialog.kind() != DialogKind::Private;
-        Ok(Place { name: dialog.name.unwrap_or_default(), is_group })
+        let kind = type_of(dialog.kind());
+        Ok(Place { name: dialog.name.unwrap_or_default(), kind })
     }
 
     /// The name of a user; empty if he has none, or is no more.

@@ -26,6 +26,8 @@ pub struct Options {
     pub older_key_files: Vec<PathBuf>,
     /// How push services of browsers reach the operator: `mailto:` or `https://`. Empty: `https://` and the name of this host.
     pub contact: String,
+    /// Events of one maker that are kept. One more takes the oldest away whose time has come.
+    pub events_per_user_max: usize,
     /// Alerts of one app that wait. Over it the oldest is dropped.
     pub queue_max: u64,
     /// Milliseconds that a session has to prove that it has a message before its user is alerted.
@@ -70,6 +72,7 @@ impl Default for Options {
             key_file: PathBuf::new(),
             older_key_files: Vec::new(),
             contact: String::new(),
+            events_per_user_max: 1_000,
             queue_max: 100_000,
             proof_ms: 3_000,
             in_flight_max: 4_096,

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use natter_proto::erasure::v1::{EraseReply, EraseRequest};
+use natter_proto::push::v1::alerting_server::Alerting;
 use natter_proto::push::v1::credentials_server::Credentials;
 use natter_proto::push::v1::eraser_server::Eraser;
+use natter_proto::push::v1::events_server::Events;
 use natter_proto::push::v1::push_server::Push;
 use natter_proto::push::v1::*;
 use natter_proto::trace::v1::traces_server::Traces;
@@ -77,6 +79,25 @@ impl Traces for Rpc {
 }
 
 #[async_trait]
+impl Alerting for Rpc {
+    async fn get_settings(&self, request: Request<GetSettingsRequest>) -> Reply<Settings> {
+        Ok(Response::new(self.0.alert_settings(request.into_inner().app).await?))
+    }
+
+    async fn put_settings(&self, request: Request<PutSettingsRequest>) -> Reply<Settings> {
+        Ok(Response::new(self.0.put_alert_settings(request.into_inner()).await?))
+    }
+
+    async fn preview(&self, request: Request<PreviewRequest>) -> Reply<PreviewReply> {
+        Ok(Response::new(self.0.preview(request.into_inner()).await?))
+    }
+
+    async fn send_test(&self, request: Request<SendTestRequest>) -> Reply<SendTestReply> {
+        Ok(Response::new(self.0.send_test(request.into_inner()).await?))
+    }
+}
+
+#[async_trait]
 impl Credentials for Rpc {
     async fn put(&self, request: Request<PutCredentialRequest>) -> Reply<Credential> {
         Ok(Response::new(self.0.put_credential(request.into_inner()).await?))
@@ -94,6 +115,26 @@ impl Credentials for Rpc {
 
     async fn look(&self, request: Request<LookRequest>) -> Reply<LookReply> {
         Ok(Response::new(self.0.look(request.into_inner()).await?))
+    }
+}
+
+#[async_trait]
+impl Events for Rpc {
+    async fn create(&self, request: Request<CreateEventRequest>) -> Reply<Event> {
+        Ok(Response::new(self.0.create_event(request.into_inner().event.unwrap_or_default()).await?))
+    }
+
+    async fn list(&self, request: Request<ListEventsRequest>) -> Reply<ListEventsReply> {
+        Ok(Response::new(self.0.events_of(request.into_inner()).await?))
+    }
+
+    async fn get(&self, request: Request<EventRequest>) -> Reply<Event> {
+        Ok(Response::new(self.0.event(request.into_inner()).await?))
+    }
+
+    async fn delete(&self, request: Request<EventRequest>) -> Reply<Empty> {
+        self.0.delete_event(request.into_inner()).await?;
+        Ok(Response::new(Empty {}))
     }
 }
 

@@ -1,5 +1,5 @@
 //! What the push service is made of and what it starts: the door for links, whoever reads the durable log, whoever sends, and a
-//! sweep of old notes and older seals.
+//! sweep of old notes, events, hops and older seals.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,8 +8,10 @@ use std::time::Duration;
 use natter_actor::Clock;
 use natter_bus::{Bus, Log};
 use natter_db::Kv;
+use natter_proto::push::v1::alerting_server::AlertingServer;
 use natter_proto::push::v1::credentials_server::CredentialsServer;
 use natter_proto::push::v1::eraser_server::EraserServer;
+use natter_proto::push::v1::events_server::EventsServer;
 use natter_proto::push::v1::push_server::PushServer;
 use natter_proto::trace::v1::traces_server::TracesServer;
 use natter_rpc::Link;
@@ -17,14 +19,17 @@ use natter_telemetry::Metrics as Registry;
 use tokio::sync::Notify;
 
 use crate::alerts::{self, Alerts};
+use crate::events::{self, Events};
 use crate::hops::{self, Hops};
 use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
 use crate::options::Options;
+use crate::policies::Policies;
 use crate::providers::Providers;
 use crate::rpc::Rpc;
 use crate::seal::Keys;
+use crate::settings::{self, AlertSettings};
 use crate::store::{Embedded, Subscriptions};
 use crate::vault;
 use crate::wallet::Wallet;
@@ -72,6 +77,9 @@ pub(crate) struct Shared {
     pub alerts: Box<dyn Alerts>,
     pub hops: Box<dyn Hops>,
     pub bus: Bus,
+    pub events: Box<dyn Events>,
+    pub settings: Box<dyn AlertSettings>,
+    pub policies: Policies,
     pub ids: Ids,
     pub log: Log,
     pub neighbours: Neighbours,
@@ -79,6 +87,8 @@ pub(crate) struct Shared {
     pub wallet: Wallet,
     /// An alert may be due.
     pub moved: Notify,
+    /// Something was noted.
+    pub noted: Notify,
     pub clock: Clock,
     pub metrics: Metrics,
 }
@@ -92,15 +102,19 @@ impl Service {
         let vault = Box::new(vault::Embedded::new(db.clone()));
         let shared = Shared {
             subscriptions: Box::new(Embedded::new(db.clone())),
-            alerts: Box::new(alerts::Embedded::new(db.clone(), posted.clone(), options.queue_max, first_number)),
-            hops: Box::new(hops::Embedded::new(db, first_number)),
+            hops: Box::new(hops::Embedded::new(db.clone(), first_number)),
             bus,
+            events: Box::new(events::Embedded::new(db.clone(), posted.clone())),
+            settings: Box::new(settings::Embedded::new(db.clone())),
+            policies: Policies::default(),
+            alerts: Box::new(alerts::Embedded::new(db, posted.clone(), options.queue_max, first_number)),
             ids: Ids::default(),
             log: posted,
             neighbours: Neighbours::new(links),
             providers,
             wallet: Wallet::new(vault, keys, contact),
             moved: Notify::new(),
+            noted: Notify::new(),
             clock,
             metrics: Metrics::new(&metrics),
             options,
@@ -121,6 +135,16 @@ impl Service {
     /// The door for operators' calls about credentials.
     pub fn credentials_server(&self) -> CredentialsServer<Rpc> {
         CredentialsServer::new(Rpc::new(Arc::clone(&self.shared)))
+    }
+
+    /// The door for how the alerts of apps look.
+    pub fn alerting_server(&self) -> AlertingServer<Rpc> {
+        AlertingServer::new(Rpc::new(Arc::clone(&self.shared)))
+    }
+
+    /// The door for events.
+    pub fn events_server(&self) -> EventsServer<Rpc> {
+        EventsServer::new(Rpc::new(Arc::clone(&self.shared)))
     }
 
     /// The door for the walk of an erasure.
@@ -146,8 +170,8 @@ impl Service {
 
 impl Shared {
     async fn sweep(&self) {
-        let (mut after, mut after_hops) = (None, None);
         self.reseal().await;
+        let (mut after, mut event, mut hop) = (None, None, None);
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
             let before = self.clock.now_ms() - i64::from(self.options.journal_days) * DAY_MS;
@@ -158,7 +182,14 @@ impl Shared {
                     None
                 }
             };
-            after_hops = self.sweep_hops(after_hops).await;
+            hop = self.sweep_hops(hop).await;
+            event = match self.events.sweep(event, before).await {
+                Ok(event) => event,
+                Err(error) => {
+                    tracing::warn!(%error, "old events could not be removed");
+                    None
+                }
+            };
         }
     }
 }

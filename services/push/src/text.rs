@@ -1,81 +1,35 @@
-//! What an alert says of a message: the sender's name and his text, or what he attached. The one place where this is decided
-//! while an app has no templates.
+//! The alert of a message, or of a sample of one: what its template says, and what the app on the device reads besides.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use natter_proto::event::v1::extension::Value as Said;
-use natter_proto::event::v1::{Attachment, Message};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::occasion::Occasion;
 use crate::provider::Alert;
+use crate::template::Saying;
 
-/// What is known of the message besides.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct About {
-    /// Lower-case hex.
-    pub dialog: String,
-    /// Of a group; empty: it has none, or is none.
-    pub dialog_name: String,
-    pub is_group: bool,
-    /// Of the sender.
-    pub name: String,
-    /// Unread messages of the one who is alerted.
-    pub unread: Option<u64>,
-    /// Unix milliseconds.
-    pub expires_at: i64,
-}
-
-/// The alert of a message.
-pub fn alert(message: &Message, about: &About) -> Alert {
-    let id = hex(&message.id);
-    let said = match message.body.as_deref() {
-        Some(body) if !body.is_empty() => body.to_owned(),
-        _ => attached(&message.attachments),
-    };
-    let is_named = about.is_group && !about.dialog_name.is_empty();
-    let mut data = vec![
-        ("dialog_id".to_owned(), Value::from(about.dialog.clone())),
-        ("message_id".to_owned(), Value::from(id.clone())),
-        ("user_id".to_owned(), Value::from(message.sender)),
-    ];
-    let keys = message.extensions.iter().filter_map(|extension| {
-        let value = match extension.value.as_ref()? {
-            Said::Text(text) => json!(text),
-            Said::Json(text) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
-            Said::Nested(_) => return None,
-        };
-        Some((extension.key.clone(), value))
-    });
-    let keys: Vec<_> = keys.filter(|(key, _)| !data.iter().any(|(taken, _)| taken == key)).collect();
-    data.extend(keys);
+/// The alert. `message`: its id in lower-case hex. `expires_at`: unix milliseconds.
+pub fn alert(occasion: &Occasion, saying: &Saying, message: &str, expires_at: i64) -> Alert {
+    let mut data =
+        vec![("dialog_id".to_owned(), Value::from(occasion.dialog.clone())), ("message_id".to_owned(), Value::from(message))];
+    // 0: who it was may not leave.
+    if occasion.sender > 0 {
+        data.push(("user_id".to_owned(), Value::from(occasion.sender)));
+    }
+    let is_ours = |key: &str| matches!(key, "dialog_id" | "message_id" | "user_id");
+    let keys = occasion.extension.iter().filter(|(key, _)| !is_ours(key));
+    data.extend(keys.cloned());
     Alert {
-        text: if about.name.is_empty() { said } else { format!("{}: {said}", about.name) },
-        title: is_named.then(|| about.dialog_name.clone()),
-        collapse: format!("{}-{id}", about.dialog),
-        badge: about.unread,
-        sound: Some("default".to_owned()),
-        thread: Some(about.dialog.clone()),
-        expires_at: Some(about.expires_at),
-        high: true,
+        text: saying.body.clone(),
+        title: saying.title.clone(),
+        collapse: format!("{}-{message}", occasion.dialog),
+        badge: Some(occasion.unread),
+        sound: Some(saying.sound.clone()),
+        category: saying.category.clone(),
+        thread: Some(occasion.dialog.clone()),
+        expires_at: Some(expires_at),
+        high: saying.high,
         data,
         ..Alert::default()
-    }
-}
-
-/// What was attached, by its kind (contract rest 5.1).
-fn attached(attachments: &[Attachment]) -> String {
-    let kind = |attachment: &Attachment| {
-        let kind = attachment.attributes.iter().find(|attribute| attribute.name == "type");
-        match kind.map_or("", |kind| kind.value.as_str()) {
-            "photo" | "image" => "Photo",
-            "video" => "Video",
-            "audio" | "voice" => "Audio",
-            "location" => "Location",
-            _ => "Attachment",
-        }
-    };
-    match attachments {
-        [one] => kind(one).to_owned(),
-        many => format!("{} attachments", many.len()),
     }
 }
 
@@ -85,74 +39,54 @@ pub fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use natter_proto::event::v1::{Attribute, Extension, Nested};
+    #![allow(clippy::unwrap_used)]
+    use natter_proto::push::v1::{Privacy, Sample, Settings};
+    use serde_json::json;
 
     use super::*;
+    use crate::policy::Policy;
 
     #[test]
-    fn a_private_message_is_its_senders_name_and_text() {
-        let alert = alert(&message("hi"), &about());
-        assert_eq!((alert.text.as_str(), alert.title), ("Romeo: hi", None));
-        assert_eq!(alert.badge, Some(7));
-        let nameless = super::alert(&message("hi"), &About { name: String::new(), ..about() });
-        assert_eq!(nameless.text, "hi");
-    }
-
-    #[test]
-    fn a_group_is_named_above_it_if_it_has_a_name() {
-        let group = About { is_group: true, dialog_name: "Verona".into(), ..about() };
-        let named = alert(&message("hi"), &group);
-        assert_eq!((named.text.as_str(), named.title.as_deref()), ("Romeo: hi", Some("Verona")));
-        assert_eq!(alert(&message("hi"), &About { dialog_name: String::new(), ..group }).title, None);
-    }
-
-    #[test]
-    fn what_is_attached_is_named_where_nothing_is_said() {
-        for (kinds, text) in [
-            (&["photo"][..], "Romeo: Photo"),
-            (&["video"], "Romeo: Video"),
-            (&["pdf"], "Romeo: Attachment"),
-            (&["photo", "photo"], "Romeo: 2 attachments"),
-        ] {
-            let attachments = kinds
-                .iter()
-                .map(|kind| Attachment { attributes: vec![Attribute { name: "type".into(), value: (*kind).into() }] });
-            let message = Message { body: None, attachments: attachments.collect(), ..message("") };
-            assert_eq!(alert(&message, &about()).text, text);
-        }
+    fn an_alert_has_what_its_template_says_and_the_ids() {
+        let alert = of("0102", Privacy::Text, &sample());
+        assert_eq!((alert.text.as_str(), alert.title.as_deref()), ("Romeo: hi", None));
+        assert_eq!((alert.badge, alert.sound.as_deref(), alert.high), (Some(7), Some("default"), true));
+        assert_eq!((alert.thread.as_deref(), alert.expires_at), (Some(DIALOG), Some(9)));
+        assert_eq!(json!(alert.data), json!([["dialog_id", DIALOG], ["message_id", "0102"], ["user_id", 34]]));
     }
 
     #[test]
     fn the_keys_of_the_app_go_along_and_take_no_other_keys_place() {
-        let said = |key: &str, value| Extension { key: key.into(), value: Some(value), ..Extension::default() };
-        let extensions = vec![
-            said("mood", Said::Text("5".into())),
-            said("deep", Said::Nested(Nested::default())),
-            said("typed", Said::Json("{\"a\":1}".into())),
-            said("dialog_id", Said::Text("forged".into())),
-        ];
-        let alert = alert(&Message { extensions, ..message("hi") }, &about());
-        let expected =
-            json!([["dialog_id", "aa11"], ["message_id", "0102"], ["user_id", 34], ["mood", "5"], ["typed", {"a": 1}]]);
-        assert_eq!(json!(alert.data), expected);
+        let extension = r#"{"mood": "5", "typed": {"a": 1}, "dialog_id": "forged", "user_id": 5}"#.to_owned();
+        let sample = Sample { extension, ..sample() };
+        let expected = json!([["dialog_id", DIALOG], ["message_id", "01"], ["user_id", 34], ["mood", "5"], ["typed", {"a": 1}]]);
+        assert_eq!(json!(of("01", Privacy::Text, &sample).data), expected);
+        let expected = json!([["dialog_id", DIALOG], ["message_id", "01"], ["user_id", 34]]);
+        assert_eq!(json!(of("01", Privacy::Sender, &sample).data), expected);
+        let nothing = of("01", Privacy::Nothing, &sample);
+        assert_eq!(json!(nothing.data), json!([["dialog_id", DIALOG], ["message_id", "01"]]));
+        assert_eq!((nothing.text.as_str(), nothing.title), ("New message", None));
     }
 
     #[test]
     fn every_attempt_at_a_message_has_the_same_collapse_id_and_no_other_message_has_it() {
-        let of = |message: &Message, about: &About| alert(message, about).collapse;
-        let again = About { unread: Some(9), expires_at: 9, name: "R".into(), ..about() };
-        assert_eq!(of(&message("hi"), &about()), of(&message("edited"), &again));
-        assert_ne!(of(&message("hi"), &about()), of(&Message { id: vec![1, 3], ..message("hi") }, &about()));
-        assert_ne!(of(&message("hi"), &about()), of(&message("hi"), &About { dialog: "bb".into(), ..about() }));
-        let longest = of(&Message { id: vec![0xff; 12], ..message("hi") }, &About { dialog: "f".repeat(24), ..about() });
+        let collapse = |message: &str, sample: &Sample| of(message, Privacy::Text, sample).collapse;
+        let again = Sample { unread: 9, sender_name: "R".into(), text: "edited".into(), ..sample() };
+        assert_eq!(collapse("0102", &sample()), collapse("0102", &again));
+        assert_ne!(collapse("0102", &sample()), collapse("0103", &sample()));
+        let longest = collapse(&"f".repeat(24), &sample());
         assert!(longest.len() <= 64 && longest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
     }
 
-    fn message(body: &str) -> Message {
-        Message { id: vec![1, 2], sender: 34, body: Some(body.into()), ..Message::default() }
+    const DIALOG: &str = "000000000000000000000000";
+
+    fn of(message: &str, privacy: Privacy, sample: &Sample) -> Alert {
+        let policy = Policy::checked(Settings { privacy: privacy.into(), ..Settings::default() }).unwrap();
+        let (occasion, saying) = policy.say(Occasion::of_sample(sample).unwrap());
+        alert(&occasion, &saying, message, 9)
     }
 
-    fn about() -> About {
-        About { dialog: "aa11".into(), name: "Romeo".into(), unread: Some(7), ..About::default() }
+    fn sample() -> Sample {
+        Sample { sender: 34, sender_name: "Romeo".into(), text: "hi".into(), unread: 7, ..Sample::default() }
     }
 }

@@ -1,7 +1,8 @@
 //! The owner's files: a private one, a public one, and one that was not uploaded. And what he reported, and a device
-//! on which he wants alerts.
+//! on which he wants alerts, and an event.
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use natter_tests::rights::Row;
@@ -21,11 +22,12 @@ pub struct Files {
     blobs: BTreeMap<&'static str, [String; 3]>,
     report: Option<String>,
     subscription: Option<String>,
+    event: Option<String>,
 }
 
 /// Whether a refusal of this row may not change what the owner sees of his files.
 pub fn are_seen(row: &Row) -> bool {
-    ["file", "file_uid", "shared", "report", "subscription"].iter().any(|word| row.names(word))
+    ["file", "file_uid", "shared", "report", "subscription", "event"].iter().any(|word| row.names(word))
 }
 
 impl Files {
@@ -50,6 +52,12 @@ impl Files {
             }
             words.set("subscription", self.subscription.as_deref().unwrap_or_default());
         }
+        if row.names("event") {
+            if self.event.is_none() {
+                self.event = Some(event(cast).await?);
+            }
+            words.set("event", self.event.as_deref().unwrap_or_default());
+        }
         Ok(())
     }
 }
@@ -69,6 +77,22 @@ async fn subscription(cast: &mut Cast<'_>) -> Result<String> {
     });
     let made = cast.rest.done(cast.rest.post("/subscriptions", &token, &body)).await?;
     Ok(made[0]["subscription"]["id"].to_string())
+}
+
+/// One that waits until tomorrow, so that it looks the same all day.
+async fn event(cast: &mut Cast<'_>) -> Result<String> {
+    let token = cast.token(Who::Owner).await?;
+    let tomorrow = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() + 24 * 60 * 60;
+    let event = json!({
+        "notification_type": "push",
+        "environment": "production",
+        "event_type": "fixed_date",
+        "date": tomorrow,
+        "message": "said by the owner",
+        "user": {"ids": [1]},
+    });
+    let made = cast.rest.done(cast.rest.post("/events", &token, &json!({ "event": event }))).await?;
+    Ok(made[0]["event"]["id"].to_string())
 }
 
 async fn made(cast: &mut Cast<'_>, word: &str) -> Result<[String; 3]> {

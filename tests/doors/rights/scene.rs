@@ -252,7 +252,7 @@ impl Scene {
             }
         }
         if viewer == Who::Owner && files::are_seen(row) {
-            paths.extend(["/blobs", "/data/UserReports", "/subscriptions"].map(str::to_owned));
+            paths.extend(["/blobs", "/data/UserReports", "/subscriptions", "/events"].map(str::to_owned));
         }
         let mut seen = String::new();
         for path in paths {

@@ -121,6 +121,7 @@ pub fn parts(world: &Arc<World>, metrics: &Metrics) -> Parts {
         history: Link::local(world.history(), LinkOptions::default()),
         storage: Link::local(world.storage(), LinkOptions::default()),
         push: Link::local(world.push(), LinkOptions::default()),
+        events: Link::local(world.events(), LinkOptions::default()),
         reports: Link::local(world.reports(), LinkOptions::default()),
         clock: Clock::system(),
         chance: Chance::seeded(1),

@@ -16,6 +16,7 @@ use natter_proto::history::v1::{self as log, DialogHead, UnreadRow};
 use natter_proto::presence::v1 as presence;
 use natter_proto::presence::v1::presence_server::{Presence, PresenceServer};
 use natter_proto::push::v1 as alerts;
+use natter_proto::push::v1::events_server::EventsServer;
 use natter_proto::push::v1::push_server::PushServer;
 use natter_proto::storage::v1 as shelf;
 use natter_proto::storage::v1::storage_server::StorageServer;
@@ -76,6 +77,7 @@ pub struct World {
     pub reports: Mutex<Vec<account::Report>>,
     /// Devices that are alerted.
     pub devices: Mutex<Vec<alerts::Subscription>>,
+    pub events: Mutex<Vec<alerts::Event>>,
     /// Resolving a token panics: a broken promise of our own.
     pub panics: Mutex<bool>,
     /// The app has names of its own.
@@ -118,6 +120,10 @@ impl World {
 
     pub fn push(self: &Arc<World>) -> PushServer<Fake> {
         PushServer::new(Fake(self.clone()))
+    }
+
+    pub fn events(self: &Arc<World>) -> EventsServer<Fake> {
+        EventsServer::new(Fake(self.clone()))
     }
 
     pub fn reports(self: &Arc<World>) -> ReportsServer<Fake> {

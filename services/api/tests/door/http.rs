@@ -219,7 +219,7 @@ async fn calls_of_other_issues_say_what_is_offered() {
     let answer = door.ask("DELETE", "/users/external/1", &[ANN], "").await;
     assert_eq!(answer.status, 404);
     assert!(answer.body.contains("DELETE /users/{id}"), "{}", answer.body);
-    assert_eq!(door.post("/events", ANN, "{}").await.status, 404);
+    assert_eq!(door.post("/address_book", ANN, "{}").await.status, 404);
     door.close().await;
 }
 

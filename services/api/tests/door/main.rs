@@ -3,6 +3,7 @@
 mod chat;
 mod client;
 mod content;
+mod events;
 mod fakes;
 mod files;
 mod groups;

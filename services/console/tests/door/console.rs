@@ -9,9 +9,13 @@ use natter_proto::account::v1::administration_server::{Administration, Administr
 use natter_proto::account::v1::operators_server::{Operators, OperatorsServer};
 use natter_proto::account::v1::reports_server::{Reports, ReportsServer};
 use natter_proto::account::v1::*;
+use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::erasure::v1::Erased;
+use natter_proto::history::v1::history_server::HistoryServer;
 use natter_proto::push::v1 as push;
+use natter_proto::push::v1::alerting_server::AlertingServer;
 use natter_proto::push::v1::credentials_server::{Credentials, CredentialsServer};
+use natter_proto::push::v1::push_server::PushServer;
 use natter_proto::trace::v1::traces_server::{Traces, TracesServer};
 use natter_proto::trace::v1::{Hop, Kind as HopKind, OfReply, OfRequest, SwitchReply, SwitchRequest, SwitchedRequest};
 use natter_proto::{Code, Failure};
@@ -21,6 +25,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
+use crate::pushed::Pushed;
+
 /// What opens the door.
 pub const TOKEN: &str = "t0ken";
 
@@ -28,6 +34,7 @@ pub const TOKEN: &str = "t0ken";
 pub struct Console {
     address: SocketAddr,
     pub fake: Arc<Mutex<Asked>>,
+    pub pushed: Pushed,
     stop: oneshot::Sender<()>,
     running: tokio::task::JoinHandle<()>,
 }
@@ -41,8 +48,23 @@ impl Console {
         let administration = Link::local(AdministrationServer::new(Fake(fake.clone())), LinkOptions::default());
         let traces = Link::local(TracesServer::new(Fake(fake.clone())), LinkOptions::default());
         let credentials = Link::local(CredentialsServer::new(Fake(fake.clone())), LinkOptions::default());
-        let (token, metrics, sdk) = (format!("{TOKEN}\n"), Metrics::new(), facts());
-        let parts = Parts { account, operators, reports, administration, traces, credentials, metrics, token, sdk };
+        let token = format!("{TOKEN}\n");
+        let (pushed, link) = (Pushed::default(), LinkOptions::default());
+        let parts = Parts {
+            account,
+            operators,
+            reports,
+            administration,
+            traces,
+            credentials,
+            push: Link::local(PushServer::new(pushed.clone()), link),
+            alerting: Link::local(AlertingServer::new(pushed.clone()), link),
+            dialog: Link::local(DialogsServer::new(pushed.clone()), link),
+            history: Link::local(HistoryServer::new(pushed.clone()), link),
+            metrics: Metrics::new(),
+            token,
+            sdk: facts(),
+        };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -53,7 +75,7 @@ impl Console {
             };
             service.run(listener, stop).await.unwrap();
         });
-        Console { address, fake, stop, running }
+        Console { address, fake, pushed, stop, running }
     }
 
     pub async fn stop(self) {

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod alerts;
 mod console;
 mod credentials;
 mod operators;
+mod pushed;
 mod traces;
 
 use natter_proto::account::v1::ReportKind;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::{apply, identity, push};
+use super::{alerts, apply, identity, push};
 use crate::admin::Admin;
 
 /// Between two looks at an erasure that is waited for.
@@ -58,6 +58,9 @@ pub enum AppCommand {
     /// Who an app is to the push providers: keys and certificates from Apple and Google, and its pair for Web Push.
     #[command(subcommand)]
     Push(push::PushCommand),
+    /// Shows, sets or tries how the alerts of an app look.
+    #[command(subcommand)]
+    Alerts(alerts::AlertsCommand),
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -87,6 +90,8 @@ pub enum UserCommand {
         #[arg(long)]
         wait: bool,
     },
+    /// Prints a user's devices for alerts, why his badge is what it is, and what became of his alerts.
+    Push(alerts::PushArguments),
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -113,6 +118,7 @@ pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
         }
         AppCommand::Identity(arguments) => identity::run(admin, arguments).await,
         AppCommand::Push(command) => push::run(admin, command).await,
+        AppCommand::Alerts(command) => alerts::run(admin, command).await,
         AppCommand::List => print_json(&admin.get("/apps").await?),
         AppCommand::Apply(arguments) => apply::run(admin, arguments).await,
         AppCommand::Names { id, chat, api } => {
@@ -142,6 +148,7 @@ pub async fn user(admin: &Admin, command: &UserCommand) -> Result<()> {
             let begun = admin.delete(&format!("/apps/{app}/users/{id}")).await?;
             return report(admin, &format!("/apps/{app}/erasures/{id}"), begun, *wait).await;
         }
+        UserCommand::Push(arguments) => return alerts::push(admin, arguments).await,
     };
     let password = password.clone().or_else(|| std::env::var("NATTER_USER_PASSWORD").ok());
     let body = given([

@@ -6,7 +6,7 @@ use natter_db::{Batch, Kv, KvOptions, Table};
 use natter_proto::push::v1::Note;
 use natter_proto::{DialogId, MessageId};
 
-use super::{About, Alerts, Due, Embedded, Step};
+use super::{About, Alerts, Due, Embedded, Source, Step};
 
 const POSTED: Table = Table("posted");
 
@@ -53,7 +53,7 @@ async fn what_is_due_later_is_looked_at_without_being_taken_for_looked_at() {
 async fn what_waits_is_found_by_the_next_process() {
     on_each_engine(async |engine| {
         let first = engine.open(100).await;
-        put(&*first, vec![Due { kept: true, attempts: 1, done: vec![3], ..due(1, 30) }, due(2, 10)]).await;
+        put(&*first, vec![Due { source: Source::Queue, attempts: 1, done: vec![3], ..due(1, 30) }, due(2, 10)]).await;
         let next = engine.open(2).await;
         assert_eq!(next.next(), [(1, 10)]);
         assert_eq!(next.due(1, 30, 9).await.unwrap(), first.due(1, 30, 9).await.unwrap());
@@ -182,7 +182,7 @@ fn due(user: u64, at: i64) -> Due {
         user,
         dialog: DialogId([0xaa; 12]),
         place: 5,
-        kept: false,
+        source: Source::Log,
         message: MessageId([1; 12]),
         sender: 78,
         said_at: at,

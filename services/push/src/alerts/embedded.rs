@@ -18,7 +18,7 @@ use self::rows::{corrupt, due_key, note_key, note_of_message, number, to_due};
 use super::{About, Alerts, Due, Step};
 use crate::decision::Reason;
 
-/// app, at, user, dialog, place, kept -> the rest of the alert.
+/// app, at, user, dialog, place, source -> the rest of the alert.
 const ALERTS: Table = Table("alerts");
 /// app, user, at, a number -> `push.v1.Note`.
 const ALERT_NOTES: Table = Table("alert_notes");

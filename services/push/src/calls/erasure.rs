@@ -31,15 +31,21 @@ impl Shared {
             devices += self.end_all(app, *user).await?;
         }
         let (alerts, notes, most) = self.alerts.erase(app, (user > 0).then_some(user), PAGE).await?;
-        let is_full = most >= PAGE || (user == 0 && users.len() >= PAGE);
-        let mut credentials = 0;
-        if user == 0 {
-            credentials = self.forget_credentials(app).await?;
-        }
+        let events = self.events.erase(app, (user > 0).then_some(user), PAGE).await?;
+        let settings = if user == 0 { self.forget_policy(app).await? } else { 0 };
+        let credentials = if user == 0 { self.forget_credentials(app).await? } else { 0 };
+        let is_full = most >= PAGE || events >= PAGE || (user == 0 && users.len() >= PAGE);
         if user == 0 && !is_full {
             self.subscriptions.forget_count(app).await?;
         }
-        let erased = [("subscriptions", devices), ("alerts", alerts), ("alert_notes", notes), ("push_credentials", credentials)];
+        let erased = [
+            ("subscriptions", devices),
+            ("alerts", alerts),
+            ("alert_notes", notes),
+            ("events", events),
+            ("alert_settings", settings),
+            ("push_credentials", credentials),
+        ];
         let erased = erased.into_iter().map(|(kind, count)| Erased { kind: kind.to_owned(), count: count as u64 }).collect();
         Ok(EraseReply { erased, next: vec![if is_full { ALERTS } else { HOPS }] })
     }

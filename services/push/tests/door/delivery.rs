@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use natter_db::Faults;
 use natter_proto::dialog::v1::DialogKind;
+use natter_proto::push::v1::{Channel, SubscribeRequest};
 use natter_push::Options;
 use natter_push::provider::{Outcome, Reason, Target};
 
@@ -24,6 +25,20 @@ async fn every_device_of_a_user_is_sent_the_alert() {
     let apple = Target::Apns { token: "i".into(), topic: "org.x".into(), sandbox: true, voip: false };
     assert_eq!(targets, [Target::Fcm { token: "b".into() }, apple]);
     assert_eq!((sent[0].app, sent[0].alert.collapse.clone()), (APP, sent[1].alert.collapse.clone()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_is_woken_for_calls_is_not_woken_for_a_message() {
+    let door = pair(Options::default()).await;
+    door.dialog(GROUP, DialogKind::Group, &[ANN, BOB, CAT]);
+    for user in [BOB, CAT] {
+        door.subscribe(SubscribeRequest { channel: Channel::ApnsVoip.into(), ..iphone(user, "v") }).await.unwrap();
+    }
+    door.says(GROUP, 1, "hi").await;
+    door.pass(0).await;
+    assert_eq!(tokens(&door), ["b"]);
+    let told = door.journal(GROUP, 1).await;
+    assert!(told.contains(&(CAT, "no subscription".into(), String::new())), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

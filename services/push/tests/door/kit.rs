@@ -20,6 +20,7 @@ use natter_proto::event::v1::{Message, Posted, PostedRow};
 use natter_proto::history::v1::history_server::HistoryServer;
 use natter_proto::presence::v1::Attending;
 use natter_proto::presence::v1::presence_server::PresenceServer;
+use natter_proto::push::v1::alerting_client::AlertingClient;
 use natter_proto::push::v1::credentials_client::CredentialsClient;
 use natter_proto::push::v1::push_client::PushClient;
 use natter_proto::push::v1::secret::Of;
@@ -132,6 +133,16 @@ impl Door {
         Door { db, bus, posted, clock, world, providers, client, credentials, service, keys, without, options, running }
     }
 
+    /// Another process on the same store, which answers and does not alert.
+    pub fn beside(other: &Door) -> Door {
+        let Door { db, clock, world, providers, options, .. } = other;
+        Door::made(db.clone(), clock.clone(), world.clone(), providers.clone(), options.clone(), other.keys.clone())
+    }
+
+    pub fn alerting(&self) -> AlertingClient<Link> {
+        AlertingClient::new(Link::local(self.service.alerting_server(), LinkOptions::default()))
+    }
+
     pub fn run(&mut self) {
         let (service, (stop, stopped)) = (self.service.clone(), oneshot::channel());
         let running = tokio::spawn(async move { service.run(async { stopped.await.unwrap_or_default() }).await });
@@ -226,7 +237,7 @@ impl Door {
         };
         let rows = messages.into_iter().map(row).collect();
         let mut batch = Batch::new();
-        self.posted.append(&mut batch, APP, Posted { dialog: vec![dialog; 12], rows, kept_for }.encode_to_vec());
+        self.posted.append(&mut batch, APP, Posted { dialog: vec![dialog; 12], rows, kept_for, event: 0 }.encode_to_vec());
         self.db.commit(batch).await.unwrap();
     }
 

@@ -1,10 +1,12 @@
 //! The push service at its gRPC door, on the memory engine, with paused time and providers that record.
 
+mod alerting;
 mod credentials;
 mod decisions;
 mod delivery;
 mod devices;
 mod ends;
+mod events;
 mod fakes;
 mod kit;
 mod ways;

@@ -6,7 +6,7 @@ use natter_proto::{DialogId, MessageId};
 use prost::Message;
 
 use super::ALERTS;
-use crate::alerts::Due;
+use crate::alerts::{Due, Source};
 
 #[derive(Clone, PartialEq, Message)]
 struct StoredDue {
@@ -23,9 +23,9 @@ struct StoredDue {
 }
 
 pub fn due_key(due: &Due) -> Vec<u8> {
-    let Due { app, at, user, dialog, place, kept, .. } = due;
+    let Due { app, at, user, dialog, place, source, .. } = due;
     let numbers = [app.to_be_bytes(), at.to_be_bytes(), user.to_be_bytes()].concat();
-    [numbers, dialog.to_vec(), place.to_be_bytes().to_vec(), vec![u8::from(*kept)]].concat()
+    [numbers, dialog.to_vec(), place.to_be_bytes().to_vec(), vec![number_of(*source)]].concat()
 }
 
 pub fn of_due(due: &Due) -> Vec<u8> {
@@ -43,13 +43,30 @@ pub fn to_due(key: &[u8], value: &[u8]) -> Result<Due, Error> {
         user: number(ALERTS, key, 16)?,
         dialog,
         place: number(ALERTS, key, 36)?,
-        kept: key.get(44) == Some(&1),
+        source: source_of(key.get(44).copied()).ok_or_else(|| corrupt(ALERTS))?,
         message,
         sender,
         said_at,
         attempts,
         done,
     })
+}
+
+fn number_of(source: Source) -> u8 {
+    match source {
+        Source::Log => 0,
+        Source::Queue => 1,
+        Source::Event => 2,
+    }
+}
+
+fn source_of(number: Option<u8>) -> Option<Source> {
+    match number? {
+        0 => Some(Source::Log),
+        1 => Some(Source::Queue),
+        2 => Some(Source::Event),
+        _ => None,
+    }
 }
 
 pub fn note_key(app: u64, note: &Note, number: u64) -> Vec<u8> {

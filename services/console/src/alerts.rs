@@ -1,0 +1,165 @@
+//! Routes about the alerts of an app: how they look, a preview, a test on one device, and what was decided and tried.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use natter_proto::push::v1::{
+    GetSettingsRequest, JournalRequest, Note, Payload, PreviewRequest, PutSettingsRequest, SendTestRequest,
+};
+use natter_proto::{DialogId, MessageId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use self::settings::{Sample, Settings};
+use crate::apps;
+use crate::body::Raw;
+use crate::devices::{channel_name, hex};
+use crate::error::Refusal;
+use crate::service::{Door, iso};
+
+pub mod settings;
+
+const LIMIT: u32 = 100;
+const LIMIT_MAX: u32 = 500;
+
+/// `GET /admin/v1/apps/{app}/alerts`.
+pub async fn get(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
+    let app = apps::find(&door, &path).await?;
+    let settings = door.alerting().get_settings(GetSettingsRequest { app: app.id }).await?.into_inner();
+    Ok(HttpResponse::Ok().json(json!({ "alerts": Settings::from(settings) })))
+}
+
+/// `PUT /admin/v1/apps/{app}/alerts`: these settings and no others.
+pub async fn put(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
+    let app = apps::find(&door, &path).await?;
+    let settings: Settings = read(&door, raw)?;
+    let request = PutSettingsRequest { app: app.id, settings: Some(settings.into()) };
+    let settings = door.alerting().put_settings(request).await?.into_inner();
+    Ok(HttpResponse::Ok().json(json!({ "alerts": Settings::from(settings) })))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct Draft {
+    alerts: Option<Settings>,
+    sample: Option<Sample>,
+}
+
+/// `POST /admin/v1/apps/{app}/alerts/preview` `{alerts?, sample?}`: what devices would be sent by a draft, or by what is in force.
+pub async fn preview(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
+    let app = apps::find(&door, &path).await?;
+    let Draft { alerts, sample } = read(&door, raw)?;
+    let request = PreviewRequest { app: app.id, settings: alerts.map(Into::into), sample: sample.map(Into::into) };
+    let reply = door.alerting().preview(request).await?.into_inner();
+    let payloads: Vec<Value> = reply.payloads.iter().map(previewed).collect();
+    let remark = Some(reply.remark).filter(|remark| !remark.is_empty());
+    let preview = json!({ "title": reply.title, "body": reply.body, "remark": remark, "payloads": payloads });
+    Ok(HttpResponse::Ok().json(json!({ "preview": preview })))
+}
+
+fn previewed(payload: &Payload) -> Value {
+    let channel = channel_name(payload.channel());
+    if !payload.error.is_empty() {
+        return json!({ "channel": channel, "error": payload.error });
+    }
+    json!({
+        "channel": channel,
+        "json": payload.json,
+        "size": payload.size,
+        "limit": payload.limit,
+        "shortened": payload.shortened,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Test {
+    user: u64,
+    subscription: u64,
+    sample: Option<Sample>,
+}
+
+/// `POST /admin/v1/apps/{app}/alerts/test` `{user, subscription, sample?}`: one alert for one device, on the way that all go.
+/// Answered with what became of it so far.
+pub async fn test(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
+    let app = apps::find(&door, &path).await?;
+    let Test { user, subscription, sample } = read(&door, raw)?;
+    let request = SendTestRequest { app: app.id, user, subscription, sample: sample.map(Into::into) };
+    let reply = door.alerting().send_test(request).await?.into_inner();
+    let notes: Vec<Value> = reply.notes.iter().map(noted).collect();
+    let test = json!({ "dialog": hex(&reply.dialog), "message": hex(&reply.message), "notes": notes });
+    Ok(HttpResponse::Accepted().json(json!({ "test": test })))
+}
+
+/// Of whom or what the journal is read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    user: Option<u64>,
+    dialog: Option<String>,
+    message: Option<String>,
+    before: Option<String>,
+    limit: Option<u32>,
+}
+
+/// `GET /admin/v1/apps/{app}/alerts/journal?user=ID | dialog=ID&message=ID [&before=NEXT&limit=N]`: newest first.
+pub async fn journal(door: web::Data<Door>, path: web::Path<String>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    let page = web::Query::<Page>::from_query(request.query_string());
+    let page = page.map_err(|error| Refusal::malformed("query", error.to_string()))?.into_inner();
+    let app = apps::find(&door, &path).await?;
+    let (user, dialog, message) = match (page.user, &page.dialog, &page.message) {
+        (Some(user), None, None) => (user, Vec::new(), Vec::new()),
+        (None, Some(dialog), Some(message)) => {
+            let dialog: DialogId = dialog.parse().map_err(|_| Refusal::malformed("dialog", "is not the id of a dialog"))?;
+            let message: MessageId = message.parse().map_err(|_| Refusal::malformed("message", "is not the id of a message"))?;
+            (0, dialog.to_vec(), message.to_vec())
+        }
+        _ => return Err(Refusal::malformed("query", "give `user`, or `dialog` and `message`")),
+    };
+    let before = unhex(page.before.as_deref().unwrap_or_default());
+    let before = before.ok_or_else(|| Refusal::malformed("before", "is not the `next` of an answer"))?;
+    let limit = page.limit.unwrap_or(LIMIT).min(LIMIT_MAX);
+    let request = JournalRequest { app: app.id, user, dialog, message, limit, before };
+    let reply = door.push().journal(request).await?.into_inner();
+    let notes: Vec<Value> = reply.notes.iter().map(noted).collect();
+    let next = Some(hex(&reply.next)).filter(|next| !next.is_empty());
+    Ok(HttpResponse::Ok().json(json!({ "notes": notes, "next": next })))
+}
+
+/// A note as the operator sees it: a decision, or (with `subscription`) an attempt.
+fn noted(note: &Note) -> Value {
+    let given = |number: u64| (number > 0).then_some(number);
+    let mut shown = json!({
+        "at": iso(note.at),
+        "dialog": hex(&note.dialog),
+        "message": hex(&note.message),
+        "sender": given(note.sender),
+        "user": given(note.user),
+        "reason": note.reason,
+    });
+    if note.user == 0 {
+        shown["count"] = json!(note.count);
+    }
+    if note.subscription > 0 {
+        shown["subscription"] = json!(note.subscription);
+        shown["channel"] = json!(channel_name(note.channel()));
+        shown["attempt"] = json!(note.attempt);
+        shown["answer"] = json!(note.answer);
+    }
+    if !note.remark.is_empty() {
+        shown["remark"] = json!(note.remark);
+    }
+    shown
+}
+
+fn read<T: serde::de::DeserializeOwned>(door: &Door, raw: Raw) -> Result<T, Refusal> {
+    let bytes = raw.map_err(|_| Refusal::too_large(door.body_bytes_max))?;
+    let bytes = if bytes.is_empty() { b"{}" } else { bytes.as_ref() };
+    serde_json::from_slice(bytes).map_err(|error| Refusal::malformed("", error.to_string()))
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let digits = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok();
+    (0..text.len()).step_by(2).map(digits).collect()
+}

@@ -1,0 +1,201 @@
+//! Alert settings and samples as JSON. What is absent is as it is without settings.
+
+use natter_proto::push::v1 as proto;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// How an app's alerts look, and of what there are any.
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    enabled: bool,
+    privacy: Privacy,
+    /// Of which there are alerts; empty: of all.
+    dialogs: Vec<Dialog>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<Template>,
+    variants: Vec<Variant>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { enabled: true, privacy: Privacy::Text, dialogs: Vec::new(), template: None, variants: Vec::new() }
+    }
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Privacy {
+    Text,
+    Sender,
+    Nothing,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Dialog {
+    Private,
+    Group,
+    Public,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Content {
+    Text,
+    Attachment,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy, Default)]
+#[serde(rename_all = "lowercase")]
+enum Priority {
+    #[default]
+    High,
+    Normal,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct Template {
+    title: String,
+    body: String,
+    sound: String,
+    category: String,
+    priority: Priority,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Variant {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dialog: Option<Dialog>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content: Option<Content>,
+    template: Template,
+}
+
+/// A message, as far as templates see it.
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sample {
+    dialog: Option<Dialog>,
+    sender: u64,
+    sender_name: String,
+    dialog_name: String,
+    text: String,
+    attachments: Vec<String>,
+    unread: u64,
+    extension: Map<String, Value>,
+}
+
+// === into what the push service speaks ===
+
+impl From<Settings> for proto::Settings {
+    fn from(Settings { enabled, privacy, dialogs, template, variants }: Settings) -> proto::Settings {
+        let privacy = match privacy {
+            Privacy::Text => proto::Privacy::Text,
+            Privacy::Sender => proto::Privacy::Sender,
+            Privacy::Nothing => proto::Privacy::Nothing,
+        };
+        proto::Settings {
+            off: !enabled,
+            privacy: privacy.into(),
+            dialogs: dialogs.into_iter().map(|dialog| dialog.number()).collect(),
+            template: template.map(Into::into),
+            variants: variants.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Template> for proto::Template {
+    fn from(Template { title, body, sound, category, priority }: Template) -> proto::Template {
+        let priority = match priority {
+            Priority::High => proto::Priority::High,
+            Priority::Normal => proto::Priority::Normal,
+        };
+        proto::Template { title, body, sound, category, priority: priority.into() }
+    }
+}
+
+impl From<Variant> for proto::Variant {
+    fn from(Variant { dialog, content, template }: Variant) -> proto::Variant {
+        let content = match content {
+            None => proto::Content::Unspecified,
+            Some(Content::Text) => proto::Content::Text,
+            Some(Content::Attachment) => proto::Content::Attachment,
+        };
+        proto::Variant { dialog: dialog.map_or(0, Dialog::number), content: content.into(), template: Some(template.into()) }
+    }
+}
+
+impl From<Sample> for proto::Sample {
+    fn from(sample: Sample) -> proto::Sample {
+        let Sample { dialog, sender, sender_name, dialog_name, text, attachments, unread, extension } = sample;
+        let extension = Value::from(extension).to_string();
+        let dialog = dialog.map_or(0, Dialog::number);
+        proto::Sample { dialog, sender, sender_name, dialog_name, text, attachments, unread, extension }
+    }
+}
+
+impl Dialog {
+    fn number(self) -> i32 {
+        let kind = match self {
+            Dialog::Private => proto::DialogType::Private,
+            Dialog::Group => proto::DialogType::Group,
+            Dialog::Public => proto::DialogType::Public,
+        };
+        kind.into()
+    }
+
+    fn of(kind: proto::DialogType) -> Option<Dialog> {
+        match kind {
+            proto::DialogType::Unspecified => None,
+            proto::DialogType::Private => Some(Dialog::Private),
+            proto::DialogType::Group => Some(Dialog::Group),
+            proto::DialogType::Public => Some(Dialog::Public),
+        }
+    }
+}
+
+// === and back ===
+
+impl From<proto::Settings> for Settings {
+    fn from(settings: proto::Settings) -> Settings {
+        Settings {
+            enabled: !settings.off,
+            privacy: match settings.privacy() {
+                proto::Privacy::Unspecified | proto::Privacy::Text => Privacy::Text,
+                proto::Privacy::Sender => Privacy::Sender,
+                proto::Privacy::Nothing => Privacy::Nothing,
+            },
+            dialogs: settings.dialogs().filter_map(Dialog::of).collect(),
+            template: settings.template.map(Into::into),
+            variants: settings.variants.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<proto::Template> for Template {
+    fn from(template: proto::Template) -> Template {
+        let priority = match template.priority() {
+            proto::Priority::Unspecified | proto::Priority::High => Priority::High,
+            proto::Priority::Normal => Priority::Normal,
+        };
+        let proto::Template { title, body, sound, category, .. } = template;
+        Template { title, body, sound, category, priority }
+    }
+}
+
+impl From<proto::Variant> for Variant {
+    fn from(variant: proto::Variant) -> Variant {
+        Variant {
+            dialog: Dialog::of(variant.dialog()),
+            content: match variant.content() {
+                proto::Content::Unspecified => None,
+                proto::Content::Text => Some(Content::Text),
+                proto::Content::Attachment => Some(Content::Attachment),
+            },
+            template: variant.template.unwrap_or_default().into(),
+        }
+    }
+}
