@@ -3,7 +3,8 @@
 use actix_web::{HttpResponse, web};
 use natter_proto::AppId;
 use natter_proto::account::v1::{
-    App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, GetAppRequest, ListAppsRequest, Quotas, SuspendAppRequest,
+    App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, Erasure, GetAppRequest, ListAppsRequest, Quotas,
+    SuspendAppRequest,
 };
 use serde_json::{Value, json};
 
@@ -22,15 +23,24 @@ pub async fn create(door: web::Data<Door>, raw: Raw) -> Result<HttpResponse, Ref
         auth_secret: fields.text("auth_secret")?.unwrap_or_default(),
     };
     fields.end()?;
-    let app = door.accounts().create_app(request).await?.into_inner();
+    let app = make(&door, request).await?;
     Ok(HttpResponse::Created().json(json!({ "app": with_secret(&app) })))
+}
+
+/// Makes an app. What is 0 or empty is chosen.
+pub async fn make(door: &Door, request: CreateAppRequest) -> Result<App, Refusal> {
+    Ok(door.accounts().create_app(request).await?.into_inner())
 }
 
 /// `GET /admin/v1/apps`: secrets are left out.
 pub async fn list(door: web::Data<Door>) -> Result<HttpResponse, Refusal> {
-    let apps = door.accounts().list_apps(ListAppsRequest::default()).await?.into_inner().apps;
-    let apps: Vec<_> = apps.iter().map(without_secret).collect();
+    let apps: Vec<_> = all(&door).await?.iter().map(without_secret).collect();
     Ok(HttpResponse::Ok().json(json!({ "apps": apps })))
+}
+
+/// Every app, by id.
+pub async fn all(door: &Door) -> Result<Vec<App>, Refusal> {
+    Ok(door.accounts().list_apps(ListAppsRequest::default()).await?.into_inner().apps)
 }
 
 /// `GET /admin/v1/apps/{app}`.
@@ -72,32 +82,42 @@ pub async fn apply(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> 
         api_host: fields.text("api_host")?,
     };
     fields.end()?;
-    let ApplyAppReply { app, created, changed } = door.administration().apply_app(request).await?.into_inner();
+    let ApplyAppReply { app, created, changed } = change(&door, request).await?;
     let body = json!({ "app": without_secret(&app.unwrap_or_default()), "created": created, "changed": changed });
     Ok(if created { HttpResponse::Created() } else { HttpResponse::Ok() }.json(body))
 }
 
+/// Makes or changes an app: what is none stays, or is chosen.
+pub async fn change(door: &Door, request: ApplyAppRequest) -> Result<ApplyAppReply, Refusal> {
+    Ok(door.administration().apply_app(request).await?.into_inner())
+}
+
 /// `POST /admin/v1/apps/{app}/suspend`.
 pub async fn suspend(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
-    set_suspended(&door, &path, true).await
+    let app = set_suspended(&door, parse(&path)?, true).await?;
+    Ok(HttpResponse::Ok().json(json!({ "app": without_secret(&app) })))
 }
 
 /// `POST /admin/v1/apps/{app}/resume`.
 pub async fn resume(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
-    set_suspended(&door, &path, false).await
+    let app = set_suspended(&door, parse(&path)?, false).await?;
+    Ok(HttpResponse::Ok().json(json!({ "app": without_secret(&app) })))
 }
 
-async fn set_suspended(door: &Door, id: &str, suspended: bool) -> Result<HttpResponse, Refusal> {
-    let request = SuspendAppRequest { id: parse(id)?.0, suspended };
-    let app = door.administration().suspend_app(request).await?.into_inner();
-    Ok(HttpResponse::Ok().json(json!({ "app": without_secret(&app) })))
+/// Closes an app, or opens it again. What is kept stays.
+pub async fn set_suspended(door: &Door, id: AppId, suspended: bool) -> Result<App, Refusal> {
+    Ok(door.administration().suspend_app(SuspendAppRequest { id: id.0, suspended }).await?.into_inner())
 }
 
 /// `DELETE /admin/v1/apps/{app}`: answered when it has ended; the erasure goes on.
 pub async fn delete(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
-    let request = GetAppRequest { id: parse(&path)?.0 };
-    let erasure = door.administration().delete_app(request).await?.into_inner();
+    let erasure = end(&door, parse(&path)?).await?;
     Ok(HttpResponse::Accepted().json(json!({ "erasure": erasures::shown(&erasure) })))
+}
+
+/// Ends a suspended app for good. The erasure goes on after the answer.
+pub async fn end(door: &Door, id: AppId) -> Result<Erasure, Refusal> {
+    Ok(door.administration().delete_app(GetAppRequest { id: id.0 }).await?.into_inner())
 }
 
 /// The app that a path names.

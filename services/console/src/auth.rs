@@ -3,7 +3,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderName, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderName, HeaderValue, ORIGIN};
 use actix_web::http::{Method, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError, web};
@@ -14,6 +14,7 @@ use natter_proto::{Code, Failure};
 use subtle::ConstantTimeEq;
 
 use crate::error::Refusal;
+use crate::pages;
 use crate::service::Door;
 
 /// Lets a request through to its route, or answers for it.
@@ -23,12 +24,23 @@ pub async fn guard(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let door = request.app_data::<web::Data<Door>>().expect("the door is set where the app is made").clone();
     let mut response = match admit(&door, &request).await {
-        Ok(()) => next.call(request).await?.map_into_boxed_body(),
-        Err(refusal) => request.into_response(refusal.error_response()).map_into_boxed_body(),
+        Ok(()) => pages::in_words(next.call(request).await?),
+        Err(refusal) => {
+            let answer = match pages::is_page(request.path()) {
+                true => pages::refused(request.request(), &refusal),
+                false => refusal.error_response(),
+            };
+            request.into_response(answer)
+        }
     };
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in pages::HEADERS {
+        headers.insert(name, value);
+    }
+    // Only files that never change under their name may be kept.
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     door.metrics.answered(response.status().as_u16());
     Ok(response)
 }
@@ -42,7 +54,8 @@ async fn admit(door: &Door, request: &ServiceRequest) -> Result<(), Refusal> {
     if text(ORIGIN).is_some_and(|origin| !is_same_origin(origin, authority_of(request.uri(), host))) {
         return Err(Refusal::foreign_page());
     }
-    let is_open = request.path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_open = request.path() == "/" || pages::assets::of(request.path()).is_some();
+    let is_open = is_open && matches!(*request.method(), Method::GET | Method::HEAD);
     let given = text(AUTHORIZATION);
     if is_open || is_bearer(given, &door.token) {
         return Ok(());

@@ -56,6 +56,21 @@ impl Refusal {
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "", text)
     }
 
+    /// A form that is over the limit.
+    pub fn form_too_large() -> Refusal {
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "", "the form is too large")
+    }
+
+    /// Our own fault.
+    pub fn internal(text: impl Into<String>) -> Refusal {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "", text)
+    }
+
+    /// What it is about; empty: the whole request.
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+
     fn new(status: StatusCode, code: &'static str, field: &str, text: impl Into<String>) -> Refusal {
         Refusal { status, code, field: field.to_owned(), text: text.into() }
     }

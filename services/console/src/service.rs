@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::administration_client::AdministrationClient;
 use natter_proto::account::v1::operators_client::OperatorsClient;
@@ -18,7 +18,8 @@ use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::sdk::{self, SdkFacts};
-use crate::{apps, auth, erasures, identity, operators, reports, users};
+use crate::system::{self, SystemFacts};
+use crate::{apps, auth, erasures, identity, operators, pages, reports, users};
 
 /// What the service is given.
 pub struct Parts {
@@ -33,9 +34,10 @@ pub struct Parts {
     /// What opens the door too: the content of the token file, which the node writes for the operator only. Empty: no token does.
     pub token: String,
     pub sdk: SdkFacts,
+    pub system: SystemFacts,
 }
 
-/// The admin API.
+/// The admin API and the console's pages.
 pub struct Service {
     options: Options,
     door: Door,
@@ -49,8 +51,10 @@ pub(crate) struct Door {
     reports: Link,
     administration: Link,
     pub metrics: Metrics,
+    pub registry: Registry,
     pub token: String,
     pub sdk: SdkFacts,
+    pub system: SystemFacts,
     pub hosts: Vec<String>,
     pub body_bytes_max: usize,
 }
@@ -87,7 +91,7 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests under way at the stop get this long.
 const STOP_SECONDS: u64 = 2;
-const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1. It takes an operator's name and password, or \
+const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1, and the console's pages, under /console. It takes an operator's name and password, or \
                      the token from the data directory.\n";
 
 impl Service {
@@ -99,8 +103,10 @@ impl Service {
             reports: parts.reports,
             administration: parts.administration,
             metrics: Metrics::new(&parts.metrics),
+            registry: parts.metrics,
             token: parts.token.trim().to_owned(),
             sdk: parts.sdk,
+            system: parts.system,
             hosts: options.hosts.clone(),
             body_bytes_max: options.body_bytes_max,
         };
@@ -166,14 +172,20 @@ fn routes(config: &mut web::ServiceConfig) {
         )
         .service(route("/admin/v1/apps/{app}/sdk-config").route(web::get().to(sdk::config)))
         .service(route("/admin/v1/operators/{name}/password").route(web::post().to(operators::renew)))
+        .service(route("/admin/v1/system").route(web::get().to(system::get)))
+        .service(route("/admin/v1/system/bundle").route(web::get().to(system::bundle)))
+        .configure(pages::routes)
         .default_service(web::to(no_route));
 }
 
-async fn about() -> HttpResponse {
+async fn about(request: HttpRequest) -> HttpResponse {
+    if pages::is_wanted(&request) {
+        return pages::see("/console/");
+    }
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(ABOUT)
 }
 
-async fn other_method() -> Result<HttpResponse, Refusal> {
+pub(crate) async fn other_method() -> Result<HttpResponse, Refusal> {
     Err(Refusal::method())
 }
 

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
-use natter_console::{Options, Parts, SdkFacts, Service};
+use natter_console::{Check, Examined, Options, Parts, SdkFacts, Service, Setting, SystemFacts};
 use natter_proto::account::v1::accounts_server::{Accounts, AccountsServer};
 use natter_proto::account::v1::administration_server::{Administration, AdministrationServer};
 use natter_proto::account::v1::operators_server::{Operators, OperatorsServer};
@@ -36,7 +36,8 @@ impl Console {
         let reports = Link::local(ReportsServer::new(Fake(fake.clone())), LinkOptions::default());
         let administration = Link::local(AdministrationServer::new(Fake(fake.clone())), LinkOptions::default());
         let token = format!("{TOKEN}\n");
-        let parts = Parts { account, operators, reports, administration, metrics: Metrics::new(), token, sdk: facts() };
+        let (metrics, sdk, system) = (Metrics::new(), facts(), system());
+        let parts = Parts { account, operators, reports, administration, metrics, token, sdk, system };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -113,6 +114,26 @@ fn facts() -> SdkFacts {
         chat_url_plain: "ws://natter.test:5290".into(),
         ca_path: "/data/ca.pem".into(),
     }
+}
+
+fn system() -> SystemFacts {
+    let setting = |path: &str, value: &str, origin: &str| Setting {
+        path: path.into(),
+        value: value.into(),
+        is_default: origin == "default",
+        origin: origin.into(),
+    };
+    let settings = vec![
+        setting("edge.tls_port", "15223", "flag"),
+        setting("mail.password", "\"***\"", "file"),
+        setting("health.port", "9600", "default"),
+    ];
+    let checks = vec![Check { name: "disk", verdict: "warn", text: "12 MiB free: make <room> soon".into() }];
+    let examined = Examined { at: 1_700_000_000, checks };
+    let examine = Arc::new(move || -> std::pin::Pin<Box<dyn Future<Output = Examined> + Send>> {
+        Box::pin(std::future::ready(examined.clone()))
+    });
+    SystemFacts { version: "1.2.3".into(), settings, examine }
 }
 
 pub fn check_json(body: &str, parts: &[&str]) {

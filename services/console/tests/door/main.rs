@@ -4,6 +4,7 @@
 
 mod console;
 mod operators;
+mod pages;
 
 use natter_proto::account::v1::ReportKind;
 use natter_proto::{Code, Failure};
