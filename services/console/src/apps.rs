@@ -7,7 +7,9 @@ use natter_proto::account::v1::{
 };
 use serde_json::{Value, json};
 
+use crate::audit::Made;
 use crate::body::{Fields, Raw};
+use crate::caller::{Caller, Role};
 use crate::erasures;
 use crate::error::Refusal;
 use crate::service::{Door, iso};
@@ -23,25 +25,28 @@ pub async fn create(door: web::Data<Door>, raw: Raw) -> Result<HttpResponse, Ref
     };
     fields.end()?;
     let app = door.accounts().create_app(request).await?.into_inner();
-    Ok(HttpResponse::Created().json(json!({ "app": with_secret(&app) })))
+    let mut answer = HttpResponse::Created().json(json!({ "app": with_secret(&app) }));
+    answer.extensions_mut().insert(Made { app: app.id, target: String::new() });
+    Ok(answer)
 }
 
-/// `GET /admin/v1/apps`: secrets are left out.
-pub async fn list(door: web::Data<Door>) -> Result<HttpResponse, Refusal> {
+/// `GET /admin/v1/apps`: those that the caller sees; secrets are left out.
+pub async fn list(door: web::Data<Door>, caller: Caller) -> Result<HttpResponse, Refusal> {
     let apps = door.accounts().list_apps(ListAppsRequest::default()).await?.into_inner().apps;
-    let apps: Vec<_> = apps.iter().map(without_secret).collect();
+    let apps: Vec<_> = apps.iter().filter(|app| caller.sees(AppId(app.id))).map(without_secret).collect();
     Ok(HttpResponse::Ok().json(json!({ "apps": apps })))
 }
 
-/// `GET /admin/v1/apps/{app}`.
-pub async fn get(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
+/// `GET /admin/v1/apps/{app}`: with its secret for who may change it.
+pub async fn get(door: web::Data<Door>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
     let app = find(&door, &path).await?;
-    Ok(HttpResponse::Ok().json(json!({ "app": with_secret(&app) })))
+    let shown = if caller.role >= Role::Operator { with_secret(&app) } else { without_secret(&app) };
+    Ok(HttpResponse::Ok().json(json!({ "app": shown })))
 }
 
 /// `PUT /admin/v1/apps/{app}`: what the body leaves open stays as it is, or is chosen for an app that is made. The same again changes
-/// nothing. Secrets are left out of the answer.
-pub async fn apply(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
+/// nothing. Secrets are left out of the answer. What an app costs and by which names it is reached, who is limited to apps may not say.
+pub async fn apply(door: web::Data<Door>, caller: Caller, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
     let id = parse(&path)?;
     let mut fields = Fields::read(raw, door.body_bytes_max)?;
     if fields.number("id")?.is_some_and(|given| given != id.0) {
@@ -72,6 +77,14 @@ pub async fn apply(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> 
         api_host: fields.text("api_host")?,
     };
     fields.end()?;
+    let of_house = [
+        ("quotas", request.quotas.is_some()),
+        ("chat_host", request.chat_host.is_some()),
+        ("api_host", request.api_host.is_some()),
+    ];
+    if let Some((field, _)) = of_house.iter().find(|(_, given)| *given && caller.is_limited()) {
+        return Err(Refusal::forbidden_field(field));
+    }
     let ApplyAppReply { app, created, changed } = door.administration().apply_app(request).await?.into_inner();
     let body = json!({ "app": without_secret(&app.unwrap_or_default()), "created": created, "changed": changed });
     Ok(if created { HttpResponse::Created() } else { HttpResponse::Ok() }.json(body))

@@ -27,18 +27,27 @@
 //! Not here: the operator's web page (a later issue), health and `/metrics` (the node's port).
 
 mod apps;
+mod audit;
 mod auth;
 mod body;
+mod caller;
 mod erasures;
 mod error;
+mod hex;
 mod identity;
+mod log;
 mod metrics;
 mod operators;
 mod options;
 mod reports;
+mod rights;
+mod routes;
 mod sdk;
 mod service;
+mod session;
+mod sessions;
 mod users;
+mod visit;
 
 pub use options::Options;
 pub use sdk::SdkFacts;

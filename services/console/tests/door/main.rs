@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod console;
+mod guard;
 mod operators;
+mod staff;
 
 use natter_proto::account::v1::ReportKind;
 use natter_proto::{Code, Failure};
