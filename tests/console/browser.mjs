@@ -26,7 +26,7 @@ export const open = async ({ url, hand, hasScript = true }) => {
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking'],
   });
-  const context = await browser.newContext({ baseURL: url, viewport: WIDE, javaScriptEnabled: hasScript, colorScheme: 'light', httpCredentials: { username: 'admin', password: process.env.NATTER_CONSOLE_PASSWORD } });
+  const context = await browser.newContext({ baseURL: url, viewport: WIDE, javaScriptEnabled: hasScript, colorScheme: 'light' });
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
   const faults = [];
@@ -102,6 +102,22 @@ class Desk {
       await this.page.keyboard.press('Tab');
     }
     throw new Error(`${target} cannot be reached by the keyboard`);
+  }
+
+  // Chooses in a list of choices.
+  async choose(label, option) {
+    const field = this.page.getByLabel(label, { exact: true });
+    if (this.hand === 'mouse') return field.selectOption(option);
+    await this.reach(field);
+    await this.page.keyboard.type(option);
+  }
+
+  // Signs in by the form, from wherever the console leads.
+  async signIn(name, password) {
+    await this.sees('Sign in');
+    await this.type(/^Name/, name);
+    await this.type(/^Password/, password);
+    await this.press('button', 'Sign in');
   }
 
   // Waits for the page with this heading.

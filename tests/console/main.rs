@@ -24,6 +24,14 @@ const APPS: &[&str] = &[
 const SDK: &[&str] = &["the lines for a version of the SDK are copied"];
 const USERS: &[&str] = &["a user is made", "a user is found by id", "a user is erased, with the report of the walk"];
 const SYSTEM: &[&str] = &["every part is well", "every setting is shown", "the support bundle is there"];
+const OPERATORS: &[&str] = &[
+    "a wrong password is refused, a right one leads to the page that was asked for",
+    "an operator of one app is made, the password shown once",
+    "she sees her app and nothing else, and ends her sign-in",
+    "an operator is changed and removed",
+    "every change is in the audit log",
+];
+const WITHOUT_SCRIPT: &[&str] = &["signing in, making an app and signing out work without a script"];
 
 mod mouse {
     use super::*;
@@ -46,6 +54,16 @@ mod mouse {
     #[tokio::test]
     async fn the_system() {
         run("system", "mouse", SYSTEM).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn operators_their_sign_ins_and_what_they_did() {
+        run("operators", "mouse", OPERATORS).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_main_tasks_without_a_script() {
+        run("without-script", "mouse", WITHOUT_SCRIPT).await.unwrap();
     }
 }
 
@@ -70,6 +88,11 @@ mod keyboard {
     #[tokio::test]
     async fn the_system() {
         run("system", "keyboard", SYSTEM).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn operators_their_sign_ins_and_what_they_did() {
+        run("operators", "keyboard", OPERATORS).await.unwrap();
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is kept of apps, users, tokens, operators, reports and erasures: six ports, one per noun, each an atomic step of the rules
-//! above it.
+//! What is kept of apps, users, tokens, operators and their sign-ins, the audit log, reports and erasures: eight ports, one per
+//! noun, each an atomic step of the rules above it.
 //! Engines lie in `store/`, and `store/contract.rs` runs on each of them.
 //!
 //! Invariants of every engine:
@@ -22,16 +22,20 @@ use crate::reset::ResetRow;
 use crate::token::TokenKey;
 use crate::verifier::Verifier;
 
+mod audit;
 #[cfg(test)]
 mod contract;
 mod embedded;
 mod erasures;
 mod operators;
 mod reports;
+mod sign_ins;
 
+pub use audit::Audit;
 pub use erasures::Erasures;
 pub use operators::{OperatorRow, Operators};
 pub use reports::{ReportId, ReportRow, Reports};
+pub use sign_ins::{SignInRow, SignIns};
 
 /// Why a step was not taken.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -188,6 +192,8 @@ pub struct Store {
     pub users: Arc<dyn Users>,
     pub tokens: Arc<dyn Tokens>,
     pub operators: Arc<dyn Operators>,
+    pub sign_ins: Arc<dyn SignIns>,
+    pub audit: Arc<dyn Audit>,
     pub reports: Arc<dyn Reports>,
     pub erasures: Arc<dyn Erasures>,
 }
@@ -201,6 +207,8 @@ impl Store {
             users: engine.clone(),
             tokens: engine.clone(),
             operators: engine.clone(),
+            sign_ins: engine.clone(),
+            audit: engine.clone(),
             reports: engine.clone(),
             erasures: engine,
         }

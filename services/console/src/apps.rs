@@ -8,7 +8,9 @@ use natter_proto::account::v1::{
 };
 use serde_json::{Value, json};
 
+use crate::audit::Made;
 use crate::body::{Fields, Raw};
+use crate::caller::{Caller, Role};
 use crate::erasures;
 use crate::error::Refusal;
 use crate::service::{Door, iso};
@@ -24,7 +26,9 @@ pub async fn create(door: web::Data<Door>, raw: Raw) -> Result<HttpResponse, Ref
     };
     fields.end()?;
     let app = make(&door, request).await?;
-    Ok(HttpResponse::Created().json(json!({ "app": with_secret(&app) })))
+    let mut answer = HttpResponse::Created().json(json!({ "app": with_secret(&app) }));
+    answer.extensions_mut().insert(Made { app: app.id, target: String::new() });
+    Ok(answer)
 }
 
 /// Makes an app. What is 0 or empty is chosen.
@@ -32,26 +36,29 @@ pub async fn make(door: &Door, request: CreateAppRequest) -> Result<App, Refusal
     Ok(door.accounts().create_app(request).await?.into_inner())
 }
 
-/// `GET /admin/v1/apps`: secrets are left out.
-pub async fn list(door: web::Data<Door>) -> Result<HttpResponse, Refusal> {
-    let apps: Vec<_> = all(&door).await?.iter().map(without_secret).collect();
+/// `GET /admin/v1/apps`: those that the caller sees; secrets are left out.
+pub async fn list(door: web::Data<Door>, caller: Caller) -> Result<HttpResponse, Refusal> {
+    let apps: Vec<_> = all(&door, &caller).await?.iter().map(without_secret).collect();
     Ok(HttpResponse::Ok().json(json!({ "apps": apps })))
 }
 
-/// Every app, by id.
-pub async fn all(door: &Door) -> Result<Vec<App>, Refusal> {
-    Ok(door.accounts().list_apps(ListAppsRequest::default()).await?.into_inner().apps)
+/// Every app that the caller sees, by id.
+pub async fn all(door: &Door, caller: &Caller) -> Result<Vec<App>, Refusal> {
+    let mut apps = door.accounts().list_apps(ListAppsRequest::default()).await?.into_inner().apps;
+    apps.retain(|app| caller.sees(AppId(app.id)));
+    Ok(apps)
 }
 
-/// `GET /admin/v1/apps/{app}`.
-pub async fn get(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
+/// `GET /admin/v1/apps/{app}`: with its secret for who may change it.
+pub async fn get(door: web::Data<Door>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
     let app = find(&door, &path).await?;
-    Ok(HttpResponse::Ok().json(json!({ "app": with_secret(&app) })))
+    let shown = if caller.role >= Role::Operator { with_secret(&app) } else { without_secret(&app) };
+    Ok(HttpResponse::Ok().json(json!({ "app": shown })))
 }
 
 /// `PUT /admin/v1/apps/{app}`: what the body leaves open stays as it is, or is chosen for an app that is made. The same again changes
-/// nothing. Secrets are left out of the answer.
-pub async fn apply(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
+/// nothing. Secrets are left out of the answer. What an app costs and by which names it is reached, who is limited to apps may not say.
+pub async fn apply(door: web::Data<Door>, caller: Caller, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
     let id = parse(&path)?;
     let mut fields = Fields::read(raw, door.body_bytes_max)?;
     if fields.number("id")?.is_some_and(|given| given != id.0) {
@@ -82,13 +89,21 @@ pub async fn apply(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> 
         api_host: fields.text("api_host")?,
     };
     fields.end()?;
-    let ApplyAppReply { app, created, changed } = change(&door, request).await?;
+    let ApplyAppReply { app, created, changed } = change(&door, &caller, request).await?;
     let body = json!({ "app": without_secret(&app.unwrap_or_default()), "created": created, "changed": changed });
     Ok(if created { HttpResponse::Created() } else { HttpResponse::Ok() }.json(body))
 }
 
 /// Makes or changes an app: what is none stays, or is chosen.
-pub async fn change(door: &Door, request: ApplyAppRequest) -> Result<ApplyAppReply, Refusal> {
+pub async fn change(door: &Door, caller: &Caller, request: ApplyAppRequest) -> Result<ApplyAppReply, Refusal> {
+    let of_house = [
+        ("quotas", request.quotas.is_some()),
+        ("chat_host", request.chat_host.is_some()),
+        ("api_host", request.api_host.is_some()),
+    ];
+    if let Some((field, _)) = of_house.iter().find(|(_, given)| *given && caller.is_limited()) {
+        return Err(Refusal::forbidden_field(field));
+    }
     Ok(door.administration().apply_app(request).await?.into_inner())
 }
 

@@ -30,21 +30,30 @@
 //! Not here: health and `/metrics` (the node's port).
 
 mod apps;
+mod audit;
 mod auth;
 mod body;
+mod caller;
 mod erasures;
 mod error;
+mod hex;
 mod identity;
+mod log;
 mod metrics;
 mod operators;
 mod options;
 mod pages;
 mod reports;
+mod rights;
+mod routes;
 mod sdk;
 mod service;
+mod session;
+mod sessions;
 pub mod snippet;
 mod system;
 mod users;
+mod visit;
 
 pub use options::Options;
 pub use sdk::SdkFacts;

@@ -6,26 +6,30 @@
 //!   what was typed, secrets aside.
 //! - Nothing is loaded from elsewhere, no style or script stands in a page ([`HEADERS`]), and every value is escaped (askama).
 
-pub mod apps;
-pub mod assets;
+mod apps;
+mod assets;
+mod audit;
 mod erasures;
 mod form;
 mod frame;
 mod notice;
+mod operators;
 mod sdk;
+mod sessions;
 mod settings;
+mod sign_in;
 mod system;
 mod users;
 
 use actix_web::dev::ServiceResponse;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ACCEPT, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 
 use crate::error::Refusal;
-use crate::service::other_method;
-pub use frame::Frame;
+use crate::routes::Routes;
+use frame::Frame;
 
 /// What every answer of this door says to browsers, pages or not. With `no-referrer` forms would come with `Origin: null` (Fetch,
 /// 3.1), and be refused.
@@ -39,34 +43,54 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// The routes of the pages and of what they load.
-pub fn routes(config: &mut web::ServiceConfig) {
-    let route = |path: &str| web::resource(path.to_owned()).default_service(web::to(other_method));
-    config
-        .service(route("/console").route(web::get().to(front)))
-        .service(route("/console/").route(web::get().to(front)))
-        .service(route("/console/assets/{name}").route(web::get().to(assets::get)))
-        .service(route("/console/apps").route(web::get().to(apps::list)).route(web::post().to(apps::create)))
-        .service(route("/console/apps/new").route(web::get().to(apps::blank)))
-        .service(route("/console/apps/{app}").route(web::get().to(apps::one)))
-        .service(
-            route("/console/apps/{app}/settings").route(web::get().to(settings::form)).route(web::post().to(settings::change)),
-        )
-        .service(route("/console/apps/{app}/suspend").route(web::post().to(apps::suspend)))
-        .service(route("/console/apps/{app}/resume").route(web::post().to(apps::resume)))
-        .service(route("/console/apps/{app}/delete").route(web::get().to(apps::doubt)).route(web::post().to(apps::delete)))
-        .service(route("/console/apps/{app}/erasure").route(web::get().to(erasures::of_app)))
-        .service(route("/console/apps/{app}/sdk").route(web::get().to(sdk::show_all)))
-        .service(route("/console/apps/{app}/users").route(web::get().to(users::find)).route(web::post().to(users::create)))
-        .service(route("/console/apps/{app}/users/new").route(web::get().to(users::blank)))
-        .service(route("/console/apps/{app}/users/{user}").route(web::get().to(users::one)))
-        .service(
-            route("/console/apps/{app}/users/{user}/erase")
-                .route(web::get().to(users::doubt))
-                .route(web::post().to(users::erase)),
-        )
-        .service(route("/console/apps/{app}/erasures/{user}").route(web::get().to(erasures::of_user)))
-        .service(route("/console/system").route(web::get().to(system::show_system)))
-        .service(route("/console/system/bundle").route(web::get().to(crate::system::bundle)));
+pub fn routes(routes: &mut Routes<'_>) {
+    use Method as M;
+    routes
+        .at("/console", [(M::GET, web::to(front))])
+        .at("/console/", [(M::GET, web::to(front))])
+        .at("/console/assets/{name}", [(M::GET, web::to(assets::get))])
+        .at("/console/sign-in", [(M::GET, web::to(sign_in::form)), (M::POST, web::to(sign_in::enter))])
+        .at("/console/sign-out", [(M::POST, web::to(sign_in::leave))]);
+    of_apps(routes);
+    of_operators(routes);
+    routes
+        .at("/console/system", [(M::GET, web::to(system::show_system))])
+        .at("/console/system/bundle", [(M::GET, web::to(crate::system::bundle))]);
+}
+
+fn of_apps(routes: &mut Routes<'_>) {
+    use Method as M;
+    routes
+        .at("/console/apps", [(M::GET, web::to(apps::list)), (M::POST, web::to(apps::create))])
+        .at("/console/apps/new", [(M::GET, web::to(apps::blank))])
+        .at("/console/apps/{app}", [(M::GET, web::to(apps::one))])
+        .at("/console/apps/{app}/settings", [(M::GET, web::to(settings::form)), (M::POST, web::to(settings::change))])
+        .at("/console/apps/{app}/suspend", [(M::POST, web::to(apps::suspend))])
+        .at("/console/apps/{app}/resume", [(M::POST, web::to(apps::resume))])
+        .at("/console/apps/{app}/delete", [(M::GET, web::to(apps::doubt)), (M::POST, web::to(apps::delete))])
+        .at("/console/apps/{app}/erasure", [(M::GET, web::to(erasures::of_app))])
+        .at("/console/apps/{app}/sdk", [(M::GET, web::to(sdk::show_all))])
+        .at("/console/apps/{app}/users", [(M::GET, web::to(users::find)), (M::POST, web::to(users::create))])
+        .at("/console/apps/{app}/users/new", [(M::GET, web::to(users::blank))])
+        .at("/console/apps/{app}/users/{user}", [(M::GET, web::to(users::one))])
+        .at("/console/apps/{app}/users/{user}/erase", [(M::GET, web::to(users::doubt)), (M::POST, web::to(users::erase))])
+        .at("/console/apps/{app}/erasures/{user}", [(M::GET, web::to(erasures::of_user))]);
+}
+
+fn of_operators(routes: &mut Routes<'_>) {
+    use Method as M;
+    routes
+        .at("/console/operators", [(M::GET, web::to(operators::list)), (M::POST, web::to(operators::create))])
+        .at("/console/new-operator", [(M::GET, web::to(operators::blank))])
+        .at("/console/operators/{name}", [(M::GET, web::to(operators::one)), (M::POST, web::to(operators::change))])
+        .at("/console/operators/{name}/password", [(M::POST, web::to(operators::renew))])
+        .at("/console/operators/{name}/sign-out", [(M::POST, web::to(sessions::end_of))])
+        .at("/console/operators/{name}/remove", [(M::GET, web::to(operators::doubt)), (M::POST, web::to(operators::remove))])
+        .at("/console/password", [(M::POST, web::to(operators::renew_own))])
+        .at("/console/sessions", [(M::GET, web::to(sessions::list))])
+        .at("/console/sessions/end", [(M::POST, web::to(sessions::end_all))])
+        .at("/console/sessions/{session}/end", [(M::POST, web::to(sessions::end))])
+        .at("/console/audit", [(M::GET, web::to(audit::list))]);
 }
 
 async fn front() -> HttpResponse {
@@ -112,11 +136,13 @@ struct Refused<'a> {
     text: &'a str,
 }
 
-/// The page that says why there is none. It keeps what the refusal tells clients in its head.
+/// The page that says why there is none. Who is not signed in is led to where that is done.
 pub fn refused(request: &HttpRequest, refusal: &Refusal) -> HttpResponse {
     let mut answer = refusal.error_response();
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        return see(&sign_in::address(request));
+    }
     let title = match answer.status() {
-        StatusCode::UNAUTHORIZED => "Not signed in",
         StatusCode::FORBIDDEN => "Not allowed",
         StatusCode::NOT_FOUND => "Not found",
         StatusCode::TOO_MANY_REQUESTS => "Too many attempts",

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpResponse, HttpServer, web};
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::administration_client::AdministrationClient;
+use natter_proto::account::v1::audit_client::AuditClient;
 use natter_proto::account::v1::operators_client::OperatorsClient;
 use natter_proto::account::v1::reports_client::ReportsClient;
 use natter_rpc::Link;
@@ -17,15 +18,18 @@ use natter_telemetry::Metrics as Registry;
 use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
-use crate::sdk::{self, SdkFacts};
-use crate::system::{self, SystemFacts};
-use crate::{apps, auth, erasures, identity, operators, pages, reports, users};
+use crate::routes::Routes;
+use crate::sdk::SdkFacts;
+use crate::system::SystemFacts;
+use crate::{auth, routes};
 
 /// What the service is given.
 pub struct Parts {
     pub account: Link,
     /// To the account service's operators, who open the door with a name and a password.
     pub operators: Link,
+    /// To its audit log.
+    pub audit: Link,
     /// To its reports.
     pub reports: Link,
     /// To the account service's door about the life of apps and the end of users.
@@ -48,6 +52,7 @@ pub struct Service {
 pub(crate) struct Door {
     account: Link,
     operators: Link,
+    audit: Link,
     reports: Link,
     administration: Link,
     pub metrics: Metrics,
@@ -75,6 +80,11 @@ impl Door {
         OperatorsClient::new(self.operators.clone())
     }
 
+    /// Its audit log.
+    pub fn audit(&self) -> AuditClient<Link> {
+        AuditClient::new(self.audit.clone())
+    }
+
     /// Its door about the life of apps and the end of users.
     pub fn administration(&self) -> AdministrationClient<Link> {
         AdministrationClient::new(self.administration.clone())
@@ -91,8 +101,6 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests under way at the stop get this long.
 const STOP_SECONDS: u64 = 2;
-const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1, and the console's pages, under /console. It takes an operator's name and password, or \
-                     the token from the data directory.\n";
 
 impl Service {
     /// A service on these parts. Nothing is started.
@@ -100,6 +108,7 @@ impl Service {
         let door = Door {
             account: parts.account,
             operators: parts.operators,
+            audit: parts.audit,
             reports: parts.reports,
             administration: parts.administration,
             metrics: Metrics::new(&parts.metrics),
@@ -134,7 +143,8 @@ impl Service {
             App::new()
                 .app_data(door.clone())
                 .app_data(web::PayloadConfig::new(bytes_max))
-                .configure(routes)
+                .configure(|config| routes::all(&mut Routes::new(config)))
+                .default_service(web::to(no_route))
                 .wrap(from_fn(auth::guard))
         });
         let server = server
@@ -147,46 +157,6 @@ impl Service {
             .listen(listener)?;
         Ok(server.run())
     }
-}
-
-fn routes(config: &mut web::ServiceConfig) {
-    let route = |path: &str| web::resource(path.to_owned()).default_service(web::to(other_method));
-    config
-        .service(route("/").route(web::get().to(about)).route(web::head().to(about)))
-        .service(route("/admin/v1/apps").route(web::get().to(apps::list)).route(web::post().to(apps::create)))
-        .service(route("/admin/v1/apps/{app}/reports").route(web::get().to(reports::list)))
-        .service(
-            route("/admin/v1/apps/{app}")
-                .route(web::get().to(apps::get))
-                .route(web::put().to(apps::apply))
-                .route(web::delete().to(apps::delete)),
-        )
-        .service(route("/admin/v1/apps/{app}/suspend").route(web::post().to(apps::suspend)))
-        .service(route("/admin/v1/apps/{app}/resume").route(web::post().to(apps::resume)))
-        .service(route("/admin/v1/apps/{app}/erasure").route(web::get().to(erasures::of_app)))
-        .service(route("/admin/v1/apps/{app}/erasures/{user}").route(web::get().to(erasures::of_user)))
-        .service(route("/admin/v1/apps/{app}/identity").route(web::get().to(identity::get)).route(web::put().to(identity::put)))
-        .service(route("/admin/v1/apps/{app}/users").route(web::post().to(users::create)))
-        .service(
-            route("/admin/v1/apps/{app}/users/{user}").route(web::get().to(users::get)).route(web::delete().to(users::delete)),
-        )
-        .service(route("/admin/v1/apps/{app}/sdk-config").route(web::get().to(sdk::config)))
-        .service(route("/admin/v1/operators/{name}/password").route(web::post().to(operators::renew)))
-        .service(route("/admin/v1/system").route(web::get().to(system::get)))
-        .service(route("/admin/v1/system/bundle").route(web::get().to(system::bundle)))
-        .configure(pages::routes)
-        .default_service(web::to(no_route));
-}
-
-async fn about(request: HttpRequest) -> HttpResponse {
-    if pages::is_wanted(&request) {
-        return pages::see("/console/");
-    }
-    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(ABOUT)
-}
-
-pub(crate) async fn other_method() -> Result<HttpResponse, Refusal> {
-    Err(Refusal::method())
 }
 
 async fn no_route() -> Result<HttpResponse, Refusal> {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::apps;
+use crate::caller::Caller;
 use crate::error::Refusal;
 use crate::service::{Door, iso};
 
@@ -64,12 +65,12 @@ pub async fn get(door: web::Data<Door>) -> HttpResponse {
 }
 
 /// `GET /admin/v1/system/bundle`: the same, how many apps there are, and the metrics, as a text to send to who helps.
-pub async fn bundle(door: web::Data<Door>) -> Result<HttpResponse, Refusal> {
+pub async fn bundle(door: web::Data<Door>, caller: Caller) -> Result<HttpResponse, Refusal> {
     let disposition = ContentDisposition {
         disposition: DispositionType::Attachment,
         parameters: vec![DispositionParam::Filename("natter-support.txt".to_owned())],
     };
-    let text = support(&door).await?;
+    let text = support(&door, &caller).await?;
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").insert_header(disposition).body(text))
 }
 
@@ -78,15 +79,19 @@ pub async fn examine(door: &Door) -> Examined {
     (door.system.examine)().await
 }
 
-async fn support(door: &Door) -> Result<String, Refusal> {
+async fn support(door: &Door, caller: &Caller) -> Result<String, Refusal> {
     let Examined { at, checks } = examine(door).await;
     let mut text = format!("Natter {}, {}\n\nChecks\n", door.system.version, iso(at * 1_000));
     let fits = "a String takes all";
     for Check { name, verdict, text: found } in &checks {
         writeln!(text, "{verdict:<4}  {name:<13} {found}").expect(fits);
     }
-    writeln!(text, "\nApps: {}\n\nSettings, and where those come from that are no defaults", apps::all(door).await?.len())
-        .expect(fits);
+    writeln!(
+        text,
+        "\nApps: {}\n\nSettings, and where those come from that are no defaults",
+        apps::all(door, caller).await?.len()
+    )
+    .expect(fits);
     for Setting { path, value, is_default, origin } in &door.system.settings {
         let note = if *is_default { String::new() } else { format!("  # {origin}") };
         writeln!(text, "{path} = {value}{note}").expect(fits);

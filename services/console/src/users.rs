@@ -5,6 +5,7 @@ use natter_proto::account::v1::{Erasure, GetUsersRequest, SignUpRequest, User, U
 use natter_proto::{AppId, Code, Failure, UserId};
 use serde_json::{Value, json};
 
+use crate::audit::Made;
 use crate::body::{Fields, Raw};
 use crate::error::Refusal;
 use crate::service::{Door, iso};
@@ -29,7 +30,9 @@ pub async fn create(door: web::Data<Door>, path: web::Path<String>, raw: Raw) ->
     };
     fields.end()?;
     let user = make(&door, request).await?;
-    Ok(HttpResponse::Created().json(json!({ "user": shown(&user) })))
+    let mut answer = HttpResponse::Created().json(json!({ "user": shown(&user) }));
+    answer.extensions_mut().insert(Made { app: 0, target: user.id.to_string() });
+    Ok(answer)
 }
 
 /// Makes a user.

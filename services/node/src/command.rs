@@ -5,6 +5,7 @@ pub mod apply;
 pub mod config;
 pub mod doctor;
 pub mod identity;
+pub mod operator;
 pub mod sdk_config;
 
 use std::path::PathBuf;
@@ -58,7 +59,7 @@ pub enum Command {
     User(admin::UserCommand),
     /// Operators: who opens the admin API by name and password.
     #[command(subcommand)]
-    Operator(admin::OperatorCommand),
+    Operator(operator::OperatorCommand),
     /// Roles by name, separated by commas.
     #[command(external_subcommand)]
     Roles(Vec<String>),

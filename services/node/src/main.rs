@@ -57,7 +57,7 @@ fn answer(command: &Command, cli: &Cli) -> Result<()> {
             Command::SdkConfig(arguments) => command::sdk_config::run(&admin, arguments).await,
             Command::App(inner) => command::admin::app(&admin, inner).await,
             Command::User(inner) => command::admin::user(&admin, inner).await,
-            Command::Operator(inner) => command::admin::operator(&admin, inner).await,
+            Command::Operator(inner) => command::operator::run(&admin, inner).await,
             Command::All | Command::Roles(_) | Command::Config(_) | Command::Doctor(_) => unreachable!("answered above"),
         }
     })

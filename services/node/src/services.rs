@@ -119,6 +119,7 @@ impl Services {
             natter_console::Parts {
                 account: account_link.clone(),
                 operators: operators_link.clone(),
+                audit: Link::local(account.audit_server(), link),
                 reports: reports_link,
                 administration,
                 metrics: parts.metrics.clone(),

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod erasures;
 mod operators;
 mod reports;
+mod sign_ins;
 
 use std::future::Future;
 

@@ -8,6 +8,8 @@ use super::form::{Entered, Field, Form};
 use super::frame::Frame;
 use super::{see, show, show_as};
 use crate::apps::{all, end, find, make, parse, set_suspended};
+use crate::audit::Made;
+use crate::caller::Caller;
 use crate::error::Refusal;
 use crate::service::{Door, iso};
 
@@ -60,11 +62,16 @@ struct AppsPage {
 }
 
 /// `GET /console/apps?q=`: those whose title or id has it.
-pub async fn list(door: web::Data<Door>, frame: Frame, query: web::Query<Search>) -> Result<HttpResponse, Refusal> {
+pub async fn list(
+    door: web::Data<Door>,
+    caller: Caller,
+    frame: Frame,
+    query: web::Query<Search>,
+) -> Result<HttpResponse, Refusal> {
     let search = query.into_inner().q.trim().to_owned();
     let lower = search.to_lowercase();
     let is_found = |app: &App| app.title.to_lowercase().contains(&lower) || app.id.to_string() == lower;
-    let mut apps: Vec<App> = all(&door).await?.into_iter().filter(|app| lower.is_empty() || is_found(app)).collect();
+    let mut apps: Vec<App> = all(&door, &caller).await?.into_iter().filter(|app| lower.is_empty() || is_found(app)).collect();
     let count = apps.len();
     apps.truncate(SHOWN_MAX);
     let left_out = count - apps.len();
@@ -116,7 +123,11 @@ pub async fn create(door: web::Data<Door>, frame: Frame, entered: Entered) -> Re
         make(&door, request).await
     };
     match made.await {
-        Ok(app) => Ok(see(&format!("/console/apps/{}?done=made", app.id))),
+        Ok(app) => {
+            let mut answer = see(&format!("/console/apps/{}?done=made", app.id));
+            answer.extensions_mut().insert(Made { app: app.id, target: String::new() });
+            Ok(answer)
+        }
         Err(refusal) => {
             let form = blank_form().filled(&entered).refused(&refusal);
             show_as(refusal.status_code(), &NewPage { frame: frame.again("New app"), form })

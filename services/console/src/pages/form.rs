@@ -46,6 +46,8 @@ pub enum Kind {
     Number,
     Secret,
     Check,
+    /// One of these.
+    Choice(&'static [&'static str]),
 }
 
 impl Form {
@@ -107,8 +109,17 @@ impl Field {
         Field { kind: Kind::Check, ..Field::text(name, label, if is_on { "on" } else { "" }) }
     }
 
+    pub fn choice(name: &'static str, label: &'static str, value: &str, of: &'static [&'static str]) -> Field {
+        Field { kind: Kind::Choice(of), ..Field::text(name, label, value) }
+    }
+
     pub fn hint(mut self, hint: &'static str) -> Field {
         self.hint = hint;
+        self
+    }
+
+    pub fn filled_by(mut self, fill: &'static str) -> Field {
+        self.fill = fill;
         self
     }
 
@@ -120,7 +131,7 @@ impl Field {
     /// `type` of the input.
     pub fn input(&self) -> &'static str {
         match self.kind {
-            Kind::Text | Kind::Number => "text",
+            Kind::Text | Kind::Number | Kind::Choice(_) => "text",
             Kind::Secret => "password",
             Kind::Check => "checkbox",
         }
@@ -128,6 +139,18 @@ impl Field {
 
     pub fn is_check(&self) -> bool {
         self.kind == Kind::Check
+    }
+
+    /// Of a choice, what can be chosen.
+    pub fn choices(&self) -> &'static [&'static str] {
+        match self.kind {
+            Kind::Choice(of) => of,
+            _ => &[],
+        }
+    }
+
+    pub fn is_chosen(&self, choice: &str) -> bool {
+        self.value == choice
     }
 
     pub fn is_number(&self) -> bool {

@@ -11,6 +11,7 @@ use super::form::{Entered, Field, Form};
 use super::frame::Frame;
 use super::{see, show, show_as};
 use crate::apps::parse;
+use crate::audit::Made;
 use crate::error::Refusal;
 use crate::service::{Door, iso};
 use crate::users;
@@ -95,7 +96,11 @@ pub async fn create(
         users::make(&door, request).await
     };
     match made.await {
-        Ok(user) => Ok(see(&format!("/console/apps/{}/users/{}?done=user-made", shown.id, user.id))),
+        Ok(user) => {
+            let mut answer = see(&format!("/console/apps/{}/users/{}?done=user-made", shown.id, user.id));
+            answer.extensions_mut().insert(Made { app: 0, target: user.id.to_string() });
+            Ok(answer)
+        }
         Err(refusal) => {
             let form = blank_form().filled(&entered).refused(&refusal);
             let frame = frame.again(format!("New user of {}", shown.name));

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod console;
+mod guard;
 mod operators;
 mod pages;
+mod staff;
 
 use natter_proto::account::v1::ReportKind;
 use natter_proto::{Code, Failure};

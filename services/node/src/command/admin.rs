@@ -1,4 +1,4 @@
-//! `natter app ...`, `natter user ...` and `natter operator ...`: the admin API from the shell. Answers are JSON on stdout.
+//! `natter app ...` and `natter user ...`: the admin API from the shell. Answers are JSON on stdout.
 
 use std::time::Duration;
 
@@ -86,16 +86,6 @@ pub enum UserCommand {
     },
 }
 
-#[derive(clap::Subcommand, Debug)]
-pub enum OperatorCommand {
-    /// Gives an operator a new password and prints it, this once. The old one opens nothing any more.
-    Password {
-        /// The operator's name.
-        #[arg(long, default_value = "admin")]
-        name: String,
-    },
-}
-
 /// Runs one of the app commands.
 pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
     match command {
@@ -158,16 +148,6 @@ async fn report(admin: &Admin, path: &str, begun: Value, wait: bool) -> Result<(
         report = admin.get(path).await?;
     }
     print_json(&report)
-}
-
-/// Runs one of the operator commands.
-pub async fn operator(admin: &Admin, command: &OperatorCommand) -> Result<()> {
-    let OperatorCommand::Password { name } = command;
-    // The name becomes a part of a path: what does not fit there is nobody's name.
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-        bail!("there is no operator called {name:?}");
-    }
-    print_json(&admin.post(&format!("/operators/{name}/password"), &json!({})).await?)
 }
 
 /// Prints an answer for people and programs.
