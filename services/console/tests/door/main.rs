@@ -5,6 +5,7 @@
 mod console;
 mod guard;
 mod operators;
+mod sessions;
 mod staff;
 
 use natter_proto::account::v1::ReportKind;
