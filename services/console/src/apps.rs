@@ -3,7 +3,8 @@
 use actix_web::{HttpResponse, web};
 use natter_proto::AppId;
 use natter_proto::account::v1::{
-    App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, GetAppRequest, ListAppsRequest, Quotas, SuspendAppRequest,
+    App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, GetAppRequest, ListAppsRequest, Quotas, RotateKeysRequest,
+    SuspendAppRequest,
 };
 use serde_json::{Value, json};
 
@@ -106,6 +107,22 @@ async fn set_suspended(door: &Door, id: &str, suspended: bool) -> Result<HttpRes
     Ok(HttpResponse::Ok().json(json!({ "app": without_secret(&app) })))
 }
 
+/// `POST /admin/v1/apps/{app}/keys`: other keys, beside which those it had hold for a while.
+pub async fn rotate(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
+    let mut fields = Fields::read(raw, door.body_bytes_max)?;
+    let request = RotateKeysRequest { id: parse(&path)?.0, overlap_s: fields.number("overlap_s")?.unwrap_or_default() };
+    fields.end()?;
+    let app = door.administration().rotate_keys(request).await?.into_inner();
+    Ok(HttpResponse::Ok().json(json!({ "app": with_secret(&app) })))
+}
+
+/// `DELETE /admin/v1/apps/{app}/keys/previous`: those that were rotated open nothing from the answer on.
+pub async fn end_previous(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
+    let request = GetAppRequest { id: parse(&path)?.0 };
+    let app = door.administration().end_previous_keys(request).await?.into_inner();
+    Ok(HttpResponse::Ok().json(json!({ "app": without_secret(&app) })))
+}
+
 /// `DELETE /admin/v1/apps/{app}`: answered when it has ended; the erasure goes on.
 pub async fn delete(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
     let request = GetAppRequest { id: parse(&path)?.0 };
@@ -130,6 +147,8 @@ fn without_secret(app: &App) -> Value {
         "id": app.id,
         "title": app.title,
         "auth_key": app.auth_key,
+        // Rotated; after that instant it opens nothing.
+        "previous_keys": app.previous.as_ref().map(|keys| json!({ "auth_key": keys.auth_key, "until": iso(keys.until) })),
         "created_at": iso(app.created_at),
         "signed_only": app.signed_only,
         "state": if app.state() == AppState::Suspended { "suspended" } else { "open" },

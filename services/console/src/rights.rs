@@ -58,6 +58,8 @@ pub const RIGHTS: &[Right] = &[
     right("GET", "/admin/v1/apps/{app}/erasures/{user}", Of(Viewer, App), ""),
     right("GET", "/admin/v1/apps/{app}/identity", Of(Viewer, App), ""),
     right("PUT", "/admin/v1/apps/{app}/identity", Of(Operator, App), "app.identity"),
+    right("POST", "/admin/v1/apps/{app}/keys", Of(Operator, App), "app.keys.rotate"),
+    right("DELETE", "/admin/v1/apps/{app}/keys/previous", Of(Operator, App), "app.keys.end"),
     right("GET", "/admin/v1/apps/{app}/reports", Of(Moderator, App), ""),
     right("GET", "/admin/v1/apps/{app}/sdk-config", Of(Operator, App), ""),
     right("POST", "/admin/v1/apps/{app}/users", Of(Operator, App), "user.create"),
