@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const APPS: &[&str] = &[
     "a refused form keeps what was typed",
     "an app is made and its secret shown when asked for",
+    "keys are rotated, and those before ended",
     "settings are saved, and a wrong one is named",
     "an app is suspended, resumed, and deleted by its name",
 ];

@@ -12,6 +12,8 @@ pub struct Options {
     pub token_write_every_s: u32,
     /// Seconds that the timestamp of a signed request may differ from the server's time.
     pub signature_age_max_s: u32,
+    /// Seconds that the keys of an app hold beside the new ones after they were rotated, if the operator says nothing else.
+    pub key_overlap_s: u32,
     /// Fewest characters of a password.
     pub password_chars_min: usize,
     /// Wrong passwords per user, or per operator's name, and minute before more are refused.
@@ -61,6 +63,7 @@ impl Default for Options {
             token_life_s: 2 * 60 * 60,
             token_write_every_s: 5 * 60,
             signature_age_max_s: 60 * 60,
+            key_overlap_s: 24 * 60 * 60,
             password_chars_min: 4,
             guesses_user_max: 10,
             guesses_address_max: 300,

@@ -124,7 +124,7 @@ pub trait Apps: Send + Sync {
     async fn app(&self, id: u64) -> Result<Option<Kept<App>>>;
     /// At most `limit` apps above `after`, by id.
     async fn apps(&self, after: u64, limit: usize) -> Result<Vec<App>>;
-    /// The app whose auth key this is.
+    /// The app whose auth key this is, or was until it was rotated.
     async fn app_with_key(&self, auth_key: &str) -> Result<Option<u64>>;
     /// The app that has this name, in lower case, for one of its doors.
     async fn app_with_host(&self, host: &str) -> Result<Option<u64>>;
@@ -132,7 +132,7 @@ pub trait Apps: Send + Sync {
     /// in use.
     async fn add_app(&self, app: App) -> Result<App>;
     /// Replaces `before`, and begins an erasure with its end. Of an erased app only the id and the instants are kept, and its auth
-    /// key and names are free. `Taken(field)` if another app has one of them; `Changed` if `before` is not what is kept.
+    /// keys and names are free. `Taken(field)` if another app has one of them; `Changed` if `before` is not what is kept.
     async fn change_app(&self, before: &Kept<App>, after: App, erasure: Option<ErasureRow>) -> Result<Kept<App>>;
 }
 

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use natter_proto::AppId;
 use natter_proto::account::v1::{
     App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, Erasure, GetAppRequest, ListAppsRequest, Quotas,
-    SuspendAppRequest,
+    RotateKeysRequest, SuspendAppRequest,
 };
 use serde_json::{Value, json};
 
@@ -124,6 +124,31 @@ pub async fn set_suspended(door: &Door, id: AppId, suspended: bool) -> Result<Ap
     Ok(door.administration().suspend_app(SuspendAppRequest { id: id.0, suspended }).await?.into_inner())
 }
 
+/// `POST /admin/v1/apps/{app}/keys`: other keys, beside which those it had hold for a while.
+pub async fn rotate(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
+    let mut fields = Fields::read(raw, door.body_bytes_max)?;
+    let overlap_s = fields.number("overlap_s")?.unwrap_or_default();
+    fields.end()?;
+    let app = rotate_keys(&door, parse(&path)?, overlap_s).await?;
+    Ok(HttpResponse::Ok().json(json!({ "app": with_secret(&app) })))
+}
+
+/// Gives an app other keys. Those it had hold for so many seconds more; 0: as the settings say.
+pub async fn rotate_keys(door: &Door, id: AppId, overlap_s: u64) -> Result<App, Refusal> {
+    Ok(door.administration().rotate_keys(RotateKeysRequest { id: id.0, overlap_s }).await?.into_inner())
+}
+
+/// `DELETE /admin/v1/apps/{app}/keys/previous`: those that were rotated open nothing from the answer on.
+pub async fn end_previous(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
+    let app = end_previous_keys(&door, parse(&path)?).await?;
+    Ok(HttpResponse::Ok().json(json!({ "app": without_secret(&app) })))
+}
+
+/// Ends the keys that were rotated now.
+pub async fn end_previous_keys(door: &Door, id: AppId) -> Result<App, Refusal> {
+    Ok(door.administration().end_previous_keys(GetAppRequest { id: id.0 }).await?.into_inner())
+}
+
 /// `DELETE /admin/v1/apps/{app}`: answered when it has ended; the erasure goes on.
 pub async fn delete(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
     let erasure = end(&door, parse(&path)?).await?;
@@ -152,6 +177,8 @@ fn without_secret(app: &App) -> Value {
         "id": app.id,
         "title": app.title,
         "auth_key": app.auth_key,
+        // Rotated; after that instant it opens nothing.
+        "previous_keys": app.previous.as_ref().map(|keys| json!({ "auth_key": keys.auth_key, "until": iso(keys.until) })),
         "created_at": iso(app.created_at),
         "signed_only": app.signed_only,
         "state": if app.state() == AppState::Suspended { "suspended" } else { "open" },

@@ -67,6 +67,8 @@ fn of_apps(routes: &mut Routes<'_>) {
         .at("/console/apps/{app}/settings", [(M::GET, web::to(settings::form)), (M::POST, web::to(settings::change))])
         .at("/console/apps/{app}/suspend", [(M::POST, web::to(apps::suspend))])
         .at("/console/apps/{app}/resume", [(M::POST, web::to(apps::resume))])
+        .at("/console/apps/{app}/keys", [(M::POST, web::to(apps::rotate))])
+        .at("/console/apps/{app}/keys/end-previous", [(M::POST, web::to(apps::end_previous))])
         .at("/console/apps/{app}/delete", [(M::GET, web::to(apps::doubt)), (M::POST, web::to(apps::delete))])
         .at("/console/apps/{app}/erasure", [(M::GET, web::to(erasures::of_app))])
         .at("/console/apps/{app}/sdk", [(M::GET, web::to(sdk::show_all))])

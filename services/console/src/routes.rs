@@ -48,6 +48,8 @@ pub fn all(routes: &mut Routes<'_>) {
         .at("/admin/v1/apps/{app}/erasure", [(M::GET, web::to(erasures::of_app))])
         .at("/admin/v1/apps/{app}/erasures/{user}", [(M::GET, web::to(erasures::of_user))])
         .at("/admin/v1/apps/{app}/identity", [(M::GET, web::to(identity::get)), (M::PUT, web::to(identity::put))])
+        .at("/admin/v1/apps/{app}/keys", [(M::POST, web::to(apps::rotate))])
+        .at("/admin/v1/apps/{app}/keys/previous", [(M::DELETE, web::to(apps::end_previous))])
         .at("/admin/v1/apps/{app}/reports", [(M::GET, web::to(reports::list))])
         .at("/admin/v1/apps/{app}/sdk-config", [(M::GET, web::to(sdk::config))])
         .at("/admin/v1/apps/{app}/users", [(M::POST, web::to(users::create))])

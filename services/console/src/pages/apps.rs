@@ -7,7 +7,7 @@ use natter_proto::account::v1::{App, AppState, CreateAppRequest, Quotas};
 use super::form::{Entered, Field, Form};
 use super::frame::Frame;
 use super::{see, show, show_as};
-use crate::apps::{all, end, find, make, parse, set_suspended};
+use crate::apps::{all, end, end_previous_keys, find, make, parse, rotate_keys, set_suspended};
 use crate::audit::Made;
 use crate::caller::Caller;
 use crate::error::Refusal;
@@ -30,6 +30,11 @@ impl Shown {
     pub fn of(app: App) -> Shown {
         let name = if app.title.is_empty() { format!("App {}", app.id) } else { app.title.clone() };
         Shown { id: app.id, name, is_suspended: app.state() == AppState::Suspended, created_at: iso(app.created_at), app }
+    }
+
+    /// Until when the keys before these hold too.
+    pub fn previous_until(&self) -> Option<String> {
+        self.app.previous.as_ref().map(|keys| iso(keys.until))
     }
 
     /// Bounds of its own, in words.
@@ -159,6 +164,18 @@ pub async fn suspend(door: web::Data<Door>, path: web::Path<String>) -> Result<H
 pub async fn resume(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
     let app = set_suspended(&door, parse(&path)?, false).await?;
     Ok(see(&format!("/console/apps/{}?done=resumed", app.id)))
+}
+
+/// `POST /console/apps/{app}/keys`: other keys.
+pub async fn rotate(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
+    let app = rotate_keys(&door, parse(&path)?, 0).await?;
+    Ok(see(&format!("/console/apps/{}?done=rotated", app.id)))
+}
+
+/// `POST /console/apps/{app}/keys/end-previous`: those before open nothing any more.
+pub async fn end_previous(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
+    let app = end_previous_keys(&door, parse(&path)?).await?;
+    Ok(see(&format!("/console/apps/{}?done=keys-ended", app.id)))
 }
 
 #[derive(Template)]

@@ -3,12 +3,14 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 /// The word of a form that was done, and what the next page says of it.
-const NOTICES: [(&str, &str); 10] = [
+const NOTICES: [(&str, &str); 12] = [
     ("made", "The app was made."),
     ("saved", "The settings were saved."),
     ("suspended", "The app was suspended: nobody gets in until it is resumed."),
     ("resumed", "The app was resumed."),
     ("user-made", "The user was made."),
+    ("rotated", "The app has other keys. Those before hold beside them for a while, so that clients can be changed over."),
+    ("keys-ended", "The keys before open nothing any more."),
     ("granted", "Role and apps were set."),
     ("removed", "The operator was removed."),
     ("ended", "Ended: whoever used it has to sign in again."),

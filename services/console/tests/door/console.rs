@@ -309,6 +309,19 @@ impl Administration for Fake {
         Ok(Response::new(ApplyAppReply { app: Some(app), created: false, changed: vec!["title".into()] }))
     }
 
+    async fn rotate_keys(&self, request: Request<RotateKeysRequest>) -> Reply<App> {
+        let RotateKeysRequest { id, overlap_s } = request.into_inner();
+        drop(self.asked()?);
+        let until = 1_700_000_000_000 + 1_000 * overlap_s as i64;
+        let previous = Some(PreviousKeys { auth_key: "old".into(), auth_secret: "0ld".into(), until });
+        Ok(Response::new(App { id, auth_key: "new".into(), auth_secret: "n3w".into(), previous, ..App::default() }))
+    }
+
+    async fn end_previous_keys(&self, request: Request<GetAppRequest>) -> Reply<App> {
+        drop(self.asked()?);
+        Ok(Response::new(App { id: request.into_inner().id, auth_secret: "n3w".into(), ..App::default() }))
+    }
+
     async fn suspend_app(&self, request: Request<SuspendAppRequest>) -> Reply<App> {
         let SuspendAppRequest { id, suspended } = request.into_inner();
         drop(self.asked()?);

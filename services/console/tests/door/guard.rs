@@ -37,6 +37,8 @@ const TABLE: &[(&str, &str, [u16; 6])] = &[
     ("GET", "/admin/v1/apps/77/erasures/5", [2, 2, 2, 2, 2, 4]),
     ("GET", "/admin/v1/apps/77/identity", [2, 2, 2, 2, 2, 4]),
     ("PUT", "/admin/v1/apps/77/identity", [3, 3, 2, 2, 2, 4]),
+    ("POST", "/admin/v1/apps/77/keys", [3, 3, 2, 2, 2, 4]),
+    ("DELETE", "/admin/v1/apps/77/keys/previous", [3, 3, 2, 2, 2, 4]),
     ("GET", "/admin/v1/apps/77/reports", [3, 2, 2, 2, 2, 4]),
     ("GET", "/admin/v1/apps/77/sdk-config", [3, 3, 2, 2, 2, 4]),
     ("POST", "/admin/v1/apps/77/users", [3, 3, 2, 2, 2, 4]),

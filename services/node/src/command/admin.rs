@@ -39,6 +39,15 @@ pub enum AppCommand {
         #[arg(long, value_name = "NAME")]
         api: Option<String>,
     },
+    /// Gives an app another auth key and secret. Those it had hold beside them for a day, or as long as is said.
+    RotateKey {
+        id: u64,
+        #[arg(long, value_name = "HOURS", conflicts_with = "end")]
+        overlap_hours: Option<u64>,
+        /// Makes none, but ends those that were rotated before.
+        #[arg(long)]
+        end: bool,
+    },
     /// Closes an app: its sessions end and nobody gets in. What is kept stays.
     Suspend { id: u64 },
     /// Opens a suspended app again.
@@ -107,6 +116,11 @@ pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
             let names = [("chat_host", chat), ("api_host", api)];
             let body = given(names.map(|(field, name)| (field, name.as_deref().map(Value::from))));
             print_json(&admin.put(&format!("/apps/{id}"), &body).await?)
+        }
+        AppCommand::RotateKey { id, end: true, .. } => print_json(&admin.delete(&format!("/apps/{id}/keys/previous")).await?),
+        AppCommand::RotateKey { id, overlap_hours, end: false } => {
+            let seconds = overlap_hours.map(|hours| Value::from(hours.saturating_mul(60 * 60)));
+            print_json(&admin.post(&format!("/apps/{id}/keys"), &given([("overlap_s", seconds)])).await?)
         }
         AppCommand::Suspend { id } => print_json(&admin.post(&format!("/apps/{id}/suspend"), &json!({})).await?),
         AppCommand::Resume { id } => print_json(&admin.post(&format!("/apps/{id}/resume"), &json!({})).await?),
