@@ -6,7 +6,7 @@ export const system = async (desk) => {
   const { page } = desk;
   await desk.press('link', 'System');
   await desk.sees('System');
-  await desk.reads('takes connections');
+  await desk.reads('runs and is ready');
   expect((await page.locator('.badge.fail').count()) === 0, `something failed: ${await page.locator('main').innerText()}`);
   await desk.look('system');
   step('every part is well');

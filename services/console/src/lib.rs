@@ -1,5 +1,5 @@
-//! The operator's door: an admin API as JSON and pages for people, on a port of its own, 8090 by default. Thin: every call is one call of another
-//! service over a link, and the failure that comes back becomes a status in one table (`error.rs`).
+//! The operator's door: an admin API as JSON and pages for people, on a port of its own, 8090 by default. Thin: every call is one
+//! call of another service over a link, and the failure that comes back becomes a status in one table (`error.rs`).
 //!
 //! | route | what |
 //! |---|---|
@@ -19,12 +19,13 @@
 //! | `POST /admin/v1/operators/{name}/password` | gives an operator a new password, and shows it once |
 //!
 //! Invariants:
-//! - Nothing but `GET /` and the files of the pages is answered without the bearer token or an operator's name and password (`Authorization: Basic`);
-//!   they are looked at before a route is matched or a body read, so no spelling of a path gets around it.
+//! - Nothing but `GET /`, the page for signing in, what it sends and the files of the pages is answered without the bearer token, an
+//!   operator's name and password (`Authorization: Basic`) or the cookie of a sign-in (`session.rs`); they are looked at before a
+//!   route is called or its body read, and the table of rights (`rights.rs`) says who may use which.
 //! - A name in `Host` that this door was not told of is refused, so a page whose name was pointed at 127.0.0.1 gets nothing.
 //! - Under `/admin` every answer is JSON (the bundle aside), every refusal `{"error": {"code", "field", "text"}}`.
-//! - No cookies, no CORS, and a request that a page of another origin makes is refused: a browser that remembers an operator's
-//!   password sends it along with whatever page asks.
+//! - No CORS, and a request that a page of another origin makes is refused: a browser that remembers an operator's password sends
+//!   it along with whatever page asks. A change by cookie has to carry what only a page of the sign-in knows.
 //! - A page does what it does by the functions of the JSON routes, never by another road.
 //!
 //! Not here: health and `/metrics` (the node's port).

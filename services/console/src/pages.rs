@@ -29,6 +29,7 @@ use askama::Template;
 
 use crate::error::Refusal;
 use crate::routes::Routes;
+use crate::service::iso;
 use frame::Frame;
 
 /// What every answer of this door says to browsers, pages or not. With `no-referrer` forms would come with `Origin: null` (Fetch,
@@ -159,6 +160,11 @@ pub fn refused(request: &HttpRequest, refusal: &Refusal) -> HttpResponse {
 }
 
 const HTML: &str = "text/html; charset=utf-8";
+
+/// An instant as a page shows it, and as its `datetime` (HTML, 2.3.5.7): `2026-02-03 10:11:12Z`.
+fn when(ms: i64) -> String {
+    iso(ms).replace('T', " ")
+}
 
 /// A page as an answer.
 fn show(page: &impl Template) -> Result<HttpResponse, Refusal> {

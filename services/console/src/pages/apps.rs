@@ -6,12 +6,12 @@ use natter_proto::account::v1::{App, AppState, CreateAppRequest, Quotas};
 
 use super::form::{Entered, Field, Form};
 use super::frame::Frame;
-use super::{see, show, show_as};
+use super::{see, show, show_as, when};
 use crate::apps::{all, end, end_previous_keys, find, make, parse, rotate_keys, set_suspended};
 use crate::audit::Made;
 use crate::caller::Caller;
 use crate::error::Refusal;
-use crate::service::{Door, iso};
+use crate::service::Door;
 
 /// Most apps on one page.
 const SHOWN_MAX: usize = 200;
@@ -29,12 +29,12 @@ pub struct Shown {
 impl Shown {
     pub fn of(app: App) -> Shown {
         let name = if app.title.is_empty() { format!("App {}", app.id) } else { app.title.clone() };
-        Shown { id: app.id, name, is_suspended: app.state() == AppState::Suspended, created_at: iso(app.created_at), app }
+        Shown { id: app.id, name, is_suspended: app.state() == AppState::Suspended, created_at: when(app.created_at), app }
     }
 
     /// Until when the keys before these hold too.
     pub fn previous_until(&self) -> Option<String> {
-        self.app.previous.as_ref().map(|keys| iso(keys.until))
+        self.app.previous.as_ref().map(|keys| when(keys.until))
     }
 
     /// Bounds of its own, in words.

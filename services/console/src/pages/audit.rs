@@ -5,12 +5,12 @@ use askama::Template;
 use natter_proto::account::v1::{AuditEntry, ListAuditReply};
 
 use super::frame::Frame;
-use super::show;
+use super::{show, when};
 use crate::caller::Caller;
 use crate::error::Refusal;
 use crate::hex;
 use crate::log::{self, Page};
-use crate::service::{Door, iso};
+use crate::service::Door;
 
 #[derive(Template)]
 #[template(path = "audit.html")]
@@ -47,7 +47,7 @@ impl Shown {
             status => (format!("refused, {status}"), ""),
         };
         Shown {
-            at: iso(entry.at),
+            at: when(entry.at),
             operator: text("operator"),
             role: text("role"),
             address: text("address"),

@@ -5,11 +5,11 @@ use askama::Template;
 use natter_proto::account::v1::Erasure;
 
 use super::frame::Frame;
-use super::show;
+use super::{show, when};
 use crate::apps::parse;
 use crate::erasures::find;
 use crate::error::Refusal;
-use crate::service::{Door, iso};
+use crate::service::Door;
 use crate::users;
 
 #[derive(Template)]
@@ -42,7 +42,7 @@ pub async fn of_user(door: web::Data<Door>, frame: Frame, path: web::Path<(Strin
 }
 
 fn page(frame: Frame, back: (String, &'static str), erasure: Erasure) -> Result<HttpResponse, Refusal> {
-    let ended_at = (erasure.ended_at != 0).then(|| iso(erasure.ended_at));
+    let ended_at = (erasure.ended_at != 0).then(|| when(erasure.ended_at));
     let erased = erasure.erased.into_iter().map(|one| (one.kind.replace('_', " "), one.count)).collect();
-    show(&ErasurePage { frame, back, begun_at: iso(erasure.begun_at), ended_at, erased })
+    show(&ErasurePage { frame, back, begun_at: when(erasure.begun_at), ended_at, erased })
 }

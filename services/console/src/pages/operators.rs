@@ -8,12 +8,12 @@ use natter_proto::account::v1::{Operator, OperatorSecret};
 
 use super::form::{Entered, Field, Form};
 use super::frame::Frame;
-use super::{see, show, show_as};
+use super::{see, show, show_as, when};
 use crate::audit::Made;
 use crate::caller::{Caller, Role, TOKEN_NAME};
 use crate::error::Refusal;
 use crate::operators::{self, Wanted, all, make, renewed};
-use crate::service::{Door, iso};
+use crate::service::Door;
 
 const ROLES: &[&str] = &["viewer", "moderator", "operator", "owner"];
 const EVERYWHERE: &str = "all";
@@ -35,8 +35,8 @@ impl Shown {
             name: operator.name.clone(),
             role: Role::of(operator.role()).name(),
             apps: if operator.limited { ids.join(" ") } else { EVERYWHERE.to_owned() },
-            created_at: iso(operator.created_at),
-            password_at: iso(operator.password_at),
+            created_at: when(operator.created_at),
+            password_at: when(operator.password_at),
         }
     }
 }

@@ -37,7 +37,9 @@ pub async fn show_all(door: web::Data<Door>, frame: Frame, path: web::Path<Strin
     let (signed, mut unsigned, mut plain) = (of(false), of(false), of(true));
     // Versions that do not sign are better off without the secret: whoever has the app has what stands in it.
     for config in [&mut unsigned, &mut plain] {
-        config["credentials"].as_object_mut().map(|fields| fields.remove("authSecret"));
+        if let Some(fields) = config["credentials"].as_object_mut() {
+            fields.remove("authSecret");
+        }
     }
     let snippet =
         |id, heading, note, before, config| Snippet { id, heading, note, code: format!("{before}\n\n{}", snippet::init(config)) };

@@ -6,11 +6,11 @@ use natter_proto::account::v1::OperatorSignIn;
 
 use super::frame::Frame;
 use super::sign_in::signed_out;
-use super::{see, show};
+use super::{see, show, when};
 use crate::caller::{Caller, SessionId};
 use crate::error::Refusal;
 use crate::hex;
-use crate::service::{Door, iso};
+use crate::service::Door;
 use crate::sessions::{Whose, finish, finish_all, living};
 use crate::visit::Visit;
 
@@ -38,9 +38,9 @@ impl Shown {
     fn of(sign_in: OperatorSignIn, caller: &Caller) -> Shown {
         Shown {
             id: hex::shown(&sign_in.id),
-            begun_at: iso(sign_in.begun_at),
-            used_at: iso(sign_in.used_at),
-            ends_at: iso(sign_in.ends_at),
+            begun_at: when(sign_in.begun_at),
+            used_at: when(sign_in.used_at),
+            ends_at: when(sign_in.ends_at),
             is_this: caller.session.is_some_and(|session| session.0 == sign_in.id[..]),
             operator: sign_in.operator,
             address: sign_in.address,

@@ -5,9 +5,9 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::frame::Frame;
-use super::show;
+use super::{show, when};
 use crate::error::Refusal;
-use crate::service::{Door, iso};
+use crate::service::Door;
 use crate::system::{Check, Examined, Setting, examine};
 
 #[derive(Template)]
@@ -41,7 +41,7 @@ pub async fn show_system(door: web::Data<Door>, frame: Frame, query: web::Query<
     show(&SystemPage {
         frame: frame.titled("System"),
         version: &door.system.version,
-        at: iso(at * 1_000),
+        at: when(at * 1_000),
         checks,
         counts,
         settings: all.iter().filter(|setting| is_all || !setting.is_default).collect(),

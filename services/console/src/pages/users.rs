@@ -9,11 +9,11 @@ use natter_proto::account::v1::{SignUpRequest, User};
 use super::apps::{Search, Shown, shown};
 use super::form::{Entered, Field, Form};
 use super::frame::Frame;
-use super::{see, show, show_as};
+use super::{see, show, show_as, when};
 use crate::apps::parse;
 use crate::audit::Made;
 use crate::error::Refusal;
-use crate::service::{Door, iso};
+use crate::service::Door;
 use crate::users;
 
 #[derive(Template)]
@@ -126,7 +126,7 @@ pub async fn one(door: web::Data<Door>, frame: Frame, path: web::Path<(String, S
     let user = users::find(&door, parse(&app)?, users::parse(&id)?).await?;
     let shown = shown(&door, &app).await?;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let seen_at = if user.last_request_at == 0 { "never".to_owned() } else { iso(user.last_request_at) };
+    let seen_at = if user.last_request_at == 0 { "never".to_owned() } else { when(user.last_request_at) };
     let facts = [
         ("Login", text(&user.login)),
         ("E-mail", text(&user.email)),
@@ -134,8 +134,8 @@ pub async fn one(door: web::Data<Door>, frame: Frame, path: web::Path<(String, S
         ("Phone", text(&user.phone)),
         ("External id", text(&user.external_id)),
         ("Kind", if user.guest { "guest, for a day" } else { "" }.to_owned()),
-        ("Made", iso(user.created_at)),
-        ("Changed", iso(user.updated_at)),
+        ("Made", when(user.created_at)),
+        ("Changed", when(user.updated_at)),
         ("Last request", seen_at),
     ];
     let facts = facts.into_iter().filter(|(_, value)| !value.is_empty()).collect();

@@ -58,6 +58,8 @@ const TABLE: &[(&str, &str, [u16; 6])] = &[
     ("GET", "/admin/v1/sessions?operator=admin", [3, 3, 3, 2, 3, 3]),
     ("DELETE", "/admin/v1/sessions?operator=nobody", [5, 5, 5, 2, 5, 5]),
     ("DELETE", "/admin/v1/sessions/00000000000000000000000000000000", [2, 2, 2, 2, 2, 2]),
+    ("GET", "/admin/v1/system", [2, 2, 2, 2, 3, 3]),
+    ("GET", "/admin/v1/system/bundle", [3, 3, 2, 2, 3, 3]),
 ];
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod console;
 mod guard;
 mod operators;
+mod page_rights;
 mod pages;
 mod sessions;
 mod staff;
