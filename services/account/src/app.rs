@@ -1,7 +1,9 @@
 //! The rules of an app and its keys: what an operator may choose, and what is made where nothing was chosen. Pure.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use natter_proto::account::v1::{App, AppState, ApplyAppRequest, CreateAppRequest, Quotas};
+use std::collections::BTreeSet;
+
+use natter_proto::account::v1::{App, AppState, ApplyAppRequest, CreateAppRequest, PreviousKeys, Quotas};
 use subtle::ConstantTimeEq;
 
 use crate::host;
@@ -17,6 +19,8 @@ pub struct Dice {
 /// Longest auth key or secret.
 pub const KEY_CHARS_MAX: usize = 255;
 const TITLE_CHARS_MAX: usize = 255;
+/// 30 days: keys that are rotated because somebody knows them shall end.
+const OVERLAP_S_MAX: u64 = 30 * 24 * 60 * 60;
 /// Numbers from here on do not survive JavaScript.
 const ID_END: u64 = 1 << 53;
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -115,11 +119,42 @@ pub fn erased(before: &App, now: i64) -> App {
     App { id, created_at, updated_at: now, state: AppState::Erased.into(), ..App::default() }
 }
 
-/// Whether `auth_key` opens `app`. Without an app nothing does, and that takes as long.
-pub fn is_opened_by(app: Option<&App>, auth_key: &str) -> bool {
-    let expected = app.map_or("-", |app| &app.auth_key);
-    let same: bool = expected.as_bytes().ct_eq(auth_key.as_bytes()).into();
-    same && app.is_some()
+/// The secret that goes with `auth_key`, if it opens `app` at `now`. Without an app nothing does, and that takes as long.
+pub fn secret_of<'a>(app: Option<&'a App>, auth_key: &str, now: i64) -> Option<&'a str> {
+    let is = |expected: &str| bool::from(expected.as_bytes().ct_eq(auth_key.as_bytes())) && !expected.is_empty();
+    let previous = app.and_then(|app| app.previous.as_ref());
+    let own = is(app.map_or("-", |app| &app.auth_key));
+    let rotated = is(previous.map_or("-", |previous| &previous.auth_key));
+    let app = app?;
+    let previous = previous.filter(|previous| rotated && now < previous.until);
+    if own { Some(&app.auth_secret) } else { Some(&previous?.auth_secret) }
+}
+
+/// The auth keys that no other app may have.
+pub fn auth_keys(app: &App) -> BTreeSet<&str> {
+    let previous = app.previous.as_ref().map(|previous| previous.auth_key.as_str());
+    [app.auth_key.as_str()].into_iter().chain(previous).filter(|key| !key.is_empty()).collect()
+}
+
+/// `before` with other keys; those it had hold for `overlap` milliseconds more.
+pub fn rotated(before: &App, dice: &Dice, overlap: i64, now: i64) -> App {
+    let App { auth_key, auth_secret, .. } = before.clone();
+    App {
+        auth_key: letters(&dice.auth_key),
+        auth_secret: letters(&dice.auth_secret),
+        previous: Some(PreviousKeys { auth_key, auth_secret, until: now.saturating_add(overlap) }),
+        updated_at: now,
+        ..before.clone()
+    }
+}
+
+/// How long keys that are rotated hold beside the new ones, in milliseconds. 0 seconds: as the settings say.
+pub fn overlap(asked_s: u64, usual_s: u32) -> Result<i64, Fault> {
+    match asked_s {
+        0 => Ok(1_000 * i64::from(usual_s)),
+        asked if asked > OVERLAP_S_MAX => Err(Fault::new("overlap_s", "must be at most 30 days")),
+        asked => Ok(1_000 * asked as i64),
+    }
 }
 
 fn check(id: u64, title: &str) -> Result<(), Fault> {
@@ -211,11 +246,30 @@ mod tests {
 
     #[test]
     fn only_its_own_key_opens_an_app() {
-        let app = App { auth_key: "demoKey".into(), ..App::default() };
-        assert!(is_opened_by(Some(&app), "demoKey"));
-        assert!(!is_opened_by(Some(&app), "demoKez"));
-        assert!(!is_opened_by(Some(&app), ""));
-        assert!(!is_opened_by(None, "-"));
+        let app = App { auth_key: "demoKey".into(), auth_secret: "s".into(), ..App::default() };
+        assert_eq!(secret_of(Some(&app), "demoKey", 0), Some("s"));
+        for key in ["demoKez", "", "-"] {
+            assert_eq!(secret_of(Some(&app), key, 0), None, "{key}");
+            assert_eq!(secret_of(None, key, 0), None, "{key}");
+            assert_eq!(secret_of(Some(&App::default()), key, 0), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn each_key_goes_with_its_own_secret_and_the_rotated_one_ends() {
+        let before = App { id: 7, auth_key: "old".into(), auth_secret: "s1".into(), pair_key: vec![1], ..App::default() };
+        let after = rotated(&before, &dice(), 100, 5);
+        assert_eq!((after.id, &after.pair_key, after.updated_at), (7, &before.pair_key, 5));
+        assert_eq!(auth_keys(&after), ["old", after.auth_key.as_str()].into());
+        assert_eq!(secret_of(Some(&after), "old", 104), Some("s1"));
+        assert_eq!(secret_of(Some(&after), "old", 105), None);
+        assert_eq!(secret_of(Some(&after), &after.auth_key, 105), Some(after.auth_secret.as_str()));
+        assert_ne!(after.auth_secret, "s1");
+        let again = rotated(&after, &Dice { auth_key: [9; 20], ..dice() }, 100, 6);
+        assert_eq!(secret_of(Some(&again), "old", 6), None, "what was rotated before ends");
+        assert_eq!(secret_of(Some(&again), &after.auth_key, 6), Some(after.auth_secret.as_str()));
+        assert_eq!((overlap(0, 60), overlap(5, 60)), (Ok(60_000), Ok(5_000)));
+        assert_eq!(overlap(u64::MAX, 60).unwrap_err().field, "overlap_s");
     }
 
     fn dice() -> Dice {

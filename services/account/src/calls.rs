@@ -1,6 +1,7 @@
 //! What the account service does for its callers, by noun. Each call reads, asks the rules, writes one batch and answers.
 
 mod apps;
+mod audit;
 mod credentials;
 mod erasures;
 mod guests;
@@ -12,6 +13,8 @@ mod providers;
 mod reports;
 mod resets;
 mod sessions;
+mod sign_ins;
 mod users;
 
+pub use audit::Swept;
 pub use resets::Wanted;

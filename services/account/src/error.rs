@@ -65,6 +65,15 @@ pub enum Error {
     Mail(natter_mail::Error),
     #[error("there is no operator of that name")]
     OperatorUnknown,
+    #[error("is the last owner of the whole installation")]
+    OwnerLast,
+    #[error("too many operators, at most {0}")]
+    OperatorsTooMany(usize),
+    /// Ended, over, never begun, or of an operator that has another password.
+    #[error("this sign-in has ended")]
+    SignInOver,
+    #[error("there is no such sign-in")]
+    SignInUnknown,
     #[error("too many wrong passwords, wait a minute")]
     GuessesTooMany,
     /// More passwords wait to be hashed than the queue takes.
@@ -102,15 +111,18 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let code = match &error {
             Error::TokenUnknown | Error::Unauthorized | Error::PasswordWrong | Error::CredentialsWrong => Code::Unauthenticated,
+            Error::SignInOver => Code::Unauthenticated,
             Error::SignatureUnexpected | Error::TimestampBad | Error::ReportsTooMany(_) => Code::Invalid,
             Error::MailsOff | Error::GuestsRefused | Error::ProviderAbsent | Error::ProviderRefused => Code::Invalid,
             Error::UserUnknown | Error::AppUnknown | Error::ResetUnknown | Error::OperatorUnknown => Code::NotFound,
-            Error::ErasureUnknown | Error::ReportUnknown => Code::NotFound,
+            Error::ErasureUnknown | Error::ReportUnknown | Error::SignInUnknown => Code::NotFound,
             Error::AppSuspended => Code::Forbidden,
-            Error::AppOpen => Code::Conflict,
+            Error::AppOpen | Error::OwnerLast => Code::Conflict,
             Error::GuessesTooMany | Error::NewcomersTooMany | Error::ResetsTooMany => Code::TooMany,
             Error::HashersBusy | Error::ProviderFailed | Error::MailsBusy | Error::Mail(_) => Code::Busy,
-            Error::IdsTooMany(_) | Error::UsersTooMany(_) | Error::ReportsAtOnce(_) => Code::TooLarge,
+            Error::IdsTooMany(_) | Error::UsersTooMany(_) | Error::OperatorsTooMany(_) | Error::ReportsAtOnce(_) => {
+                Code::TooLarge
+            }
             Error::OldPasswordWrong => return Failure::of_field(Code::Invalid, "old_password", error.to_string()),
             Error::Field(fault) => return Failure::of_field(Code::Invalid, fault.field, fault.text),
             Error::Report(fault) => return Failure::of_field(Code::Invalid, fault.field.clone(), fault.text),

@@ -2,9 +2,9 @@
 //! report to operators.
 //!
 //! The doors (edge, api, console) come in over `natter.account.v1.Accounts`, api and console also over `Reports`, the console over
-//! `Operators` and `Administration`; nobody else reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`],
+//! `Operators`, `Audit` and `Administration`; nobody else reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`],
 //! [`mod@password`], [`mod@token`], [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`],
-//! [`mod@report`], [`mod@index`] (lists of users), [`mod@identity`] (providers), [`mod@reset`] (forgotten passwords),
+//! [`mod@sign_in`] and [`mod@audit`] (of operators), [`mod@report`], [`mod@index`] (lists of users), [`mod@identity`] (providers), [`mod@reset`] (forgotten passwords),
 //! [`mod@erasure`]. The calls in `calls/` read, ask the rules, write one batch and answer: a call that is dropped half way has
 //! written all or nothing. There is no actor: what must be ordered is ordered by the store's conditions.
 //!
@@ -13,6 +13,9 @@
 //!   `ann` are two; e-mail addresses do not know case.
 //! - The id of a user is given once, also across crashes and deletions.
 //! - Operators choose no passwords: they are made here, shown once, and kept as Argon2id.
+//! - There is always an owner of the whole installation. What an operator may do, and that it is removed or has another password,
+//!   holds for its sign-ins from the answer on.
+//! - No change over the admin API is made before the audit log has its entry.
 //! - Tokens are kept as hashes, passwords as Argon2id, verifiers under a key that is not in the store.
 //! - A kept expiry is never earlier than the announced one.
 //! - A new password ends every token of its user but the one it came with, in the same step.
@@ -27,6 +30,7 @@
 //! Not here: sessions of the chat door (presence), what a session may do (the doors).
 
 mod app;
+mod audit;
 mod cache;
 mod calls;
 mod endings;
@@ -49,6 +53,7 @@ mod reset;
 mod rpc;
 mod secret;
 mod service;
+mod sign_in;
 mod signature;
 mod store;
 mod token;

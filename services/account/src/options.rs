@@ -12,9 +12,11 @@ pub struct Options {
     pub token_write_every_s: u32,
     /// Seconds that the timestamp of a signed request may differ from the server's time.
     pub signature_age_max_s: u32,
+    /// Seconds that the keys of an app hold beside the new ones after they were rotated, if the operator says nothing else.
+    pub key_overlap_s: u32,
     /// Fewest characters of a password.
     pub password_chars_min: usize,
-    /// Wrong passwords per user and minute before more are refused.
+    /// Wrong passwords per user, or per operator's name, and minute before more are refused.
     pub guesses_user_max: u32,
     /// Wrong passwords per address and minute before more are refused; those at users and those at operators are counted
     /// apart. An IPv6 address counts with its /64.
@@ -39,6 +41,18 @@ pub struct Options {
     pub index_apps_max: usize,
     /// Most reports of users and messages that one user may have filed.
     pub reports_of_user_max: usize,
+    /// Most operators.
+    pub operators_max: usize,
+    /// Seconds after its last use that an operator's sign-in at the console ends.
+    pub sign_in_idle_s: u32,
+    /// Seconds after its beginning that it ends, however it is used.
+    pub sign_in_life_s: u32,
+    /// Most sign-ins of one operator; a further one ends the one that was used least recently.
+    pub sign_ins_of_operator_max: usize,
+    /// Days that the audit log keeps an entry.
+    pub audit_days: u32,
+    /// Most entries of the audit log; the oldest ones make room.
+    pub audit_rows_max: usize,
     /// Cost of a password hash, and how many may be computed at once.
     pub argon2: Argon2Options,
 }
@@ -49,6 +63,7 @@ impl Default for Options {
             token_life_s: 2 * 60 * 60,
             token_write_every_s: 5 * 60,
             signature_age_max_s: 60 * 60,
+            key_overlap_s: 24 * 60 * 60,
             password_chars_min: 4,
             guesses_user_max: 10,
             guesses_address_max: 300,
@@ -61,6 +76,12 @@ impl Default for Options {
             index_users_max: 100_000,
             index_apps_max: 64,
             reports_of_user_max: 200,
+            operators_max: 1_000,
+            sign_in_idle_s: 12 * 60 * 60,
+            sign_in_life_s: 7 * 24 * 60 * 60,
+            sign_ins_of_operator_max: 20,
+            audit_days: 365,
+            audit_rows_max: 1_000_000,
             argon2: Argon2Options::default(),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use natter_actor::{Chance, Clock};
@@ -14,6 +15,7 @@ use natter_outbound::Outbound;
 use natter_proto::account::v1::App;
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::account::v1::administration_server::AdministrationServer;
+use natter_proto::account::v1::audit_server::AuditServer;
 use natter_proto::account::v1::eraser_server::EraserServer;
 use natter_proto::account::v1::operators_server::OperatorsServer;
 use natter_proto::account::v1::reports_server::ReportsServer;
@@ -22,7 +24,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::cache::{Cache, Ticket};
-use crate::calls::Wanted;
+use crate::calls::{Swept, Wanted};
 use crate::endings::Endings;
 use crate::guesses::{Guesses, Limits, Table};
 use crate::host;
@@ -32,7 +34,7 @@ use crate::indexes::Indexes;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::secret::Hashers;
-use crate::store::{self, Kept, Store, TokenRow, UserRow};
+use crate::store::{self, Kept, OperatorRow, SignInRow, Store, TokenRow, UserRow};
 use crate::token::{Life, TokenKey};
 use crate::verifier::{Verifier, VerifierKey};
 use crate::walk::{self, Keepers};
@@ -73,6 +75,10 @@ pub(crate) struct Accounts {
     pub guesses: Mutex<Guesses>,
     /// Wrong passwords at the admin API.
     pub operator_guesses: Mutex<Guesses>,
+    pub operators: Cache<String, Arc<Kept<OperatorRow>>>,
+    pub sign_ins: Cache<TokenKey, Arc<Kept<SignInRow>>>,
+    /// Number of the next entry of the audit log.
+    pub audit_number: AtomicU32,
     /// Users made without a sign-up, by address.
     pub newcomers: Mutex<Table<String>>,
     pub outbound: Outbound,
@@ -99,6 +105,8 @@ pub(crate) struct Accounts {
 const APPS_CACHED: usize = 10_000;
 /// Names in memory, of apps and of nobody. Clients spell them as they like, each in at most 253 bytes.
 const HOSTS_CACHED: usize = 20_000;
+/// Sign-ins of operators in memory.
+const SIGN_INS_CACHED: usize = 10_000;
 /// The sweep takes one page of tokens at a time, so that it is never noticed: a million tokens in a little over an hour.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_PAGE: usize = 1_000;
@@ -126,6 +134,9 @@ impl Service {
             verifier_key: VerifierKey(parts.verifier_key),
             guesses: Mutex::default(),
             operator_guesses: Mutex::default(),
+            operators: Cache::new(2 * options.operators_max),
+            sign_ins: Cache::new(SIGN_INS_CACHED),
+            audit_number: AtomicU32::default(),
             newcomers: Mutex::default(),
             outbound: parts.outbound,
             houses: Houses::default(),
@@ -159,6 +170,11 @@ impl Service {
         OperatorsServer::new(self.clone())
     }
 
+    /// The door for links about the audit log.
+    pub fn audit_server(&self) -> AuditServer<Service> {
+        AuditServer::new(self.clone())
+    }
+
     /// The door for links about reports.
     pub fn reports_server(&self) -> ReportsServer<Service> {
         ReportsServer::new(self.clone())
@@ -180,7 +196,7 @@ impl Service {
         walk::run(self.accounts, keepers, stop).await;
     }
 
-    /// Sweeps tokens and guests and sends mails until `stop`. Without it the service works, but what is over stays in the store and
+    /// Sweeps tokens, sign-ins, the audit log and guests, and sends mails until `stop`. Without it the service works, but what is over stays in the store and
     /// no mail goes out. One run per service.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let waiting = self.accounts.resets_waiting.lock().take();
@@ -190,10 +206,12 @@ impl Service {
             tokio::spawn(async move { accounts.send_resets(waiting).await })
         });
         let mut stop = Box::pin(stop);
-        let mut after = None;
+        let (mut after, mut sign_ins_after, mut audited) = (None, None, Swept::default());
         while tokio::time::timeout(SWEEP_EVERY, &mut stop).await.is_err() {
             after = self.accounts.sweep(after, SWEEP_PAGE).await;
             self.accounts.sweep_guests(GUESTS_PAGE).await;
+            sign_ins_after = self.accounts.sweep_sign_ins(sign_ins_after, SWEEP_PAGE).await;
+            audited = self.accounts.sweep_audit(audited, SWEEP_PAGE).await;
         }
         if let Some(mailing) = mailing {
             mailing.abort();

@@ -1,5 +1,5 @@
-//! What is kept of apps, users, tokens, operators, reports and erasures: six ports, one per noun, each an atomic step of the rules
-//! above it.
+//! What is kept of apps, users, tokens, operators and their sign-ins, the audit log, reports and erasures: eight ports, one per
+//! noun, each an atomic step of the rules above it.
 //! Engines lie in `store/`, and `store/contract.rs` runs on each of them.
 //!
 //! Invariants of every engine:
@@ -22,16 +22,20 @@ use crate::reset::ResetRow;
 use crate::token::TokenKey;
 use crate::verifier::Verifier;
 
+mod audit;
 #[cfg(test)]
 mod contract;
 mod embedded;
 mod erasures;
 mod operators;
 mod reports;
+mod sign_ins;
 
+pub use audit::Audit;
 pub use erasures::Erasures;
 pub use operators::{OperatorRow, Operators};
 pub use reports::{ReportId, ReportRow, Reports};
+pub use sign_ins::{SignInRow, SignIns};
 
 /// Why a step was not taken.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -120,7 +124,7 @@ pub trait Apps: Send + Sync {
     async fn app(&self, id: u64) -> Result<Option<Kept<App>>>;
     /// At most `limit` apps above `after`, by id.
     async fn apps(&self, after: u64, limit: usize) -> Result<Vec<App>>;
-    /// The app whose auth key this is.
+    /// The app whose auth key this is, or was until it was rotated.
     async fn app_with_key(&self, auth_key: &str) -> Result<Option<u64>>;
     /// The app that has this name, in lower case, for one of its doors.
     async fn app_with_host(&self, host: &str) -> Result<Option<u64>>;
@@ -128,7 +132,7 @@ pub trait Apps: Send + Sync {
     /// in use.
     async fn add_app(&self, app: App) -> Result<App>;
     /// Replaces `before`, and begins an erasure with its end. Of an erased app only the id and the instants are kept, and its auth
-    /// key and names are free. `Taken(field)` if another app has one of them; `Changed` if `before` is not what is kept.
+    /// keys and names are free. `Taken(field)` if another app has one of them; `Changed` if `before` is not what is kept.
     async fn change_app(&self, before: &Kept<App>, after: App, erasure: Option<ErasureRow>) -> Result<Kept<App>>;
 }
 
@@ -188,6 +192,8 @@ pub struct Store {
     pub users: Arc<dyn Users>,
     pub tokens: Arc<dyn Tokens>,
     pub operators: Arc<dyn Operators>,
+    pub sign_ins: Arc<dyn SignIns>,
+    pub audit: Arc<dyn Audit>,
     pub reports: Arc<dyn Reports>,
     pub erasures: Arc<dyn Erasures>,
 }
@@ -201,6 +207,8 @@ impl Store {
             users: engine.clone(),
             tokens: engine.clone(),
             operators: engine.clone(),
+            sign_ins: engine.clone(),
+            audit: engine.clone(),
             reports: engine.clone(),
             erasures: engine,
         }

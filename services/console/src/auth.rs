@@ -1,39 +1,95 @@
-//! Who may use this door: whoever holds the token, and operators by name and password, under a name of this host. Runs before
-//! a route is matched or a body read.
+//! Who may use this door, and for what: whoever holds the token, operators by name and password or by the cookie of their sign-in,
+//! under a name of this host, each as far as the table of rights goes. Runs before a route is matched or a body read.
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderName, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
-use actix_web::http::{Method, Uri};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::Uri;
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderName, HeaderValue, ORIGIN};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError, web};
+use actix_web::web::Bytes;
+use actix_web::{Error, HttpMessage, ResponseError, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use natter_proto::account::v1::CheckOperatorRequest;
 use natter_proto::{Code, Failure};
 use subtle::ConstantTimeEq;
 
+use crate::audit::{Entry, Made};
+use crate::caller::Caller;
 use crate::error::Refusal;
+use crate::pages;
+use crate::rights::{self, Need, Right};
 use crate::service::Door;
+use crate::session;
+use crate::visit::Visit;
+
+/// What a page of a sign-in sends along with a change: this header, or this field of a form.
+const CSRF_HEADER: HeaderName = HeaderName::from_static("x-natter-csrf");
+const CSRF_FIELD: &str = "csrf";
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Lets a request through to its route, or answers for it.
 pub async fn guard(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let door = request.app_data::<web::Data<Door>>().expect("the door is set where the app is made").clone();
-    let mut response = match admit(&door, &request).await {
-        Ok(()) => next.call(request).await?.map_into_boxed_body(),
-        Err(refusal) => request.into_response(refusal.error_response()).map_into_boxed_body(),
+    let mut response = match admit(&door, &mut request).await {
+        Ok(entry) => {
+            let response = pages::in_words(next.call(request).await?);
+            let made = response.response().extensions().get::<Made>().cloned();
+            if let Some(entry) = entry {
+                entry.settle(&door, response.status().as_u16(), made).await;
+            }
+            response
+        }
+        Err(refusal) => {
+            let answer = match pages::is_page(request.path()) {
+                true => pages::refused(request.request(), &refusal),
+                false => refusal.error_response(),
+            };
+            request.into_response(answer)
+        }
     };
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in pages::HEADERS {
+        headers.insert(name, value);
+    }
+    // Only files that never change under their name may be kept.
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     door.metrics.answered(response.status().as_u16());
     Ok(response)
 }
 
-async fn admit(door: &Door, request: &ServiceRequest) -> Result<(), Refusal> {
+// Leaves the caller with the request. What changes something has its entry in the audit log.
+async fn admit(door: &Door, request: &mut ServiceRequest) -> Result<Option<Entry>, Refusal> {
+    check_address(door, request)?;
+    let right = find(request);
+    if let Ok(Right { need: Need::Anybody, .. }) = right {
+        return Ok(None);
+    }
+    let caller = caller(door, request).await?;
+    // A page that says no says it to somebody.
+    request.extensions_mut().insert(caller.clone());
+    let right = right?;
+    if caller.csrf.is_some() && !request.method().is_safe() && !is_own_page(request, &caller).await {
+        return Err(Refusal::no_csrf());
+    }
+    let path = request.path();
+    right.check(&caller, path)?;
+    let mut entry = None;
+    if !right.action.is_empty() {
+        let route = format!("{} {}", right.method, right.pattern);
+        let app = right.app(path).map_or(0, |app| app.0);
+        let address = Visit::of(request.request()).address;
+        entry = Some(Entry::begin(door, &caller, &address, right.action, &route, app, right.target(path).to_owned()).await?);
+    }
+    Ok(entry)
+}
+
+fn check_address(door: &Door, request: &ServiceRequest) -> Result<(), Refusal> {
     let text = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     let host = text(HOST);
     if !is_ours(host_of(request.uri(), host), &door.hosts) {
@@ -42,18 +98,50 @@ async fn admit(door: &Door, request: &ServiceRequest) -> Result<(), Refusal> {
     if text(ORIGIN).is_some_and(|origin| !is_same_origin(origin, authority_of(request.uri(), host))) {
         return Err(Refusal::foreign_page());
     }
-    let is_open = request.path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
-    let given = text(AUTHORIZATION);
-    if is_open || is_bearer(given, &door.token) {
-        return Ok(());
+    Ok(())
+}
+
+// The router decodes what a path spells otherwise, this does not: so that both see the same route, such a path has none. No name in
+// a path of this door needs it.
+fn find(request: &ServiceRequest) -> Result<&'static Right, Refusal> {
+    let pattern = request.match_pattern().filter(|_| !request.path().contains('%'));
+    rights::find(request.method(), &pattern.ok_or_else(|| Refusal::not_found("route"))?)
+}
+
+// A token, a name and a password, or the cookie of a sign-in. Whoever shows one of the first two is asked for nothing else.
+async fn caller(door: &Door, request: &ServiceRequest) -> Result<Caller, Refusal> {
+    let Some(given) = request.headers().get(AUTHORIZATION) else {
+        let token = session::token_of(request.request()).ok_or_else(Refusal::unauthorized)?;
+        return session::check(door, token).await;
+    };
+    let given = Some(given.to_str().unwrap_or_default());
+    if is_bearer(given, &door.token) {
+        return Ok(Caller::token());
     }
     let (name, password) = basic(given).ok_or_else(Refusal::unauthorized)?;
-    let address = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
+    let address = Visit::of(request.request()).address;
     let checked = door.operators().check_operator(CheckOperatorRequest { name, password, address }).await;
-    checked.map(drop).map_err(|status| match Failure::from(status) {
+    let operator = checked.map_err(|status| match Failure::from(status) {
         Failure { code: Code::Unauthenticated, .. } => Refusal::unauthorized(),
         failure => failure.into(),
-    })
+    })?;
+    Ok(Caller::operator(operator.into_inner()))
+}
+
+// A browser sends the cookie along with whatever page asks; only a page of the sign-in knows this.
+async fn is_own_page(request: &mut ServiceRequest, caller: &Caller) -> bool {
+    if let Some(given) = request.headers().get(CSRF_HEADER) {
+        return session::is_own_page(caller, given.to_str().unwrap_or_default());
+    }
+    if !request.content_type().eq_ignore_ascii_case(FORM) {
+        return false;
+    }
+    let Ok(body) = request.extract::<Bytes>().await else { return false };
+    let fields = std::str::from_utf8(&body).ok().and_then(|text| web::Query::<Vec<(String, String)>>::from_query(text).ok());
+    let given = fields.and_then(|fields| fields.into_inner().into_iter().find(|(name, _)| name == CSRF_FIELD));
+    // The route reads it once more.
+    request.set_payload(Payload::Stream { payload: Box::pin(futures::stream::iter([Ok(body)])) });
+    given.is_some_and(|(_, given)| session::is_own_page(caller, &given))
 }
 
 // HTTP/2 carries the name in the URI, HTTP/1.1 in the header.
@@ -61,7 +149,8 @@ fn authority_of<'a>(uri: &'a Uri, header: Option<&'a str>) -> Option<&'a str> {
     uri.authority().map(|authority| authority.as_str()).or(header)
 }
 
-fn host_of<'a>(uri: &'a Uri, header: Option<&'a str>) -> Option<&'a str> {
+/// The name that a request asks for, without a port.
+pub fn host_of<'a>(uri: &'a Uri, header: Option<&'a str>) -> Option<&'a str> {
     let authority = authority_of(uri, header)?;
     let without_port = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,

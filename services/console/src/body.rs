@@ -52,6 +52,17 @@ impl Fields {
         }
     }
 
+    /// Ids of apps: a list of them, `"all"` (some of none); absent and `null` are nothing.
+    pub fn apps(&mut self, field: &str) -> Result<Option<Option<Vec<u64>>>, Refusal> {
+        let ids = match self.0.remove(field) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(text)) if text == "all" => return Ok(Some(None)),
+            Some(Value::Array(ids)) => ids.iter().map(Value::as_u64).collect::<Option<Vec<u64>>>(),
+            Some(_) => None,
+        };
+        ids.map(|ids| Some(Some(ids))).ok_or_else(|| Refusal::malformed(field, "is \"all\" or a list of ids"))
+    }
+
     /// True or false; absent and `null` are neither.
     pub fn truth(&mut self, field: &str) -> Result<Option<bool>, Refusal> {
         match self.0.remove(field) {
@@ -100,6 +111,24 @@ mod tests {
         ] {
             let mut fields = Fields::read(Ok(Bytes::from_static(body.as_bytes())), 100).unwrap();
             assert_eq!(fields.number("id").ok(), number, "{body}");
+        }
+    }
+
+    #[test]
+    fn apps_are_all_or_a_list() {
+        for (body, apps) in [
+            (r#"{"apps": "all"}"#, Some(Some(None))),
+            (r#"{"apps": [7, 8]}"#, Some(Some(Some(vec![7, 8])))),
+            (r#"{"apps": []}"#, Some(Some(Some(vec![])))),
+            (r#"{"apps": null}"#, Some(None)),
+            ("{}", Some(None)),
+            (r#"{"apps": "7"}"#, None),
+            (r#"{"apps": ["7"]}"#, None),
+            (r#"{"apps": [7, -1]}"#, None),
+            (r#"{"apps": 7}"#, None),
+        ] {
+            let mut fields = Fields::read(Ok(Bytes::from_static(body.as_bytes())), 100).unwrap();
+            assert_eq!(fields.apps("apps").ok(), apps, "{body}");
         }
     }
 

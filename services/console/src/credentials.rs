@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::apps;
 use crate::body::{Fields, Raw};
 use crate::error::Refusal;
-use crate::service::{Door, iso, other_method};
+use crate::service::{Door, iso};
 
 /// Certificates that end so soon are told.
 const SOON_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
@@ -38,22 +38,15 @@ struct Meant {
     environment: Option<String>,
 }
 
-/// These routes.
-pub fn routes(config: &mut web::ServiceConfig) {
-    let route = |path: &str| web::resource(path.to_owned()).default_service(web::to(other_method));
-    config
-        .service(route("/admin/v1/push").route(web::get().to(look)))
-        .service(route("/admin/v1/apps/{app}/push/credentials").route(web::get().to(list)))
-        .service(route("/admin/v1/apps/{app}/push/credentials/{kind}").route(web::put().to(put)).route(web::delete().to(delete)));
-}
-
-async fn list(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
+/// See the table above.
+pub async fn list(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
     let app = apps::find(&door, &path).await?.id;
     let credentials = door.credentials().list(ListCredentialsRequest { app }).await?.into_inner().credentials;
     Ok(HttpResponse::Ok().json(json!({ "credentials": credentials.iter().map(shown).collect::<Vec<_>>() })))
 }
 
-async fn put(door: web::Data<Door>, path: web::Path<(String, String)>, raw: Raw) -> Result<HttpResponse, Refusal> {
+/// See the table above.
+pub async fn put(door: web::Data<Door>, path: web::Path<(String, String)>, raw: Raw) -> Result<HttpResponse, Refusal> {
     let (app, kind) = path.into_inner();
     let (app, kind) = (apps::find(&door, &app).await?.id, kind_of(&kind)?);
     let mut fields = Fields::read(raw, door.body_bytes_max)?;
@@ -77,7 +70,8 @@ async fn put(door: web::Data<Door>, path: web::Path<(String, String)>, raw: Raw)
     Ok(HttpResponse::Ok().json(json!({ "credential": shown(&credential) })))
 }
 
-async fn delete(door: web::Data<Door>, path: web::Path<(String, String)>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
+/// See the table above.
+pub async fn delete(door: web::Data<Door>, path: web::Path<(String, String)>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let (app, kind) = path.into_inner();
     let (app, kind) = (apps::find(&door, &app).await?.id, kind_of(&kind)?.into());
     let meant = web::Query::<Meant>::from_query(request.query_string());
@@ -88,7 +82,8 @@ async fn delete(door: web::Data<Door>, path: web::Path<(String, String)>, reques
     Ok(HttpResponse::Ok().json(json!({})))
 }
 
-async fn look(door: web::Data<Door>) -> Result<HttpResponse, Refusal> {
+/// See the table above.
+pub async fn look(door: web::Data<Door>) -> Result<HttpResponse, Refusal> {
     let found = door.credentials().look(LookRequest { ends_within_ms: SOON_MS }).await?.into_inner();
     let all = |credentials: &[Credential]| credentials.iter().map(with_app).collect::<Vec<_>>();
     Ok(HttpResponse::Ok().json(json!({ "push": {

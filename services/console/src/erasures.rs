@@ -12,7 +12,7 @@ use crate::service::{Door, iso};
 /// `GET /admin/v1/apps/{app}/erasure`.
 pub async fn of_app(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
     let erasure = find(&door, apps::parse(&path)?, 0).await?;
-    Ok(HttpResponse::Ok().json(json!({ "erasure": erasure })))
+    Ok(HttpResponse::Ok().json(json!({ "erasure": shown(&erasure) })))
 }
 
 /// `GET /admin/v1/apps/{app}/erasures/{user}`.
@@ -20,13 +20,13 @@ pub async fn of_user(door: web::Data<Door>, path: web::Path<(String, String)>) -
     let (app, id) = path.into_inner();
     let id: UserId = id.parse().map_err(|_| Refusal::not_found("user"))?;
     let erasure = find(&door, apps::parse(&app)?, id.0).await?;
-    Ok(HttpResponse::Ok().json(json!({ "erasure": erasure })))
+    Ok(HttpResponse::Ok().json(json!({ "erasure": shown(&erasure) })))
 }
 
 /// The report about a user, or with user 0 about an app.
-pub async fn find(door: &Door, app: AppId, user: u64) -> Result<Value, Refusal> {
+pub async fn find(door: &Door, app: AppId, user: u64) -> Result<Erasure, Refusal> {
     let request = UserRequest { app: app.0, id: user };
-    Ok(shown(&door.administration().get_erasure(request).await?.into_inner()))
+    Ok(door.administration().get_erasure(request).await?.into_inner())
 }
 
 /// An erasure as the operator sees it.

@@ -30,6 +30,27 @@ impl Refusal {
         Refusal::new(StatusCode::UNAUTHORIZED, "unauthenticated", "", text)
     }
 
+    /// A name and a password that are not right, where they are asked for.
+    pub fn wrong_password() -> Refusal {
+        Refusal::new(StatusCode::FORBIDDEN, "unauthenticated", "password", "is not that of this name")
+    }
+
+    /// The role does not go so far, or not there.
+    pub fn forbidden() -> Refusal {
+        Refusal::new(StatusCode::FORBIDDEN, "forbidden", "", "your role does not allow this")
+    }
+
+    /// Allowed to others, about what the field says.
+    pub fn forbidden_field(field: &str) -> Refusal {
+        Refusal::new(StatusCode::FORBIDDEN, "forbidden", field, "is for operators of the whole installation")
+    }
+
+    /// A browser sent a change with the cookie of a sign-in and without what its own page knows.
+    pub fn no_csrf() -> Refusal {
+        let text = "send the token that GET /admin/v1/me shows, as the header x-natter-csrf or the field csrf of a form";
+        Refusal::new(StatusCode::FORBIDDEN, "forbidden", "csrf", text)
+    }
+
     /// A browser sent the request for a page of another origin.
     pub fn foreign_page() -> Refusal {
         Refusal::new(StatusCode::FORBIDDEN, "forbidden", "origin", "is another page than this door's")
@@ -54,6 +75,21 @@ impl Refusal {
     pub fn too_large(bytes_max: usize) -> Refusal {
         let text = format!("the body may have {bytes_max} bytes");
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "", text)
+    }
+
+    /// A form that is over the limit.
+    pub fn form_too_large() -> Refusal {
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "", "the form is too large")
+    }
+
+    /// Our own fault.
+    pub fn internal(text: impl Into<String>) -> Refusal {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "", text)
+    }
+
+    /// What it is about; empty: the whole request.
+    pub fn field(&self) -> &str {
+        &self.field
     }
 
     fn new(status: StatusCode, code: &'static str, field: &str, text: impl Into<String>) -> Refusal {

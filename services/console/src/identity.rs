@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpResponse, web};
+use natter_proto::AppId;
 use natter_proto::account::v1::{
-    CustomProvider, FacebookProvider, FirebaseProvider, Header, Identity, JwtProvider, ResetMail, SetIdentityRequest,
+    App, CustomProvider, FacebookProvider, FirebaseProvider, Header, Identity, JwtProvider, ResetMail, SetIdentityRequest,
     TwitterProvider,
 };
 use serde::{Deserialize, Serialize};
@@ -99,9 +100,14 @@ pub async fn put(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> Re
     let app = apps::parse(&path)?;
     let bytes = raw.map_err(|_| Refusal::too_large(door.body_bytes_max))?;
     let settings: Settings = serde_json::from_slice(&bytes).map_err(|error| unread(&error))?;
-    let request = SetIdentityRequest { app: app.0, identity: Some(settings.into()) };
-    let app = door.accounts().set_identity(request).await?.into_inner();
+    let app = set(&door, app, settings.into()).await?;
     Ok(HttpResponse::Ok().json(shown(app.identity)))
+}
+
+/// Sets how the users of an app prove who they are.
+pub async fn set(door: &Door, app: AppId, identity: Identity) -> Result<App, Refusal> {
+    let request = SetIdentityRequest { app: app.0, identity: Some(identity) };
+    Ok(door.accounts().set_identity(request).await?.into_inner())
 }
 
 // The parser repeats values, and one of them may be a secret: only names of fields are passed on.

@@ -39,7 +39,8 @@ pub async fn config(door: web::Data<Door>, path: web::Path<String>, query: web::
     Ok(HttpResponse::Ok().json(shown(&app, &door.sdk, plain)))
 }
 
-fn shown(app: &App, facts: &SdkFacts, plain: bool) -> Value {
+/// What an app hands to `init`: `credentials`, `config`, and the file of the CA. `plain`: on this machine, without TLS (6.x).
+pub fn shown(app: &App, facts: &SdkFacts, plain: bool) -> Value {
     // The plain addresses are on this machine, where no app has a name of its own.
     let own = if plain { &App::default() } else { app };
     let api = renamed(&facts.api_host, &facts.chat_host, &own.api_host);

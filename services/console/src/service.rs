@@ -9,6 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::administration_client::AdministrationClient;
+use natter_proto::account::v1::audit_client::AuditClient;
 use natter_proto::account::v1::operators_client::OperatorsClient;
 use natter_proto::account::v1::reports_client::ReportsClient;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
@@ -23,14 +24,18 @@ use natter_telemetry::Metrics as Registry;
 use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
-use crate::sdk::{self, SdkFacts};
-use crate::{alerts, apps, auth, credentials, devices, erasures, identity, operators, reports, traces, unread, users};
+use crate::routes::Routes;
+use crate::sdk::SdkFacts;
+use crate::system::SystemFacts;
+use crate::{auth, routes};
 
 /// What the service is given.
 pub struct Parts {
     pub account: Link,
     /// To the account service's operators, who open the door with a name and a password.
     pub operators: Link,
+    /// To its audit log.
+    pub audit: Link,
     /// To its reports.
     pub reports: Link,
     /// To the account service's door about the life of apps and the end of users.
@@ -48,9 +53,10 @@ pub struct Parts {
     /// What opens the door too: the content of the token file, which the node writes for the operator only. Empty: no token does.
     pub token: String,
     pub sdk: SdkFacts,
+    pub system: SystemFacts,
 }
 
-/// The admin API.
+/// The admin API and the console's pages.
 pub struct Service {
     options: Options,
     door: Door,
@@ -61,6 +67,7 @@ pub struct Service {
 pub(crate) struct Door {
     account: Link,
     operators: Link,
+    audit: Link,
     reports: Link,
     administration: Link,
     traces: Link,
@@ -70,8 +77,10 @@ pub(crate) struct Door {
     dialog: Link,
     history: Link,
     pub metrics: Metrics,
+    pub registry: Registry,
     pub token: String,
     pub sdk: SdkFacts,
+    pub system: SystemFacts,
     pub hosts: Vec<String>,
     pub body_bytes_max: usize,
 }
@@ -95,6 +104,11 @@ impl Door {
     /// Its operators.
     pub fn operators(&self) -> OperatorsClient<Link> {
         OperatorsClient::new(self.operators.clone())
+    }
+
+    /// Its audit log.
+    pub fn audit(&self) -> AuditClient<Link> {
+        AuditClient::new(self.audit.clone())
     }
 
     /// Its door about the life of apps and the end of users.
@@ -136,8 +150,6 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests under way at the stop get this long.
 const STOP_SECONDS: u64 = 2;
-const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1. It takes an operator's name and password, or \
-                     the token from the data directory.\n";
 
 impl Service {
     /// A service on these parts. Nothing is started.
@@ -145,6 +157,7 @@ impl Service {
         let door = Door {
             account: parts.account,
             operators: parts.operators,
+            audit: parts.audit,
             reports: parts.reports,
             administration: parts.administration,
             traces: parts.traces,
@@ -154,8 +167,10 @@ impl Service {
             dialog: parts.dialog,
             history: parts.history,
             metrics: Metrics::new(&parts.metrics),
+            registry: parts.metrics,
             token: parts.token.trim().to_owned(),
             sdk: parts.sdk,
+            system: parts.system,
             hosts: options.hosts.clone(),
             body_bytes_max: options.body_bytes_max,
         };
@@ -183,7 +198,8 @@ impl Service {
             App::new()
                 .app_data(door.clone())
                 .app_data(web::PayloadConfig::new(bytes_max))
-                .configure(routes)
+                .configure(|config| routes::all(&mut Routes::new(config)))
+                .default_service(web::to(no_route))
                 .wrap(from_fn(auth::guard))
         });
         let server = server
@@ -196,55 +212,6 @@ impl Service {
             .listen(listener)?;
         Ok(server.run())
     }
-}
-
-fn routes(config: &mut web::ServiceConfig) {
-    let route = |path: &str| web::resource(path.to_owned()).default_service(web::to(other_method));
-    config
-        .service(route("/").route(web::get().to(about)).route(web::head().to(about)))
-        .service(route("/admin/v1/apps").route(web::get().to(apps::list)).route(web::post().to(apps::create)))
-        .service(route("/admin/v1/apps/{app}/reports").route(web::get().to(reports::list)))
-        .service(
-            route("/admin/v1/apps/{app}")
-                .route(web::get().to(apps::get))
-                .route(web::put().to(apps::apply))
-                .route(web::delete().to(apps::delete)),
-        )
-        .service(route("/admin/v1/apps/{app}/suspend").route(web::post().to(apps::suspend)))
-        .service(route("/admin/v1/apps/{app}/resume").route(web::post().to(apps::resume)))
-        .service(route("/admin/v1/apps/{app}/erasure").route(web::get().to(erasures::of_app)))
-        .service(route("/admin/v1/apps/{app}/erasures/{user}").route(web::get().to(erasures::of_user)))
-        .service(route("/admin/v1/apps/{app}/identity").route(web::get().to(identity::get)).route(web::put().to(identity::put)))
-        .service(route("/admin/v1/apps/{app}/users").route(web::post().to(users::create)))
-        .service(
-            route("/admin/v1/apps/{app}/users/{user}").route(web::get().to(users::get)).route(web::delete().to(users::delete)),
-        )
-        .service(
-            route("/admin/v1/apps/{app}/trace")
-                .route(web::get().to(traces::switched))
-                .route(web::put().to(traces::switch))
-                .route(web::delete().to(traces::switch_off)),
-        )
-        .service(route("/admin/v1/apps/{app}/messages/{message}/trace").route(web::get().to(traces::of)))
-        .service(route("/admin/v1/apps/{app}/alerts").route(web::get().to(alerts::get)).route(web::put().to(alerts::put)))
-        .service(route("/admin/v1/apps/{app}/alerts/preview").route(web::post().to(alerts::preview)))
-        .service(route("/admin/v1/apps/{app}/alerts/test").route(web::post().to(alerts::test)))
-        .service(route("/admin/v1/apps/{app}/alerts/journal").route(web::get().to(alerts::journal)))
-        .service(route("/admin/v1/apps/{app}/users/{user}/unread").route(web::get().to(unread::get)))
-        .service(route("/admin/v1/apps/{app}/users/{user}/subscriptions").route(web::get().to(devices::list)))
-        .service(route("/admin/v1/apps/{app}/users/{user}/subscriptions/{subscription}").route(web::delete().to(devices::delete)))
-        .service(route("/admin/v1/apps/{app}/sdk-config").route(web::get().to(sdk::config)))
-        .configure(credentials::routes)
-        .service(route("/admin/v1/operators/{name}/password").route(web::post().to(operators::renew)))
-        .default_service(web::to(no_route));
-}
-
-async fn about() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(ABOUT)
-}
-
-pub(crate) async fn other_method() -> Result<HttpResponse, Refusal> {
-    Err(Refusal::method())
 }
 
 async fn no_route() -> Result<HttpResponse, Refusal> {

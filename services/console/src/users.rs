@@ -1,10 +1,11 @@
 //! Routes about the users of an app.
 
 use actix_web::{HttpResponse, web};
-use natter_proto::account::v1::{GetUsersRequest, SignUpRequest, User, UserRequest};
-use natter_proto::{Code, Failure, UserId};
+use natter_proto::account::v1::{Erasure, GetUsersRequest, SignUpRequest, User, UserRequest};
+use natter_proto::{AppId, Code, Failure, UserId};
 use serde_json::{Value, json};
 
+use crate::audit::Made;
 use crate::body::{Fields, Raw};
 use crate::error::Refusal;
 use crate::service::{Door, iso};
@@ -28,33 +29,51 @@ pub async fn create(door: web::Data<Door>, path: web::Path<String>, raw: Raw) ->
         auth_key: String::new(),
     };
     fields.end()?;
-    let user = door.accounts().sign_up(request).await?.into_inner();
-    Ok(HttpResponse::Created().json(json!({ "user": shown(&user) })))
+    let user = make(&door, request).await?;
+    let mut answer = HttpResponse::Created().json(json!({ "user": shown(&user) }));
+    answer.extensions_mut().insert(Made { app: 0, target: user.id.to_string() });
+    Ok(answer)
+}
+
+/// Makes a user.
+pub async fn make(door: &Door, request: SignUpRequest) -> Result<User, Refusal> {
+    Ok(door.accounts().sign_up(request).await?.into_inner())
 }
 
 /// `GET /admin/v1/apps/{app}/users/{user}`.
 pub async fn get(door: web::Data<Door>, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
     let (app, id) = path.into_inner();
-    let app = apps::parse(&app)?;
-    let id: UserId = id.parse().map_err(|_| Refusal::not_found("user"))?;
+    let user = find(&door, apps::parse(&app)?, parse(&id)?).await?;
+    Ok(HttpResponse::Ok().json(json!({ "user": shown(&user) })))
+}
+
+/// A user by id.
+pub async fn find(door: &Door, app: AppId, id: UserId) -> Result<User, Refusal> {
     let request = GetUsersRequest { app: app.0, ids: vec![id.0] };
     let users = door.accounts().get_users(request).await?.into_inner().users;
-    let user = users.first().ok_or_else(|| Refusal::not_found("user"))?;
-    Ok(HttpResponse::Ok().json(json!({ "user": shown(user) })))
+    users.into_iter().next().ok_or_else(|| Refusal::not_found("user"))
+}
+
+/// The id that a path names. What cannot be an id is no user.
+pub fn parse(id: &str) -> Result<UserId, Refusal> {
+    id.parse().map_err(|_| Refusal::not_found("user"))
 }
 
 /// `DELETE /admin/v1/apps/{app}/users/{user}`: answered when he has ended; the erasure goes on.
 pub async fn delete(door: web::Data<Door>, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
     let (app, id) = path.into_inner();
-    let app = apps::parse(&app)?;
-    let id: UserId = id.parse().map_err(|_| Refusal::not_found("user"))?;
+    let erasure = end(&door, apps::parse(&app)?, parse(&id)?).await?;
+    Ok(HttpResponse::Accepted().json(json!({ "erasure": erasures::shown(&erasure) })))
+}
+
+/// Ends a user for good. The erasure goes on after the answer; asked again, how far it is.
+pub async fn end(door: &Door, app: AppId, id: UserId) -> Result<Erasure, Refusal> {
     match door.accounts().delete_user(UserRequest { app: app.0, id: id.0 }).await.map_err(Failure::from) {
         // Asked again: the report, if he was ever there.
         Err(failure) if failure.code == Code::NotFound => {}
         outcome => drop(outcome?),
     }
-    let erasure = erasures::find(&door, app, id.0).await.map_err(|_| Refusal::not_found("user"))?;
-    Ok(HttpResponse::Accepted().json(json!({ "erasure": erasure })))
+    erasures::find(door, app, id.0).await.map_err(|_| Refusal::not_found("user"))
 }
 
 fn shown(user: &User) -> Value {

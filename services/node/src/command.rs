@@ -7,6 +7,7 @@ pub mod config;
 pub mod doctor;
 pub mod identity;
 pub mod push;
+pub mod operator;
 pub mod sdk_config;
 
 use std::path::PathBuf;
@@ -60,7 +61,7 @@ pub enum Command {
     User(admin::UserCommand),
     /// Operators: who opens the admin API by name and password.
     #[command(subcommand)]
-    Operator(admin::OperatorCommand),
+    Operator(operator::OperatorCommand),
     /// Roles by name, separated by commas.
     #[command(external_subcommand)]
     Roles(Vec<String>),

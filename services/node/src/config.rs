@@ -151,8 +151,20 @@ pub fn load(
 }
 
 /// Variables with the prefix that are no settings: they belong to the tests and to the command line.
-const ELSEWHERE: [&str; 11] =
-    ["BINARY", "SDK_MODULES", "PYTHON", "LIMIT", "BENCH_OUT", "SEED", "SEEDS", "KILLS", "CYCLES", "CONFIG", "USER_PASSWORD"];
+const ELSEWHERE: [&str; 12] = [
+    "BINARY",
+    "SDK_MODULES",
+    "CONSOLE_MODULES",
+    "PYTHON",
+    "LIMIT",
+    "BENCH_OUT",
+    "SEED",
+    "SEEDS",
+    "KILLS",
+    "CYCLES",
+    "CONFIG",
+    "USER_PASSWORD",
+];
 
 #[derive(Default)]
 struct Layers {
@@ -201,11 +213,31 @@ impl Loaded {
         Ok(text)
     }
 
+    /// Every value in force with its origin, by dotted path, secrets masked.
+    pub fn settings(&self) -> Result<Vec<(String, String, Origin)>> {
+        let mut settings = Vec::new();
+        self.flatten("", &Table::try_from(&self.config)?, &mut settings);
+        Ok(settings)
+    }
+
+    fn flatten(&self, at: &str, table: &Table, settings: &mut Vec<(String, String, Origin)>) {
+        for (key, value) in table {
+            let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+            match value {
+                Value::Table(inner) => self.flatten(&path, inner, settings),
+                value => {
+                    let origin = self.origins.get(&path).copied().unwrap_or(Origin::Default);
+                    settings.push((path, shown(key, value), origin));
+                }
+            }
+        }
+    }
+
     fn write_group(&self, at: &str, table: &Table, text: &mut String) {
         let path_of = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
         for (key, value) in table.iter().filter(|(_, value)| !value.is_table()) {
             let path = path_of(key);
-            let shown = if is_secret(key) { "\"***\"".to_owned() } else { value.to_string() };
+            let shown = shown(key, value);
             let origin = self.origins.get(&path).copied().unwrap_or(Origin::Default);
             let note = if origin == Origin::Default { String::new() } else { format!("  # {origin}") };
             text.push_str(&format!("{key} = {shown}{note}\n"));
@@ -217,6 +249,11 @@ impl Loaded {
             }
         }
     }
+}
+
+// What an operator may see of a value.
+fn shown(key: &str, value: &Value) -> String {
+    if is_secret(key) { "\"***\"".to_owned() } else { value.to_string() }
 }
 
 fn is_secret(key: &str) -> bool {
@@ -254,6 +291,19 @@ mod tests {
         let config = load(None, [], &flags).unwrap().config;
         assert_eq!(config.link.options().deadline, Duration::from_millis(50));
         assert_eq!((config.store.deadline_ms, config.store.group_count, config.store.group_bytes), (60, 7, 8));
+    }
+
+    #[test]
+    fn settings_are_listed_with_their_origin_and_without_secrets() {
+        let flags = [("edge.tls_port", "15223"), ("mail.password", "s3cret")];
+        let flags = flags.map(|(path, value)| (path.to_owned(), value.to_owned()));
+        let settings = load(None, [], &flags).unwrap().settings().unwrap();
+        let of =
+            |path: &str| settings.iter().find(|(found, ..)| found == path).map(|(_, value, origin)| (value.as_str(), *origin));
+        assert_eq!(of("edge.tls_port"), Some(("15223", Origin::Flag)));
+        assert_eq!(of("mail.password"), Some(("\"***\"", Origin::Flag)));
+        assert_eq!(of("console.port"), Some(("8090", Origin::Default)));
+        assert!(settings.len() > 80, "{}", settings.len());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use facts::AdminApi;
+pub use look::now;
 
 /// How a check came out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,7 +26,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    fn word(self) -> &'static str {
+    /// `ok`, `warn` or `fail`.
+    pub fn word(self) -> &'static str {
         match self {
             Verdict::Ok => "ok",
             Verdict::Warn => "warn",
@@ -52,6 +54,11 @@ impl Report {
     /// The checks that failed.
     pub fn failed(&self) -> usize {
         self.0.iter().filter(|line| line.verdict == Verdict::Fail).count()
+    }
+
+    /// Every check.
+    pub fn lines(&self) -> &[Line] {
+        &self.0
     }
 
     /// For programs: `{"failed": n, "checks": [{"check", "verdict", "text"}]}`.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use natter_console::SdkFacts;
+use natter_console::{SdkFacts, snippet};
 use natter_proto::Failure;
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::operators_client::OperatorsClient;
@@ -14,7 +14,6 @@ use serde_json::json;
 
 use crate::doors::{Doors, port_of};
 use crate::services::Services;
-use crate::snippet;
 
 /// The lines of a start.
 pub struct Banner(String);

@@ -17,6 +17,6 @@ pub mod parts;
 pub mod reference;
 pub mod roles;
 pub mod services;
-pub mod snippet;
 pub mod stop;
+pub mod system;
 pub mod tls;

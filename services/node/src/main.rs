@@ -33,7 +33,7 @@ fn run(cli: Cli) -> Result<()> {
     limits::raise_open_files();
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ended = runtime.block_on(async { roles::run(roles, loaded.config, stop::signals()?).await });
+    let ended = runtime.block_on(async { roles::run(roles, loaded, stop::signals()?).await });
     // Blocking work that still runs has nothing to say to anybody.
     runtime.shutdown_background();
     ended
@@ -57,7 +57,7 @@ fn answer(command: &Command, cli: &Cli) -> Result<()> {
             Command::SdkConfig(arguments) => command::sdk_config::run(&admin, arguments).await,
             Command::App(inner) => command::admin::app(&admin, inner).await,
             Command::User(inner) => command::admin::user(&admin, inner).await,
-            Command::Operator(inner) => command::admin::operator(&admin, inner).await,
+            Command::Operator(inner) => command::operator::run(&admin, inner).await,
             Command::All | Command::Roles(_) | Command::Config(_) | Command::Doctor(_) => unreachable!("answered above"),
         }
     })

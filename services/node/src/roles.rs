@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tracing::info;
 
 use crate::certificates::Certificates;
-use crate::config::Config;
+use crate::config::Loaded;
 use crate::data::DataDir;
 use crate::doors::{Doors, port_of, tokio_listener};
 use crate::health::Ready;
@@ -17,7 +17,7 @@ use crate::parts::Parts;
 use crate::services::{Facts, Services};
 use crate::stop::Stop;
 use crate::tls::{self, Tls};
-use crate::{first, health};
+use crate::{first, health, system};
 
 /// What a process can be. More of them come with the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,15 +43,17 @@ fn role(name: &str) -> Result<Role> {
 }
 
 /// Runs the roles until they are told to stop.
-pub async fn run(roles: Vec<Role>, config: Config, stop: Stop) -> Result<()> {
+pub async fn run(roles: Vec<Role>, loaded: Loaded, stop: Stop) -> Result<()> {
     match roles.as_slice() {
-        [Role::All, ..] => all(config, stop).await,
+        [Role::All, ..] => all(loaded, stop).await,
         [] => bail!("no role named; see `natter --help`"),
     }
 }
 
 // Starts everything, then stops it from the doors down.
-async fn all(config: Config, stop: Stop) -> Result<()> {
+async fn all(loaded: Loaded, stop: Stop) -> Result<()> {
+    let system = system::facts(&loaded);
+    let config = loaded.config;
     let doors = Doors::bind(&config)?;
     let data = DataDir::open(&config.data)?;
     let certificates = Certificates::prepare(&data.tls(), &config.hosts)?;
@@ -60,7 +62,7 @@ async fn all(config: Config, stop: Stop) -> Result<()> {
     let hangups = tls::hangups()?;
     let host = config.hosts.first().cloned().unwrap_or_else(|| config.edge.host.clone());
     let sdk = sdk_facts(&host, &doors, &certificates)?;
-    let facts = Facts { host, ca_pem: certificates.ca_pem()?, admin_token: data.admin_token()?, sdk: sdk.clone() };
+    let facts = Facts { host, ca_pem: certificates.ca_pem()?, admin_token: data.admin_token()?, sdk: sdk.clone(), system };
     let services = Services::new(&config, &parts, facts)?;
     let banner = first::prepare(&services, &sdk, &doors).await?;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use natter_console::SdkFacts;
+use natter_console::{SdkFacts, SystemFacts};
 use natter_rpc::Link;
 
 use crate::config::Config;
@@ -34,6 +34,7 @@ pub struct Facts {
     pub ca_pem: String,
     pub admin_token: String,
     pub sdk: SdkFacts,
+    pub system: SystemFacts,
 }
 
 impl Services {
@@ -127,6 +128,7 @@ impl Services {
             natter_console::Parts {
                 account: account_link.clone(),
                 operators: operators_link.clone(),
+                audit: Link::local(account.audit_server(), link),
                 reports: reports_link,
                 administration,
                 traces: Link::local(push.traces_server(), link),
@@ -138,6 +140,7 @@ impl Services {
                 metrics: parts.metrics.clone(),
                 token: facts.admin_token,
                 sdk: facts.sdk,
+                system: facts.system,
             },
         );
         let keepers = natter_account::Keepers {

@@ -8,7 +8,7 @@ use crate::command::{cargo, run, target};
 use crate::{report, tools};
 
 /// Tests that need a server process, the SDK packages or another language. Cargo runs them only when they are named.
-const WITH_PROCESSES: [&str; 5] = ["doors", "interop", "kill", "plays", "sdk"];
+const WITH_PROCESSES: [&str; 6] = ["console", "doors", "interop", "kill", "plays", "sdk"];
 
 /// Builds of the SDK that run in Chromium.
 const IN_BROWSER: [&str; 2] = ["browser_1_7_3", "browser_6_1_2"];
@@ -16,6 +16,7 @@ const IN_BROWSER: [&str; 2] = ["browser_1_7_3", "browser_6_1_2"];
 /// The whole suite.
 pub fn all() -> Result<()> {
     let sdk = tools::sdk()?;
+    let console = tools::console()?;
     let python = tools::python()?;
     fast()?;
     run(cargo().args(["build", "--workspace", "--bins", "--locked"]))?;
@@ -24,13 +25,15 @@ pub fn all() -> Result<()> {
         tests.args(["--test", name]);
     }
     if let Err(error) = tools::chromium() {
-        println!("xtask: NOT RUN, the SDK in a browser ({}): {error}", IN_BROWSER.join(", "));
-        tests.args(["-E", &format!("not ({})", IN_BROWSER.map(|build| format!("test(/::{build}::/)")).join(" or "))]);
+        println!("xtask: NOT RUN, the console and the SDK in a browser ({}): {error}", IN_BROWSER.join(", "));
+        let builds = IN_BROWSER.map(|build| format!("test(/::{build}::/)")).join(" or ");
+        tests.args(["-E", &format!("not (binary(console) or {builds})")]);
     }
     report::begin()?;
     let outcome = run(tests
         .env("NATTER_BINARY", target()?.join("debug/natter"))
         .env("NATTER_SDK_MODULES", sdk.join("package.json"))
+        .env("NATTER_CONSOLE_MODULES", console.join("package.json"))
         .env("NATTER_PYTHON", python));
     report::end()?;
     outcome

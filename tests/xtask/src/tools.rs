@@ -30,16 +30,27 @@ pub fn fuzz() -> Result<PathBuf> {
 
 /// The SDK packages, as `tests/sdk/package-lock.json` names them: the folder that Node resolves them from.
 pub fn sdk() -> Result<PathBuf> {
+    packages("sdk", &["reconnect-core/package.json", "reconnect-core/index.js"])
+}
+
+/// What drives a browser over the console's pages and judges them, as `tests/console/package-lock.json` names it.
+pub fn console() -> Result<PathBuf> {
+    packages("console", &[])
+}
+
+// Installs the packages of a folder of tests. `beside`: what its `package.json` names by path.
+fn packages(tests: &str, beside: &[&str]) -> Result<PathBuf> {
     if !answers("node", "--version") || !answers("npm", "--version") {
-        bail!("the SDK tests need Node.js 20 with npm on the PATH (Debian: apt-get install nodejs npm)");
+        bail!("the tests in tests/{tests} need Node.js 20 with npm on the PATH (Debian: apt-get install nodejs npm)");
     }
-    let folder = target()?.join("sdk");
-    std::fs::create_dir_all(&folder)?;
-    let lock = std::fs::read("tests/sdk/package-lock.json").context("cannot read tests/sdk/package-lock.json")?;
+    let (source, folder) = (Path::new("tests").join(tests), target()?.join(tests));
+    let lock_path = source.join("package-lock.json");
+    let lock = std::fs::read(&lock_path).with_context(|| format!("cannot read {}", lock_path.display()))?;
     let installed = folder.join("installed-lock.json");
-    std::fs::create_dir_all(folder.join("reconnect-core"))?;
-    for name in ["package.json", "package-lock.json", "reconnect-core/package.json", "reconnect-core/index.js"] {
-        std::fs::copy(Path::new("tests/sdk").join(name), folder.join(name))?;
+    for name in ["package.json", "package-lock.json"].iter().chain(beside) {
+        let copy = folder.join(name);
+        std::fs::create_dir_all(copy.parent().context("it lies in a folder")?)?;
+        std::fs::copy(source.join(name), copy)?;
     }
     if std::fs::read(&installed).is_ok_and(|there| there == lock) {
         return Ok(folder);
@@ -49,7 +60,7 @@ pub fn sdk() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Chromium, which the SDK's browser bundles run in. Installed by the system's packages, where that may be done.
+/// Chromium, which the SDK's browser bundles and the console's pages run in. Installed by the system's packages, where that may be done.
 pub fn chromium() -> Result<()> {
     if answers("chromium", "--version") {
         return Ok(());
@@ -58,7 +69,7 @@ pub fn chromium() -> Result<()> {
         && run(Command::new("apt-get").args(["update", "-qq"])).is_ok()
         && run(Command::new("apt-get").args(["install", "-y", "-qq", "--no-install-recommends", "chromium"])).is_ok();
     if !installed || !answers("chromium", "--version") {
-        bail!("the SDK tests need Chromium on the PATH (Debian, as root: apt-get install chromium)");
+        bail!("the tests in a browser need Chromium on the PATH (Debian, as root: apt-get install chromium)");
     }
     Ok(())
 }

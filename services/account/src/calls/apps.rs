@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use natter_proto::account::v1::{App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, Erasure, FindAppRequest};
+use natter_proto::account::v1::{
+    App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, Erasure, FindAppRequest, RotateKeysRequest,
+};
 
-use crate::app::{Dice, KEY_CHARS_MAX, Wanted, draft, erased, is_opened_by};
+use crate::app::{Dice, KEY_CHARS_MAX, Wanted, draft, erased, overlap, rotated, secret_of};
 use crate::erasure::ErasureRow;
 use crate::error::Error;
 use crate::host::hosts;
@@ -21,9 +23,12 @@ const TRIES: usize = 8;
 impl Accounts {
     /// Makes an app; what the request leaves open is chosen.
     pub async fn create_app(&self, request: CreateAppRequest) -> Result<App, Error> {
-        let dice = Dice { auth_key: self.chance.bytes(), auth_secret: self.chance.bytes(), pair_key: self.chance.bytes() };
-        let app = draft(request, dice, self.clock.now_ms())?;
+        let app = draft(request, self.dice(), self.clock.now_ms())?;
         Ok(self.store.apps.add_app(app).await?)
+    }
+
+    fn dice(&self) -> Dice {
+        Dice { auth_key: self.chance.bytes(), auth_secret: self.chance.bytes(), pair_key: self.chance.bytes() }
     }
 
     /// An app, open or suspended, from memory if it is known there. One that is erased is unknown.
@@ -55,7 +60,8 @@ impl Accounts {
             Err(Error::AppUnknown) => None,
             found => Some(found?),
         };
-        match app.filter(|app| is_opened_by(Some(app), auth_key)) {
+        let secret = secret_of(app.as_deref(), auth_key, self.clock.now_ms());
+        match app.clone().filter(|_| secret.is_some()) {
             // Who does not have the key does not learn it either.
             Some(app) if app.state() == AppState::Suspended => Err(Error::AppSuspended),
             Some(app) => Ok(app),
@@ -71,7 +77,10 @@ impl Accounts {
         }
         let id = self.store.apps.app_with_key(auth_key).await?.ok_or(Error::AppUnknown)?;
         self.came_by(host, id, Error::AppUnknown).await?;
-        self.app(id).await
+        let app = self.app(id).await?;
+        // One that was rotated stays the app's until its keys change again, and opens it no longer.
+        secret_of(Some(&app), auth_key, self.clock.now_ms()).ok_or(Error::AppUnknown)?;
+        Ok(app)
     }
 
     /// The first `limit` apps by id, but those that are erased; 0: all.
@@ -113,6 +122,32 @@ impl Accounts {
                     let changed = changed.into_iter().map(str::to_owned).collect();
                     return Ok(ApplyAppReply { app: Some(outcome?), created: false, changed });
                 }
+            }
+        }
+        Err(store::Error::Changed.into())
+    }
+
+    /// Gives an app other keys, beside which those it had hold for a while.
+    pub async fn rotate_keys(&self, request: RotateKeysRequest) -> Result<App, Error> {
+        let overlap = overlap(request.overlap_s, self.options.key_overlap_s)?;
+        self.rewrite_app(request.id, |app, now| rotated(app, &self.dice(), overlap, now)).await
+    }
+
+    /// Ends the keys that were rotated.
+    pub async fn end_previous_keys(&self, id: u64) -> Result<App, Error> {
+        self.rewrite_app(id, |app, now| match app.previous {
+            None => app.clone(),
+            Some(_) => App { previous: None, updated_at: now, ..app.clone() },
+        })
+        .await
+    }
+
+    async fn rewrite_app(&self, id: u64, change: impl Fn(&App, i64) -> App) -> Result<App, Error> {
+        for _ in 0..TRIES {
+            let before = self.kept_app(id).await?;
+            match self.write_app(&before, change(&before.row, self.clock.now_ms()), None).await {
+                Err(store::Error::Changed) => {}
+                outcome => return Ok(outcome?),
             }
         }
         Err(store::Error::Changed.into())

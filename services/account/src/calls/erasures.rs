@@ -1,7 +1,7 @@
 //! Calls about erasures: the report, and what accounts themselves remove.
 
 use natter_proto::account::v1::Erasure;
-use natter_proto::erasure::v1::{EraseReply, EraseRequest};
+use natter_proto::erasure::v1::{EraseReply, EraseRequest, Erased};
 
 use crate::error::Error;
 use crate::service::Accounts;
@@ -17,7 +17,9 @@ impl Accounts {
     pub async fn erase_page(&self, request: EraseRequest) -> Result<EraseReply, Error> {
         let EraseRequest { app, user, after } = request;
         self.store.erasures.erasure(app, user).await?.ok_or(Error::ErasureUnknown)?;
-        let (erased, next) = self.store.erasures.erase_rows(app, user, &after).await?;
+        let grants = if user == 0 && after.is_empty() { self.end_grants(app).await? } else { 0 };
+        let (mut erased, next) = self.store.erasures.erase_rows(app, user, &after).await?;
+        erased.push(Erased { kind: "grants".to_owned(), count: grants });
         Ok(EraseReply { erased, next })
     }
 }

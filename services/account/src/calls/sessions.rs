@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use natter_proto::account::v1::{App, LoginRequest, OpenSessionRequest, ResolveRequest, Session};
 
+use crate::app::secret_of;
 use crate::error::Error;
 use crate::metrics::Source;
 use crate::service::{Accounts, settle};
@@ -63,9 +64,12 @@ impl Accounts {
         if request.signature.is_empty() {
             return if app.signed_only { Err(Error::SignatureUnexpected) } else { Ok(()) };
         }
+        // It was found by this key just now; by one that ended since, nothing is signed.
+        let now = self.clock.now_ms();
+        let secret = secret_of(Some(app), &request.auth_key, now).ok_or(Error::Unauthorized)?;
         let signed = Signed { text: &request.to_sign, signature: &request.signature, timestamp: request.timestamp };
         let age_max = u64::from(self.options.signature_age_max_s);
-        Ok(signature::check(&app.auth_secret, &signed, self.clock.now_s(), age_max)?)
+        Ok(signature::check(secret, &signed, self.clock.now_s(), age_max)?)
     }
 
     /// `POST /login` (contract rest 2.6): the same token gets a user.

@@ -16,6 +16,16 @@ impl Door for Service {
         whole(async move { accounts.apply_app(request.into_inner()).await }).await
     }
 
+    async fn rotate_keys(&self, request: Request<RotateKeysRequest>) -> Reply<App> {
+        let accounts = self.accounts.clone();
+        whole(async move { accounts.rotate_keys(request.into_inner()).await }).await
+    }
+
+    async fn end_previous_keys(&self, request: Request<GetAppRequest>) -> Reply<App> {
+        let accounts = self.accounts.clone();
+        whole(async move { accounts.end_previous_keys(request.into_inner().id).await }).await
+    }
+
     async fn suspend_app(&self, request: Request<SuspendAppRequest>) -> Reply<App> {
         let SuspendAppRequest { id, suspended } = request.into_inner();
         let accounts = self.accounts.clone();

@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod erasures;
 mod operators;
 mod reports;
+mod sign_ins;
 
 use std::future::Future;
 
 use natter_db::{Kv, KvOptions};
-use natter_proto::account::v1::{App, User};
+use natter_proto::account::v1::{App, PreviousKeys, User};
 
 use super::{Along, Error, Kept, Store, TokenChange, TokenRow, UserRow};
 use crate::name::Name;
@@ -45,6 +47,30 @@ async fn an_auth_key_belongs_to_one_app() {
         assert_eq!(store.apps.app_with_key("key 2").await.unwrap(), Some(2));
         assert_eq!(store.apps.app_with_key("key").await.unwrap(), None);
         assert_eq!(store.apps.apps(0, 10).await.unwrap().len(), 1, "the refused ones left nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rotated_key_stays_its_apps_until_it_is_given_up() {
+    on_each_engine(async |store| {
+        store.apps.add_app(app(2)).await.unwrap();
+        let previous = PreviousKeys { auth_key: "key 2".into(), auth_secret: "s".into(), until: 9 };
+        let rotated = App { auth_key: "new".into(), previous: Some(previous), ..app(2) };
+        let after = store.apps.change_app(&kept(&store, 2).await, rotated.clone(), None).await.unwrap();
+        for key in ["new", "key 2"] {
+            assert_eq!(store.apps.app_with_key(key).await, Ok(Some(2)));
+            let other = App { auth_key: key.into(), ..app(3) };
+            assert_eq!(store.apps.add_app(other).await, Err(Error::Taken("auth_key")));
+        }
+        assert_eq!(kept(&store, 2).await.row, rotated);
+        let after = store.apps.change_app(&after, App { previous: None, ..rotated.clone() }, None).await.unwrap();
+        assert_eq!(store.apps.app_with_key("key 2").await, Ok(None));
+        let after = store.apps.change_app(&after, rotated, None).await.unwrap();
+        store.apps.change_app(&after, App { id: 2, ..App::default() }, None).await.unwrap();
+        for key in ["new", "key 2"] {
+            assert_eq!(store.apps.app_with_key(key).await, Ok(None), "of an erased app");
+        }
     })
     .await;
 }

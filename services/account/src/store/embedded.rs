@@ -2,10 +2,12 @@
 //! that scans run by id.
 
 mod apps;
+mod audit;
 mod erasures;
 mod operators;
 mod reports;
 mod rows;
+mod sign_ins;
 mod tokens;
 mod users;
 
@@ -16,6 +18,7 @@ use super::{Result, Stamp};
 
 const APPS: Table = Table("apps");
 const APP_KEYS: Table = Table("app_keys");
+const AUDIT: Table = Table("audit");
 const APP_HOSTS: Table = Table("app_hosts");
 const USERS: Table = Table("users");
 const USER_BY_LOGIN: Table = Table("user_by_login");
@@ -32,6 +35,8 @@ const OPERATORS: Table = Table("operators");
 const REPORTS: Table = Table("reports");
 const REPORTS_OF_USER: Table = Table("reports_of_user");
 const RESETS: Table = Table("resets");
+const SIGN_INS: Table = Table("sign_ins");
+const SIGN_INS_OF: Table = Table("sign_ins_of");
 const TOKENS: Table = Table("tokens");
 const VERIFIERS: Table = Table("verifiers");
 

@@ -37,6 +37,66 @@ async fn what_is_applied_holds_at_once_and_the_same_again_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rotated_keys_hold_beside_the_new_ones_for_a_day_each_with_its_own_secret() {
+    let mut door = Door::open().await;
+    let mut admin = administration(&door);
+    let session = door.session(None).await;
+    let rotated = answer(admin.rotate_keys(RotateKeysRequest { id: 77, overlap_s: 0 }).await).unwrap();
+    let previous = rotated.previous.clone().unwrap();
+    assert_eq!((previous.auth_key.as_str(), previous.until), ("demoKey", door.now() + 24 * 3_600_000));
+    // The vector of contract rest 2.3, by the old secret.
+    let signed = OpenSessionRequest {
+        app: 77,
+        auth_key: "demoKey".into(),
+        signature: "72541bff86c550097f5357430997844b22b6052f".into(),
+        to_sign: "application_id=77&auth_key=demoKey&nonce=4242&timestamp=1700000000".into(),
+        timestamp: 1_700_000_000,
+        ..OpenSessionRequest::default()
+    };
+    let unsigned = |key: &str| OpenSessionRequest { app: 77, auth_key: key.into(), ..OpenSessionRequest::default() };
+    for restarted in [false, true] {
+        if restarted {
+            door.restart();
+        }
+        answer(door.client.open_session(signed.clone()).await).unwrap();
+        let mixed = OpenSessionRequest { auth_key: rotated.auth_key.clone(), ..signed.clone() };
+        check(answer(door.client.open_session(mixed).await), Code::Invalid, "Unexpected signature");
+        for key in ["demoKey", &rotated.auth_key] {
+            answer(door.client.open_session(unsigned(key)).await).unwrap();
+            let found = FindAppRequest { auth_key: key.into(), host: String::new() };
+            assert_eq!(answer(door.client.find_app(found).await).unwrap().id, 77);
+        }
+    }
+    tokio::time::advance(24 * 60 * MINUTE).await;
+    check(answer(door.client.open_session(unsigned("demoKey")).await), Code::Unauthenticated, "Unauthorized");
+    check(answer(door.client.open_session(signed).await), Code::Unauthenticated, "Unauthorized");
+    let found = FindAppRequest { auth_key: "demoKey".into(), host: String::new() };
+    check(answer(door.client.find_app(found).await), Code::NotFound, "App not found");
+    answer(door.client.open_session(unsigned(&rotated.auth_key)).await).unwrap();
+    check(door.resolve(&session.token).await, Code::Unauthenticated, "Required session does not exist");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_rotated_ends_at_a_word_and_with_the_next_rotation() {
+    let mut door = Door::open().await;
+    let mut admin = administration(&door);
+    let unsigned = |key: &str| OpenSessionRequest { app: 77, auth_key: key.into(), ..OpenSessionRequest::default() };
+    let first = answer(admin.rotate_keys(RotateKeysRequest { id: 77, overlap_s: 60 }).await).unwrap();
+    answer(door.client.open_session(unsigned("demoKey")).await).unwrap();
+    let second = answer(admin.rotate_keys(RotateKeysRequest { id: 77, overlap_s: 60 }).await).unwrap();
+    check(answer(door.client.open_session(unsigned("demoKey")).await), Code::Unauthenticated, "Unauthorized");
+    answer(door.client.open_session(unsigned(&first.auth_key)).await).unwrap();
+    for _ in 0..2 {
+        assert_eq!(answer(admin.end_previous_keys(GetAppRequest { id: 77 }).await).unwrap().previous, None);
+        check(answer(door.client.open_session(unsigned(&first.auth_key)).await), Code::Unauthenticated, "Unauthorized");
+    }
+    answer(door.client.open_session(unsigned(&second.auth_key)).await).unwrap();
+    let long = answer(admin.rotate_keys(RotateKeysRequest { id: 77, overlap_s: 31 * 24 * 3_600 }).await).unwrap_err();
+    assert_eq!((long.code, long.field.as_str()), (Code::Invalid, "overlap_s"));
+    assert_eq!(answer(admin.rotate_keys(RotateKeysRequest { id: 9, overlap_s: 0 }).await).unwrap_err().code, Code::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_gets_into_a_suspended_app_and_all_is_as_before_when_it_is_resumed() {
     let mut door = Door::open().await;
     let mut admin = administration(&door);

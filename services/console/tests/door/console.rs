@@ -3,10 +3,11 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
-use natter_console::{Options, Parts, SdkFacts, Service};
+use natter_console::{Check, Examined, Options, Parts, SdkFacts, Service, Setting, SystemFacts};
 use natter_proto::account::v1::accounts_server::{Accounts, AccountsServer};
 use natter_proto::account::v1::administration_server::{Administration, AdministrationServer};
-use natter_proto::account::v1::operators_server::{Operators, OperatorsServer};
+use natter_proto::account::v1::audit_server::AuditServer;
+use natter_proto::account::v1::operators_server::OperatorsServer;
 use natter_proto::account::v1::reports_server::{Reports, ReportsServer};
 use natter_proto::account::v1::*;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
@@ -26,6 +27,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use crate::pushed::Pushed;
+use crate::staff::Staff;
 
 /// What opens the door.
 pub const TOKEN: &str = "t0ken";
@@ -44,6 +46,7 @@ impl Console {
         let fake = Arc::new(Mutex::new(Asked::default()));
         let account = Link::local(AccountsServer::new(Fake(fake.clone())), LinkOptions::default());
         let operators = Link::local(OperatorsServer::new(Fake(fake.clone())), LinkOptions::default());
+        let audit = Link::local(AuditServer::new(Fake(fake.clone())), LinkOptions::default());
         let reports = Link::local(ReportsServer::new(Fake(fake.clone())), LinkOptions::default());
         let administration = Link::local(AdministrationServer::new(Fake(fake.clone())), LinkOptions::default());
         let traces = Link::local(TracesServer::new(Fake(fake.clone())), LinkOptions::default());
@@ -53,6 +56,7 @@ impl Console {
         let parts = Parts {
             account,
             operators,
+            audit,
             reports,
             administration,
             traces,
@@ -64,6 +68,7 @@ impl Console {
             metrics: Metrics::new(),
             token,
             sdk: facts(),
+            system: system(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -127,7 +132,7 @@ impl Console {
         let answer = String::from_utf8(answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer to {request}"));
         let lower = head.to_ascii_lowercase();
-        assert!(!lower.contains("set-cookie") && !lower.contains("access-control"), "{head}");
+        assert!(!lower.contains("access-control"), "{head}");
         (head.to_owned(), body.to_owned())
     }
 }
@@ -141,6 +146,26 @@ fn facts() -> SdkFacts {
         chat_url_plain: "ws://natter.test:5290".into(),
         ca_path: "/data/ca.pem".into(),
     }
+}
+
+fn system() -> SystemFacts {
+    let setting = |path: &str, value: &str, origin: &str| Setting {
+        path: path.into(),
+        value: value.into(),
+        is_default: origin == "default",
+        origin: origin.into(),
+    };
+    let settings = vec![
+        setting("edge.tls_port", "15223", "flag"),
+        setting("mail.password", "\"***\"", "file"),
+        setting("health.port", "9600", "default"),
+    ];
+    let checks = vec![Check { name: "disk", verdict: "warn", text: "12 MiB free: make <room> soon".into() }];
+    let examined = Examined { at: 1_700_000_000, checks };
+    let examine = Arc::new(move || -> std::pin::Pin<Box<dyn Future<Output = Examined> + Send>> {
+        Box::pin(std::future::ready(examined.clone()))
+    });
+    SystemFacts { version: "1.2.3".into(), settings, examine }
 }
 
 pub fn check_json(body: &str, parts: &[&str]) {
@@ -158,6 +183,7 @@ pub struct Asked {
     pub apps: Vec<App>,
     pub sign_ups: Vec<SignUpRequest>,
     pub checks: Vec<CheckOperatorRequest>,
+    pub staff: Staff,
     pub report_pages: Vec<ListReportsRequest>,
     pub fails: Option<Failure>,
     /// Users and apps (user 0) that were ended.
@@ -170,10 +196,15 @@ pub struct Asked {
 }
 
 #[derive(Clone)]
-struct Fake(Arc<Mutex<Asked>>);
+pub struct Fake(Arc<Mutex<Asked>>);
 
 impl Fake {
-    fn asked(&self) -> Result<std::sync::MutexGuard<'_, Asked>, Status> {
+    /// Without a count or a failure: what goes along with other calls.
+    pub fn beside(&self) -> std::sync::MutexGuard<'_, Asked> {
+        self.0.lock().unwrap()
+    }
+
+    pub fn asked(&self) -> Result<std::sync::MutexGuard<'_, Asked>, Status> {
         let mut asked = self.0.lock().unwrap();
         asked.calls += 1;
         match asked.fails.take() {
@@ -326,32 +357,6 @@ impl Traces for Fake {
     }
 }
 
-/// Knows `admin` with the password `word`.
-#[async_trait]
-impl Operators for Fake {
-    async fn make_first_operator(&self, _: Request<MakeFirstOperatorRequest>) -> Reply<OperatorSecret> {
-        unused()
-    }
-
-    async fn renew_operator_password(&self, request: Request<RenewOperatorPasswordRequest>) -> Reply<OperatorSecret> {
-        drop(self.asked()?);
-        match request.into_inner().name {
-            name if name == "admin" => Ok(Response::new(OperatorSecret { name, password: "abcde-fghij".into() })),
-            _ => Err(Failure::new(Code::NotFound, "there is no operator of that name").into()),
-        }
-    }
-
-    async fn check_operator(&self, request: Request<CheckOperatorRequest>) -> Reply<Operator> {
-        let request = request.into_inner();
-        let (name, right) = (request.name.clone(), request.name == "admin" && request.password == "word");
-        self.asked()?.checks.push(request);
-        match right {
-            true => Ok(Response::new(Operator { name })),
-            false => Err(Failure::new(Code::Unauthenticated, "Invalid username or password").into()),
-        }
-    }
-}
-
 #[async_trait]
 impl Administration for Fake {
     async fn apply_app(&self, request: Request<ApplyAppRequest>) -> Reply<ApplyAppReply> {
@@ -363,6 +368,19 @@ impl Administration for Fake {
         asked.apps.iter_mut().filter(|known| known.id == id).for_each(|known| *known = app.clone());
         asked.applied.push(request);
         Ok(Response::new(ApplyAppReply { app: Some(app), created: false, changed: vec!["title".into()] }))
+    }
+
+    async fn rotate_keys(&self, request: Request<RotateKeysRequest>) -> Reply<App> {
+        let RotateKeysRequest { id, overlap_s } = request.into_inner();
+        drop(self.asked()?);
+        let until = 1_700_000_000_000 + 1_000 * overlap_s as i64;
+        let previous = Some(PreviousKeys { auth_key: "old".into(), auth_secret: "0ld".into(), until });
+        Ok(Response::new(App { id, auth_key: "new".into(), auth_secret: "n3w".into(), previous, ..App::default() }))
+    }
+
+    async fn end_previous_keys(&self, request: Request<GetAppRequest>) -> Reply<App> {
+        drop(self.asked()?);
+        Ok(Response::new(App { id: request.into_inner().id, auth_secret: "n3w".into(), ..App::default() }))
     }
 
     async fn suspend_app(&self, request: Request<SuspendAppRequest>) -> Reply<App> {
@@ -389,7 +407,7 @@ impl Administration for Fake {
     }
 }
 
-fn unused<T>() -> Reply<T> {
+pub fn unused<T>() -> Reply<T> {
     Err(Status::unimplemented("the console does not call this"))
 }
 

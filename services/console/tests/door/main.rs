@@ -5,8 +5,13 @@
 mod alerts;
 mod console;
 mod credentials;
+mod guard;
 mod operators;
+mod page_rights;
+mod pages;
 mod pushed;
+mod sessions;
+mod staff;
 mod traces;
 
 use natter_proto::account::v1::ReportKind;
@@ -150,6 +155,20 @@ async fn an_app_is_applied_suspended_resumed_and_ended() {
     assert_eq!(status, 200);
     let times = r#""begun_at":"2023-11-14T22:13:20Z","ended_at":"2023-11-14T22:13:21Z","erased":{"files":3}"#;
     check_json(&body, &[r#"{"erasure":{"app":77,"user":null,"state":"done","#, times]);
+    console.stop().await;
+}
+
+#[tokio::test]
+async fn keys_are_rotated_and_what_was_rotated_is_ended() {
+    let console = Console::start().await;
+    let (status, body) = console.post("/admin/v1/apps/77/keys", r#"{"overlap_s": 10}"#).await;
+    assert_eq!(status, 200, "{body}");
+    let previous = r#""previous_keys":{"auth_key":"old","until":"2023-11-14T22:13:30Z"}"#;
+    check_json(&body, &[r#""auth_key":"new""#, r#""auth_secret":"n3w""#, previous]);
+    assert!(!body.contains("0ld"), "{body}");
+    assert_eq!(console.post("/admin/v1/apps/77/keys", r#"{"overlap": 10}"#).await.0, 400);
+    let (status, body) = console.call("DELETE", "/admin/v1/apps/77/keys/previous", "").await;
+    assert_eq!((status, body.contains(r#""previous_keys":null"#), body.contains("n3w")), (200, true, false), "{body}");
     console.stop().await;
 }
 

@@ -1,4 +1,4 @@
-//! `natter app ...`, `natter user ...` and `natter operator ...`: the admin API from the shell. Answers are JSON on stdout.
+//! `natter app ...` and `natter user ...`: the admin API from the shell. Answers are JSON on stdout.
 
 use std::time::Duration;
 
@@ -38,6 +38,15 @@ pub enum AppCommand {
         /// At the REST door; empty: none. It may be the same name.
         #[arg(long, value_name = "NAME")]
         api: Option<String>,
+    },
+    /// Gives an app another auth key and secret. Those it had hold beside them for a day, or as long as is said.
+    RotateKey {
+        id: u64,
+        #[arg(long, value_name = "HOURS", conflicts_with = "end")]
+        overlap_hours: Option<u64>,
+        /// Makes none, but ends those that were rotated before.
+        #[arg(long)]
+        end: bool,
     },
     /// Closes an app: its sessions end and nobody gets in. What is kept stays.
     Suspend { id: u64 },
@@ -94,16 +103,6 @@ pub enum UserCommand {
     Push(alerts::PushArguments),
 }
 
-#[derive(clap::Subcommand, Debug)]
-pub enum OperatorCommand {
-    /// Gives an operator a new password and prints it, this once. The old one opens nothing any more.
-    Password {
-        /// The operator's name.
-        #[arg(long, default_value = "admin")]
-        name: String,
-    },
-}
-
 /// Runs one of the app commands.
 pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
     match command {
@@ -127,6 +126,11 @@ pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
             let names = [("chat_host", chat), ("api_host", api)];
             let body = given(names.map(|(field, name)| (field, name.as_deref().map(Value::from))));
             print_json(&admin.put(&format!("/apps/{id}"), &body).await?)
+        }
+        AppCommand::RotateKey { id, end: true, .. } => print_json(&admin.delete(&format!("/apps/{id}/keys/previous")).await?),
+        AppCommand::RotateKey { id, overlap_hours, end: false } => {
+            let seconds = overlap_hours.map(|hours| Value::from(hours.saturating_mul(60 * 60)));
+            print_json(&admin.post(&format!("/apps/{id}/keys"), &given([("overlap_s", seconds)])).await?)
         }
         AppCommand::Suspend { id } => print_json(&admin.post(&format!("/apps/{id}/suspend"), &json!({})).await?),
         AppCommand::Resume { id } => print_json(&admin.post(&format!("/apps/{id}/resume"), &json!({})).await?),
@@ -169,16 +173,6 @@ async fn report(admin: &Admin, path: &str, begun: Value, wait: bool) -> Result<(
         report = admin.get(path).await?;
     }
     print_json(&report)
-}
-
-/// Runs one of the operator commands.
-pub async fn operator(admin: &Admin, command: &OperatorCommand) -> Result<()> {
-    let OperatorCommand::Password { name } = command;
-    // The name becomes a part of a path: what does not fit there is nobody's name.
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-        bail!("there is no operator called {name:?}");
-    }
-    print_json(&admin.post(&format!("/operators/{name}/password"), &json!({})).await?)
 }
 
 /// Prints an answer for people and programs.

@@ -1,10 +1,10 @@
 //! `natter sdk-config`: what `ConnectyCube.init` takes.
 
 use anyhow::Result;
+use natter_console::snippet;
 
 use crate::admin::Admin;
 use crate::command::admin::print_json;
-use crate::snippet;
 
 #[derive(clap::Args, Debug)]
 pub struct Arguments {

@@ -1,11 +1,14 @@
 //! Apps: one row each, under their id, and one under their auth key and each of their names that tells the id.
 
-use natter_db::{Batch, Error as DbError, KeyRange};
+use std::collections::BTreeSet;
+
+use natter_db::{Batch, Error as DbError, KeyRange, Table};
 use natter_proto::account::v1::App;
 use natter_rpc::async_trait;
 use prost::Message;
 
 use super::{APP_HOSTS, APP_KEYS, APPS, Embedded, TRIES, decode, erasures, stamp};
+use crate::app::auth_keys;
 use crate::erasure::ErasureRow;
 use crate::host::{self, hosts};
 use crate::store::{Apps, Error, Kept, Result};
@@ -54,14 +57,8 @@ impl Apps for Embedded {
         let mut batch = Batch::new();
         batch.require_equal(APPS, key, before.stamp.0.clone());
         batch.put(APPS, key, bytes.clone());
-        if before.row.auth_key != after.auth_key {
-            batch.delete(APP_KEYS, before.row.auth_key.as_bytes());
-            if !after.auth_key.is_empty() {
-                batch.require_absent(APP_KEYS, after.auth_key.as_bytes());
-                batch.put(APP_KEYS, after.auth_key.as_bytes(), key.to_vec());
-            }
-        }
-        move_hosts(&mut batch, &before.row, &after);
+        move_names(&mut batch, APP_KEYS, (&auth_keys(&before.row), &auth_keys(&after)), after.id);
+        move_names(&mut batch, APP_HOSTS, (&hosts(&before.row), &hosts(&after)), after.id);
         if let Some(erasure) = &erasure {
             erasures::put(&mut batch, erasure);
         }
@@ -76,8 +73,10 @@ impl Embedded {
     /// What of an app another one has.
     async fn held_by_another(&self, app: &App) -> Result<Option<Error>> {
         let is_other = |owner: Option<u64>| owner.is_some_and(|owner| owner != app.id);
-        if is_other(self.app_with_key(&app.auth_key).await?) {
-            return Ok(Some(Error::Taken("auth_key")));
+        for key in auth_keys(app) {
+            if is_other(self.app_with_key(key).await?) {
+                return Ok(Some(Error::Taken("auth_key")));
+            }
         }
         for (field, name) in [(host::CHAT, &app.chat_host), (host::API, &app.api_host)] {
             if !name.is_empty() && is_other(self.app_with_host(name).await?) {
@@ -91,10 +90,9 @@ impl Embedded {
         let key = app.id.to_be_bytes();
         let mut batch = Batch::new();
         batch.require_absent(APPS, key);
-        batch.require_absent(APP_KEYS, app.auth_key.as_bytes());
         batch.put(APPS, key, app.encode_to_vec());
-        batch.put(APP_KEYS, app.auth_key.as_bytes(), key.to_vec());
-        move_hosts(&mut batch, &App::default(), &app);
+        move_names(&mut batch, APP_KEYS, (&BTreeSet::new(), &auth_keys(&app)), app.id);
+        move_names(&mut batch, APP_HOSTS, (&BTreeSet::new(), &hosts(&app)), app.id);
         match self.kv.commit(batch).await {
             Err(DbError::Condition) => Err(self.held_by_another(&app).await?.unwrap_or(Error::Taken("id"))),
             outcome => Ok(outcome.map(|()| app)?),
@@ -102,13 +100,13 @@ impl Embedded {
     }
 }
 
-fn move_hosts(batch: &mut Batch, before: &App, after: &App) {
-    let (had, has) = (hosts(before), hosts(after));
-    for name in had.difference(&has) {
-        batch.delete(APP_HOSTS, name.as_bytes());
+// Names of which each belongs to one app: those that fell away are free, further ones are reserved.
+fn move_names(batch: &mut Batch, table: Table, (had, has): (&BTreeSet<&str>, &BTreeSet<&str>), app: u64) {
+    for name in had.difference(has) {
+        batch.delete(table, name.as_bytes());
     }
-    for name in has.difference(&had) {
-        batch.require_absent(APP_HOSTS, name.as_bytes());
-        batch.put(APP_HOSTS, name.as_bytes(), after.id.to_be_bytes().to_vec());
+    for name in has.difference(had) {
+        batch.require_absent(table, name.as_bytes());
+        batch.put(table, name.as_bytes(), app.to_be_bytes().to_vec());
     }
 }

@@ -1,10 +1,12 @@
 //! Operators: one row each, under their name.
 
-use natter_db::{Batch, Error as DbError};
+use natter_db::{Batch, Error as DbError, KeyRange};
+use natter_proto::account::v1::OperatorRole;
 use natter_rpc::async_trait;
 use prost::Message;
 
-use super::{Embedded, OPERATORS, decode, stamp};
+use super::{Embedded, OPERATORS, corrupt, decode, stamp};
+use crate::operator::Grant;
 use crate::store::{Error, Kept, OperatorRow, Operators, Result};
 
 /// How a row is written. Fields are added, never renumbered.
@@ -16,15 +18,28 @@ struct StoredOperator {
     created_at: i64,
     #[prost(int64, tag = "3")]
     updated_at: i64,
+    /// 0: written before there were roles, so an owner.
+    #[prost(enumeration = "OperatorRole", tag = "4")]
+    role: i32,
+    #[prost(bool, tag = "5")]
+    limited: bool,
+    #[prost(uint64, repeated, tag = "6")]
+    apps: Vec<u64>,
+    #[prost(uint64, tag = "7")]
+    epoch: u64,
 }
 
 #[async_trait]
 impl Operators for Embedded {
     async fn operator(&self, name: &str) -> Result<Option<Kept<OperatorRow>>> {
-        let Some(bytes) = self.kv.get(OPERATORS, name.as_bytes()).await? else { return Ok(None) };
-        let StoredOperator { password, created_at, updated_at } = decode(OPERATORS, &bytes)?;
-        let row = OperatorRow { name: name.to_owned(), password, created_at, updated_at };
-        Ok(Some(Kept { row, stamp: stamp(&bytes) }))
+        let bytes = self.kv.get(OPERATORS, name.as_bytes()).await?;
+        bytes.map(|bytes| kept(name.as_bytes(), &bytes)).transpose()
+    }
+
+    async fn operators(&self, limit: usize) -> Result<Vec<Kept<OperatorRow>>> {
+        // No name begins with this byte, as none does in UTF-8.
+        let rows = self.kv.scan(OPERATORS, KeyRange::between([], [u8::MAX]), limit).await?;
+        rows.iter().map(|(name, bytes)| kept(name, bytes)).collect()
     }
 
     async fn add_operator(&self, row: OperatorRow) -> Result<Kept<OperatorRow>> {
@@ -33,21 +48,57 @@ impl Operators for Embedded {
         self.put_operator(batch, row, Error::Taken("name")).await
     }
 
-    async fn change_operator(&self, before: &Kept<OperatorRow>, after: OperatorRow) -> Result<Kept<OperatorRow>> {
-        let mut batch = Batch::new();
-        batch.require_equal(OPERATORS, after.name.as_bytes(), before.stamp.0.clone());
-        self.put_operator(batch, after, Error::Changed).await
+    async fn change_operator(
+        &self,
+        before: &Kept<OperatorRow>,
+        after: OperatorRow,
+        witness: Option<&Kept<OperatorRow>>,
+    ) -> Result<Kept<OperatorRow>> {
+        self.put_operator(as_read(before, witness), after, Error::Changed).await
+    }
+
+    async fn remove_operator(&self, before: &Kept<OperatorRow>, witness: Option<&Kept<OperatorRow>>) -> Result<()> {
+        let mut batch = as_read(before, witness);
+        batch.delete(OPERATORS, before.row.name.as_bytes());
+        match self.kv.commit(batch).await {
+            Err(DbError::Condition) => Err(Error::Changed),
+            outcome => Ok(outcome?),
+        }
     }
 }
 
 impl Embedded {
     async fn put_operator(&self, mut batch: Batch, row: OperatorRow, unmet: Error) -> Result<Kept<OperatorRow>> {
-        let OperatorRow { password, created_at, updated_at, .. } = row.clone();
-        let bytes = StoredOperator { password, created_at, updated_at }.encode_to_vec();
+        let OperatorRow { password, epoch, grant, created_at, updated_at, .. } = row.clone();
+        let (limited, apps) = (grant.apps.is_some(), grant.apps.into_iter().flatten().collect());
+        let stored = StoredOperator { password, created_at, updated_at, role: grant.role.into(), limited, apps, epoch };
+        let bytes = stored.encode_to_vec();
         batch.put(OPERATORS, row.name.as_bytes(), bytes.clone());
         match self.kv.commit(batch).await {
             Err(DbError::Condition) => Err(unmet),
             outcome => Ok(outcome.map(|()| Kept { row, stamp: stamp(&bytes) })?),
         }
     }
+}
+
+fn as_read(before: &Kept<OperatorRow>, witness: Option<&Kept<OperatorRow>>) -> Batch {
+    let mut batch = Batch::new();
+    for kept in [before].into_iter().chain(witness) {
+        batch.require_equal(OPERATORS, kept.row.name.as_bytes(), kept.stamp.0.clone());
+    }
+    batch
+}
+
+fn kept(name: &[u8], bytes: &[u8]) -> Result<Kept<OperatorRow>> {
+    let stored: StoredOperator = decode(OPERATORS, bytes)?;
+    let role = match stored.role() {
+        OperatorRole::Unspecified if stored.role == 0 => OperatorRole::Owner,
+        // Written by a later version: what that role may, nobody here knows.
+        OperatorRole::Unspecified => OperatorRole::Viewer,
+        role => role,
+    };
+    let StoredOperator { password, created_at, updated_at, limited, apps, epoch, .. } = stored;
+    let grant = Grant { role, apps: limited.then(|| apps.into_iter().collect()) };
+    let name = String::from_utf8(name.to_vec()).map_err(|_| corrupt(OPERATORS))?;
+    Ok(Kept { row: OperatorRow { name, password, epoch, grant, created_at, updated_at }, stamp: stamp(bytes) })
 }

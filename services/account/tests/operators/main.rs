@@ -2,17 +2,24 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod audit;
+mod grants;
+mod sign_ins;
+
 use std::time::Duration;
 
 use natter_account::{Argon2Options, Options, Parts, Service};
 use natter_actor::{Chance, Clock};
 use natter_db::{Faults, Kv};
 use natter_proto::account::v1::accounts_client::AccountsClient;
+use natter_proto::account::v1::audit_client::AuditClient;
 use natter_proto::account::v1::operators_client::OperatorsClient;
 use natter_proto::account::v1::*;
 use natter_proto::{Code, Failure};
 use natter_rpc::{Link, LinkOptions};
 use natter_telemetry::Metrics;
+
+const START_MS: i64 = 1_700_000_000_000;
 
 #[tokio::test(start_paused = true)]
 async fn the_first_operator_is_made_once_and_its_password_opens_also_after_a_restart() {
@@ -96,9 +103,9 @@ async fn wrong_passwords_are_limited_per_address_and_users_do_not_use_the_limit_
         let request = AuthenticateRequest { app: 1, user, secret, address, ..AuthenticateRequest::default() };
         door.accounts.authenticate(request).await.unwrap_err();
     }
-    for _ in 0..300 {
+    for n in 0..300 {
         assert!(door.check("admin", &secret, "192.0.2.1").await.is_ok(), "a right password is not counted");
-        assert_eq!(door.check("admin", "guess", "192.0.2.1").await.unwrap_err().code, Code::Unauthenticated);
+        assert_eq!(door.check(&format!("name {n}"), "guess", "192.0.2.1").await.unwrap_err().code, Code::Unauthenticated);
     }
     let hashes = door.hashes();
     assert_eq!(door.check("admin", &secret, "192.0.2.1").await.unwrap_err().code, Code::TooMany);
@@ -108,13 +115,34 @@ async fn wrong_passwords_are_limited_per_address_and_users_do_not_use_the_limit_
     assert!(door.check("admin", &secret, "192.0.2.1").await.is_ok());
 }
 
+#[tokio::test(start_paused = true)]
+async fn wrong_passwords_are_limited_per_name_whether_there_is_one_or_not() {
+    let mut door = Door::open();
+    let secret = door.make_first().await.unwrap().password;
+    for name in ["admin", "nobody"] {
+        for n in 0..10 {
+            let address = format!("192.0.2.{n}");
+            assert_eq!(door.check(name, "guess", &address).await.unwrap_err().code, Code::Unauthenticated);
+        }
+        let hashes = door.hashes();
+        assert_eq!(door.check(name, &secret, "198.51.100.1").await.unwrap_err().code, Code::TooMany, "{name}");
+        assert_eq!(door.hashes(), hashes, "{name}");
+    }
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert!(door.check("admin", &secret, "192.0.2.1").await.is_ok());
+}
+
 // === The door under test ===
 
 struct Door {
     client: OperatorsClient<Link>,
+    audit: AuditClient<Link>,
     accounts: AccountsClient<Link>,
+    service: Service,
     metrics: Metrics,
     db: Kv,
+    clock: Clock,
+    options: Options,
 }
 
 impl Door {
@@ -123,10 +151,14 @@ impl Door {
     }
 
     fn on(db: Kv) -> Door {
+        Door::with(db, Clock::paused(START_MS), Options { argon2: Argon2Options::cheap(), ..Options::default() })
+    }
+
+    fn with(db: Kv, clock: Clock, options: Options) -> Door {
         let metrics = Metrics::new();
         let parts = Parts {
             db: db.clone(),
-            clock: Clock::paused(1_700_000_000_000),
+            clock: clock.clone(),
             chance: Chance::system(),
             metrics: metrics.clone(),
             mails: natter_mail::Mails::off(),
@@ -134,14 +166,22 @@ impl Door {
             verifier_key: [1; 32],
             hosts: Vec::new(),
         };
-        let service = Service::new(Options { argon2: Argon2Options::cheap(), ..Options::default() }, parts);
+        let service = Service::new(options.clone(), parts);
         let client = OperatorsClient::new(Link::local(service.operators_server(), LinkOptions::default()));
         let accounts = AccountsClient::new(Link::local(service.server(), LinkOptions::default()));
-        Door { client, accounts, metrics, db }
+        let audit = AuditClient::new(Link::local(service.audit_server(), LinkOptions::default()));
+        Door { client, audit, accounts, service, metrics, db, clock, options }
     }
 
     fn restart(&mut self) {
-        *self = Door::on(self.db.clone());
+        *self = Door::with(self.db.clone(), self.clock.clone(), self.options.clone());
+    }
+
+    /// An operator with its password.
+    async fn make(&mut self, name: &str, role: OperatorRole, apps: &[u64]) -> Result<String, Failure> {
+        let (name, limited, apps) = (name.into(), !apps.is_empty(), apps.to_vec());
+        let request = CreateOperatorRequest { name, role: role.into(), limited, apps };
+        Ok(self.client.create_operator(request).await?.into_inner().password)
     }
 
     async fn make_first(&mut self) -> Result<OperatorSecret, Failure> {

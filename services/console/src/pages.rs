@@ -1,0 +1,177 @@
+//! The operator's pages, under `/console`. A page is a function of the admin API with words around it: what it shows and does
+//! goes through the same functions as the JSON routes, so it can do nothing that they cannot.
+//!
+//! - Every page works by plain links and forms; the script (`assets/console.mjs`) only makes some of them nicer.
+//! - A form that was done leads to a page by `303`, so that nothing is sent twice; one that was refused is shown again with
+//!   what was typed, secrets aside.
+//! - Nothing is loaded from elsewhere, no style or script stands in a page ([`HEADERS`]), and every value is escaped (askama).
+
+mod apps;
+mod assets;
+mod audit;
+mod erasures;
+mod form;
+mod frame;
+mod notice;
+mod operators;
+mod sdk;
+mod sessions;
+mod settings;
+mod sign_in;
+mod system;
+mod users;
+
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header::{self, ACCEPT, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use askama::Template;
+
+use crate::error::Refusal;
+use crate::routes::Routes;
+use crate::service::iso;
+use frame::Frame;
+
+/// What every answer of this door says to browsers, pages or not. With `no-referrer` forms would come with `Origin: null` (Fetch,
+/// 3.1), and be refused.
+pub const HEADERS: [(HeaderName, HeaderValue); 3] = [
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+];
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The routes of the pages and of what they load.
+pub fn routes(routes: &mut Routes<'_>) {
+    use Method as M;
+    routes
+        .at("/console", [(M::GET, web::to(front))])
+        .at("/console/", [(M::GET, web::to(front))])
+        .at("/console/assets/{name}", [(M::GET, web::to(assets::get))])
+        .at("/console/sign-in", [(M::GET, web::to(sign_in::form)), (M::POST, web::to(sign_in::enter))])
+        .at("/console/sign-out", [(M::POST, web::to(sign_in::leave))]);
+    of_apps(routes);
+    of_operators(routes);
+    routes
+        .at("/console/system", [(M::GET, web::to(system::show_system))])
+        .at("/console/system/bundle", [(M::GET, web::to(crate::system::bundle))]);
+}
+
+fn of_apps(routes: &mut Routes<'_>) {
+    use Method as M;
+    routes
+        .at("/console/apps", [(M::GET, web::to(apps::list)), (M::POST, web::to(apps::create))])
+        .at("/console/apps/new", [(M::GET, web::to(apps::blank))])
+        .at("/console/apps/{app}", [(M::GET, web::to(apps::one))])
+        .at("/console/apps/{app}/settings", [(M::GET, web::to(settings::form)), (M::POST, web::to(settings::change))])
+        .at("/console/apps/{app}/suspend", [(M::POST, web::to(apps::suspend))])
+        .at("/console/apps/{app}/resume", [(M::POST, web::to(apps::resume))])
+        .at("/console/apps/{app}/keys", [(M::POST, web::to(apps::rotate))])
+        .at("/console/apps/{app}/keys/end-previous", [(M::POST, web::to(apps::end_previous))])
+        .at("/console/apps/{app}/delete", [(M::GET, web::to(apps::doubt)), (M::POST, web::to(apps::delete))])
+        .at("/console/apps/{app}/erasure", [(M::GET, web::to(erasures::of_app))])
+        .at("/console/apps/{app}/sdk", [(M::GET, web::to(sdk::show_all))])
+        .at("/console/apps/{app}/users", [(M::GET, web::to(users::find)), (M::POST, web::to(users::create))])
+        .at("/console/apps/{app}/users/new", [(M::GET, web::to(users::blank))])
+        .at("/console/apps/{app}/users/{user}", [(M::GET, web::to(users::one))])
+        .at("/console/apps/{app}/users/{user}/erase", [(M::GET, web::to(users::doubt)), (M::POST, web::to(users::erase))])
+        .at("/console/apps/{app}/erasures/{user}", [(M::GET, web::to(erasures::of_user))]);
+}
+
+fn of_operators(routes: &mut Routes<'_>) {
+    use Method as M;
+    routes
+        .at("/console/operators", [(M::GET, web::to(operators::list)), (M::POST, web::to(operators::create))])
+        .at("/console/new-operator", [(M::GET, web::to(operators::blank))])
+        .at("/console/operators/{name}", [(M::GET, web::to(operators::one)), (M::POST, web::to(operators::change))])
+        .at("/console/operators/{name}/password", [(M::POST, web::to(operators::renew))])
+        .at("/console/operators/{name}/sign-out", [(M::POST, web::to(sessions::end_of))])
+        .at("/console/operators/{name}/remove", [(M::GET, web::to(operators::doubt)), (M::POST, web::to(operators::remove))])
+        .at("/console/password", [(M::POST, web::to(operators::renew_own))])
+        .at("/console/sessions", [(M::GET, web::to(sessions::list))])
+        .at("/console/sessions/end", [(M::POST, web::to(sessions::end_all))])
+        .at("/console/sessions/{session}/end", [(M::POST, web::to(sessions::end))])
+        .at("/console/audit", [(M::GET, web::to(audit::list))]);
+}
+
+async fn front() -> HttpResponse {
+    see("/console/apps")
+}
+
+/// Whether a path is a page's, or would be.
+pub fn is_page(path: &str) -> bool {
+    path == "/console" || path.starts_with("/console/")
+}
+
+/// Whether a page is asked for where programs get something else.
+pub fn is_wanted(request: &HttpRequest) -> bool {
+    let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    accepted.is_some_and(|kinds| kinds.contains("text/html"))
+}
+
+/// Leads to another page of this door.
+pub fn see(path: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, path)).finish()
+}
+
+/// Puts a page in the place of a refusal that one of the pages' routes has answered with.
+pub fn in_words<B>(response: ServiceResponse<B>) -> ServiceResponse
+where
+    B: actix_web::body::MessageBody + 'static,
+{
+    let refusal = response.response().error().and_then(|error| error.as_error::<Refusal>()).cloned();
+    match refusal {
+        Some(refusal) if is_page(response.request().path()) => {
+            let page = refused(response.request(), &refusal);
+            response.into_response(page)
+        }
+        _ => response.map_into_boxed_body(),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "refused.html")]
+struct Refused<'a> {
+    frame: Frame,
+    status: u16,
+    text: &'a str,
+}
+
+/// The page that says why there is none. Who is not signed in is led to where that is done.
+pub fn refused(request: &HttpRequest, refusal: &Refusal) -> HttpResponse {
+    let mut answer = refusal.error_response();
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        return see(&sign_in::address(request));
+    }
+    let title = match answer.status() {
+        StatusCode::FORBIDDEN => "Not allowed",
+        StatusCode::NOT_FOUND => "Not found",
+        StatusCode::TOO_MANY_REQUESTS => "Too many attempts",
+        status if status.is_server_error() => "Not available",
+        _ => "Not possible",
+    };
+    let text = &form::sentence(refusal);
+    let page = Refused { frame: Frame::of(request).titled(title), status: answer.status().as_u16(), text };
+    let body = page.render().unwrap_or_else(|_| title.to_owned());
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(HTML));
+    answer.set_body(body).map_into_boxed_body()
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// An instant as a page shows it, and as its `datetime` (HTML, 2.3.5.7): `2026-02-03 10:11:12Z`.
+fn when(ms: i64) -> String {
+    iso(ms).replace('T', " ")
+}
+
+/// A page as an answer.
+fn show(page: &impl Template) -> Result<HttpResponse, Refusal> {
+    show_as(StatusCode::OK, page)
+}
+
+fn show_as(status: StatusCode, page: &impl Template) -> Result<HttpResponse, Refusal> {
+    let body = page.render().map_err(|error| Refusal::internal(error.to_string()))?;
+    Ok(HttpResponse::build(status).content_type(HTML).body(body))
+}

@@ -1,0 +1,39 @@
+//! What a page says of the form that led to it: a word in its address stands for one of these sentences, so that no link can
+//! put words of its own into a page.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+/// The word of a form that was done, and what the next page says of it.
+const NOTICES: [(&str, &str); 12] = [
+    ("made", "The app was made."),
+    ("saved", "The settings were saved."),
+    ("suspended", "The app was suspended: nobody gets in until it is resumed."),
+    ("resumed", "The app was resumed."),
+    ("user-made", "The user was made."),
+    ("rotated", "The app has other keys. Those before hold beside them for a while, so that clients can be changed over."),
+    ("keys-ended", "The keys before open nothing any more."),
+    ("granted", "Role and apps were set."),
+    ("removed", "The operator was removed."),
+    ("ended", "Ended: whoever used it has to sign in again."),
+    ("signed-out", "You are signed out."),
+    ("nothing", "Nothing was changed."),
+];
+
+/// The sentence that `done=` in a query stands for.
+pub fn of_query(query: &str) -> Option<&'static str> {
+    let word = query.split('&').find_map(|pair| pair.strip_prefix("done="))?;
+    NOTICES.iter().find(|(known, _)| *known == word).map(|(_, sentence)| *sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_words_say_something() {
+        assert_eq!(of_query("done=made"), Some("The app was made."));
+        assert_eq!(of_query("q=x&done=saved&y=1"), Some("The settings were saved."));
+        for query in ["", "done=", "done=<b>", "done=madeup", "undone=made", "done"] {
+            assert_eq!(of_query(query), None, "{query}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The routes of this door and who answers them. Who may use them is in `rights.rs`; a test compares the two.
+
+use actix_web::http::Method;
+use actix_web::{HttpRequest, HttpResponse, Route, web};
+
+use crate::error::Refusal;
+use crate::{
+    alerts, apps, credentials, devices, erasures, identity, log, operators, pages, reports, sdk, sessions, system, traces, unread, users,
+};
+
+const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1, and the console's pages, under \
+                     /console. The API takes an operator's name and password, or the token from the data directory.\n";
+
+/// Where routes are put, and which were.
+pub struct Routes<'a> {
+    config: &'a mut web::ServiceConfig,
+    pub registered: Vec<(Method, &'static str)>,
+}
+
+impl Routes<'_> {
+    /// No route yet.
+    pub fn new(config: &mut web::ServiceConfig) -> Routes<'_> {
+        Routes { config, registered: Vec::new() }
+    }
+
+    /// Who answers at a pattern, by method; whoever comes by another method is told so.
+    pub fn at<const N: usize>(&mut self, pattern: &'static str, routes: [(Method, Route); N]) -> &mut Self {
+        let mut resource = web::resource(pattern).default_service(web::to(other_method));
+        for (method, route) in routes {
+            resource = resource.route(route.method(method.clone()));
+            self.registered.push((method, pattern));
+        }
+        self.config.service(resource);
+        self
+    }
+}
+
+/// All of them.
+pub fn all(routes: &mut Routes<'_>) {
+    use Method as M;
+    routes
+        .at("/", [(M::GET, web::to(about)), (M::HEAD, web::to(about))])
+        .at("/admin/v1/apps", [(M::GET, web::to(apps::list)), (M::POST, web::to(apps::create))])
+        .at(
+            "/admin/v1/apps/{app}",
+            [(M::GET, web::to(apps::get)), (M::PUT, web::to(apps::apply)), (M::DELETE, web::to(apps::delete))],
+        )
+        .at("/admin/v1/apps/{app}/suspend", [(M::POST, web::to(apps::suspend))])
+        .at("/admin/v1/apps/{app}/resume", [(M::POST, web::to(apps::resume))])
+        .at("/admin/v1/apps/{app}/erasure", [(M::GET, web::to(erasures::of_app))])
+        .at("/admin/v1/apps/{app}/erasures/{user}", [(M::GET, web::to(erasures::of_user))])
+        .at("/admin/v1/apps/{app}/identity", [(M::GET, web::to(identity::get)), (M::PUT, web::to(identity::put))])
+        .at("/admin/v1/apps/{app}/keys", [(M::POST, web::to(apps::rotate))])
+        .at("/admin/v1/apps/{app}/keys/previous", [(M::DELETE, web::to(apps::end_previous))])
+        .at("/admin/v1/apps/{app}/alerts", [(M::GET, web::to(alerts::get)), (M::PUT, web::to(alerts::put))])
+        .at("/admin/v1/apps/{app}/alerts/journal", [(M::GET, web::to(alerts::journal))])
+        .at("/admin/v1/apps/{app}/alerts/preview", [(M::POST, web::to(alerts::preview))])
+        .at("/admin/v1/apps/{app}/alerts/test", [(M::POST, web::to(alerts::test))])
+        .at("/admin/v1/apps/{app}/messages/{message}/trace", [(M::GET, web::to(traces::of))])
+        .at("/admin/v1/apps/{app}/push/credentials", [(M::GET, web::to(credentials::list))])
+        .at(
+            "/admin/v1/apps/{app}/push/credentials/{kind}",
+            [(M::PUT, web::to(credentials::put)), (M::DELETE, web::to(credentials::delete))],
+        )
+        .at(
+            "/admin/v1/apps/{app}/trace",
+            [(M::GET, web::to(traces::switched)), (M::PUT, web::to(traces::switch)), (M::DELETE, web::to(traces::switch_off))],
+        )
+        .at("/admin/v1/apps/{app}/users/{user}/subscriptions", [(M::GET, web::to(devices::list))])
+        .at("/admin/v1/apps/{app}/users/{user}/subscriptions/{subscription}", [(M::DELETE, web::to(devices::delete))])
+        .at("/admin/v1/apps/{app}/users/{user}/unread", [(M::GET, web::to(unread::get))])
+        .at("/admin/v1/push", [(M::GET, web::to(credentials::look))])
+        .at("/admin/v1/apps/{app}/reports", [(M::GET, web::to(reports::list))])
+        .at("/admin/v1/apps/{app}/sdk-config", [(M::GET, web::to(sdk::config))])
+        .at("/admin/v1/apps/{app}/users", [(M::POST, web::to(users::create))])
+        .at("/admin/v1/apps/{app}/users/{user}", [(M::GET, web::to(users::get)), (M::DELETE, web::to(users::delete))])
+        .at("/admin/v1/audit", [(M::GET, web::to(log::list))])
+        .at("/admin/v1/me", [(M::GET, web::to(sessions::me))])
+        .at("/admin/v1/me/password", [(M::POST, web::to(operators::renew_own))])
+        .at("/admin/v1/operators", [(M::GET, web::to(operators::list)), (M::POST, web::to(operators::create))])
+        .at("/admin/v1/operators/{name}", [(M::PUT, web::to(operators::put)), (M::DELETE, web::to(operators::delete))])
+        .at("/admin/v1/operators/{name}/password", [(M::POST, web::to(operators::renew))])
+        .at(
+            "/admin/v1/sessions",
+            [(M::GET, web::to(sessions::list)), (M::POST, web::to(sessions::begin)), (M::DELETE, web::to(sessions::end_all))],
+        )
+        .at("/admin/v1/sessions/{session}", [(M::DELETE, web::to(sessions::end))])
+        .at("/admin/v1/system", [(M::GET, web::to(system::get))])
+        .at("/admin/v1/system/bundle", [(M::GET, web::to(system::bundle))]);
+    pages::routes(routes);
+}
+
+// A browser is led to the pages.
+async fn about(request: HttpRequest) -> HttpResponse {
+    if pages::is_wanted(&request) {
+        return pages::see("/console/");
+    }
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(ABOUT)
+}
+
+async fn other_method() -> Result<HttpResponse, Refusal> {
+    Err(Refusal::method())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::rights::RIGHTS;
+
+    #[test]
+    fn each_route_is_in_the_table_of_rights_and_nothing_else_is() {
+        let mut registered = BTreeSet::new();
+        let _ = actix_web::App::new().configure(|config| {
+            let mut routes = Routes::new(config);
+            all(&mut routes);
+            registered = routes.registered.iter().map(|(method, pattern)| (method.to_string(), *pattern)).collect();
+        });
+        let rights: BTreeSet<_> = RIGHTS.iter().map(|right| (right.method.to_owned(), right.pattern)).collect();
+        assert_eq!(registered, rights);
+    }
+}

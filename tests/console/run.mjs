@@ -1,0 +1,23 @@
+// node run.mjs URL SCENARIO mouse|keyboard: does one scenario on the console and writes each step to stdout when it was seen to work.
+import { apps, sdk } from './apps.mjs';
+import { open, step } from './browser.mjs';
+import { operators, withoutScript } from './operators.mjs';
+import { system } from './system.mjs';
+import { users } from './users.mjs';
+
+const SCENARIOS = { apps, sdk, users, system, operators, 'without-script': withoutScript };
+const [url, scenario, hand] = process.argv.slice(2);
+
+const desk = await open({ url, hand, hasScript: scenario !== 'without-script' });
+try {
+  await desk.page.goto('/');
+  if (scenario !== 'operators') await desk.signIn('admin', process.env.NATTER_CONSOLE_PASSWORD);
+  await SCENARIOS[scenario](desk);
+} catch (error) {
+  step(`failed: ${error.stack}\nat ${desk.page.url()}: ${await desk.page.locator('body').innerText().catch(() => '')}\n${desk.faults.join('\n')}`);
+  process.exit(1);
+}
+await desk.close().catch((error) => {
+  step(`failed: ${error.message}`);
+  process.exit(1);
+});
