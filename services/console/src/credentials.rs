@@ -71,7 +71,11 @@ pub async fn put(door: web::Data<Door>, path: web::Path<(String, String)>, raw: 
 }
 
 /// See the table above.
-pub async fn delete(door: web::Data<Door>, path: web::Path<(String, String)>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
+pub async fn delete(
+    door: web::Data<Door>,
+    path: web::Path<(String, String)>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
     let (app, kind) = path.into_inner();
     let (app, kind) = (apps::find(&door, &app).await?.id, kind_of(&kind)?.into());
     let meant = web::Query::<Meant>::from_query(request.query_string());

@@ -5,7 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, Route, web};
 
 use crate::error::Refusal;
 use crate::{
-    alerts, apps, credentials, devices, erasures, identity, log, operators, pages, reports, sdk, sessions, system, traces, unread, users,
+    alerts, apps, credentials, devices, erasures, identity, log, operators, pages, reports, sdk, sessions, system, traces,
+    unread, users,
 };
 
 const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1, and the console's pages, under \

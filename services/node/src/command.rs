@@ -6,8 +6,8 @@ pub mod apply;
 pub mod config;
 pub mod doctor;
 pub mod identity;
-pub mod push;
 pub mod operator;
+pub mod push;
 pub mod sdk_config;
 
 use std::path::PathBuf;
