@@ -143,15 +143,26 @@ async fn outlive_kills_with_alerts() -> Result<()> {
     let servers = [&apple.server, &google.server, &postman.server];
     // Those first of which it is certain how often they are sent: no repeat of another takes the silence that is meant for them.
     let moments = [Moment::Taken, Moment::Taken, Moment::Acknowledged, Moment::Later(5), Moment::Later(15), Moment::Later(40)];
+    let say = async |text: &str| -> Result<String> {
+        let body = json!({"chat_dialog_id": dialog, "message": text, "send_to_chat": 1});
+        let made = rest.done(rest.post("/chat/Message", &ann.token, &body)).await?;
+        Ok(made["_id"].as_str().context("an id")?.to_owned())
+    };
+    // Until each channel was sent a message so often.
+    let come = async |id: &str, count: usize, what: &str| -> Result<()> {
+        for channel in 0..3 {
+            let all = || pushed(&providers)[channel].get(id).is_some_and(|all| all.len() >= count).then_some(());
+            eventually(&format!("{what} on channel {channel}"), all).await?;
+        }
+        Ok(())
+    };
     let mut expected = Vec::new();
-    for (n, moment) in moments.into_iter().enumerate() {
+    for moment in moments {
         let asked = servers.map(|server| server.asked());
         if matches!(moment, Moment::Taken) {
             servers.iter().for_each(|server| server.say(Told::Stall));
         }
-        let body = json!({"chat_dialog_id": dialog, "message": format!("{n}"), "send_to_chat": 1});
-        let made = rest.done(rest.post("/chat/Message", &ann.token, &body)).await?;
-        let id = made["_id"].as_str().context("an id")?.to_owned();
+        let id = say("before the kill").await?;
         match moment {
             Moment::Acknowledged => {}
             Moment::Later(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
@@ -163,26 +174,19 @@ async fn outlive_kills_with_alerts() -> Result<()> {
         }
         natter.kill().await?;
         natter.restart().await?;
-        // All of it, before the next one may take its answer.
-        for channel in 0..3 {
-            let wanted = if matches!(moment, Moment::Taken) { 2 } else { 1 };
-            let all = || pushed(&providers)[channel].get(&id).filter(|all| all.len() >= wanted).cloned();
-            eventually(&format!("the alert of {n} ({moment:?}) on channel {channel}"), all).await?;
-        }
-        expected.push((id, moment));
+        let twice = matches!(moment, Moment::Taken);
+        come(&id, if twice { 2 } else { 1 }, &format!("the alert ({moment:?})")).await?;
+        // Alerts of one user go in order: when the next one is noted, nothing of this one can come any more.
+        let next = say("after the kill").await?;
+        come(&next, 1, "the next alert").await?;
+        counted(&natter, "natter_push_in_flight 0").await?;
+        expected.extend([(id, moment, if twice { 2..=2 } else { 1..=2 }), (next, moment, 1..=1)]);
     }
-    // What was not noted when the process died is repeated by its next start, and not again by the one after it.
-    natter.kill().await?;
-    natter.restart().await?;
-    let last = json!({"chat_dialog_id": dialog, "message": "last", "send_to_chat": 1});
-    let last = rest.done(rest.post("/chat/Message", &ann.token, &last)).await?;
-    let last = last["_id"].as_str().context("an id")?;
     for (channel, name) in ["APNs", "FCM", "Web Push"].iter().enumerate() {
-        // Of one user they go in order: what was to come before it has come.
-        eventually("the last alert", || pushed(&providers)[channel].get(last).cloned()).await?;
-        for (id, moment) in &expected {
-            let all = pushed(&providers)[channel].get(id).cloned().unwrap_or_default();
-            ensure!((1..=2).contains(&all.len()), "{name}: {id} ({moment:?}) was sent {} times", all.len());
+        let pushed = &pushed(&providers)[channel];
+        for (id, moment, counts) in &expected {
+            let all = pushed.get(id).cloned().unwrap_or_default();
+            ensure!(counts.contains(&all.len()), "{name}: {id} ({moment:?}) was sent {} times", all.len());
             ensure!(all.iter().all(|collapse| *collapse == all[0] && !collapse.is_empty()), "{name}: {all:?}");
         }
     }

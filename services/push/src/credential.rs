@@ -138,6 +138,8 @@ mod tests {
         ] {
             assert_eq!(choose(&rows, &apple(topic, sandbox)), Ok(expected), "{topic} {sandbox}");
         }
+        let rows = [for_developers, x.clone()];
+        assert_eq!(choose(&rows, &apple("org.x", true)), Ok(&x), "its bundle counts more than its environment");
     }
 
     #[test]

@@ -90,9 +90,11 @@ async fn what_cannot_be_read_is_named_and_reaches_nobody() {
     }
     assert_eq!(console.put("/admin/v1/apps/78/push/credentials/fcm", "{}").await.0, 404);
     assert_eq!(console.get("/admin/v1/apps/78/push/credentials").await.0, 404);
-    let asked = console.asked();
-    assert_eq!((asked.put.len(), asked.forgotten.len()), (0, 0));
-    drop(asked);
+    let reached = {
+        let asked = console.asked();
+        (asked.put.len(), asked.forgotten.len())
+    };
+    assert_eq!(reached, (0, 0));
     console.fake.lock().unwrap().fails = Some(Failure::of_field(Code::Invalid, "key", "is wrong"));
     // The failure is that of the first call, which looks for the app.
     let (status, answer) = console.put(&format!("{PATH}/fcm"), "{}").await;
