@@ -27,7 +27,6 @@ mod raw;
 mod rest;
 mod rest_refusals;
 mod rights;
-mod staff;
 mod standard;
 mod tenants;
 mod verdict;
