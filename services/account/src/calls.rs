@@ -2,6 +2,7 @@
 
 mod apps;
 mod audit;
+mod bans;
 mod credentials;
 mod erasures;
 mod guests;

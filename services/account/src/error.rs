@@ -30,6 +30,9 @@ pub enum Error {
     OldPasswordWrong,
     #[error("User not found")]
     UserUnknown,
+    /// An operator keeps him out.
+    #[error("This user is banned")]
+    UserBanned,
     #[error("App not found")]
     AppUnknown,
     /// The operator closed the app for now; what is kept stays.
@@ -116,7 +119,7 @@ impl From<Error> for Failure {
             Error::MailsOff | Error::GuestsRefused | Error::ProviderAbsent | Error::ProviderRefused => Code::Invalid,
             Error::UserUnknown | Error::AppUnknown | Error::ResetUnknown | Error::OperatorUnknown => Code::NotFound,
             Error::ErasureUnknown | Error::ReportUnknown | Error::SignInUnknown => Code::NotFound,
-            Error::AppSuspended => Code::Forbidden,
+            Error::AppSuspended | Error::UserBanned => Code::Forbidden,
             Error::AppOpen | Error::OwnerLast => Code::Conflict,
             Error::GuessesTooMany | Error::NewcomersTooMany | Error::ResetsTooMany => Code::TooMany,
             Error::HashersBusy | Error::ProviderFailed | Error::MailsBusy | Error::Mail(_) => Code::Busy,

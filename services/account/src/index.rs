@@ -142,7 +142,7 @@ impl Index {
     pub fn list(&mut self, query: &Query) -> Page {
         let Some(narrow) = query.conditions.iter().find(|condition| condition.is_narrow()) else {
             let order = self.order(query.sort);
-            return match query.conditions.is_empty() {
+            return match query.takes_all() {
                 true => query.cut(order.len(), order.iter()),
                 false => {
                     let met: Vec<_> = order.iter().filter(|user| query.holds(user)).collect();

@@ -5,14 +5,20 @@
 //! |---|---|
 //! | `GET /` | one line about this port, for anybody; a browser is led to the pages |
 //! | `GET /console/...` | the pages (`pages.rs`), and under `/console/assets/` the files that they load |
+//! | `POST /admin/v1/sessions` `{name, password}` | signs in: the cookie of the answer stands for the operator |
+//! | `GET /admin/v1/me`, `POST /admin/v1/me/password` | who asks, and what his pages prove themselves by; gives him a new password |
+//! | `GET`, `DELETE /admin/v1/sessions[?operator=NAME]`, `DELETE /admin/v1/sessions/{id}` | sign-ins that live; ends all, or one |
 //! | `POST /admin/v1/apps` `{id?, auth_key?, auth_secret?, title?}` | makes an app |
-//! | `GET /admin/v1/apps`, `GET /admin/v1/apps/{id}` | all apps without their secrets; one with it |
+//! | `GET /admin/v1/apps`, `GET /admin/v1/apps/{id}` | apps without their secrets; one with it, for who may change it |
 //! | `PUT /admin/v1/apps/{id}` `{title?, auth_key?, auth_secret?, signed_only?, quotas?, chat_host?, api_host?}` | makes or changes it |
+//! | `POST /admin/v1/apps/{id}/keys` `{overlap_s?}`, `DELETE .../keys/previous` | gives it other keys; ends those it had before |
 //! | `POST /admin/v1/apps/{id}/suspend`, `.../resume` | closes an app, opens it again; what is kept stays |
 //! | `DELETE /admin/v1/apps/{id}`, `GET /admin/v1/apps/{id}/erasure` | ends a suspended app for good; what went so far |
 //! | `GET`, `PUT /admin/v1/apps/{id}/identity` | how its users prove who they are besides a password; secrets masked |
+//! | `GET /admin/v1/apps/{id}/reports[?kind=&after=&limit=]` | what its users reported |
+//! | `GET /admin/v1/apps/{id}/users[?search=&page=&per_page=]` | its users, by a part of their names or an id |
 //! | `POST /admin/v1/apps/{id}/users` `{id?, login?, email?, password, full_name?}` | makes a user |
-//! | `GET /admin/v1/apps/{id}/users/{id}` | a user |
+//! | `GET /admin/v1/apps/{id}/users/{id}`, `POST .../ban`, `POST .../unban` | a user; keeps him out, lets him in again |
 //! | `DELETE /admin/v1/apps/{id}/users/{id}`, `GET /admin/v1/apps/{id}/erasures/{id}` | ends a user; what went of him so far |
 //! | `GET /admin/v1/apps/{id}/messages/{message}/trace` | the way of a message, hop by hop |
 //! | `GET`, `PUT` `{hours}`, `DELETE /admin/v1/apps/{id}/trace` | whether every message of the app leaves a trace, and until when |
@@ -25,16 +31,25 @@
 //! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
 //! | `GET`, `PUT`, `DELETE /admin/v1/apps/{id}/push/credentials...`, `GET /admin/v1/push` | who it is to the push providers (`credentials.rs`) |
 //! | `GET /admin/v1/system`, `GET /admin/v1/system/bundle` | version, checks, settings in force; the same as a text for who helps |
+//! | `GET`, `POST /admin/v1/operators` `{name, role, apps}` | who opens this door; makes one, and shows his password once |
+//! | `PUT /admin/v1/operators/{name}` `{role?, apps?}`, `DELETE` | changes what he may do; removes him |
 //! | `POST /admin/v1/operators/{name}/password` | gives an operator a new password, and shows it once |
+//! | `GET /admin/v1/audit[?operator=&app=&before=&limit=]` | what was changed, newest first |
+//!
+//! Who may use which is one table, `rights.rs`. An operator has a role, in the whole installation or in some apps.
 //!
 //! Invariants:
-//! - Nothing but `GET /`, the page for signing in, what it sends and the files of the pages is answered without the bearer token, an
-//!   operator's name and password (`Authorization: Basic`) or the cookie of a sign-in (`session.rs`); they are looked at before a
-//!   route is called or its body read, and the table of rights (`rights.rs`) says who may use which.
+//! - Nothing but what the table leaves open is answered without the bearer token, an operator's name and password (`Authorization:
+//!   Basic`) or the cookie of his sign-in; they are looked at before a route is called or its body read, so no spelling of a path
+//!   gets around it.
+//! - A route that is not in the table is refused for all.
+//! - An app that a caller does not see is answered like one that is not there.
+//! - Nothing is changed before the audit log has its entry, and no entry has a secret or a body.
+//! - A change that comes with the cookie proves that a page of that sign-in sent it.
 //! - A name in `Host` that this door was not told of is refused, so a page whose name was pointed at 127.0.0.1 gets nothing.
 //! - Under `/admin` every answer is JSON (the bundle aside), every refusal `{"error": {"code", "field", "text"}}`.
 //! - No CORS, and a request that a page of another origin makes is refused: a browser that remembers an operator's password sends
-//!   it along with whatever page asks. A change by cookie has to carry what only a page of the sign-in knows.
+//!   it along with whatever page asks.
 //! - A page does what it does by the functions of the JSON routes, never by another road.
 //!
 //! Not here: health and `/metrics` (the node's port).

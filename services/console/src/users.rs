@@ -1,8 +1,12 @@
 //! Routes about the users of an app.
 
-use actix_web::{HttpResponse, web};
-use natter_proto::account::v1::{Erasure, GetUsersRequest, SignUpRequest, User, UserRequest};
+use actix_web::{HttpRequest, HttpResponse, web};
+use natter_proto::account::v1::{
+    BanUserRequest, Erasure, GetUsersRequest, ListUsersReply, ListUsersRequest, SignUpRequest, User, UserFilter, UserOp,
+    UserRequest,
+};
 use natter_proto::{AppId, Code, Failure, UserId};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::audit::Made;
@@ -10,6 +14,11 @@ use crate::body::{Fields, Raw};
 use crate::error::Refusal;
 use crate::service::{Door, iso};
 use crate::{apps, erasures};
+
+/// Users of a page, if the request says nothing, and at most.
+const PER_PAGE: u32 = 50;
+const PER_PAGE_MAX: u32 = 200;
+const SEARCH_BYTES_MAX: usize = 256;
 
 /// `POST /admin/v1/apps/{app}/users`: a user, with a chosen id if the body has one.
 pub async fn create(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
@@ -38,6 +47,78 @@ pub async fn create(door: web::Data<Door>, path: web::Path<String>, raw: Raw) ->
 /// Makes a user.
 pub async fn make(door: &Door, request: SignUpRequest) -> Result<User, Refusal> {
     Ok(door.accounts().sign_up(request).await?.into_inner())
+}
+
+/// Which users are asked for.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    /// An id, or a part of a login, an e-mail address, a phone number or a full name. Empty: all.
+    #[serde(default)]
+    pub search: String,
+    /// From 1 on.
+    pub page: Option<u32>,
+    pub per_page: Option<u32>,
+}
+
+/// `GET /admin/v1/apps/{app}/users?search=TEXT&page=N&per_page=N`: by id.
+pub async fn list(door: web::Data<Door>, path: web::Path<String>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    let asked = web::Query::<Page>::from_query(request.query_string());
+    let asked = asked.map_err(|error| Refusal::malformed("query", error.to_string()))?.into_inner();
+    let app = apps::find(&door, &path).await?;
+    let ListUsersReply { users, total } = search(&door, AppId(app.id), &asked).await?;
+    let users: Vec<_> = users.iter().map(shown).collect();
+    Ok(HttpResponse::Ok().json(json!({ "users": users, "total": total })))
+}
+
+/// A page of the users who are meant.
+pub async fn search(door: &Door, app: AppId, asked: &Page) -> Result<ListUsersReply, Refusal> {
+    let text = asked.search.trim();
+    if text.len() > SEARCH_BYTES_MAX {
+        return Err(Refusal::malformed("search", "is too long"));
+    }
+    let limit = asked.per_page.unwrap_or(PER_PAGE).clamp(1, PER_PAGE_MAX);
+    let page = asked.page.unwrap_or(1);
+    if page == 0 {
+        return Err(Refusal::malformed("page", "is counted from 1 on"));
+    }
+    let part = |field: &str| UserFilter {
+        field: field.to_owned(),
+        op: UserOp::Contain.into(),
+        texts: vec![text.to_owned()],
+        numbers: Vec::new(),
+    };
+    let mut any = Vec::new();
+    if !text.is_empty() {
+        any.extend(["login", "email", "phone", "full_name"].map(part));
+        let number = text.parse().ok().map(|id| vec![id]);
+        any.extend(number.map(|numbers| UserFilter {
+            field: "id".to_owned(),
+            op: UserOp::Eq.into(),
+            texts: Vec::new(),
+            numbers,
+        }));
+    }
+    let skip = u64::from(page - 1) * u64::from(limit);
+    let request = ListUsersRequest { app: app.0, any, skip, limit, ..ListUsersRequest::default() };
+    Ok(door.accounts().list_users(request).await?.into_inner())
+}
+
+/// `POST /admin/v1/apps/{app}/users/{user}/ban`: his sessions and tokens end, and he does not get in.
+pub async fn ban(door: web::Data<Door>, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
+    set_banned(&door, path.into_inner(), true).await
+}
+
+/// `POST /admin/v1/apps/{app}/users/{user}/unban`.
+pub async fn unban(door: web::Data<Door>, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
+    set_banned(&door, path.into_inner(), false).await
+}
+
+async fn set_banned(door: &Door, (app, id): (String, String), banned: bool) -> Result<HttpResponse, Refusal> {
+    let app = apps::parse(&app)?;
+    let id: UserId = id.parse().map_err(|_| Refusal::not_found("user"))?;
+    let user = door.administration().ban_user(BanUserRequest { app: app.0, id: id.0, banned }).await?.into_inner();
+    Ok(HttpResponse::Ok().json(json!({ "user": shown(&user) })))
 }
 
 /// `GET /admin/v1/apps/{app}/users/{user}`.
@@ -76,7 +157,8 @@ pub async fn end(door: &Door, app: AppId, id: UserId) -> Result<Erasure, Refusal
     erasures::find(door, app, id.0).await.map_err(|_| Refusal::not_found("user"))
 }
 
-fn shown(user: &User) -> Value {
+/// A user as the API shows him.
+pub fn shown(user: &User) -> Value {
     json!({
         "id": user.id,
         "login": user.login,
@@ -84,6 +166,7 @@ fn shown(user: &User) -> Value {
         "full_name": user.full_name,
         "phone": user.phone,
         "is_guest": user.guest,
+        "is_banned": user.banned,
         "created_at": iso(user.created_at),
         "updated_at": iso(user.updated_at),
         "last_request_at": (user.last_request_at != 0).then(|| iso(user.last_request_at)),

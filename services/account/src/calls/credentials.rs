@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use natter_proto::account::v1::{App, AuthenticateReply, AuthenticateRequest, Credentials};
 
+use super::bans::refuse_banned;
 use crate::error::Error;
 use crate::metrics::Proof;
 use crate::name::Name;
@@ -87,6 +88,7 @@ impl Accounts {
             }
             false => (self.user_by_password(app, user, &secret, &address).await?, String::new()),
         };
+        refuse_banned(&row.row)?;
         let app = self.app(app).await?;
         let (pair_key, quotas) = (app.pair_key.clone(), app.quotas);
         let host = if by_own_name { app.chat_host.clone() } else { String::new() };

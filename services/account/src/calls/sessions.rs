@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use natter_proto::account::v1::{App, LoginRequest, OpenSessionRequest, ResolveRequest, Session};
 
+use super::bans::refuse_banned;
 use crate::app::secret_of;
 use crate::error::Error;
 use crate::metrics::Source;
@@ -37,6 +38,7 @@ impl Accounts {
             (_, _, Some(credentials)) => Some(self.user_of(&app, credentials, &request.address, true).await?),
             (None, None, None) => None,
         };
+        user.as_ref().map_or(Ok(()), |kept| refuse_banned(&kept.row))?;
         let token = token::from_random(self.chance.bytes());
         let key = TokenKey::of(&token);
         let now = self.clock.now_ms();
@@ -80,6 +82,7 @@ impl Accounts {
             Some(provided) => Box::pin(self.user_provided(&app, provided, &request.address)).await?,
             None => self.user_of(&app, &request.user.unwrap_or_default(), &request.address, false).await?,
         };
+        refuse_banned(&user.row)?;
         let live = self.put_user(&request.token, Some(user)).await?;
         self.session(request.token, live).await
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use natter_proto::account::v1::{FindUserRequest, SignUpRequest, UpdateUserRequest, User, find_user_request::By};
 
+use super::bans::refuse_banned;
 use super::credentials::Claim;
 use crate::erasure::ErasureRow;
 use crate::error::Error;
@@ -237,7 +238,7 @@ impl Accounts {
     /// Whether a user may be connected.
     pub async fn admit(&self, app: u64, id: u64) -> Result<(), Error> {
         self.open_app(app).await?;
-        self.user(app, id).await?.map(|_| ()).ok_or(Error::UserUnknown)
+        refuse_banned(&self.user(app, id).await?.ok_or(Error::UserUnknown)?.row)
     }
 
     /// A user that is there.

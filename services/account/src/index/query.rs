@@ -17,6 +17,8 @@ const PAGE_MAX: u32 = 1_000;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Query {
     pub(super) conditions: Vec<Condition>,
+    /// One of these holds, if there are some.
+    any: Vec<Condition>,
     pub(super) sort: Field,
     descending: bool,
     skip: usize,
@@ -34,7 +36,7 @@ pub struct Page {
 impl Query {
     /// Reads a request. A page has at most 1,000 users.
     pub fn read(request: &ListUsersRequest) -> Result<Query, Fault> {
-        if request.filters.len() > CONDITIONS_MAX {
+        if request.filters.len() + request.any.len() > CONDITIONS_MAX {
             return Err(Fault::new("filter", "has too many conditions"));
         }
         let sort = match request.sort.as_str() {
@@ -43,6 +45,7 @@ impl Query {
         };
         Ok(Query {
             conditions: request.filters.iter().map(Condition::read).collect::<Result<_, _>>()?,
+            any: request.any.iter().map(Condition::read).collect::<Result<_, _>>()?,
             sort: sort.ok_or(Fault::new("order", "names no field to sort by"))?,
             descending: request.descending,
             skip: usize::try_from(request.skip).unwrap_or(usize::MAX),
@@ -50,9 +53,15 @@ impl Query {
         })
     }
 
-    /// Whether a user meets all conditions.
+    /// Whether a user meets the conditions.
     pub(super) fn holds(&self, user: &User) -> bool {
-        self.conditions.iter().all(|condition| condition.holds(user))
+        let any = self.any.is_empty() || self.any.iter().any(|condition| condition.holds(user));
+        any && self.conditions.iter().all(|condition| condition.holds(user))
+    }
+
+    /// Whether every user meets them.
+    pub(super) fn takes_all(&self) -> bool {
+        self.conditions.is_empty() && self.any.is_empty()
     }
 
     /// The page of a list that comes in ascending order.

@@ -217,6 +217,7 @@ fn some_list() -> impl Strategy<Value = ListUsersRequest> {
         |(filters, sort, descending, skip, limit)| ListUsersRequest {
             app: 1,
             filters,
+            any: Vec::new(),
             sort: sort.into(),
             descending,
             skip,

@@ -26,6 +26,11 @@ impl Door for Service {
         whole(async move { accounts.end_previous_keys(request.into_inner().id).await }).await
     }
 
+    async fn ban_user(&self, request: Request<BanUserRequest>) -> Reply<User> {
+        let accounts = self.accounts.clone();
+        whole(async move { accounts.ban_user(request.into_inner()).await }).await
+    }
+
     async fn suspend_app(&self, request: Request<SuspendAppRequest>) -> Reply<App> {
         let SuspendAppRequest { id, suspended } = request.into_inner();
         let accounts = self.accounts.clone();

@@ -142,3 +142,31 @@ async fn apps_asked_least_recently_make_room() {
     assert_eq!(door.list(vec![]).await, (1, vec![ann.id]));
     assert_eq!(loads(&door), "3");
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_of_some_conditions_is_enough_beside_those_that_must_hold() {
+    let mut door = Door::open().await;
+    for login in ["anna", "annabel", "bob", "carl"] {
+        door.sign_up(login, "secret").await;
+    }
+    let contains = |text: &str| UserFilter {
+        field: "login".into(),
+        op: UserOp::Contain.into(),
+        texts: vec![text.into()],
+        ..UserFilter::default()
+    };
+    for (filters, any, expected) in [
+        (vec![], vec![contains("ann"), contains("ARL")], &["anna", "annabel", "carl"][..]),
+        (vec![contains("bel")], vec![contains("ann"), contains("carl")], &["annabel"]),
+        (vec![], vec![contains("nobody")], &[]),
+        (vec![], vec![], &["anna", "annabel", "bob", "carl"]),
+    ] {
+        let request = ListUsersRequest { app: 77, filters, any, sort: "login".into(), limit: 9, ..ListUsersRequest::default() };
+        let reply = answer(door.client.list_users(request).await).unwrap();
+        let logins: Vec<_> = reply.users.into_iter().filter_map(|user| user.login).collect();
+        assert_eq!(
+            (logins.as_slice(), reply.total),
+            (&expected.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()[..], expected.len() as u64)
+        );
+    }
+}

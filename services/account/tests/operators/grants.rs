@@ -1,5 +1,8 @@
 //! What operators may do where: made, changed, removed, and ended with an app.
 
+use natter_account::{Argon2Options, Options};
+use natter_actor::Clock;
+use natter_db::Kv;
 use natter_proto::account::v1::administration_client::AdministrationClient;
 use natter_proto::account::v1::eraser_client::EraserClient;
 use natter_proto::account::v1::*;
@@ -7,7 +10,7 @@ use natter_proto::erasure::v1::EraseRequest;
 use natter_proto::{Code, Failure};
 use natter_rpc::{Link, LinkOptions};
 
-use crate::Door;
+use crate::{Door, START_MS};
 
 #[tokio::test(start_paused = true)]
 async fn the_first_operator_owns_the_installation_and_others_are_made_as_granted() {
@@ -101,6 +104,17 @@ async fn the_end_of_an_app_takes_it_out_of_every_grant() {
     let only = door.check("only", &only, "").await.unwrap();
     assert_eq!((only.limited, only.apps), (true, vec![]), "without an app it is not of the whole installation");
     assert_eq!(door.check("both", &both, "").await.unwrap().apps, [8]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_operators_and_no_more() {
+    let options = Options { operators_max: 2, argon2: Argon2Options::cheap(), ..Options::default() };
+    let mut door = Door::with(Kv::memory(), Clock::paused(START_MS), options);
+    door.make_first().await.unwrap();
+    door.make("ann", OperatorRole::Viewer, &[]).await.unwrap();
+    assert_eq!(door.make("bob", OperatorRole::Viewer, &[]).await.unwrap_err().code, Code::TooLarge);
+    remove(&mut door, "ann").await.unwrap();
+    door.make("bob", OperatorRole::Viewer, &[]).await.unwrap();
 }
 
 pub async fn app(door: &mut Door, id: u64) {

@@ -36,7 +36,7 @@ impl Paging {
     pub(super) fn request(self, app: u64, filters: Vec<UserFilter>, order: Order) -> ListUsersRequest {
         let Order { field: sort, descending } = order;
         let skip = (self.page - 1).saturating_mul(self.per_page);
-        ListUsersRequest { app, filters, sort, descending, skip, limit: self.per_page as u32 }
+        ListUsersRequest { app, filters, any: Vec::new(), sort, descending, skip, limit: self.per_page as u32 }
     }
 }
 
@@ -68,7 +68,7 @@ pub(super) fn v2(app: u64, params: &Params) -> Result<ListUsersRequest, Wrong> {
     let key = if descending { "sort_desc" } else { "sort_asc" };
     let sort = params.word(key).map_or(Ok(String::new()), |name| field::to_sort_by(key, &name))?;
     let skip = params.number("offset")?.or(params.number("skip")?).unwrap_or_default();
-    Ok(ListUsersRequest { app, filters, sort, descending, skip, limit: limit as u32 })
+    Ok(ListUsersRequest { app, filters, any: Vec::new(), sort, descending, skip, limit: limit as u32 })
 }
 
 // `login=a`, `login[in][]=a`, `login[start_with]=anna`.

@@ -185,6 +185,7 @@ pub struct Asked {
     pub checks: Vec<CheckOperatorRequest>,
     pub staff: Staff,
     pub report_pages: Vec<ListReportsRequest>,
+    pub user_pages: Vec<ListUsersRequest>,
     pub fails: Option<Failure>,
     /// Users and apps (user 0) that were ended.
     pub ended: Vec<(u64, u64)>,
@@ -323,8 +324,10 @@ impl Accounts for Fake {
         unused()
     }
 
-    async fn list_users(&self, _: Request<ListUsersRequest>) -> Reply<ListUsersReply> {
-        unused()
+    async fn list_users(&self, request: Request<ListUsersRequest>) -> Reply<ListUsersReply> {
+        self.asked()?.user_pages.push(request.into_inner());
+        let ann = User { id: 5, login: Some("ann".into()), created_at: 1_700_000_000_000, ..User::default() };
+        Ok(Response::new(ListUsersReply { users: vec![ann], total: 120 }))
     }
 }
 
@@ -381,6 +384,15 @@ impl Administration for Fake {
     async fn end_previous_keys(&self, request: Request<GetAppRequest>) -> Reply<App> {
         drop(self.asked()?);
         Ok(Response::new(App { id: request.into_inner().id, auth_secret: "n3w".into(), ..App::default() }))
+    }
+
+    async fn ban_user(&self, request: Request<BanUserRequest>) -> Reply<User> {
+        let BanUserRequest { app, id, banned } = request.into_inner();
+        drop(self.asked()?);
+        match id {
+            5 => Ok(Response::new(User { app, id, banned, ..User::default() })),
+            _ => Err(Failure::new(Code::NotFound, "User not found").into()),
+        }
     }
 
     async fn suspend_app(&self, request: Request<SuspendAppRequest>) -> Reply<App> {

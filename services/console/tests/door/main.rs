@@ -159,6 +159,39 @@ async fn an_app_is_applied_suspended_resumed_and_ended() {
 }
 
 #[tokio::test]
+async fn users_are_searched_page_by_page_and_banned() {
+    let console = Console::start().await;
+    console.post("/admin/v1/apps", r#"{"id": 77}"#).await;
+    let (status, body) = console.get("/admin/v1/apps/77/users?search=%205&page=3&per_page=1000").await;
+    assert_eq!(status, 200, "{body}");
+    check_json(&body, &[r#"{"users":[{"id":5,"login":"ann""#, r#""is_banned":false"#, r#""total":120"#]);
+    assert_eq!(console.get("/admin/v1/apps/77/users").await.0, 200);
+    let pages = console.asked().user_pages.clone();
+    let fields = |page: usize| pages[page].any.iter().map(|filter| filter.field.clone()).collect::<Vec<_>>();
+    assert_eq!((pages[0].app, pages[0].skip, pages[0].limit), (77, 400, 200));
+    assert_eq!(fields(0), ["login", "email", "phone", "full_name", "id"]);
+    assert!(pages[0].any[..4].iter().all(|filter| filter.texts == ["5"]) && pages[0].any[4].numbers == [5]);
+    assert_eq!((pages[1].skip, pages[1].limit, fields(1).len()), (0, 50, 0));
+    console.get("/admin/v1/apps/77/users?search=an").await;
+    assert_eq!(console.asked().user_pages[2].any.len(), 4, "no id");
+    let long = format!("search={}", "x".repeat(300));
+    for (query, field) in [("page=0", "page"), ("page=x", "query"), ("find=x", "query"), (long.as_str(), "search")] {
+        let (status, body) = console.get(&format!("/admin/v1/apps/77/users?{query}")).await;
+        assert_eq!((status, body.contains(&format!(r#""field":"{field}""#))), (400, true), "{query}: {body}");
+    }
+    assert_eq!(console.get("/admin/v1/apps/78/users").await.0, 404);
+
+    for (call, banned) in [("ban", "true"), ("unban", "false")] {
+        let (status, body) = console.post(&format!("/admin/v1/apps/77/users/5/{call}"), "").await;
+        assert_eq!((status, body.contains(&format!(r#""is_banned":{banned}"#))), (200, true), "{body}");
+        for id in ["6", "x", "0"] {
+            assert_eq!(console.post(&format!("/admin/v1/apps/77/users/{id}/{call}"), "").await.0, 404, "{id}");
+        }
+    }
+    console.stop().await;
+}
+
+#[tokio::test]
 async fn keys_are_rotated_and_what_was_rotated_is_ended() {
     let console = Console::start().await;
     let (status, body) = console.post("/admin/v1/apps/77/keys", r#"{"overlap_s": 10}"#).await;

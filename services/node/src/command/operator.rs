@@ -25,6 +25,15 @@ pub enum OperatorCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Prints what was changed, the newest first.
+    Log {
+        /// By this operator only.
+        #[arg(long)]
+        name: Option<String>,
+        /// Where to go on: `next` of the page before.
+        #[arg(long)]
+        before: Option<String>,
+    },
     /// Removes an operator, and ends its sign-ins at the console.
     Remove { name: String },
     /// Gives an operator a new password and prints it, this once. The old one opens nothing any more.
@@ -82,16 +91,25 @@ pub async fn run(admin: &Admin, command: &OperatorCommand) -> Result<()> {
             }
             admin.put(&path(name)?, &json!({ "role": role, "apps": apps })).await?
         }
+        OperatorCommand::Log { name, before } => {
+            let name = name.as_deref().map(checked).transpose()?.map(|name| format!("&operator={name}"));
+            let before = before.as_deref().map(checked).transpose()?.map(|before| format!("&before={before}"));
+            admin.get(&format!("/audit?limit=200{}{}", name.unwrap_or_default(), before.unwrap_or_default())).await?
+        }
         OperatorCommand::Remove { name } => admin.delete(&path(name)?).await?,
         OperatorCommand::Password { name } => admin.post(&format!("{}/password", path(name)?), &json!({})).await?,
     };
     print_json(&answer)
 }
 
-// The name becomes a part of a path: what does not fit there is nobody's name.
 fn path(name: &str) -> Result<String> {
+    Ok(format!("/operators/{}", checked(name)?))
+}
+
+// The name becomes a part of an address: what does not fit there is nobody's name.
+fn checked(name: &str) -> Result<&str> {
     if matches!(name, "" | "." | "..") || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
         bail!("there is no operator called {name:?}");
     }
-    Ok(format!("/operators/{name}"))
+    Ok(name)
 }

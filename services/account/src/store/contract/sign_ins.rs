@@ -19,7 +19,7 @@ async fn a_sign_in_is_found_by_its_key_its_name_and_its_operator() {
         let ann = [(key(1), row("ann")), (key(3), row("ann"))];
         assert!(store.sign_ins.sign_ins_of("ann", 9).await.unwrap() == ann);
         assert!(store.sign_ins.sign_ins_of("ann", 1).await.unwrap() == ann[..1]);
-        assert!(store.sign_ins.sign_ins_of("an", 9).await.unwrap() == []);
+        assert!(store.sign_ins.sign_ins_of("an", 9).await.unwrap().is_empty());
         let all: Vec<_> = rows.iter().map(|(byte, row)| (key(*byte), row.clone())).collect();
         assert!(store.sign_ins.sign_ins(None, 9).await.unwrap() == all);
         assert!(store.sign_ins.sign_ins(Some(key(2)), 1).await.unwrap() == all[2..3]);
@@ -37,7 +37,7 @@ async fn a_sign_in_that_has_ended_does_not_come_back() {
         assert_eq!(store.sign_ins.change_sign_in(&key(1), &before, used.clone()).await.unwrap_err(), Error::Changed);
         for _ in 0..2 {
             store.sign_ins.end_sign_in(&key(1), "ann").await.unwrap();
-            assert!(store.sign_ins.sign_ins_of("ann", 9).await.unwrap() == []);
+            assert!(store.sign_ins.sign_ins_of("ann", 9).await.unwrap().is_empty());
         }
         assert_eq!(store.sign_ins.change_sign_in(&key(1), &after, used).await.unwrap_err(), Error::Changed);
         assert_eq!(store.sign_ins.sign_in(&key(1)).await.unwrap(), None);
