@@ -14,7 +14,7 @@ use natter_proto::trace::v1::{Hops, Kind};
 async fn a_message_is_ordered_stored_told_and_read() {
     play(async {
         let door = World { one_in: 1, ..World::new() }.start();
-        let mut told = door.bus.subscribe(&Subject::Hops.to_string());
+        let mut told = door.ways.0.subscribe(&Subject::Hops.to_string());
         door.post(post(ANN, BOB, 1, "hi")).await.unwrap();
         door.post(natter_proto::dialog::v1::PostRequest { deliver: false, ..post(ANN, BOB, 2, "stored only") }).await.unwrap();
         for kind in [MarkKind::Delivered, MarkKind::Read] {
@@ -22,7 +22,7 @@ async fn a_message_is_ordered_stored_told_and_read() {
             let mark = MarkRequest { app: APP, dialog, user: BOB, kind, ids, ..MarkRequest::default() };
             door.dialogs.clone().mark(mark).await.unwrap();
         }
-        door.trace.run(async {}).await;
+        door.ways.1.run(async {}).await;
         let hops = told.next().await.unwrap().read::<Hops>().unwrap();
         let noted = hops.hops.iter().map(|hop| (hop.kind(), hop.seq, hop.user, hop.count, hop.message.clone()));
         assert_eq!(

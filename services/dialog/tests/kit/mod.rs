@@ -58,8 +58,8 @@ pub struct World {
 pub struct Door {
     pub dialogs: DialogsClient<Link>,
     pub service: Service,
-    pub bus: Bus,
-    pub trace: Recorder,
+    /// Where hops are told, and who notes them. Boxed, so that a test with two of these stays small.
+    pub ways: Box<(Bus, Recorder)>,
     told: Subscription,
     heads: Subscription,
 }
@@ -103,7 +103,7 @@ impl World {
         // A neighbour that hangs must end before the caller does.
         let patient = LinkOptions { deadline: Duration::from_secs(20) };
         let dialogs = DialogsClient::new(Link::local(service.server(), patient));
-        Door { dialogs, service, bus, trace, told, heads }
+        Door { dialogs, service, ways: Box::new((bus, trace)), told, heads }
     }
 }
 
