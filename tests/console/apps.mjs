@@ -31,11 +31,11 @@ export const apps = async (desk) => {
   step('an app is made and its secret shown when asked for');
 
   await desk.press('button', 'Rotate the keys');
-  await desk.reads('The app has other keys.');
+  await desk.reads('The app has new keys.');
   await desk.look('app-rotated');
-  await desk.press('button', 'End the keys before now');
-  await desk.reads('The keys before open nothing any more.');
-  expect((await page.getByRole('button', { name: 'End the keys before now' }).count()) === 0, 'the keys before are still there');
+  await desk.press('button', 'End the earlier keys');
+  await desk.reads('The earlier keys open nothing any more.');
+  expect((await page.getByRole('button', { name: 'End the earlier keys' }).count()) === 0, 'the earlier keys are still there');
   step('keys are rotated, and those before ended');
 
   await desk.press('link', 'Settings');

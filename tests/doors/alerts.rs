@@ -312,7 +312,7 @@ async fn be_set() -> Result<()> {
     };
     let known = timeout(PATIENCE, noted()).await.context("the journal does not say it")??;
     let notes = known["notes"].as_array().context("notes")?;
-    ensure!(notes.iter().all(|note| note["answer"].as_str().is_some_and(|answer| answer.starts_with("credentials"))), "{known}");
+    ensure!(notes.iter().all(|note| note["answer"] == "refused no credentials for the channel"), "{known}");
     ensure!(known["unread"] == 1 && known["dialogs"][0]["id"] == json!(dialog), "{known}");
     ensure!(known["subscriptions"][0]["id"] == device && !known.to_string().contains("token-0"), "{known}");
 
