@@ -36,16 +36,28 @@ async fn follow() -> Result<()> {
              <save_to_history>1</save_to_history></extraParams></message>"
         )
     };
-    let (before, after) = ("66f10000000000000000000a", "66f10000000000000000000b");
+    let before = "66f100000000000000000000";
     writes.send(&say(before, "of which nobody asks")).await?;
     reads.expect("of which nobody asks").await?;
 
     let (status, on) = admin.ask(Method::PUT, "trace", Some(json!({"hours": 1}))).await?;
     ensure!(status == 200 && on["trace"]["every_message"] == true, "{on}");
-    // What is told to every process of the installation takes a moment.
-    sleep(Duration::from_millis(300)).await;
-    writes.send(&say(after, "looked into")).await?;
-    reads.expect("looked into").await?;
+    // Every process is told, but not before the answer: some of what is said next may leave no trace.
+    let traced = async {
+        for n in 1.. {
+            let (id, body) = (format!("66f1{n:020x}"), format!("looked into, {n}"));
+            writes.send(&say(&id, &body)).await?;
+            reads.expect(&body).await?;
+            for _ in 0..20 {
+                if admin.ask(Method::GET, &format!("messages/{id}/trace"), None).await?.0 == 200 {
+                    return Ok(id);
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+        bail!("none is traced")
+    };
+    let after = timeout(PATIENCE, traced).await.context("none is traced in time")??;
     reads
         .send(&format!(
             "<message xmlns='jabber:client' type='chat' id='r1' to='{}-1@localhost'>\

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use self::settings::{Sample, Settings};
 use crate::apps;
 use crate::body::Raw;
-use crate::devices::{channel_name, hex};
+use crate::devices::channel_name;
 use crate::error::Refusal;
+use crate::hex;
 use crate::service::{Door, iso};
 
 pub mod settings;
@@ -85,7 +86,7 @@ pub async fn test(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> R
     let request = SendTestRequest { app: app.id, user, subscription, sample: sample.map(Into::into) };
     let reply = door.alerting().send_test(request).await?.into_inner();
     let notes: Vec<Value> = reply.notes.iter().map(noted).collect();
-    let test = json!({ "dialog": hex(&reply.dialog), "message": hex(&reply.message), "notes": notes });
+    let test = json!({ "dialog": hex::shown(&reply.dialog), "message": hex::shown(&reply.message), "notes": notes });
     Ok(HttpResponse::Accepted().json(json!({ "test": test })))
 }
 
@@ -120,7 +121,7 @@ pub async fn journal(door: web::Data<Door>, path: web::Path<String>, request: Ht
     let request = JournalRequest { app: app.id, user, dialog, message, limit, before };
     let reply = door.push().journal(request).await?.into_inner();
     let notes: Vec<Value> = reply.notes.iter().map(noted).collect();
-    let next = Some(hex(&reply.next)).filter(|next| !next.is_empty());
+    let next = Some(hex::shown(&reply.next)).filter(|next| !next.is_empty());
     Ok(HttpResponse::Ok().json(json!({ "notes": notes, "next": next })))
 }
 
@@ -129,8 +130,8 @@ fn noted(note: &Note) -> Value {
     let given = |number: u64| (number > 0).then_some(number);
     let mut shown = json!({
         "at": iso(note.at),
-        "dialog": hex(&note.dialog),
-        "message": hex(&note.message),
+        "dialog": hex::shown(&note.dialog),
+        "message": hex::shown(&note.message),
         "sender": given(note.sender),
         "user": given(note.user),
         "reason": note.reason,

@@ -67,7 +67,3 @@ pub fn channel_name(channel: Channel) -> &'static str {
         Channel::Web => "web",
     }
 }
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -1,4 +1,4 @@
-//! Names of 16 bytes as 32 lower-case hex digits. Pure.
+//! Ids as lower-case hex digits; what is read has 16 bytes. Pure.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 /// As digits.

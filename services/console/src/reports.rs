@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::apps;
 use crate::error::Refusal;
+use crate::hex;
 use crate::service::{Door, iso};
 
 const LIMIT: u32 = 100;
@@ -44,10 +45,9 @@ pub async fn list(door: web::Data<Door>, path: web::Path<String>, request: HttpR
 }
 
 fn shown(report: &Report) -> Value {
-    let id: String = report.id.iter().map(|byte| format!("{byte:02x}")).collect();
     let fields: Value = serde_json::from_str(&report.fields).unwrap_or_default();
     json!({
-        "id": id,
+        "id": hex::shown(&report.id),
         "kind": if report.kind() == ReportKind::Message { "message" } else { "user" },
         "reporter": report.reporter,
         "created_at": iso(report.created_at),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::apps;
 use crate::body::{Fields, Raw};
 use crate::error::Refusal;
+use crate::hex;
 use crate::service::{Door, iso, iso_ms};
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;
@@ -44,7 +45,7 @@ pub async fn of(door: web::Data<Door>, path: web::Path<(String, String)>, reques
     let first = hops.first().cloned().unwrap_or_default();
     Ok(HttpResponse::Ok().json(json!({ "trace": {
         "message": message.to_string(),
-        "dialog": hex(&first.dialog),
+        "dialog": hex::shown(&first.dialog),
         "seq": first.seq,
         "hops": hops.iter().map(shown).collect::<Vec<_>>(),
     } })))
@@ -106,8 +107,4 @@ fn word(kind: Kind) -> &'static str {
         Kind::Delivered => "delivered",
         Kind::Read => "read",
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::apps;
-use crate::devices::{hex, parse};
+use crate::devices::parse;
 use crate::error::Refusal;
+use crate::hex;
 use crate::service::{Door, iso};
 
 const LIMIT: u32 = 100;
@@ -67,7 +68,7 @@ fn dialog_shown(entry: &Entry) -> Option<Value> {
         DialogKind::Public | DialogKind::Broadcast => ("public", true),
     };
     Some(json!({
-        "id": hex(&dialog.id),
+        "id": hex::shown(&dialog.id),
         "type": kind,
         "name": dialog.name,
         // Nobody keeps book of who has read what in public (contract rest 4.2).
@@ -100,5 +101,5 @@ fn is_unread(state: &MemberState, row: &Message) -> bool {
 }
 
 fn message_shown(row: &Message) -> Value {
-    json!({ "id": hex(&row.id), "seq": row.seq, "sender": row.sender, "created_at": iso(row.created_at) })
+    json!({ "id": hex::shown(&row.id), "seq": row.seq, "sender": row.sender, "created_at": iso(row.created_at) })
 }
