@@ -1,21 +1,19 @@
-//! Alerts through each provider's path: how many in a second, how long after its message a request reaches the provider, and what a
-//! provider that hangs does to the chat of the same app. The providers stand in this process and check what they are sent, so
-//! their time on a core is in the figures.
+//! Alerts through each provider's path: how many in a second, and how long after its message a request reaches the provider. The
+//! providers stand in this process and check what they are sent, so their time on a core is in the figures.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
 use hdrhistogram::Histogram;
-use natter_push::provider::testing::{Server, Told};
-use natter_tests::client::{Account, trusting};
+use natter_push::provider::testing::Server;
+use natter_tests::client::Account;
 use natter_tests::process::Natter;
 use natter_tests::providers::Providers;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::admin::AT_ONCE;
 use crate::fixture::{FILLED, Rest, RestUser, users};
-use crate::messages;
 use crate::report::Report;
 
 /// Users who are away, of a full run, each with a device of one kind.
@@ -24,12 +22,10 @@ pub const USERS: usize = 200;
 const MESSAGES: usize = 20;
 /// Messages to one of them, one after the other.
 const SAMPLES: usize = 200;
-/// Requests that a provider leaves without an answer.
-const HANGING: usize = 100_000;
 const PATIENCE: Duration = Duration::from_secs(120);
 const CHANNELS: [&str; 3] = ["apns", "fcm", "web"];
 
-/// Each path, then the one to Apple while it hangs.
+/// Each path, one after the other.
 pub async fn run(report: &mut Report, away: usize) -> Result<()> {
     let providers = Providers::start().await?;
     let settings = providers.settings();
@@ -39,7 +35,6 @@ pub async fn run(report: &mut Report, away: usize) -> Result<()> {
     let rest = Rest::of(&natter)?;
     users(&natter, "writer", 1).await?;
     let writer = rest.sign_in("writer-0").await?;
-    let mut groups = Vec::new();
     for (channel, name) in CHANNELS.into_iter().enumerate() {
         let readers = readers(&natter, &rest, &providers, (channel, name, &public_key), away).await?;
         let group = writer.make_group(name, readers.iter()).await?;
@@ -57,9 +52,8 @@ pub async fn run(report: &mut Report, away: usize) -> Result<()> {
             let what = format!("  from the answer to a message to the request, p{}, {name}", quantile * 100.0);
             report.add(&what, latency.value_at_quantile(quantile) as f64 / 1_000.0, "ms", "");
         }
-        groups.push(group);
     }
-    hanging(report, &natter, &providers, (&writer, &groups[0])).await
+    Ok(())
 }
 
 fn server(providers: &Providers, channel: usize) -> &Server {
@@ -68,7 +62,7 @@ fn server(providers: &Providers, channel: usize) -> &Server {
 }
 
 /// Users with a device each, and no session.
-async fn readers(
+pub async fn readers(
     natter: &Natter,
     rest: &Rest,
     providers: &Providers,
@@ -96,26 +90,4 @@ async fn one_by_one(writer: &RestUser, dialog: &str, server: &Server) -> Result<
         latency.record(answered.elapsed().as_micros() as u64)?;
     }
     Ok(latency)
-}
-
-/// Chat at a fixed rate, alone and beside alerts that nobody answers.
-async fn hanging(report: &mut Report, natter: &Natter, providers: &Providers, (writer, group): (&RestUser, &str)) -> Result<()> {
-    let tls = trusting(&natter.ca())?;
-    let pairs = messages::pairs(natter)?;
-    let alone = messages::at_rate(natter, &tls, &pairs, Some(1_000)).await?;
-    (0..HANGING).for_each(|_| providers.checking.apple.server.say(Told::Stall));
-    let writing = async {
-        loop {
-            writer.say(group, "nobody is told").await?;
-            sleep(Duration::from_millis(200)).await;
-        }
-    };
-    let beside = tokio::select! {
-        biased;
-        run = messages::at_rate(natter, &tls, &pairs, Some(1_000)) => run?,
-        failed = writing => return failed,
-    };
-    report.add("chat at 1,000/s, p99", alone.millis(0.99), "ms", "");
-    report.add("chat at 1,000/s beside a provider that hangs, p99", beside.millis(0.99), "ms", "as without");
-    Ok(())
 }

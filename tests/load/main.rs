@@ -8,6 +8,7 @@ mod apps;
 mod fair;
 mod fixture;
 mod groups;
+mod hanging;
 mod idle;
 mod limit;
 mod logins;
@@ -19,7 +20,7 @@ mod start;
 use anyhow::{Result, bail};
 use report::Report;
 
-const ALL: [&str; 10] = ["limit", "messages", "groups", "reads", "logins", "idle", "start", "fair", "apps", "alerts"];
+const ALL: [&str; 11] = ["limit", "messages", "groups", "reads", "logins", "idle", "start", "fair", "apps", "alerts", "hanging"];
 
 fn main() -> Result<()> {
     let named: Vec<String> = std::env::args().skip(1).collect();
@@ -44,6 +45,7 @@ fn main() -> Result<()> {
             "fair" => runtime.block_on(fair::run(&mut report))?,
             "apps" => runtime.block_on(apps::run(&mut report, size.unwrap_or(apps::APPS)))?,
             "alerts" => runtime.block_on(alerts::run(&mut report, size.unwrap_or(alerts::USERS)))?,
+            "hanging" => runtime.block_on(hanging::run(&mut report))?,
             other => bail!("no measurement is called {other:?}; there are {}", ALL.join(", ")),
         }
     }
