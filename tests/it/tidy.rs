@@ -15,16 +15,17 @@ fn layer(package: &str) -> Option<u32> {
         "natter-account" | "natter-api" | "natter-console" | "natter-dialog" | "natter-edge" | "natter-history"
         | "natter-presence" | "natter-push" | "natter-storage" => Some(2),
         "natter-node" => Some(3),
-        "natter-tests" | "natter-xtask" => Some(4),
+        "natter-servers" | "natter-tests" | "natter-xtask" => Some(4),
         _ => None,
     }
 }
 
 /// Which packages may name a driver.
-const FENCES: [(&str, &[&str]); 13] = [
+const FENCES: [(&str, &[&str]); 15] = [
     ("actix", &["natter-actor"]),
     ("actix-rt", &["natter-actor"]),
     ("actix-web", &["natter-api", "natter-console", "natter-node"]),
+    ("async-nats", &["natter-bus"]),
     ("argon2", &["natter-account"]),
     ("fjall", &["natter-db"]),
     ("jsonwebtoken", &["natter-account", "natter-push"]),
@@ -32,6 +33,7 @@ const FENCES: [(&str, &[&str]); 13] = [
     ("opentelemetry", &["natter-telemetry"]),
     ("reqwest", &["natter-node", "natter-outbound", "natter-tests"]),
     ("rxml", &["natter-xmpp"]),
+    ("scylla", &["natter-db"]),
     ("tokio-tungstenite", &["natter-edge", "natter-tests"]),
     ("tonic", &["natter-proto", "natter-rpc"]),
     ("tracing-opentelemetry", &["natter-telemetry"]),

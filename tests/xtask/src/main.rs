@@ -7,6 +7,7 @@ mod command;
 mod fuzz;
 mod model;
 mod report;
+mod servers;
 mod test;
 mod tools;
 
@@ -16,10 +17,13 @@ const USAGE: &str = "usage: cargo xtask <command>
 
   test            the whole suite; installs what it needs under target/
   test --fast     the part that needs neither network nor servers
+  test --servers  the part that needs Cassandra, NATS, Redis or S3, against real ones; installs what it needs
   matrix          the SDK checks alone, with every build of the SDK; needs or installs Chromium
   check           format, clippy, tidy, licences and fences (cargo-deny)
   model [STEPS]   random programs on the reference model and the services; a million steps
   fuzz [SECONDS]  each fuzz target for so long, 60 s if not said; needs rustup with a nightly toolchain
+  servers start DIR [NODES] | stop DIR
+                  Cassandra, NATS, Redis and S3 on this machine; prints where they are
   bench [NAME]    measurements; a table on stdout, JSON under target/bench/";
 
 fn main() -> Result<()> {
@@ -29,12 +33,14 @@ fn main() -> Result<()> {
     match words.as_slice() {
         ["test"] => test::all(),
         ["test", "--fast"] => test::fast(),
+        ["test", "--servers"] => test::with_servers(),
         ["matrix"] => test::matrix(),
         ["check"] => check::all(),
         ["model"] => model::run_steps(None),
         ["model", steps] => model::run_steps(Some(steps)),
         ["fuzz"] => fuzz::all("60"),
         ["fuzz", seconds] => fuzz::all(seconds),
+        ["servers", words @ ..] => servers::run(words),
         ["bench", names @ ..] => bench::run(names),
         _ => bail!("{USAGE}"),
     }

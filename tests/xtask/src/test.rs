@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::command::{cargo, run, target};
+use crate::servers::Servers;
 use crate::{report, tools};
 
 /// Tests that need a server process, the SDK packages or another language. Cargo runs them only when they are named.
@@ -24,6 +25,7 @@ pub fn all() -> Result<()> {
     for name in WITH_PROCESSES {
         tests.args(["--test", name]);
     }
+    with_servers()?;
     if let Err(error) = tools::chromium() {
         println!("xtask: NOT RUN, the console and the SDK in a browser ({}): {error}", IN_BROWSER.join(", "));
         let builds = IN_BROWSER.map(|build| format!("test(/::{build}::/)")).join(" or ");
@@ -36,6 +38,18 @@ pub fn all() -> Result<()> {
         .env("NATTER_CONSOLE_MODULES", console.join("package.json"))
         .env("NATTER_PYTHON", python));
     report::end()?;
+    outcome
+}
+
+/// What a cluster stands on, against real servers: one of each kind, which stand only for so long. These tests are marked `ignore`, so
+/// that who runs the others by hand sees that they are there.
+pub fn with_servers() -> Result<()> {
+    let folder = target()?.join("tmp/servers");
+    let servers = Servers::start(&folder, 1)?;
+    let mut tests = nextest()?;
+    tests.args(["--run-ignored", "only"]);
+    let outcome = run(tests.envs(servers.environment()));
+    servers.wipe()?;
     outcome
 }
 

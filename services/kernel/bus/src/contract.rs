@@ -12,10 +12,15 @@ use natter_actor::Chance;
 use natter_telemetry::Metrics;
 use tokio::time::Instant;
 
-use crate::{BYTES_MAX, Bus, Faults, MESSAGES_MAX, Payload, Subscription};
+use crate::{BYTES_MAX, Bus, Faults, MESSAGES_MAX, NatsOptions, Payload, Subscription};
 
 macro_rules! on_every_bus {
     ($($test:ident)*) => {
+        mod nats {
+            $(#[tokio::test]
+            #[ignore = "needs NATS: cargo xtask test --servers"]
+            async fn $test() { super::$test(super::nats().await).await })*
+        }
         mod local {
             $(#[tokio::test(start_paused = true)] async fn $test() { super::$test(super::Bus::local()).await })*
         }
@@ -141,6 +146,76 @@ async fn several_are_published_and_read_together(bus: Bus) {
     heard.extend(listener.next_up_to(100).await.unwrap());
     assert_eq!(heard, all);
     assert_eq!(listener.next_up_to(4).now_or_never(), None);
+}
+
+// A bus of a process of its own, to the servers that `NATTER_TEST_NATS` names. No other test hears it.
+async fn nats() -> Bus {
+    let nodes = std::env::var("NATTER_TEST_NATS").expect("NATTER_TEST_NATS names a server");
+    let nodes = nodes.split(',').map(str::to_owned).collect();
+    let prefix = format!("test-{}", std::process::id());
+    Bus::nats(&NatsOptions { nodes, prefix, ..NatsOptions::default() }).await.unwrap()
+}
+
+// Publishes until the other side hears: it does so soon after it began to listen, and nobody says when.
+async fn heard_by(listener: &mut Subscription, bus: &Bus, subject: &str) {
+    let patience = Instant::now() + Duration::from_secs(20);
+    loop {
+        bus.publish(subject, number(u64::MAX));
+        if tokio::time::timeout(Duration::from_millis(50), listener.next()).await.is_ok() {
+            return;
+        }
+        assert!(Instant::now() < patience, "nothing is heard");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs NATS: cargo xtask test --servers"]
+async fn other_processes_hear_in_order_and_the_publisher_once() {
+    let (here, there) = (nats().await, nats().await);
+    let subject = "natter.order";
+    let (mut own, mut others) = (here.subscribe(subject), there.subscribe(subject));
+    heard_by(&mut others, &here, subject).await;
+    while own.next().now_or_never().is_some() {}
+    let mut stranger = there.subscribe(&format!("{subject}.other"));
+    for n in 0..10_000 {
+        here.publish(subject, number(n));
+    }
+    let numbers = async |listener: &mut Subscription| {
+        let mut numbers = Vec::new();
+        while numbers.last() != Some(&number(9_999)) {
+            numbers.push(listener.next().await.unwrap());
+        }
+        // What was said to be heard at all may still come.
+        numbers.retain(|payload| *payload != number(u64::MAX));
+        numbers
+    };
+    let all: Vec<Payload> = (0..10_000).map(number).collect();
+    assert_eq!(numbers(&mut others).await, all);
+    assert_eq!(numbers(&mut own).await, all);
+    there.publish(subject, number(1));
+    assert_eq!(own.next().await, Some(number(1)));
+    assert_eq!((own.next().now_or_never(), stranger.next().now_or_never()), (None, None));
+}
+
+#[tokio::test]
+#[ignore = "needs NATS: cargo xtask test --servers"]
+async fn a_message_is_spelled_for_other_processes_and_a_huge_one_is_counted_as_unsent() {
+    let (here, there) = (nats().await, nats().await);
+    let metrics = Metrics::new();
+    here.observe(&metrics);
+    let subject = "natter.spelled";
+    let mut others = there.subscribe(subject);
+    heard_by(&mut others, &here, subject).await;
+    here.publish(subject, Bytes::from(vec![0; 2 << 20]));
+    here.publish(subject, Payload::of(Word { text: "romeo".into() }));
+    let heard = loop {
+        match others.next().await.unwrap() {
+            again if again == number(u64::MAX) => {}
+            heard => break heard,
+        }
+    };
+    assert_eq!(heard.read::<Word>().unwrap().text, "romeo");
+    assert!(metrics.encode().contains("natter_bus_unsent_total 1\n"), "{}", metrics.encode());
 }
 
 #[tokio::test]

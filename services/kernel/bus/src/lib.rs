@@ -3,7 +3,7 @@
 //!
 //! The idea: whoever publishes knows no subscriber, never waits for one and never fails. **The bus is a hint, the stores are
 //! the truth**: what is lost here is found there, so a subscriber that is too slow loses the newest and everybody else
-//! nothing. In one process the topics are local; the cluster adds NATS as one more variant of [`Bus`].
+//! nothing. In one process the topics are local; between processes NATS carries them.
 //!
 //! The parts: [`Bus`]; [`Subscription`]; [`Payload`], bytes or a message that is spelled where it leaves the process; `topics`,
 //! who listens to what; `inbox`, what waits for one subscription; [`Log`]; with the
@@ -14,11 +14,12 @@
 //!   dropped. Between publishers and between subjects there is no order.
 //! - A subscription holds at most [`MESSAGES_MAX`] messages and [`BYTES_MAX`] bytes. What comes over that is dropped for it
 //!   alone and counted in `natter_bus_dropped_total`.
-//! - A subscription hears what is published after [`Bus::subscribe`] returned, and nothing else.
+//! - A subscription hears what this process publishes after [`Bus::subscribe`] returned, and what others do soon after; nothing else.
 //! - No threads and no clock: local topics give the same order in every run of a simulation.
 
 mod inbox;
 mod log;
+mod nats;
 mod payload;
 mod subscription;
 mod topics;
@@ -37,6 +38,8 @@ use natter_telemetry::Metrics;
 pub use faulty::Faults;
 pub use inbox::{BYTES_MAX, MESSAGES_MAX};
 pub use log::{Entry, Log};
+use nats::Nats;
+pub use nats::NatsOptions;
 pub use payload::Payload;
 pub use subscription::Subscription;
 use topics::Topics;
@@ -46,6 +49,8 @@ use topics::Topics;
 pub enum Bus {
     /// Within one process.
     Local(Arc<Topics>),
+    /// Between processes.
+    Nats(Arc<Nats>),
     /// Within one process, with losses and delays.
     #[cfg(feature = "testing")]
     Faulty(Arc<faulty::Faulty>),
@@ -55,6 +60,14 @@ impl Bus {
     /// A bus within this process.
     pub fn local() -> Bus {
         Bus::Local(Arc::new(Topics::default()))
+    }
+
+    /// A bus to all processes that reach the same servers. It connects now or later, and again whenever it has to. Within a tokio runtime.
+    ///
+    /// # Errors
+    /// A file that the options name cannot be read, or is not what it should be.
+    pub async fn nats(options: &NatsOptions) -> std::io::Result<Bus> {
+        Ok(Bus::Nats(Arc::new(Nats::connect(options).await?)))
     }
 
     /// Sends `payload` to all that listen to `subject`, which may be nobody. Never waits.
@@ -69,6 +82,7 @@ impl Bus {
         }
         match self {
             Bus::Local(topics) => topics.publish(subject, payloads),
+            Bus::Nats(nats) => nats.publish(subject, payloads),
             #[cfg(feature = "testing")]
             Bus::Faulty(faulty) => payloads.iter().for_each(|payload| faulty.publish(subject, payload.clone())),
         }
@@ -76,6 +90,9 @@ impl Bus {
 
     /// Listens to `subject` from here on.
     pub fn subscribe(&self, subject: &str) -> Subscription {
+        if let Bus::Nats(nats) = self {
+            nats.listen(subject);
+        }
         Subscription::begin(self.topics(), subject)
     }
 
@@ -91,11 +108,15 @@ impl Bus {
             let help = "Messages dropped because a subscription was full";
             all.sub_registry_with_prefix("natter_bus").register("dropped", help, dropped);
         });
+        if let Bus::Nats(nats) = self {
+            nats.observe(metrics);
+        }
     }
 
     fn topics(&self) -> &Arc<Topics> {
         match self {
             Bus::Local(topics) => topics,
+            Bus::Nats(nats) => &nats.topics,
             #[cfg(feature = "testing")]
             Bus::Faulty(faulty) => faulty.topics(),
         }

@@ -1,4 +1,4 @@
-//! Drivers for what is stored: an ordered, durable key-value store with group commit.
+//! Drivers for what is stored: an ordered, durable key-value store with group commit, and ScyllaDB.
 //!
 //! [`Kv`] is one handle over two engines: memory (deterministic, for tests and the simulation) and fjall (an LSM tree on
 //! disk). Who keeps rows writes its port on `Kv` and runs on both; the contract suite (`tests/contract.rs`) holds them equal.
@@ -12,10 +12,13 @@
 //!   written together.
 //! - A read ends at its deadline, as failed. A commit ends when its outcome is certain.
 //!
+//! [`Cql`] is the other one, for a cluster: rows on many servers, with the same errors (`tests/cql.rs` runs against a real server).
+//!
 //! It knows no table, no key layout and no noun of the product.
 
 mod batch;
 mod commit;
+pub mod cql;
 mod disk;
 mod error;
 mod faults;
@@ -30,6 +33,7 @@ mod series;
 
 pub use batch::{Batch, Table};
 pub use commit::Commit;
+pub use cql::Cql;
 pub use error::Error;
 pub use faults::Faults;
 pub use kv::Kv;
