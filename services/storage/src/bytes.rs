@@ -1,11 +1,11 @@
 //! Where contents are kept: written once, read in parts, removed. Engines lie in `bytes/`, and `bytes/contract.rs` runs on each.
 //!
-//! A port of our own and not `object_store`; why, says decision 0014. An engine over S3 will be one more file here.
+//! A port of our own and not `object_store`; why, says decision 0014. The engine over S3 stands on it.
 //!
 //! Invariants of every engine:
 //! - What [`Writer::finish`] answered is durable, whole and readable. What was not finished is never read, and leaves nothing,
 //!   at the latest after the next start.
-//! - No more than one chunk of a content is held in memory, either way.
+//! - No more than one chunk of a content is held in memory, either way; while it is written to S3, no more than one of its parts.
 
 use std::ops::Range;
 
@@ -18,9 +18,11 @@ use crate::blob::Object;
 mod contract;
 mod directory;
 mod memory;
+mod s3;
 
 pub use directory::Directory;
 pub use memory::Memory;
+pub use s3::{S3, S3Options};
 
 /// Bytes that are written, read and sent at a time.
 pub const CHUNK: usize = 64 << 10;

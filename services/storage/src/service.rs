@@ -14,7 +14,7 @@ use natter_telemetry::Metrics as Registry;
 use parking_lot::Mutex;
 
 use crate::blob::{BlobRow, Usage};
-use crate::bytes::{Bytes, Directory, Memory};
+use crate::bytes::{Bytes, Directory, Memory, S3, S3Options};
 use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -27,6 +27,8 @@ pub enum Place {
     Memory,
     /// Files of a directory, which is made if it is not there. One process uses it.
     Directory(PathBuf),
+    /// Objects of a bucket.
+    S3(S3Options),
 }
 
 /// What the service is given.
@@ -69,6 +71,7 @@ impl Service {
         let bytes: Box<dyn Bytes> = match parts.place {
             Place::Memory => Box::new(Memory::default()),
             Place::Directory(root) => Box::new(Directory::open(&root, options.reserve_bytes)?),
+            Place::S3(bucket) => Box::new(S3::new(&bucket)?),
         };
         let files = Files {
             options,

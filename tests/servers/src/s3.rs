@@ -23,7 +23,7 @@ pub struct S3 {
 impl S3 {
     pub const BUCKET: &str = "natter";
     pub const ACCESS_KEY: &str = "natter";
-    pub const SECRET_KEY: &str = "not a secret: loopback only";
+    pub const SECRET_KEY: &str = "not-a-secret-on-loopback";
 
     fn binary(&self) -> PathBuf {
         self.binaries.join("versitygw")

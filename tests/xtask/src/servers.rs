@@ -45,6 +45,9 @@ impl Servers {
             ("NATTER_TEST_NATS", addresses(&self.nats)),
             ("NATTER_TEST_REDIS", addresses(&self.redis)),
             ("NATTER_TEST_S3", addresses(&self.s3)),
+            ("NATTER_TEST_S3_BUCKET", S3::BUCKET.into()),
+            ("NATTER_TEST_S3_ACCESS_KEY", S3::ACCESS_KEY.into()),
+            ("NATTER_TEST_S3_SECRET_KEY", S3::SECRET_KEY.into()),
         ]
     }
 

@@ -1,4 +1,4 @@
-//! What every engine of the port must do, as tests: each case runs in memory and in a directory.
+//! What every engine of the port must do, as tests: each case runs in memory and in a directory, and, with a server, in a bucket.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,59 +6,97 @@ use std::path::Path;
 
 use bytes::Bytes as Chunk;
 
-use super::{Bytes, CHUNK, Directory, Error, Memory, Reader};
+use super::{Bytes, CHUNK, Directory, Error, Memory, Reader, S3, S3Options};
 use crate::blob::Object;
 
 const ONE: Object = Object([1; 16]);
 
-#[tokio::test]
-async fn what_was_finished_is_read_in_any_part() {
-    on_each_engine(async |bytes| {
-        let content: Vec<u8> = (0..3 * CHUNK as u32 + 7).map(|n| (n % 251) as u8).collect();
-        let mut writer = bytes.write(ONE, content.len() as u64).await.unwrap();
-        for chunk in content.chunks(CHUNK - 5) {
-            writer.append(Chunk::copy_from_slice(chunk)).await.unwrap();
+macro_rules! on_each_engine {
+    ($($case:ident)*) => {
+        mod memory {
+            $(#[tokio::test] async fn $case() { super::$case(&super::Memory::default()).await })*
         }
-        assert!(matches!(bytes.read(ONE, 0..1).await.err(), Some(Error::Absent)), "nothing before it is finished");
-        writer.finish().await.unwrap();
-        let end = content.len() as u64;
-        for (from, upto) in [(0, end), (0, 0), (0, 1), (end - 1, end), (end, end), (5, CHUNK as u64 + 6), (CHUNK as u64, end)] {
-            let read = whole(bytes.read(ONE, from..upto).await.unwrap()).await;
-            assert!(read == content[from as usize..upto as usize], "{from}..{upto}");
+        mod directory {
+            $(#[tokio::test] async fn $case() {
+                let folder = tempfile::tempdir().unwrap();
+                super::$case(&super::Directory::open(&folder.path().join("blobs"), 0).unwrap()).await;
+                assert!(super::files(&folder.path().join("blobs/parts")).is_empty());
+            })*
         }
-        assert!(matches!(bytes.read(ONE, 0..end + 1).await.err(), Some(Error::Absent)), "more than there is");
-        assert!(matches!(bytes.read(Object([2; 16]), 0..0).await.err(), Some(Error::Absent)));
-    })
-    .await;
+        mod s3 {
+            $(#[tokio::test]
+            #[ignore = "needs S3: cargo xtask test --servers"]
+            async fn $case() { super::$case(&super::bucket(stringify!($case))).await })*
+        }
+    };
 }
 
-#[tokio::test]
-async fn what_was_not_finished_leaves_nothing() {
-    on_each_engine(async |bytes| {
-        let mut writer = bytes.write(ONE, 8).await.unwrap();
-        writer.append(Chunk::from_static(b"half")).await.unwrap();
-        drop(writer);
-        assert!(bytes.read(ONE, 0..4).await.is_err());
-        bytes.write(ONE, 0).await.unwrap().finish().await.unwrap();
-        assert_eq!(whole(bytes.read(ONE, 0..0).await.unwrap()).await, b"");
-    })
-    .await;
+on_each_engine! {
+    what_was_finished_is_read_in_any_part
+    what_was_not_finished_leaves_nothing
+    what_is_removed_is_gone_and_whoever_reads_it_reads_on
+    a_content_of_many_parts_is_whole
 }
 
-#[tokio::test]
-async fn what_is_removed_is_gone_and_whoever_reads_it_reads_on() {
-    on_each_engine(async |bytes| {
-        let mut writer = bytes.write(ONE, 8).await.unwrap();
-        writer.append(Chunk::from_static(b"12345678")).await.unwrap();
-        writer.finish().await.unwrap();
-        let reader = bytes.read(ONE, 0..8).await.unwrap();
-        for _ in 0..2 {
-            bytes.remove(ONE).await.unwrap();
-        }
-        assert!(bytes.read(ONE, 0..8).await.is_err());
-        assert_eq!(whole(reader).await, b"12345678");
-    })
-    .await;
+async fn what_was_finished_is_read_in_any_part(bytes: &dyn Bytes) {
+    let content: Vec<u8> = (0..3 * CHUNK as u32 + 7).map(|n| (n % 251) as u8).collect();
+    let mut writer = bytes.write(ONE, content.len() as u64).await.unwrap();
+    for chunk in content.chunks(CHUNK - 5) {
+        writer.append(Chunk::copy_from_slice(chunk)).await.unwrap();
+    }
+    assert!(matches!(bytes.read(ONE, 0..1).await.err(), Some(Error::Absent)), "nothing before it is finished");
+    writer.finish().await.unwrap();
+    let end = content.len() as u64;
+    for (from, upto) in [(0, end), (0, 0), (0, 1), (end - 1, end), (end, end), (5, CHUNK as u64 + 6), (CHUNK as u64, end)] {
+        let read = whole(bytes.read(ONE, from..upto).await.unwrap()).await;
+        assert!(read == content[from as usize..upto as usize], "{from}..{upto}");
+    }
+    assert!(matches!(bytes.read(ONE, 0..end + 1).await.err(), Some(Error::Absent)), "more than there is");
+    assert!(matches!(bytes.read(Object([2; 16]), 0..0).await.err(), Some(Error::Absent)));
+}
+
+async fn what_was_not_finished_leaves_nothing(bytes: &dyn Bytes) {
+    let mut writer = bytes.write(ONE, 8).await.unwrap();
+    writer.append(Chunk::from_static(b"half")).await.unwrap();
+    drop(writer);
+    assert!(bytes.read(ONE, 0..4).await.is_err());
+    bytes.write(ONE, 0).await.unwrap().finish().await.unwrap();
+    assert_eq!(whole(bytes.read(ONE, 0..0).await.unwrap()).await, b"");
+}
+
+async fn what_is_removed_is_gone_and_whoever_reads_it_reads_on(bytes: &dyn Bytes) {
+    let mut writer = bytes.write(ONE, 8).await.unwrap();
+    writer.append(Chunk::from_static(b"12345678")).await.unwrap();
+    writer.finish().await.unwrap();
+    let reader = bytes.read(ONE, 0..8).await.unwrap();
+    for _ in 0..2 {
+        bytes.remove(ONE).await.unwrap();
+    }
+    assert!(bytes.read(ONE, 0..8).await.is_err());
+    assert_eq!(whole(reader).await, b"12345678");
+}
+
+async fn a_content_of_many_parts_is_whole(bytes: &dyn Bytes) {
+    let chunk = |n: usize| Chunk::from(vec![n as u8; CHUNK]);
+    let mut writer = bytes.write(ONE, (200 * CHUNK) as u64).await.unwrap();
+    for n in 0..200 {
+        writer.append(chunk(n)).await.unwrap();
+    }
+    assert!(bytes.read(ONE, 0..1).await.is_err(), "nothing before it is finished");
+    writer.finish().await.unwrap();
+    let mut reader = bytes.read(ONE, 0..(200 * CHUNK) as u64).await.unwrap();
+    let mut read = 0;
+    while let Some(part) = reader.next().await.unwrap() {
+        assert!(part.iter().enumerate().all(|(n, byte)| *byte == ((read + n) / CHUNK) as u8));
+        read += part.len();
+    }
+    assert_eq!(read, 200 * CHUNK);
+    let mut given_up = bytes.write(Object([3; 16]), (200 * CHUNK) as u64).await.unwrap();
+    for n in 0..100 {
+        given_up.append(chunk(n)).await.unwrap();
+    }
+    drop(given_up);
+    assert!(bytes.read(Object([3; 16]), 0..1).await.is_err());
 }
 
 #[tokio::test]
@@ -87,11 +125,19 @@ async fn a_directory_leaves_room_on_its_volume() {
     assert!(matches!(bytes.write(ONE, 1).await.err(), Some(Error::NoSpace)));
 }
 
-async fn on_each_engine(case: impl AsyncFn(&dyn Bytes)) {
-    case(&Memory::default()).await;
-    let folder = tempfile::tempdir().unwrap();
-    case(&Directory::open(&folder.path().join("blobs"), 0).unwrap()).await;
-    assert!(files(&folder.path().join("blobs/parts")).is_empty());
+// A part of the bucket for each case.
+fn bucket(case: &str) -> S3 {
+    let server = std::env::var("NATTER_TEST_S3").expect("NATTER_TEST_S3 names a server");
+    let text = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not said"));
+    S3::new(&S3Options {
+        endpoint: format!("http://{server}"),
+        bucket: text("NATTER_TEST_S3_BUCKET"),
+        prefix: format!("{case}/{}/", std::process::id()),
+        access_key: text("NATTER_TEST_S3_ACCESS_KEY"),
+        secret_key: text("NATTER_TEST_S3_SECRET_KEY"),
+        ..S3Options::default()
+    })
+    .unwrap()
 }
 
 async fn whole(mut reader: Box<dyn Reader>) -> Vec<u8> {
