@@ -63,3 +63,6 @@ pub use options::Options;
 pub use providers::Providers;
 pub use seal::Keys;
 pub use service::{Links, Parts, Service};
+
+/// The tables of this service on ScyllaDB, in the order in which they are made.
+pub const TABLES: [natter_db::cql::Migration; 1] = [settings::TABLES];

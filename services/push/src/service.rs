@@ -105,7 +105,7 @@ impl Service {
             hops: Box::new(hops::Embedded::new(db.clone(), first_number)),
             bus,
             events: Box::new(events::Embedded::new(db.clone(), posted.clone())),
-            settings: Box::new(settings::Embedded::new(db.clone())),
+            settings: settings::open(&db.clone().into()),
             policies: Policies::default(),
             alerts: Box::new(alerts::Embedded::new(db, posted.clone(), options.queue_max, first_number)),
             ids: Ids::default(),

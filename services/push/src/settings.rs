@@ -3,15 +3,24 @@
 //!
 //! Invariant of every engine: what was put is durable when it is answered, and whole.
 
-use natter_db::Error;
+use natter_db::{Db, Error};
 use natter_proto::push::v1::Settings;
 use natter_rpc::async_trait;
 
 #[cfg(test)]
 mod contract;
+mod cql;
 mod embedded;
 
-pub use embedded::Embedded;
+pub use cql::TABLES;
+
+/// The engine for where rows are kept.
+pub fn open(db: &Db) -> Box<dyn AlertSettings> {
+    match db {
+        Db::Kv(kv) => Box::new(embedded::Embedded::new(kv.clone())),
+        Db::Cql(cql) => Box::new(cql::OnCql::new(cql.clone())),
+    }
+}
 
 /// Alert settings of all apps.
 #[async_trait]

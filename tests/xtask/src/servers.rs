@@ -18,7 +18,7 @@ pub struct Servers {
 impl Servers {
     /// Starts them, `nodes` each of Cassandra and NATS, and returns when all answer.
     pub fn start(folder: &Path, nodes: usize) -> Result<Servers> {
-        let (cassandra, nats, s3) = kinds()?;
+        let (cassandra, nats, s3) = kinds(nodes)?;
         Ok(Servers {
             redis: begin(Redis, folder, 1)?,
             nats: begin(nats, folder, nodes)?,
@@ -29,7 +29,8 @@ impl Servers {
 
     /// Those that were started in a folder.
     pub fn open(folder: &Path) -> Result<Servers> {
-        let (cassandra, nats, s3) = kinds()?;
+        // How they were started is not asked of those that run.
+        let (cassandra, nats, s3) = kinds(1)?;
         Ok(Servers {
             redis: Set::open(Redis, &folder.join(Redis::NAME))?,
             nats: Set::open(nats, &folder.join(Nats::NAME))?,
@@ -76,10 +77,11 @@ fn say(servers: &Servers) {
     }
 }
 
-fn kinds() -> Result<(Cassandra, Nats, S3)> {
+fn kinds(nodes: usize) -> Result<(Cassandra, Nats, S3)> {
     let root: PathBuf = target()?.join("servers");
     let binaries = root.join("bin");
-    Ok((Cassandra { jars: root.join("cassandra") }, Nats { binaries: binaries.clone() }, S3 { binaries }))
+    // One node is for tests that make many tables, several are for those who kill them.
+    Ok((Cassandra { jars: root.join("cassandra"), is_hasty: nodes == 1 }, Nats { binaries: binaries.clone() }, S3 { binaries }))
 }
 
 fn begin<K: Kind>(kind: K, folder: &Path, count: usize) -> Result<Set<K>> {

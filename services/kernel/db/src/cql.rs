@@ -12,6 +12,8 @@ mod failure;
 mod migrate;
 mod options;
 mod statement;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -19,6 +19,7 @@
 mod batch;
 mod commit;
 pub mod cql;
+mod db;
 mod disk;
 mod error;
 mod faults;
@@ -34,6 +35,7 @@ mod series;
 pub use batch::{Batch, Table};
 pub use commit::Commit;
 pub use cql::Cql;
+pub use db::Db;
 pub use error::Error;
 pub use faults::Faults;
 pub use kv::Kv;

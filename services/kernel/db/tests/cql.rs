@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use natter_db::Error;
-use natter_db::cql::{Applied, Cql, CqlOptions, Migration, Statement};
+use natter_db::cql::testing::{on_cassandra, options};
+use natter_db::cql::{Applied, Cql, Migration, Statement};
 
 const ROWS: Migration = Migration {
     name: "test/001-rows",
@@ -16,94 +17,86 @@ const SWAP: Statement = Statement::change("UPDATE rows SET body = ? WHERE part =
 const GET: Statement = Statement::read("SELECT body FROM rows WHERE part = ? AND place = ?");
 const PAGE: Statement = Statement::read("SELECT place, body FROM rows WHERE part = ? AND place > ? LIMIT ?");
 
-// A keyspace of its own for each test.
-fn options(name: &str) -> CqlOptions {
-    let nodes = std::env::var("NATTER_TEST_CQL").expect("NATTER_TEST_CQL names a server");
-    CqlOptions {
-        nodes: nodes.split(',').map(str::to_owned).collect(),
-        keyspace: format!("{name}_{}", std::process::id()),
-        replicas: 1,
-        deadline_ms: 20_000,
-        ..CqlOptions::default()
-    }
-}
-
-async fn open(name: &str) -> Cql {
-    let options = options(name);
-    Cql::migrate(&options, &[ROWS], false).await.unwrap();
-    Cql::connect(&options).await.unwrap()
-}
-
 #[tokio::test]
 #[ignore = "needs Cassandra: cargo xtask test --servers"]
 async fn what_was_written_is_read_in_the_order_of_its_keys() {
-    let cql = open("written").await;
-    for place in [2_i32, 1, 3] {
-        cql.write(PUT, (7_i64, place, vec![place as u8])).await.unwrap();
-    }
-    assert_eq!(cql.row::<(Vec<u8>,)>(GET, (7_i64, 2_i32)).await.unwrap(), Some((vec![2],)));
-    assert_eq!(cql.row::<(Vec<u8>,)>(GET, (7_i64, 9_i32)).await.unwrap(), None);
-    let page = cql.rows::<(i32, Vec<u8>)>(PAGE, (7_i64, 1_i32, 5_i32)).await.unwrap();
-    assert_eq!(page, [(2, vec![2]), (3, vec![3])]);
-    let page = cql.rows::<(i32, Vec<u8>)>(PAGE, (7_i64, 0_i32, 2_i32)).await.unwrap();
-    assert_eq!(page.len(), 2, "a limit holds");
+    on_cassandra(&[ROWS], async |cql| {
+        for place in [2_i32, 1, 3] {
+            cql.write(PUT, (7_i64, place, vec![place as u8])).await.unwrap();
+        }
+        assert_eq!(cql.row::<(Vec<u8>,)>(GET, (7_i64, 2_i32)).await.unwrap(), Some((vec![2],)));
+        assert_eq!(cql.row::<(Vec<u8>,)>(GET, (7_i64, 9_i32)).await.unwrap(), None);
+        let page = cql.rows::<(i32, Vec<u8>)>(PAGE, (7_i64, 1_i32, 5_i32)).await.unwrap();
+        assert_eq!(page, [(2, vec![2]), (3, vec![3])]);
+        let page = cql.rows::<(i32, Vec<u8>)>(PAGE, (7_i64, 0_i32, 2_i32)).await.unwrap();
+        assert_eq!(page.len(), 2, "a limit holds");
+    })
+    .await;
 }
 
 #[tokio::test]
 #[ignore = "needs Cassandra: cargo xtask test --servers"]
 async fn a_condition_says_whether_it_held_and_changes_nothing_otherwise() {
-    let cql = open("condition").await;
-    assert!(cql.change(PUT_NEW, (1_i64, 1_i32, vec![1_u8])).await.unwrap());
-    assert!(!cql.change(PUT_NEW, (1_i64, 1_i32, vec![2_u8])).await.unwrap());
-    assert_eq!(cql.row::<(Vec<u8>,)>(GET, (1_i64, 1_i32)).await.unwrap(), Some((vec![1],)));
-    assert!(cql.change(SWAP, (vec![3_u8], 1_i64, 1_i32, vec![1_u8])).await.unwrap());
-    assert!(!cql.change(SWAP, (vec![4_u8], 1_i64, 1_i32, vec![1_u8])).await.unwrap());
-    assert!(!cql.change(SWAP, (vec![4_u8], 1_i64, 8_i32, vec![1_u8])).await.unwrap(), "of a row that is not there");
+    on_cassandra(&[ROWS], async |cql| {
+        assert!(cql.change(PUT_NEW, (1_i64, 1_i32, vec![1_u8])).await.unwrap());
+        assert!(!cql.change(PUT_NEW, (1_i64, 1_i32, vec![2_u8])).await.unwrap());
+        assert_eq!(cql.row::<(Vec<u8>,)>(GET, (1_i64, 1_i32)).await.unwrap(), Some((vec![1],)));
+        assert!(cql.change(SWAP, (vec![3_u8], 1_i64, 1_i32, vec![1_u8])).await.unwrap());
+        assert!(!cql.change(SWAP, (vec![4_u8], 1_i64, 1_i32, vec![1_u8])).await.unwrap());
+        assert!(!cql.change(SWAP, (vec![4_u8], 1_i64, 8_i32, vec![1_u8])).await.unwrap(), "of a row that is not there");
+    })
+    .await;
 }
 
 #[tokio::test]
 #[ignore = "needs Cassandra: cargo xtask test --servers"]
 async fn of_many_who_want_one_row_one_gets_it() {
-    let cql = open("many").await;
-    let wanting = (0..16_u8).map(|n| {
-        let cql = cql.clone();
-        tokio::spawn(async move { cql.change(PUT_NEW, (1_i64, 1_i32, vec![n])).await })
-    });
-    let mut got = 0;
-    for one in wanting.collect::<Vec<_>>() {
-        got += usize::from(one.await.unwrap().unwrap());
-    }
-    assert_eq!(got, 1);
+    on_cassandra(&[ROWS], async |cql| {
+        let wanting = (0..16_u8).map(|n| {
+            let cql = cql.clone();
+            tokio::spawn(async move { cql.change(PUT_NEW, (1_i64, 1_i32, vec![n])).await })
+        });
+        let mut got = 0;
+        for one in wanting.collect::<Vec<_>>() {
+            got += usize::from(one.await.unwrap().unwrap());
+        }
+        assert_eq!(got, 1);
+    })
+    .await;
 }
 
 #[tokio::test]
 #[ignore = "needs Cassandra: cargo xtask test --servers"]
 async fn a_batch_is_wholly_there_or_not_at_all() {
-    let cql = open("batch").await;
-    let put = |place: i32| (PUT, Box::new((5_i64, place, vec![9_u8])) as _);
-    cql.write_all(vec![put(1), put(2)]).await.unwrap();
-    assert_eq!(cql.rows::<(i32, Vec<u8>)>(PAGE, (5_i64, 0_i32, 9_i32)).await.unwrap().len(), 2);
-    let new = |place: i32| (PUT_NEW, Box::new((5_i64, place, vec![8_u8])) as _);
-    assert!(cql.change_all(vec![new(3), new(4)]).await.unwrap());
-    assert!(!cql.change_all(vec![new(5), new(4)]).await.unwrap(), "one of its conditions does not hold");
-    assert_eq!(cql.row::<(Vec<u8>,)>(GET, (5_i64, 5_i32)).await.unwrap(), None);
-    assert!(matches!(cql.write_all(Vec::new()).await, Err(Error::NotStored(_))));
+    on_cassandra(&[ROWS], async |cql| {
+        let put = |place: i32| (PUT, Box::new((5_i64, place, vec![9_u8])) as _);
+        cql.write_all(vec![put(1), put(2)]).await.unwrap();
+        assert_eq!(cql.rows::<(i32, Vec<u8>)>(PAGE, (5_i64, 0_i32, 9_i32)).await.unwrap().len(), 2);
+        let new = |place: i32| (PUT_NEW, Box::new((5_i64, place, vec![8_u8])) as _);
+        assert!(cql.change_all(vec![new(3), new(4)]).await.unwrap());
+        assert!(!cql.change_all(vec![new(5), new(4)]).await.unwrap(), "one of its conditions does not hold");
+        assert_eq!(cql.row::<(Vec<u8>,)>(GET, (5_i64, 5_i32)).await.unwrap(), None);
+        assert!(matches!(cql.write_all(Vec::new()).await, Err(Error::NotStored(_))));
+    })
+    .await;
 }
 
 #[tokio::test]
 #[ignore = "needs Cassandra: cargo xtask test --servers"]
 async fn what_cannot_be_meant_is_refused_and_was_not_stored() {
-    let cql = open("refused").await;
-    const NO_TABLE: Statement = Statement::write("INSERT INTO nothing (part) VALUES (?)");
-    assert!(matches!(cql.write(NO_TABLE, (1_i64,)).await, Err(Error::NotStored(_))));
-    assert!(matches!(cql.write(PUT, (1_i64, "text", vec![1_u8])).await, Err(Error::NotStored(_))));
-    assert!(matches!(cql.row::<(i64,)>(GET, (1_i64, 1_i32)).await, Ok(None) | Err(Error::Corrupt(_))));
+    on_cassandra(&[ROWS], async |cql| {
+        const NO_TABLE: Statement = Statement::write("INSERT INTO nothing (part) VALUES (?)");
+        assert!(matches!(cql.write(NO_TABLE, (1_i64,)).await, Err(Error::NotStored(_))));
+        assert!(matches!(cql.write(PUT, (1_i64, "text", vec![1_u8])).await, Err(Error::NotStored(_))));
+        assert!(matches!(cql.row::<(i64,)>(GET, (1_i64, 1_i32)).await, Ok(None) | Err(Error::Corrupt(_))));
+    })
+    .await;
 }
 
 #[tokio::test]
 #[ignore = "needs Cassandra: cargo xtask test --servers"]
 async fn migrations_are_applied_once_in_order_and_a_dry_run_changes_nothing() {
-    let options = options("migrated");
+    let options = options();
     let dry = Cql::migrate(&options, &[ROWS, MORE], true).await.unwrap();
     assert_eq!(dry, [(ROWS.name, Applied::Not), (MORE.name, Applied::Not)]);
     assert!(Cql::connect(&options).await.is_err(), "a dry run makes no keyspace");
@@ -112,22 +105,24 @@ async fn migrations_are_applied_once_in_order_and_a_dry_run_changes_nothing() {
     assert_eq!(dry, [(ROWS.name, Applied::Before), (MORE.name, Applied::Not)]);
     let applied = Cql::migrate(&options, &[ROWS, MORE], false).await.unwrap();
     assert_eq!(applied, [(ROWS.name, Applied::Before), (MORE.name, Applied::Now)]);
+    Cql::drop_keyspace(&options).await.unwrap();
 }
 
 #[tokio::test]
 #[ignore = "needs Cassandra: cargo xtask test --servers"]
 async fn a_migration_that_was_cut_off_goes_on() {
-    let options = options("cut");
+    let options = options();
     const HALF: Migration = Migration { name: MORE.name, statements: &[MORE.statements[0], "this is no statement"] };
     assert!(Cql::migrate(&options, &[ROWS, HALF], false).await.is_err());
     let applied = Cql::migrate(&options, &[ROWS, MORE], false).await.unwrap();
     assert_eq!(applied, [(ROWS.name, Applied::Before), (MORE.name, Applied::Now)]);
+    Cql::drop_keyspace(&options).await.unwrap();
 }
 
 #[tokio::test]
 #[ignore = "needs Cassandra: cargo xtask test --servers"]
 async fn of_several_who_migrate_at_once_each_step_is_done_by_one() {
-    let options = options("together");
+    let options = options();
     let running = (0..3).map(|_| {
         let options = options.clone();
         tokio::spawn(async move { Cql::migrate(&options, &[ROWS, MORE], false).await })
@@ -137,4 +132,5 @@ async fn of_several_who_migrate_at_once_each_step_is_done_by_one() {
         done += one.await.unwrap().unwrap().iter().filter(|(_, applied)| *applied == Applied::Now).count();
     }
     assert_eq!(done, 2);
+    Cql::drop_keyspace(&options).await.unwrap();
 }

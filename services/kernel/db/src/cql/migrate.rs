@@ -73,6 +73,16 @@ impl Cql {
     }
 }
 
+#[cfg(feature = "testing")]
+impl Cql {
+    /// Removes a keyspace with all that is in it.
+    pub async fn drop_keyspace(options: &CqlOptions) -> Result<(), Error> {
+        let session = connect::to_servers(options).await?;
+        let keyspace = options.keyspace().ok_or_else(|| Error::NotStored("the name of the keyspace is not a name".into()))?;
+        run(&session, &format!("DROP KEYSPACE IF EXISTS {keyspace}")).await
+    }
+}
+
 async fn apply(
     session: &Session,
     keyspace: &str,
