@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "natter/account/v1/identity.proto",
         "natter/account/v1/operators.proto",
         "natter/account/v1/reports.proto",
+        "natter/cluster/v1/cluster.proto",
         "natter/dialog/v1/dialog.proto",
         "natter/erasure/v1/erasure.proto",
         "natter/event/v1/event.proto",

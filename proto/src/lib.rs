@@ -21,6 +21,14 @@ pub mod account {
     }
 }
 
+/// Who is alive in a cluster.
+pub mod cluster {
+    #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+    pub mod v1 {
+        tonic::include_proto!("natter.cluster.v1");
+    }
+}
+
 /// Dialogs: members, order, duplicates.
 pub mod dialog {
     #[allow(missing_docs, clippy::all, clippy::unwrap_used)]

@@ -5,6 +5,8 @@ use std::fmt;
 /// A topic of the bus.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Subject {
+    /// `natter.cluster.v1.Alive`, from every process of a cluster to all.
+    Alive,
     /// `natter.event.v1.Frame`, from the owner of a dialog to presence.
     Told,
     /// `natter.event.v1.EdgeFrame`, from presence to one edge.
@@ -22,6 +24,7 @@ pub enum Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Subject::Alive => f.write_str("natter.alive"),
             Subject::Told => f.write_str("natter.told"),
             Subject::Edge(edge) => write!(f, "natter.edge.{edge}"),
             Subject::Heads => f.write_str("natter.heads"),

@@ -219,6 +219,17 @@ async fn a_message_is_spelled_for_other_processes_and_a_huge_one_is_counted_as_u
 }
 
 #[tokio::test]
+#[ignore = "needs NATS: cargo xtask test --servers"]
+async fn whether_others_can_be_reached_is_known() {
+    let reached = async |bus: &Bus| tokio::time::timeout(Duration::from_secs(20), bus.is_reached()).await;
+    assert_eq!(reached(&nats().await).await, Ok(true));
+    let nowhere = NatsOptions { nodes: vec!["127.0.0.1:1".into()], ..NatsOptions::default() };
+    let lonely = Bus::nats(&nowhere).await.unwrap();
+    assert_ne!(tokio::time::timeout(Duration::from_secs(1), lonely.is_reached()).await, Ok(true));
+    assert!(Bus::local().is_reached().await);
+}
+
+#[tokio::test]
 async fn within_a_process_a_message_is_shared() {
     let bus = Bus::local();
     let mut listener = bus.subscribe("natter.told");

@@ -96,6 +96,14 @@ impl Bus {
         Subscription::begin(self.topics(), subject)
     }
 
+    /// Whether others can be reached: a server answered just now. Waits for the answer.
+    pub async fn is_reached(&self) -> bool {
+        match self {
+            Bus::Nats(nats) => nats.is_reached().await,
+            _ => true,
+        }
+    }
+
     /// How many messages were dropped because a subscription was full.
     pub fn dropped(&self) -> u64 {
         self.topics().dropped.get()

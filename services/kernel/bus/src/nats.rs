@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, Event};
+use async_nats::{Client, ConnectOptions, Event, RequestErrorKind};
 use futures::StreamExt;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -71,6 +71,7 @@ pub struct Nats {
     commands: mpsc::Sender<Command>,
     meters: Meters,
     prefix: String,
+    client: Client,
 }
 
 #[derive(Clone, Default)]
@@ -99,9 +100,9 @@ impl Nats {
             async {}
         });
         let client = connecting.connect(&options.nodes).await.map_err(std::io::Error::other)?;
-        tokio::spawn(run(client, waiting, topics.clone(), meters.clone()));
+        tokio::spawn(run(client.clone(), waiting, topics.clone(), meters.clone()));
         let prefix = if options.prefix.is_empty() { String::new() } else { format!("{}.", options.prefix) };
-        Ok(Nats { topics, commands, meters, prefix })
+        Ok(Nats { topics, commands, meters, prefix, client })
     }
 
     pub(crate) fn publish(&self, subject: &str, payloads: &[Payload]) {
@@ -121,6 +122,12 @@ impl Nats {
 
     fn on_the_wire(&self, subject: &str) -> Arc<str> {
         format!("{}{subject}", self.prefix).into()
+    }
+
+    pub(crate) async fn is_reached(&self) -> bool {
+        // Nobody listens there, which a server says at once.
+        let asked = self.client.request(self.on_the_wire("natter.reached").to_string(), bytes::Bytes::new()).await;
+        asked.is_err_and(|error| error.kind() == RequestErrorKind::NoResponders)
     }
 
     pub(crate) fn observe(&self, metrics: &natter_telemetry::Metrics) {

@@ -1,0 +1,206 @@
+//! One member: what it says of itself, and what it believes of all.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use natter_bus::{Bus, Payload, Subscription};
+use natter_proto::cluster::v1::{Alive, State};
+use natter_proto::subject::Subject;
+use natter_telemetry::Metrics;
+use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use crate::shard::Shard;
+use crate::view::{Heard, Member, View};
+
+/// How often a member says that it lives.
+const EVERY: Duration = Duration::from_millis(500);
+/// How long an answer of the bus is waited for.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// The view of one member. Clone; clones share it.
+#[derive(Clone)]
+pub struct Cluster {
+    me: Arc<Mutex<Member>>,
+    view: watch::Sender<Arc<View>>,
+    bus: Bus,
+    alive: Gauge,
+}
+
+impl Cluster {
+    /// A member that knows itself, and says nothing before it [`run`](Cluster::run)s.
+    pub fn new(me: Member, bus: Bus) -> Cluster {
+        let mut heard = Heard::default();
+        heard.hear(me.alive(State::Ready), Duration::ZERO);
+        let (view, _) = watch::channel(Arc::new(heard.view(Duration::ZERO)));
+        Cluster { me: Arc::new(Mutex::new(me)), view, bus, alive: Gauge::default() }
+    }
+
+    /// Registers the metrics of this member.
+    pub fn observe(&self, metrics: &Metrics) {
+        let alive = self.alive.clone();
+        metrics.register(|all| {
+            let ours = all.sub_registry_with_prefix("natter_cluster");
+            ours.register("members", "Members of the cluster that are believed alive", alive);
+        });
+    }
+
+    /// What is believed now.
+    pub fn view(&self) -> Arc<View> {
+        self.view.borrow().clone()
+    }
+
+    /// Tells when something else is believed.
+    pub fn changes(&self) -> watch::Receiver<Arc<View>> {
+        self.view.subscribe()
+    }
+
+    /// Itself, as it says.
+    pub fn me(&self) -> Member {
+        self.me.lock().clone()
+    }
+
+    /// Whether a shard of a role should be this member's.
+    pub fn is_mine(&self, role: &str, shard: Shard) -> bool {
+        let me = self.me.lock();
+        self.view.borrow().owner(role, shard).is_some_and(|owner| owner.name == me.name && owner.boot == me.boot)
+    }
+
+    /// From now on this member gets nothing new.
+    pub fn drain(&self) {
+        self.me.lock().is_draining = true;
+        self.say(State::Draining);
+    }
+
+    /// Says that it lives, and believes what others say, until `stop`; then it says that it is gone.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let mut stop = Box::pin(stop);
+        let mut words = self.bus.subscribe(&Subject::Alive.to_string());
+        let (began, mut heard, mut ticks) = (Instant::now(), Heard::default(), interval(EVERY));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                _ = ticks.tick() => {
+                    self.say(if self.me.lock().is_draining { State::Draining } else { State::Ready });
+                    let is_reached = timeout(ANSWER, self.bus.is_reached()).await.unwrap_or(false);
+                    heard.reach(is_reached, began.elapsed());
+                }
+                word = next(&mut words) => match word {
+                    Some(word) => heard.hear(word, began.elapsed()),
+                    None => break,
+                },
+            }
+            // Itself it believes, whatever it heard or did not hear.
+            let me = self.me.lock().clone();
+            heard.hear(me.alive(if me.is_draining { State::Draining } else { State::Ready }), began.elapsed());
+            self.believe(heard.view(began.elapsed()));
+        }
+        self.say(State::Gone);
+    }
+
+    fn say(&self, state: State) {
+        let word = self.me.lock().alive(state);
+        self.bus.publish(&Subject::Alive.to_string(), Payload::of(word));
+    }
+
+    fn believe(&self, view: View) {
+        self.alive.set(view.members().len() as i64);
+        self.view.send_if_modified(|before| {
+            if **before == view {
+                return false;
+            }
+            let names: Vec<&str> = view.members().iter().map(|member| member.name.as_str()).collect();
+            tracing::info!(members = ?names, "the members of the cluster changed");
+            *before = Arc::new(view);
+            true
+        });
+    }
+}
+
+// The next word that can be read; none when the bus is gone.
+async fn next(words: &mut Subscription) -> Option<Alive> {
+    loop {
+        match words.next().await?.read::<Alive>() {
+            Ok(word) => return Some(Alive::clone(&word)),
+            Err(error) => tracing::warn!(%error, "a word of a member cannot be read"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+    use tokio::task::JoinHandle;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    fn member(name: &str, boot: u64) -> Member {
+        Member { name: name.into(), boot, roles: vec!["dialog".into()], ..Member::default() }
+    }
+
+    fn begin(bus: &Bus, name: &str, boot: u64) -> (Cluster, oneshot::Sender<()>, JoinHandle<()>) {
+        let cluster = Cluster::new(member(name, boot), bus.clone());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(cluster.clone().run(async move { drop(stopped.await) }));
+        (cluster, stop, running)
+    }
+
+    fn names(cluster: &Cluster) -> Vec<String> {
+        cluster.view().members().iter().map(|member| member.name.clone()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn members_find_each_other_and_who_leaves_or_dies_is_missed() {
+        let bus = Bus::local();
+        let (a, _stop_a, _running_a) = begin(&bus, "a", 1);
+        assert_eq!(names(&a), ["a"], "it knows itself from the start");
+        let (b, stop_b, running_b) = begin(&bus, "b", 1);
+        let (c, _stop_c, running_c) = begin(&bus, "c", 1);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!((names(&a), names(&b), names(&c)), (names(&c), names(&c), vec!["a".into(), "b".into(), "c".into()]));
+        // A word of its own, and nobody waits.
+        drop(stop_b);
+        running_b.await.ok();
+        sleep(Duration::from_millis(10)).await;
+        assert_eq!(names(&a), ["a", "c"]);
+        // Without a word.
+        running_c.abort();
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(names(&a), ["a", "c"]);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(names(&a), ["a"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_shard_is_of_one_and_of_who_drains_none() {
+        let bus = Bus::local();
+        let (a, _stop_a, _running_a) = begin(&bus, "a", 1);
+        let (b, _stop_b, _running_b) = begin(&bus, "b", 1);
+        sleep(Duration::from_secs(1)).await;
+        let of = |cluster: &Cluster| (0..1_000).filter(|shard| cluster.is_mine("dialog", Shard(*shard))).count();
+        assert!(of(&a) > 400 && of(&b) > 400 && of(&a) + of(&b) == 1_000);
+        let mut changes = a.changes();
+        changes.mark_unchanged();
+        b.drain();
+        changes.changed().await.ok();
+        assert_eq!(of(&a), 1_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_started_again_takes_the_place_of_the_one_before() {
+        let bus = Bus::local();
+        let (a, _stop_a, _running_a) = begin(&bus, "a", 1);
+        let (_, _stop_b, running_b) = begin(&bus, "b", 1);
+        sleep(Duration::from_secs(1)).await;
+        running_b.abort();
+        let (_, _stop_b, _running_b) = begin(&bus, "b", 2);
+        sleep(Duration::from_millis(10)).await;
+        assert!(a.view().has("b", 2) && !a.view().has("b", 1));
+    }
+}

@@ -1,0 +1,187 @@
+//! What one member believes of all, from what it heard. Time is what the caller says.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use natter_proto::cluster::v1::{Alive, State};
+
+use crate::shard::Shard;
+
+/// So long silent, and a member is dead to the others: five of its words.
+pub const SILENCE: Duration = Duration::from_millis(2_500);
+
+/// A process of the cluster.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Member {
+    /// The same when it is started again.
+    pub name: String,
+    /// Of this start of it.
+    pub boot: u64,
+    /// What it serves.
+    pub roles: Vec<String>,
+    /// `HOST:PORT` of its gRPC door.
+    pub address: String,
+    pub version: String,
+    /// It serves what it has, and gets nothing new.
+    pub is_draining: bool,
+}
+
+impl Member {
+    pub(crate) fn alive(&self, state: State) -> Alive {
+        let Member { name, boot, roles, address, version, .. } = self.clone();
+        Alive { name, boot, roles, address, version, state: state.into() }
+    }
+
+    pub fn serves(&self, role: &str) -> bool {
+        self.roles.iter().any(|served| served == role)
+    }
+}
+
+/// The members that are believed alive, by name.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct View {
+    members: Vec<Member>,
+}
+
+impl View {
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Those that serve a role and get something new.
+    pub fn ready(&self, role: &str) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(move |member| member.serves(role) && !member.is_draining)
+    }
+
+    /// Who should have a shard of a role. Where all drain, one of them.
+    pub fn owner(&self, role: &str, shard: Shard) -> Option<&Member> {
+        let all = || self.members.iter().filter(|member| member.serves(role));
+        shard.owner(self.ready(role)).or_else(|| shard.owner(all()))
+    }
+
+    /// Whether this start of a process is believed alive.
+    pub fn has(&self, name: &str, boot: u64) -> bool {
+        self.members.iter().any(|member| member.name == name && member.boot == boot)
+    }
+}
+
+/// What was heard, and when. Instants are durations since some start.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    members: BTreeMap<String, (Member, Duration)>,
+    /// The largest boot of each name that is gone: what it said may still be on its way.
+    gone: BTreeMap<String, u64>,
+    /// Since when the bus is reached; none: it is not.
+    reached_since: Option<Duration>,
+}
+
+/// Names of the dead that are remembered. One is forgotten after that many later ones.
+const GONE_MAX: usize = 10_000;
+
+impl Heard {
+    /// A member's word.
+    pub fn hear(&mut self, word: Alive, now: Duration) {
+        let known = self.members.get(&word.name).map(|(member, _)| member.boot);
+        if known.is_some_and(|boot| boot > word.boot) || self.gone.get(&word.name).is_some_and(|boot| *boot >= word.boot) {
+            return;
+        }
+        if word.state() == State::Gone {
+            self.members.remove(&word.name);
+            if self.gone.len() >= GONE_MAX {
+                self.gone.pop_first();
+            }
+            self.gone.insert(word.name, word.boot);
+            return;
+        }
+        let is_draining = word.state() == State::Draining;
+        let Alive { name, boot, roles, address, version, .. } = word;
+        self.members.insert(name.clone(), (Member { name, boot, roles, address, version, is_draining }, now));
+    }
+
+    /// Whether the bus is reached now.
+    pub fn reach(&mut self, is_reached: bool, now: Duration) {
+        match (is_reached, self.reached_since) {
+            (true, None) => self.reached_since = Some(now),
+            (false, Some(_)) => self.reached_since = None,
+            _ => {}
+        }
+    }
+
+    /// Those alive. Of those that were silent too long only who could have been heard is dead.
+    pub fn view(&mut self, now: Duration) -> View {
+        if let Some(since) = self.reached_since {
+            self.members.retain(|_, (_, at)| now.saturating_sub((*at).max(since)) < SILENCE);
+        }
+        View { members: self.members.values().map(|(member, _)| member.clone()).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Duration = Duration::ZERO;
+    const S: Duration = Duration::from_secs(1);
+
+    fn word(name: &str, boot: u64, state: State) -> Alive {
+        Member { name: name.into(), boot, roles: vec!["dialog".into()], ..Member::default() }.alive(state)
+    }
+
+    fn names(view: &View) -> Vec<(&str, u64)> {
+        view.members().iter().map(|member| (member.name.as_str(), member.boot)).collect()
+    }
+
+    #[test]
+    fn who_is_silent_for_long_is_dead_and_who_is_heard_lives() {
+        let mut heard = Heard::default();
+        heard.reach(true, START);
+        heard.hear(word("a", 1, State::Ready), START);
+        heard.hear(word("b", 1, State::Ready), START);
+        heard.hear(word("b", 1, State::Ready), 2 * S);
+        assert_eq!(names(&heard.view(2 * S)), [("a", 1), ("b", 1)]);
+        assert_eq!(names(&heard.view(3 * S)), [("b", 1)]);
+        heard.hear(word("a", 1, State::Ready), 4 * S);
+        assert_eq!(names(&heard.view(4 * S)), [("a", 1), ("b", 1)]);
+    }
+
+    #[test]
+    fn who_does_not_reach_the_bus_believes_nobody_dead_and_counts_anew_when_he_does() {
+        let mut heard = Heard::default();
+        heard.reach(true, START);
+        heard.hear(word("a", 1, State::Ready), START);
+        heard.reach(false, S);
+        assert_eq!(names(&heard.view(100 * S)), [("a", 1)]);
+        heard.reach(true, 100 * S);
+        assert_eq!(names(&heard.view(102 * S)), [("a", 1)]);
+        assert_eq!(names(&heard.view(103 * S)), []);
+    }
+
+    #[test]
+    fn a_process_that_was_started_again_is_another_and_late_words_of_the_one_before_are_nothing() {
+        let mut heard = Heard::default();
+        heard.hear(word("a", 5, State::Ready), START);
+        heard.hear(word("a", 7, State::Ready), S);
+        heard.hear(word("a", 5, State::Gone), S);
+        heard.hear(word("a", 5, State::Ready), S);
+        let view = heard.view(S);
+        assert_eq!(names(&view), [("a", 7)]);
+        assert!(view.has("a", 7) && !view.has("a", 5));
+        heard.hear(word("a", 7, State::Gone), S);
+        heard.hear(word("a", 7, State::Ready), S);
+        assert_eq!(names(&heard.view(S)), []);
+        heard.hear(word("a", 8, State::Ready), S);
+        assert_eq!(names(&heard.view(S)), [("a", 8)]);
+    }
+
+    #[test]
+    fn who_drains_gets_nothing_new_unless_all_do() {
+        let mut heard = Heard::default();
+        heard.hear(word("a", 1, State::Draining), START);
+        assert_eq!(heard.view(START).owner("dialog", Shard(1)).map(|member| member.name.as_str()), Some("a"));
+        heard.hear(word("b", 1, State::Ready), START);
+        let view = heard.view(START);
+        assert!((0..100).all(|shard| view.owner("dialog", Shard(shard)).is_some_and(|member| member.name == "b")));
+        assert_eq!((view.ready("dialog").count(), view.owner("history", Shard(1))), (1, None));
+    }
+}
