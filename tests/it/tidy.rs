@@ -21,7 +21,7 @@ fn layer(package: &str) -> Option<u32> {
 }
 
 /// Which packages may name a driver.
-const FENCES: [(&str, &[&str]); 15] = [
+const FENCES: [(&str, &[&str]); 17] = [
     ("actix", &["natter-actor"]),
     ("actix-rt", &["natter-actor"]),
     ("actix-web", &["natter-api", "natter-console", "natter-node"]),
@@ -31,6 +31,8 @@ const FENCES: [(&str, &[&str]); 15] = [
     ("jsonwebtoken", &["natter-account", "natter-push"]),
     ("lettre", &["natter-mail"]),
     ("opentelemetry", &["natter-telemetry"]),
+    ("object_store", &["natter-storage"]),
+    ("redis", &["natter-db"]),
     ("reqwest", &["natter-node", "natter-outbound", "natter-tests"]),
     ("rxml", &["natter-xmpp"]),
     ("scylla", &["natter-db"]),

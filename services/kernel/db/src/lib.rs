@@ -14,6 +14,8 @@
 //!
 //! [`Cql`] is the other one, for a cluster: rows on many servers, with the same errors (`tests/cql.rs` runs against a real server).
 //!
+//! [`redis::Redis`] keeps what may be lost.
+//!
 //! It knows no table, no key layout and no noun of the product.
 
 mod batch;
@@ -30,6 +32,7 @@ mod metrics;
 mod options;
 mod queue;
 mod range;
+pub mod redis;
 mod series;
 
 pub use batch::{Batch, Table};
