@@ -76,7 +76,7 @@ pub const SMALL_SCOPES: [Scope; 10] = [
 ];
 
 /// Scopes that are searched by command. Whoever has an hour and 8 GiB may well find the ends of all of them.
-pub const LARGE_SCOPES: [Scope; 13] = [
+pub const LARGE_SCOPES: [Scope; 16] = [
     Scope { name: "boots", crashes: 2, ..SMALL },
     Scope { name: "boots-alone", crashes: 2, handover: true, alone: true, ..SMALL },
     Scope { name: "ids-boots", ids: true, crashes: 2, ..SMALL },
@@ -88,6 +88,9 @@ pub const LARGE_SCOPES: [Scope; 13] = [
     Scope { name: "wide", positions: 3, messages: 3, batch: 2, paged: true, strays: true, ..SMALL },
     Scope { name: "reader-boots", reader: true, paged: true, messages: 1, crashes: 1, ..SMALL },
     Scope { name: "edits-boots", edits: true, messages: 1, crashes: 2, handover: true, ..SMALL },
+    Scope { name: "three-boots", actors: 3, crashes: 2, handover: true, ..SMALL },
+    Scope { name: "three-all", actors: 3, crashes: 1, ids: true, batch: 2, handover: true, ..SMALL },
+    Scope { name: "reader-all", reader: true, paged: true, strays: true, batch: 2, crashes: 1, ..SMALL },
     Scope { name: "chain", segments: 3, batch: 2, crashes: 2, handover: true, ..SMALL },
     Scope { name: "chain-ids", segments: 3, batch: 2, crashes: 2, handover: true, paged: true, ids: true, ..SMALL },
 ];
