@@ -75,7 +75,7 @@ pub const SMALL_SCOPES: [Scope; 10] = [
     Scope { name: "strays", reader: true, strays: true, batch: 2, ..SMALL },
 ];
 
-/// Scopes that are searched by command. Whoever has an hour and 8 GiB may well find the ends of all of them.
+/// Scopes that are searched by command, the largest ones last.
 pub const LARGE_SCOPES: [Scope; 16] = [
     Scope { name: "boots", crashes: 2, ..SMALL },
     Scope { name: "boots-alone", crashes: 2, handover: true, alone: true, ..SMALL },
