@@ -15,7 +15,7 @@ fn layer(package: &str) -> Option<u32> {
         "natter-account" | "natter-api" | "natter-console" | "natter-dialog" | "natter-edge" | "natter-history"
         | "natter-presence" | "natter-push" | "natter-storage" => Some(2),
         "natter-node" => Some(3),
-        "natter-servers" | "natter-tests" | "natter-xtask" => Some(4),
+        "natter-model" | "natter-servers" | "natter-tests" | "natter-xtask" => Some(4),
         _ => None,
     }
 }

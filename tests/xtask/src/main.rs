@@ -21,6 +21,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   matrix          the SDK checks alone, with every build of the SDK; needs or installs Chromium
   check           format, clippy, tidy, licences and fences (cargo-deny)
   model [STEPS]   random programs on the reference model and the services; a million steps
+  model segments [NAME]  every world of a scope of services/dialog/model (all scopes), or what breaks without a clause
   fuzz [SECONDS]  each fuzz target for so long, 60 s if not said; needs rustup with a nightly toolchain
   servers start DIR [NODES] | stop DIR
                   Cassandra, NATS, Redis and S3 on this machine; prints where they are
@@ -37,6 +38,7 @@ fn main() -> Result<()> {
         ["matrix"] => test::matrix(),
         ["check"] => check::all(),
         ["model"] => model::run_steps(None),
+        ["model", "segments", names @ ..] => model::search_segments(names),
         ["model", steps] => model::run_steps(Some(steps)),
         ["fuzz"] => fuzz::all("60"),
         ["fuzz", seconds] => fuzz::all(seconds),

@@ -1,4 +1,5 @@
-//! `cargo xtask model`: random programs of users' actions on the reference model and on the services, for long.
+//! `cargo xtask model`: random programs of users' actions on the reference model and on the services, for long; and the search
+//! of the protocol by which segments of a log are owned.
 
 use anyhow::{Context, Result};
 
@@ -12,4 +13,11 @@ pub fn run_steps(steps: Option<&str>) -> Result<()> {
     let mut test = cargo();
     test.args(["test", "--release", "--locked", "-p", "natter-tests", "--test", "it", "model", "--", "--nocapture"]);
     run(test.env("NATTER_STEPS", steps.to_string()))
+}
+
+/// Searches these scopes of `services/dialog/model` to their end, or all of them; the name of a clause shows what breaks without it.
+pub fn search_segments(names: &[&str]) -> Result<()> {
+    let mut search = cargo();
+    search.args(["run", "--release", "--locked", "-p", "natter-model", "--"]);
+    run(search.args(names))
 }
