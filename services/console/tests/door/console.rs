@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
+use natter_actor::Clock;
 use natter_console::{Check, Examined, Options, Parts, SdkFacts, Service, Setting, SystemFacts};
 use natter_proto::account::v1::accounts_server::{Accounts, AccountsServer};
 use natter_proto::account::v1::administration_server::{Administration, AdministrationServer};
@@ -65,6 +66,7 @@ impl Console {
             alerting: Link::local(AlertingServer::new(pushed.clone()), link),
             dialog: Link::local(DialogsServer::new(pushed.clone()), link),
             history: Link::local(HistoryServer::new(pushed.clone()), link),
+            clock: Clock::paused(1_700_000_000_000),
             metrics: Metrics::new(),
             token,
             sdk: facts(),
@@ -159,6 +161,7 @@ fn system() -> SystemFacts {
         setting("edge.tls_port", "15223", "flag"),
         setting("mail.password", "\"***\"", "file"),
         setting("health.port", "9600", "default"),
+        setting("trace.one_in", "100", "default"),
     ];
     let checks = vec![Check { name: "disk", verdict: "warn", text: "12 MiB free: make <room> soon".into() }];
     let examined = Examined { at: 1_700_000_000, checks };
