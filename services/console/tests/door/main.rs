@@ -12,7 +12,9 @@ mod pages;
 mod pushed;
 mod sessions;
 mod staff;
+mod trace_pages;
 mod traces;
+mod user_pages;
 
 use natter_proto::account::v1::ReportKind;
 use natter_proto::{Code, Failure};
