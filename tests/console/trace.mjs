@@ -1,6 +1,7 @@
 // The way of a message, from the field where its id is pasted to what became of its alerts.
 import { expect, step } from './browser.mjs';
 
+const PATIENCE_MS = 60_000;
 const { bob, message } = JSON.parse(process.env.NATTER_CONSOLE_CAST) ?? {};
 
 export const trace = async (desk) => {
@@ -20,11 +21,13 @@ export const trace = async (desk) => {
   await desk.press('button', 'Follow it');
   await desk.sees(`Message ${message}`);
   // Hops and alerts come to where they are kept a moment later.
-  while ((await page.getByText('Alert sent').count()) === 0 || (await page.getByText('Acknowledged').count()) === 0) {
+  const isThere = async () => (await page.getByText('Alert sent').count()) > 0 && (await page.getByText('Acknowledged').count()) > 0;
+  for (const until = Date.now() + PATIENCE_MS; !(await isThere()) && Date.now() < until; ) {
     await page.waitForTimeout(200);
     await desk.press('link', 'Look again');
     await desk.sees(`Message ${message}`);
   }
+  desk.forgive(404);
   const way = await page.locator('.way').innerText();
   for (const words of ['Received', 'Ordered', 'Stored', 'Fanned out', 'To be alerted: no session of the user is open.', 'credentials']) {
     expect(way.includes(words), `no ${words} in ${way}`);

@@ -78,7 +78,7 @@ impl Kept {
 }
 
 fn follow_form() -> Form {
-    Form::of(vec![Field::text("message", "Message id", "").hint("As clients see it: 24 digits and letters, such as 66f1….")])
+    Form::of(vec![Field::text("message", "Message id", "").hint("As clients know it, 24 hex digits.")])
         .with(
             "Its place",
             "It finds messages without an id, and alerts of those that left no trace.",

@@ -1,6 +1,5 @@
 //! Pages about the users of an app: the list, keeping one out, his devices, and why his badge is what it is.
 
-use crate::console::Console;
 use crate::guard::{answered, own, staff};
 use crate::pages::with_app;
 
