@@ -78,12 +78,11 @@ impl Kept {
 }
 
 fn follow_form() -> Form {
-    Form::of(vec![Field::text("message", "Message id", "").hint("As clients know it, 24 hex digits.")])
-        .with(
-            "Its place",
-            "It finds messages without an id, and alerts of those that left no trace.",
-            vec![Field::text("dialog", "Dialog id", ""), Field::number("seq", "Number in the dialog", 0)],
-        )
+    Form::of(vec![Field::text("message", "Message id", "").hint("As clients know it, 24 hex digits.")]).with(
+        "Its place",
+        "It finds messages without an id, and alerts of those that left no trace.",
+        vec![Field::text("dialog", "Dialog id", ""), Field::number("seq", "Number in the dialog", 0)],
+    )
 }
 
 fn badge_form() -> Form {
