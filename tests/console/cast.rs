@@ -1,7 +1,7 @@
 //! Who is there before a scenario begins: Bob, who has a device and is away, and Ann, who has written to him.
 
 use anyhow::{Context, Result};
-use natter_tests::client::{Account, Client, http, trusting};
+use natter_tests::client::{ASK, Account, Client, acknowledged, http, trusting};
 use natter_tests::process::Natter;
 use serde_json::{Value, json};
 
@@ -26,13 +26,23 @@ pub async fn of(scenario: &str, natter: &Natter) -> Result<Value> {
     let (ann, bob) = (natter.create_user(1, "ann", PASSWORD)?, natter.create_user(1, "bob", PASSWORD)?);
     subscribe(natter, "bob").await?;
     let account = Account { app: 1, user: ann, password: PASSWORD.to_owned() };
-    let mut client = Client::connect(natter.ports.wss, &trusting(&natter.ca())?, &account, false).await?;
+    let mut client = Client::connect(natter.ports.wss, &trusting(&natter.ca())?, &account, true).await?;
     client
         .send(format!(
             "<message xmlns='jabber:client' type='chat' id='{MESSAGE}' to='{bob}-1@localhost'><body>Good night!</body>\
              <extraParams><save_to_history>1</save_to_history></extraParams></message>"
         ))
         .await?;
+    // Carbons, presence, and what she wrote.
+    client.send(ASK.to_owned()).await?;
+    loop {
+        let frame = client.next().await?.context("Ann's stream ended")?;
+        match acknowledged(&frame) {
+            Some(3) => break,
+            Some(_) => client.send(ASK.to_owned()).await?,
+            None => {}
+        }
+    }
     client.close().await?;
     Ok(json!({"ann": ann, "bob": bob, "message": MESSAGE}))
 }

@@ -21,7 +21,7 @@ export const trace = async (desk) => {
   await desk.press('button', 'Follow it');
   await desk.sees(`Message ${message}`);
   // Hops and alerts come to where they are kept a moment later.
-  const isThere = async () => (await page.getByText('Alert sent').count()) > 0 && (await page.getByText('Acknowledged').count()) > 0;
+  const isThere = async () => (await page.getByText('Alert not sent').count()) > 0 && (await page.getByText('Acknowledged').count()) > 0;
   for (const until = Date.now() + PATIENCE_MS; !(await isThere()) && Date.now() < until; ) {
     await page.waitForTimeout(200);
     await desk.press('link', 'Look again');
@@ -29,7 +29,7 @@ export const trace = async (desk) => {
   }
   desk.forgive(404);
   const way = await page.locator('.way').innerText();
-  for (const words of ['Received', 'Ordered', 'Stored', 'Fanned out', 'To be alerted: no session of the user is open.', 'credentials']) {
+  for (const words of ['Received', 'Ordered', 'Stored', 'Fanned out', 'To be alerted: no session of the user is open.', 'the app has no credentials for this channel.']) {
     expect(way.includes(words), `no ${words} in ${way}`);
   }
   expect(!(await page.content()).includes('Good night'), 'the page has what the message says');

@@ -132,8 +132,8 @@ async fn is_followed_to_its_alerts(operator: &Operator, id: &str, (ann, bob): (u
         "(apns), attempt 1. The provider took it.",
         "(gcm), attempt 1. The provider took it.",
         "(web), attempt 1. The provider took it.",
-        "The ann",
-        "The bob",
+        ">ann</a>",
+        ">bob</a>",
     ] {
         assert!(page.contains(words), "no {words} in {page}");
     }

@@ -89,8 +89,14 @@ fn of_note(note: &Note) -> Step {
             "later" => "warn",
             _ => "fail",
         };
-        let remark = [said, &note.remark].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ");
         let device = format!("device {} ({})", note.subscription, channel_name(note.channel()));
+        if let ("refused", Some(missing)) = (word, missing(said)) {
+            let outcome = Some((said.to_owned(), "fail"));
+            let text = format!("To {device}: {missing}.");
+            let (what, remark) = ("Alert not sent".to_owned(), note.remark.clone());
+            return Step { what, text, outcome, remark, ..of_push(note) };
+        }
+        let remark = [said, &note.remark].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ");
         return Step {
             what: "Alert sent".to_owned(),
             text: format!("To {device}, attempt {}. {}", note.attempt, answered(word)),
@@ -119,6 +125,15 @@ fn of_push(note: &Note) -> Step {
         node: "push".to_owned(),
         resource: String::new(),
         rank: 5,
+    }
+}
+
+/// Why no provider was asked, for the words of the journal.
+fn missing(said: &str) -> Option<&'static str> {
+    match said {
+        "no credentials for the channel" => Some("the app has no credentials for this channel"),
+        "environment differs" => Some("the app’s credentials for its bundle are of the other environment"),
+        _ => None,
     }
 }
 
@@ -236,6 +251,9 @@ mod tests {
             ("accepted", "line 1", ("accepted", "ok"), "line 1"),
             ("later 503 busy", "line 1", ("later", "warn"), "503 busy · line 1"),
             ("rejected gone", "", ("rejected", "fail"), "gone"),
+            ("refused no credentials for the channel", "", ("no credentials for the channel", "fail"), ""),
+            ("refused environment differs", "", ("environment differs", "fail"), ""),
+            ("refused 400 BadTopic", "", ("refused", "fail"), "400 BadTopic"),
             ("credentials 403 InvalidProviderToken", "", ("credentials", "fail"), "403 InvalidProviderToken"),
         ] {
             let step = of_note(&Note { remark: remark.into(), ..attempt(17, 0, 1, answer) });
