@@ -33,16 +33,9 @@ pub async fn of(scenario: &str, natter: &Natter) -> Result<Value> {
              <extraParams><save_to_history>1</save_to_history></extraParams></message>"
         ))
         .await?;
-    // Carbons, presence, and what she wrote.
+    // Answered when what she wrote before is durable.
     client.send(ASK.to_owned()).await?;
-    loop {
-        let frame = client.next().await?.context("Ann's stream ended")?;
-        match acknowledged(&frame) {
-            Some(3) => break,
-            Some(_) => client.send(ASK.to_owned()).await?,
-            None => {}
-        }
-    }
+    while acknowledged(&client.next().await?.context("Ann's stream ended")?).is_none() {}
     client.close().await?;
     Ok(json!({"ann": ann, "bob": bob, "message": MESSAGE}))
 }
