@@ -2,6 +2,8 @@
 //! scenarios stand in the `.mjs` files; `browser.mjs` says what is looked at on every page.
 #![allow(clippy::unwrap_used)]
 
+mod cast;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -23,7 +25,19 @@ const APPS: &[&str] = &[
     "an app is suspended, resumed, and deleted by its name",
 ];
 const SDK: &[&str] = &["the lines for a version of the SDK are copied"];
-const USERS: &[&str] = &["a user is made", "a user is found by id", "a user is erased, with the report of the walk"];
+const USERS: &[&str] = &[
+    "a user is made",
+    "a user is found by a part of the name, and by id",
+    "a user is banned and let in again",
+    "a user is erased, with the report of the walk",
+];
+const DEVICES: &[&str] = &["a device is ended", "a badge is explained, down to the message"];
+const TRACE: &[&str] = &[
+    "the way of a message is shown with its alerts",
+    "a user leads to what is unread",
+    "of what left no trace the page says why",
+    "every message of an app is followed, and no longer",
+];
 const SYSTEM: &[&str] = &["every part is well", "every setting is shown", "the support bundle is there"];
 const OPERATORS: &[&str] = &[
     "a wrong password is refused, a right one leads to the page that was asked for",
@@ -50,6 +64,16 @@ mod mouse {
     #[tokio::test]
     async fn a_user_from_its_making_to_its_erasure() {
         run("users", "mouse", USERS).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_user_s_devices_and_badge() {
+        run("devices", "mouse", DEVICES).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_way_of_a_message() {
+        run("trace", "mouse", TRACE).await.unwrap();
     }
 
     #[tokio::test]
@@ -87,6 +111,16 @@ mod keyboard {
     }
 
     #[tokio::test]
+    async fn a_user_s_devices_and_badge() {
+        run("devices", "keyboard", DEVICES).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_way_of_a_message() {
+        run("trace", "keyboard", TRACE).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn the_system() {
         run("system", "keyboard", SYSTEM).await.unwrap();
     }
@@ -99,7 +133,8 @@ mod keyboard {
 
 // Does a scenario on a process of its own. It has to say each of `steps`.
 async fn run(scenario: &str, hand: &str, steps: &[&str]) -> Result<()> {
-    let natter = Natter::start(&[]).await?;
+    let natter = Natter::start(cast::settings_of(scenario)).await?;
+    let cast = cast::of(scenario, &natter).await?;
     let said: Value = serde_json::from_str(&natter.shell(&["operator", "password"])?)?;
     let password = said["operator"]["password"].as_str().context("no password")?;
     let modules = std::env::var_os("NATTER_CONSOLE_MODULES").context("NATTER_CONSOLE_MODULES names the packages")?;
@@ -108,6 +143,7 @@ async fn run(scenario: &str, hand: &str, steps: &[&str]) -> Result<()> {
     let mut command = Command::new("node");
     command.arg(here.join("run.mjs")).args([&url, scenario, hand]);
     command.env("NATTER_CONSOLE_MODULES", modules).env("NATTER_CONSOLE_PASSWORD", password);
+    command.env("NATTER_CONSOLE_CAST", cast.to_string());
     command.env("NATTER_CONSOLE_SHOTS", shots()).stdin(Stdio::null()).kill_on_drop(true).process_group(0);
     let output = timeout(PATIENCE, command.output()).await.context("the scenario hangs")??;
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -1,4 +1,4 @@
-// A user from its making to its erasure.
+// A user from its making to its erasure, found, kept out and let in between.
 import { expect, step } from './browser.mjs';
 
 export const users = async (desk) => {
@@ -28,13 +28,32 @@ export const users = async (desk) => {
   step('a user is made');
 
   await desk.press('link', 'Users');
-  await desk.type('User id', '999999');
+  const field = 'Id, or part of a login, e-mail, phone or name';
+  await desk.type(field, 'tybalt');
   await desk.press('button', 'Find');
-  await desk.reads('No user of this app has the id “999999”.');
-  await desk.type('User id', id);
+  await desk.reads('No user of this app has “tybalt”');
+  await desk.type(field, 'tio <B');
+  await desk.press('button', 'Find');
+  await desk.reads('One user');
+  await desk.look('users-found');
+  await desk.press('link', 'mercutio');
+  await desk.sees('mercutio');
+  await desk.press('link', 'Users');
+  await desk.type(field, id);
   await desk.press('button', 'Find');
   await desk.sees('mercutio');
-  step('a user is found by id');
+  step('a user is found by a part of the name, and by id');
+
+  await desk.press('link', 'Ban …');
+  await desk.sees('Ban mercutio');
+  await desk.look('user-ban');
+  await desk.press('button', 'Ban the user');
+  await desk.reads('The user was banned');
+  await desk.look('user-banned');
+  await desk.press('button', 'Lift the ban');
+  await desk.reads('The ban was lifted');
+  expect((await page.getByRole('link', { name: 'Ban …' }).count()) === 1, 'the ban is still there');
+  step('a user is banned and let in again');
 
   await desk.press('link', 'Erase …');
   await desk.sees('Erase mercutio');

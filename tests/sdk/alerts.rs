@@ -1,16 +1,25 @@
 //! A message to somebody who is away reaches his devices: through the SDK, the server, and providers that check what they are
-//! sent and decrypt it as a browser would.
+//! sent and decrypt it as a browser would. And the operator sees all of its way, alerts and all.
 
-use anyhow::{Context, Result};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
 use natter_tests::build::Build;
 use natter_tests::providers::{BUNDLE, Providers, eventually};
+use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
-use crate::stage::Stage;
+use crate::operator::Operator;
+use crate::stage::{Person, Stage};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_millis(50);
 
 async fn who_is_away_is_alerted_on_each_device(build: Build) -> Result<()> {
     let providers = Providers::start().await?;
-    let settings = providers.settings();
+    let mut settings = providers.settings();
+    settings.push("trace.one_in=0".to_owned());
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
     let stage = Stage::open_with(build, json!({}), &settings).await?;
     let (ann, bob) = (&stage.ann, &stage.bob);
@@ -20,9 +29,11 @@ async fn who_is_away_is_alerted_on_each_device(build: Build) -> Result<()> {
         let made = bob.sdk.call("pushnotifications.subscriptions.create", json!([device])).await?;
         assert!(made[0]["subscription"]["id"].is_u64(), "{made}");
     }
+    let operator = Operator::sign_in(&stage.natter).await?;
+    follow_all(&operator, bob, ann.id, &stage.dialog).await?;
     bob.sdk.call("chat.disconnect", json!([])).await?;
     let (apple, google, postman) = (&providers.checking.apple, &providers.checking.google, &providers.checking.postman);
-    let mut collapses = Vec::new();
+    let (mut collapses, mut ids) = (Vec::new(), Vec::new());
     for (count, text) in [(1_usize, "Good night, good night!"), (2, "Parting is such sweet sorrow ☂")] {
         let id = ann.send(bob.id, &stage.dialog, text).await?;
         let whole = format!("The ann: {text}");
@@ -53,10 +64,105 @@ async fn who_is_away_is_alerted_on_each_device(build: Build) -> Result<()> {
         assert_eq!(shown, expected);
         assert_eq!((push.urgency.as_str(), push.subject.as_str()), ("high", "mailto:ops@example.test"));
         assert!(push.topic.is_some(), "a repeat takes its place");
+        ids.push(id);
+    }
+    for id in &ids {
+        is_followed_to_its_alerts(&operator, id, (ann.id, bob.id)).await?;
+    }
+    bob.connect().await?;
+    let read = json!([{"messageId": ids[0], "userId": ann.id, "dialogId": stage.dialog}]);
+    bob.sdk.call("chat.sendDeliveredStatus", read.clone()).await?;
+    bob.sdk.call("chat.sendReadStatus", read).await?;
+    let trace = trace_with(&operator, &ids[0], &["delivered", "read"], 3).await?;
+    for what in ["delivered", "read"] {
+        assert_eq!(hop(&trace, what).map(|hop| &hop["user"]), Some(&json!(bob.id)), "{what}: {trace:#}");
+    }
+    let page = operator.page(&format!("messages/{}", ids[0])).await?;
+    for words in ["The user has received it.", "The user has read it."] {
+        assert!(page.contains(words), "no {words} in {page}");
     }
     assert_ne!(collapses[0], collapses[1]);
     assert_eq!((apple.pushed().len(), google.pushed().len(), postman.pushed().len()), (2, 2, 2), "each once");
     Ok(())
+}
+
+// From here on every message of the app leaves a trace. Every process is told so, but not before the operator is answered: the
+// other way something is said until it is heard.
+async fn follow_all(operator: &Operator, bob: &Person, ann: u64, dialog: &str) -> Result<()> {
+    let (status, on) = operator.ask(Method::PUT, "trace", Some(json!({"hours": 1}))).await?;
+    assert_eq!((status, &on["trace"]["every_message"]), (200, &json!(true)), "{on}");
+    let heard = async {
+        loop {
+            let id = bob.send(ann, dialog, "Art thou heard?").await?;
+            for _ in 0..20 {
+                if operator.ask(Method::GET, &format!("messages/{id}/trace"), None).await?.0 == 200 {
+                    return Ok(());
+                }
+                sleep(AGAIN).await;
+            }
+        }
+    };
+    timeout(PATIENCE, heard).await.context("none is traced")?
+}
+
+// The whole way from Ann's client to the three providers, as the admin API and the page tell it.
+async fn is_followed_to_its_alerts(operator: &Operator, id: &str, (ann, bob): (u64, u64)) -> Result<()> {
+    let trace = trace_with(operator, id, &["received", "ordered", "stored", "told", "acked"], 3).await?;
+    for what in ["received", "ordered", "stored", "acked"] {
+        assert_eq!(hop(&trace, what).map(|hop| &hop["user"]), Some(&json!(ann)), "{what}: {trace:#}");
+    }
+    assert!(hop(&trace, "written").is_none_or(|hop| hop["user"] != bob), "he is away: {trace:#}");
+    let pushes = trace["trace"]["pushes"].as_array().context("pushes")?;
+    let mut channels: Vec<&str> = pushes.iter().filter_map(|push| push["channel"].as_str()).collect();
+    channels.sort_unstable();
+    assert_eq!(channels, ["apns", "gcm", "web"], "one attempt at each: {trace:#}");
+    for push in pushes {
+        let is_accepted = push["answer"].as_str().is_some_and(|answer| answer.starts_with("accepted"));
+        let told = (&push["user"], &push["sender"], &push["reason"], &push["attempt"]);
+        assert_eq!((told, is_accepted), ((&json!(bob), &json!(ann), &json!("offline"), &json!(1)), true), "{push}");
+    }
+    let page = operator.page(&format!("messages/{id}")).await?;
+    for words in [
+        "The edge read it from its sender",
+        "of its dialog.",
+        "It is durable",
+        "The live sessions of 2 members were told.",
+        "Its sender was answered.",
+        "To be alerted: no session of the user is open.",
+        "(apns), attempt 1. The provider took it.",
+        "(gcm), attempt 1. The provider took it.",
+        "(web), attempt 1. The provider took it.",
+        ">ann</a>",
+        ">bob</a>",
+    ] {
+        assert!(page.contains(words), "no {words} in {page}");
+    }
+    assert!(!page.contains("Good night") && !page.contains("sorrow"), "nothing of what it says: {page}");
+    Ok(())
+}
+
+// The trace of a message as soon as it has these hops and so many attempts.
+async fn trace_with(operator: &Operator, id: &str, hops: &[&str], attempts: usize) -> Result<Value> {
+    let path = format!("messages/{id}/trace");
+    let mut last = Value::Null;
+    let complete = async {
+        loop {
+            last = operator.ask(Method::GET, &path, None).await?.1;
+            let is_there = last["trace"]["pushes"].as_array().is_some_and(|pushes| pushes.len() >= attempts);
+            if is_there && hops.iter().all(|what| hop(&last, what).is_some()) {
+                return anyhow::Ok(());
+            }
+            sleep(AGAIN).await;
+        }
+    };
+    match timeout(PATIENCE, complete).await {
+        Ok(outcome) => outcome.map(|()| last),
+        Err(_) => bail!("not the whole way: {last:#}"),
+    }
+}
+
+fn hop<'a>(trace: &'a Value, what: &str) -> Option<&'a Value> {
+    trace["trace"]["hops"].as_array()?.iter().find(|hop| hop["what"] == what)
 }
 
 for_each_build!(who_is_away_is_alerted_on_each_device);

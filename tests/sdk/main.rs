@@ -11,6 +11,7 @@ mod chat;
 mod groups;
 mod identity;
 mod names;
+mod operator;
 mod presence;
 mod privacy;
 mod push;

@@ -126,7 +126,7 @@ pub async fn journal(door: web::Data<Door>, path: web::Path<String>, request: Ht
 }
 
 /// A note as the operator sees it: a decision, or (with `subscription`) an attempt.
-fn noted(note: &Note) -> Value {
+pub fn noted(note: &Note) -> Value {
     let given = |number: u64| (number > 0).then_some(number);
     let mut shown = json!({
         "at": iso(note.at),

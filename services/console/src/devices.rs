@@ -13,18 +13,33 @@ use crate::service::{Door, iso};
 pub async fn list(door: web::Data<Door>, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
     let (app, user) = path.into_inner();
     let (app, user) = (apps::find(&door, &app).await?.id, parse(&user)?.0);
-    let subscriptions = door.push().list(ListRequest { app, user }).await?.into_inner().subscriptions;
-    let subscriptions: Vec<Value> = subscriptions.iter().map(shown).collect();
+    let subscriptions: Vec<Value> = of_user(&door, app, user).await?.iter().map(shown).collect();
     Ok(HttpResponse::Ok().json(json!({ "subscriptions": subscriptions })))
+}
+
+/// The devices of a user, by id.
+pub async fn of_user(door: &Door, app: u64, user: u64) -> Result<Vec<Subscription>, Refusal> {
+    Ok(door.push().list(ListRequest { app, user }).await?.into_inner().subscriptions)
 }
 
 /// `DELETE /admin/v1/apps/{app}/users/{user}/subscriptions/{subscription}`.
 pub async fn delete(door: web::Data<Door>, path: web::Path<(String, String, String)>) -> Result<HttpResponse, Refusal> {
     let (app, user, id) = path.into_inner();
     let (app, user) = (apps::find(&door, &app).await?.id, parse(&user)?.0);
-    let id: u64 = id.parse().map_err(|_| Refusal::not_found("subscription"))?;
-    door.push().unsubscribe(UnsubscribeRequest { app, user, id }).await?;
+    let id = parse_id(&id)?;
+    end(&door, app, user, id).await?;
     Ok(HttpResponse::Ok().json(json!({ "ended": id })))
+}
+
+/// A device of a user is alerted no more, until it subscribes again.
+pub async fn end(door: &Door, app: u64, user: u64, id: u64) -> Result<(), Refusal> {
+    door.push().unsubscribe(UnsubscribeRequest { app, user, id }).await?;
+    Ok(())
+}
+
+/// The id that a path names. What cannot be an id is no device.
+pub fn parse_id(id: &str) -> Result<u64, Refusal> {
+    id.parse().map_err(|_| Refusal::not_found("subscription"))
 }
 
 /// The user that a path names. What cannot be an id is nobody.
@@ -32,7 +47,8 @@ pub fn parse(user: &str) -> Result<UserId, Refusal> {
     user.parse().map_err(|_| Refusal::not_found("user"))
 }
 
-fn shown(subscription: &Subscription) -> Value {
+/// A device as the API shows it.
+pub fn shown(subscription: &Subscription) -> Value {
     let Subscription { id, udid, bundle, created_at, updated_at, rejected_at, rejected_for, .. } = subscription;
     let rejected = (*rejected_at > 0).then(|| json!({ "at": iso(*rejected_at), "reason": rejected_for }));
     json!({

@@ -9,6 +9,7 @@
 mod apps;
 mod assets;
 mod audit;
+mod devices;
 mod erasures;
 mod form;
 mod frame;
@@ -19,7 +20,10 @@ mod sessions;
 mod settings;
 mod sign_in;
 mod system;
+mod traces;
+mod unread;
 mod users;
+mod way;
 
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{self, ACCEPT, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION};
@@ -53,6 +57,7 @@ pub fn routes(routes: &mut Routes<'_>) {
         .at("/console/sign-in", [(M::GET, web::to(sign_in::form)), (M::POST, web::to(sign_in::enter))])
         .at("/console/sign-out", [(M::POST, web::to(sign_in::leave))]);
     of_apps(routes);
+    of_users(routes);
     of_operators(routes);
     routes
         .at("/console/system", [(M::GET, web::to(system::show_system))])
@@ -77,7 +82,23 @@ fn of_apps(routes: &mut Routes<'_>) {
         .at("/console/apps/{app}/users/new", [(M::GET, web::to(users::blank))])
         .at("/console/apps/{app}/users/{user}", [(M::GET, web::to(users::one))])
         .at("/console/apps/{app}/users/{user}/erase", [(M::GET, web::to(users::doubt)), (M::POST, web::to(users::erase))])
-        .at("/console/apps/{app}/erasures/{user}", [(M::GET, web::to(erasures::of_user))]);
+        .at("/console/apps/{app}/erasures/{user}", [(M::GET, web::to(erasures::of_user))])
+        .at("/console/apps/{app}/trace", [(M::GET, web::to(traces::ask)), (M::POST, web::to(traces::switch))])
+        .at("/console/apps/{app}/trace/off", [(M::POST, web::to(traces::switch_off))])
+        .at("/console/apps/{app}/messages/{message}", [(M::GET, web::to(traces::one))]);
+}
+
+fn of_users(routes: &mut Routes<'_>) {
+    use Method as M;
+    routes
+        .at("/console/apps/{app}/users/{user}/ban", [(M::GET, web::to(users::doubt_ban)), (M::POST, web::to(users::ban))])
+        .at("/console/apps/{app}/users/{user}/unban", [(M::POST, web::to(users::unban))])
+        .at("/console/apps/{app}/users/{user}/devices", [(M::GET, web::to(devices::list))])
+        .at(
+            "/console/apps/{app}/users/{user}/devices/{device}/end",
+            [(M::GET, web::to(devices::doubt)), (M::POST, web::to(devices::end))],
+        )
+        .at("/console/apps/{app}/users/{user}/unread", [(M::GET, web::to(unread::show_unread))]);
 }
 
 fn of_operators(routes: &mut Routes<'_>) {

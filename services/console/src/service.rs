@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};
+use natter_actor::Clock;
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::administration_client::AdministrationClient;
 use natter_proto::account::v1::audit_client::AuditClient;
@@ -49,6 +50,7 @@ pub struct Parts {
     pub alerting: Link,
     pub dialog: Link,
     pub history: Link,
+    pub clock: Clock,
     pub metrics: Registry,
     /// What opens the door too: the content of the token file, which the node writes for the operator only. Empty: no token does.
     pub token: String,
@@ -76,6 +78,7 @@ pub(crate) struct Door {
     alerting: Link,
     dialog: Link,
     history: Link,
+    pub clock: Clock,
     pub metrics: Metrics,
     pub registry: Registry,
     pub token: String,
@@ -166,6 +169,7 @@ impl Service {
             alerting: parts.alerting,
             dialog: parts.dialog,
             history: parts.history,
+            clock: parts.clock,
             metrics: Metrics::new(&parts.metrics),
             registry: parts.metrics,
             token: parts.token.trim().to_owned(),

@@ -14,7 +14,7 @@ use crate::error::Refusal;
 use crate::hex;
 use crate::service::{Door, iso};
 
-const LIMIT: u32 = 100;
+pub const LIMIT: u32 = 100;
 const LIMIT_MAX: u32 = 500;
 
 #[derive(Deserialize)]
@@ -47,7 +47,8 @@ pub async fn get(
     Ok(HttpResponse::Ok().json(answer))
 }
 
-async fn by_dialog(door: &Door, (app, user): (u64, u64), skip: u32, limit: u32) -> Result<Value, Refusal> {
+/// A page of the dialogs of a user, and how many messages of each he has not read.
+pub async fn by_dialog(door: &Door, (app, user): (u64, u64), skip: u32, limit: u32) -> Result<Value, Refusal> {
     let counts = UnreadCountsRequest { app, user, dialogs: Vec::new() };
     let unread = door.dialogs().unread(counts).await?.into_inner().total;
     let (skip_wide, limit_wide) = (skip.into(), limit.into());
@@ -79,7 +80,13 @@ fn dialog_shown(entry: &Entry) -> Option<Value> {
     }))
 }
 
-async fn of_dialog(door: &Door, (app, user): (u64, u64), dialog: DialogId, (skip, limit): (u32, u32)) -> Result<Value, Refusal> {
+/// A page of the messages of a dialog, and those of them that a user has not read.
+pub async fn of_dialog(
+    door: &Door,
+    (app, user): (u64, u64),
+    dialog: DialogId,
+    (skip, limit): (u32, u32),
+) -> Result<Value, Refusal> {
     let within = Some(Range { from: 1, upto: u64::MAX });
     let request = MembersRequest { app, dialog: dialog.to_vec(), users: vec![user], within };
     let members = door.history().members(request).await?.into_inner().members;

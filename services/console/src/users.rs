@@ -16,7 +16,7 @@ use crate::service::{Door, iso};
 use crate::{apps, erasures};
 
 /// Users of a page, if the request says nothing, and at most.
-const PER_PAGE: u32 = 50;
+pub const PER_PAGE: u32 = 50;
 const PER_PAGE_MAX: u32 = 200;
 const SEARCH_BYTES_MAX: usize = 256;
 
@@ -53,7 +53,7 @@ pub async fn make(door: &Door, request: SignUpRequest) -> Result<User, Refusal> 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
-    /// An id, or a part of a login, an e-mail address, a phone number or a full name. Empty: all.
+    /// An id, an id elsewhere, or a part of a login, an e-mail address, a phone number or a full name. Empty: all.
     #[serde(default)]
     pub search: String,
     /// From 1 on.
@@ -91,13 +91,15 @@ pub async fn search(door: &Door, app: AppId, asked: &Page) -> Result<ListUsersRe
     let mut any = Vec::new();
     if !text.is_empty() {
         any.extend(["login", "email", "phone", "full_name"].map(part));
-        let number = text.parse().ok().map(|id| vec![id]);
-        any.extend(number.map(|numbers| UserFilter {
-            field: "id".to_owned(),
-            op: UserOp::Eq.into(),
-            texts: Vec::new(),
-            numbers,
-        }));
+        if let Ok(number) = text.parse() {
+            let is = |field: &str| UserFilter {
+                field: field.to_owned(),
+                op: UserOp::Eq.into(),
+                texts: Vec::new(),
+                numbers: vec![number],
+            };
+            any.extend(["id", "external_user_id"].map(is));
+        }
     }
     let skip = u64::from(page - 1) * u64::from(limit);
     let request = ListUsersRequest { app: app.0, any, skip, limit, ..ListUsersRequest::default() };
@@ -106,19 +108,22 @@ pub async fn search(door: &Door, app: AppId, asked: &Page) -> Result<ListUsersRe
 
 /// `POST /admin/v1/apps/{app}/users/{user}/ban`: his sessions and tokens end, and he does not get in.
 pub async fn ban(door: web::Data<Door>, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
-    set_banned(&door, path.into_inner(), true).await
+    banned(&door, path.into_inner(), true).await
 }
 
 /// `POST /admin/v1/apps/{app}/users/{user}/unban`.
 pub async fn unban(door: web::Data<Door>, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
-    set_banned(&door, path.into_inner(), false).await
+    banned(&door, path.into_inner(), false).await
 }
 
-async fn set_banned(door: &Door, (app, id): (String, String), banned: bool) -> Result<HttpResponse, Refusal> {
-    let app = apps::parse(&app)?;
-    let id: UserId = id.parse().map_err(|_| Refusal::not_found("user"))?;
-    let user = door.administration().ban_user(BanUserRequest { app: app.0, id: id.0, banned }).await?.into_inner();
+async fn banned(door: &Door, (app, id): (String, String), banned: bool) -> Result<HttpResponse, Refusal> {
+    let user = set_banned(door, apps::parse(&app)?, parse(&id)?, banned).await?;
     Ok(HttpResponse::Ok().json(json!({ "user": shown(&user) })))
+}
+
+/// Keeps a user out, or lets him in again.
+pub async fn set_banned(door: &Door, app: AppId, id: UserId, banned: bool) -> Result<User, Refusal> {
+    Ok(door.administration().ban_user(BanUserRequest { app: app.0, id: id.0, banned }).await?.into_inner())
 }
 
 /// `GET /admin/v1/apps/{app}/users/{user}`.

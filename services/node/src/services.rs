@@ -137,6 +137,7 @@ impl Services {
                 alerting: Link::local(push.alerting_server(), link),
                 dialog: dialog_link,
                 history,
+                clock: parts.clock.clone(),
                 metrics: parts.metrics.clone(),
                 token: facts.admin_token,
                 sdk: facts.sdk,

@@ -171,6 +171,11 @@ impl Field {
 pub struct Entered(Vec<(String, String)>);
 
 impl Entered {
+    /// What stands in the query of a form that only asks.
+    pub fn of(pairs: Vec<(String, String)>) -> Entered {
+        Entered(pairs)
+    }
+
     /// What stands in a field, without the spaces around it; nothing if it was not sent.
     pub fn text(&self, field: &str) -> &str {
         self.raw(field).trim()

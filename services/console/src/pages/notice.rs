@@ -3,7 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 /// The word of a form that was done, and what the next page says of it.
-const NOTICES: [(&str, &str); 12] = [
+const NOTICES: [(&str, &str); 17] = [
     ("made", "The app was made."),
     ("saved", "The settings were saved."),
     ("suspended", "The app was suspended: nobody gets in until it is resumed."),
@@ -15,6 +15,11 @@ const NOTICES: [(&str, &str); 12] = [
     ("removed", "The operator was removed."),
     ("ended", "Ended: whoever used it has to sign in again."),
     ("signed-out", "You are signed out."),
+    ("banned", "The user was banned: every session has ended, and nobody gets in as this user."),
+    ("unbanned", "The ban was lifted: the user may sign in again."),
+    ("device-ended", "The device gets no more alerts, unless it subscribes again."),
+    ("trace-on", "From now on every message of this app leaves a trace."),
+    ("trace-off", "From now on as many messages leave a trace as of any app."),
     ("nothing", "Nothing was changed."),
 ];
 

@@ -1,12 +1,10 @@
-//! Pages about the users of an app: finding one, making one, one of them, and its end.
+//! Pages about the users of an app: finding one, making one, one of them, keeping him out, and his end.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError, web};
 use askama::Template;
-use natter_proto::UserId;
-use natter_proto::account::v1::{SignUpRequest, User};
+use natter_proto::account::v1::{ListUsersReply, SignUpRequest, User};
 
-use super::apps::{Search, Shown, shown};
+use super::apps::{Shown, shown};
 use super::form::{Entered, Field, Form};
 use super::frame::Frame;
 use super::{see, show, show_as, when};
@@ -14,7 +12,7 @@ use crate::apps::parse;
 use crate::audit::Made;
 use crate::error::Refusal;
 use crate::service::Door;
-use crate::users;
+use crate::users::{self, PER_PAGE, Page};
 
 #[derive(Template)]
 #[template(path = "users.html")]
@@ -23,29 +21,83 @@ struct UsersPage {
     tab: &'static str,
     shown: Shown,
     search: String,
-    /// Nobody has the id.
-    is_missing: bool,
+    /// Without fields: what is wrong with what was searched for.
+    form: Form,
+    users: Vec<Row>,
+    total: u64,
+    /// From 1 on.
+    page: u32,
+    pages: u32,
 }
 
-/// `GET /console/apps/{app}/users?q=`: leads to the user of that id.
+struct Row {
+    id: u64,
+    /// The first name that there is.
+    called: String,
+    full_name: String,
+    email: String,
+    phone: String,
+    is_banned: bool,
+    is_guest: bool,
+    seen_at: Option<String>,
+}
+
+impl Row {
+    fn of(user: &User) -> Row {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        Row {
+            id: user.id,
+            called: name_of(user),
+            full_name: text(&user.full_name),
+            email: text(&user.email),
+            phone: text(&user.phone),
+            is_banned: user.banned,
+            is_guest: user.guest,
+            seen_at: (user.last_request_at != 0).then(|| when(user.last_request_at)),
+        }
+    }
+}
+
+/// What is searched for, and which page of it.
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+pub struct Query {
+    q: String,
+    page: String,
+}
+
+/// `GET /console/apps/{app}/users?q=&page=`: those who are meant; an id that is one's alone leads to him.
 pub async fn find(
     door: web::Data<Door>,
     frame: Frame,
     path: web::Path<String>,
-    query: web::Query<Search>,
+    query: web::Query<Query>,
 ) -> Result<HttpResponse, Refusal> {
     let shown = shown(&door, &path).await?;
-    let search = query.into_inner().q.trim().to_owned();
-    if let Ok(id) = search.parse::<UserId>() {
-        match users::find(&door, parse(&path)?, id).await {
-            Ok(user) => return Ok(see(&format!("/console/apps/{}/users/{}", shown.id, user.id))),
-            Err(refusal) if refusal.status_code() == StatusCode::NOT_FOUND => {}
-            Err(refusal) => return Err(refusal),
-        }
-    }
-    let is_missing = !search.is_empty();
+    let query = query.into_inner();
+    let (search, page) = (query.q.trim().to_owned(), query.page.parse().unwrap_or(1).max(1));
     let title = format!("Users of {}", shown.name);
-    show(&UsersPage { frame: frame.titled(title), tab: "users", shown, search, is_missing })
+    let asked = Page { search: search.clone(), page: Some(page), per_page: None };
+    let found = match users::search(&door, parse(&path)?, &asked).await {
+        Ok(found) => found,
+        Err(refusal) if refusal.field() == "search" => {
+            let (frame, form) = (frame.again(title), Form::default().refused(&refusal));
+            let (users, tab) = (Vec::new(), "users");
+            let page = UsersPage { frame, tab, shown, search: String::new(), form, users, total: 0, page, pages: 0 };
+            return show_as(refusal.status_code(), &page);
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    let ListUsersReply { users, total } = found;
+    if let ([user], Ok(id)) = (users.as_slice(), search.parse::<u64>())
+        && (user.id, total) == (id, 1)
+    {
+        return Ok(see(&format!("/console/apps/{}/users/{id}", shown.id)));
+    }
+    let pages = u32::try_from(total.div_ceil(PER_PAGE.into())).unwrap_or(u32::MAX);
+    let users = users.iter().map(Row::of).collect();
+    let (frame, form) = (frame.titled(title), Form::default());
+    show(&UsersPage { frame, tab: "users", shown, search, form, users, total, page, pages })
 }
 
 #[derive(Template)]
@@ -115,7 +167,9 @@ struct UserPage {
     frame: Frame,
     tab: &'static str,
     shown: Shown,
+    user_tab: &'static str,
     id: u64,
+    is_banned: bool,
     /// What is known of the user, in words.
     facts: Vec<(&'static str, String)>,
 }
@@ -133,20 +187,56 @@ pub async fn one(door: web::Data<Door>, frame: Frame, path: web::Path<(String, S
         ("Full name", text(&user.full_name)),
         ("Phone", text(&user.phone)),
         ("External id", text(&user.external_id)),
+        ("External user id", user.external_user_id.map(|id| id.to_string()).unwrap_or_default()),
         ("Kind", if user.guest { "guest, for a day" } else { "" }.to_owned()),
         ("Made", when(user.created_at)),
         ("Changed", when(user.updated_at)),
         ("Last request", seen_at),
     ];
     let facts = facts.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-    show(&UserPage { frame: frame.titled(name_of(&user)), tab: "users", shown, id: user.id, facts })
+    let (frame, id, is_banned) = (frame.titled(name_of(&user)), user.id, user.banned);
+    show(&UserPage { frame, tab: "users", shown, user_tab: "overview", id, is_banned, facts })
+}
+
+/// A user that a path names, and his app, for a page about him.
+pub async fn whom(door: &Door, app: &str, id: &str) -> Result<(Shown, User), Refusal> {
+    let user = users::find(door, parse(app)?, users::parse(id)?).await?;
+    Ok((shown(door, app).await?, user))
 }
 
 // What stands in the heading, and is typed before the user is erased.
-fn name_of(user: &User) -> String {
+pub fn name_of(user: &User) -> String {
     let names = [&user.login, &user.email, &user.full_name];
     let name = names.into_iter().flatten().find(|name| !name.trim().is_empty());
     name.cloned().unwrap_or_else(|| format!("User {}", user.id))
+}
+
+#[derive(Template)]
+#[template(path = "user_ban.html")]
+struct BanPage {
+    frame: Frame,
+    tab: &'static str,
+    shown: Shown,
+    id: u64,
+}
+
+/// `GET /console/apps/{app}/users/{user}/ban`: asks first.
+pub async fn doubt_ban(door: web::Data<Door>, frame: Frame, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
+    let (shown, user) = whom(&door, &path.0, &path.1).await?;
+    let frame = frame.titled(format!("Ban {}", name_of(&user)));
+    show(&BanPage { frame, tab: "users", shown, id: user.id })
+}
+
+/// `POST /console/apps/{app}/users/{user}/ban`.
+pub async fn ban(door: web::Data<Door>, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
+    let user = users::set_banned(&door, parse(&path.0)?, users::parse(&path.1)?, true).await?;
+    Ok(see(&format!("/console/apps/{}/users/{}?done=banned", user.app, user.id)))
+}
+
+/// `POST /console/apps/{app}/users/{user}/unban`.
+pub async fn unban(door: web::Data<Door>, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
+    let user = users::set_banned(&door, parse(&path.0)?, users::parse(&path.1)?, false).await?;
+    Ok(see(&format!("/console/apps/{}/users/{}?done=unbanned", user.app, user.id)))
 }
 
 #[derive(Template)]

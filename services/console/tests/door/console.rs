@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
+use natter_actor::Clock;
 use natter_console::{Check, Examined, Options, Parts, SdkFacts, Service, Setting, SystemFacts};
 use natter_proto::account::v1::accounts_server::{Accounts, AccountsServer};
 use natter_proto::account::v1::administration_server::{Administration, AdministrationServer};
@@ -65,6 +66,7 @@ impl Console {
             alerting: Link::local(AlertingServer::new(pushed.clone()), link),
             dialog: Link::local(DialogsServer::new(pushed.clone()), link),
             history: Link::local(HistoryServer::new(pushed.clone()), link),
+            clock: Clock::paused(1_700_000_000_000),
             metrics: Metrics::new(),
             token,
             sdk: facts(),
@@ -159,6 +161,7 @@ fn system() -> SystemFacts {
         setting("edge.tls_port", "15223", "flag"),
         setting("mail.password", "\"***\"", "file"),
         setting("health.port", "9600", "default"),
+        setting("trace.one_in", "100", "default"),
     ];
     let checks = vec![Check { name: "disk", verdict: "warn", text: "12 MiB free: make <room> soon".into() }];
     let examined = Examined { at: 1_700_000_000, checks };
@@ -325,9 +328,14 @@ impl Accounts for Fake {
     }
 
     async fn list_users(&self, request: Request<ListUsersRequest>) -> Reply<ListUsersReply> {
-        self.asked()?.user_pages.push(request.into_inner());
+        let request = request.into_inner();
+        let is_asked = |what: &str| request.any.iter().any(|filter| filter.texts.iter().any(|text| text == what));
+        let (is_nobody, is_ann) = (is_asked("nobody"), is_asked("5") && request.skip == 0);
+        self.asked()?.user_pages.push(request);
         let ann = User { id: 5, login: Some("ann".into()), created_at: 1_700_000_000_000, ..User::default() };
-        Ok(Response::new(ListUsersReply { users: vec![ann], total: 120 }))
+        let users = if is_nobody { Vec::new() } else { vec![ann] };
+        let total = if is_nobody || is_ann { users.len() as u64 } else { 120 };
+        Ok(Response::new(ListUsersReply { users, total }))
     }
 }
 
@@ -342,9 +350,10 @@ impl Traces for Fake {
             return Err(Failure::new(Code::NotFound, "nothing is known").into());
         }
         let hop = Hop { dialog: vec![8; 12], seq: 5, at: 1_700_000_000_123, node: "edge-1".into(), user: 34, ..Hop::default() };
+        let ordered = Hop { kind: HopKind::Ordered.into(), message: vec![7; 12], ..hop.clone() };
         let told = Hop { kind: HopKind::Told.into(), count: 3, ..hop.clone() };
         let written = Hop { kind: HopKind::Written.into(), resource: "r1".into(), ..hop };
-        Ok(Response::new(OfReply { hops: vec![told, written] }))
+        Ok(Response::new(OfReply { hops: vec![ordered, told, written] }))
     }
 
     async fn switch(&self, request: Request<SwitchRequest>) -> Reply<SwitchReply> {
@@ -388,7 +397,11 @@ impl Administration for Fake {
 
     async fn ban_user(&self, request: Request<BanUserRequest>) -> Reply<User> {
         let BanUserRequest { app, id, banned } = request.into_inner();
-        drop(self.asked()?);
+        let mut asked = self.asked()?;
+        for made in asked.sign_ups.iter_mut().filter(|made| made.id == id) {
+            made.user.as_mut().unwrap().banned = banned;
+        }
+        drop(asked);
         match id {
             5 => Ok(Response::new(User { app, id, banned, ..User::default() })),
             _ => Err(Failure::new(Code::NotFound, "User not found").into()),

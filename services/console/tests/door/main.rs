@@ -12,7 +12,9 @@ mod pages;
 mod pushed;
 mod sessions;
 mod staff;
+mod trace_pages;
 mod traces;
+mod user_pages;
 
 use natter_proto::account::v1::ReportKind;
 use natter_proto::{Code, Failure};
@@ -169,8 +171,11 @@ async fn users_are_searched_page_by_page_and_banned() {
     let pages = console.asked().user_pages.clone();
     let fields = |page: usize| pages[page].any.iter().map(|filter| filter.field.clone()).collect::<Vec<_>>();
     assert_eq!((pages[0].app, pages[0].skip, pages[0].limit), (77, 400, 200));
-    assert_eq!(fields(0), ["login", "email", "phone", "full_name", "id"]);
-    assert!(pages[0].any[..4].iter().all(|filter| filter.texts == ["5"]) && pages[0].any[4].numbers == [5]);
+    assert_eq!(fields(0), ["login", "email", "phone", "full_name", "id", "external_user_id"]);
+    assert!(
+        pages[0].any[..4].iter().all(|filter| filter.texts == ["5"])
+            && pages[0].any[4..].iter().all(|filter| filter.numbers == [5])
+    );
     assert_eq!((pages[1].skip, pages[1].limit, fields(1).len()), (0, 50, 0));
     console.get("/admin/v1/apps/77/users?search=an").await;
     assert_eq!(console.asked().user_pages[2].any.len(), 4, "no id");

@@ -5,7 +5,7 @@ use crate::console::{Console, TOKEN};
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Every page that is there without anything having been made but app 77 and its user 5.
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 26] = [
     "/console/apps",
     "/console/apps?q=7",
     "/console/apps/new",
@@ -17,6 +17,13 @@ const PAGES: [&str; 19] = [
     "/console/apps/77/users/new",
     "/console/apps/77/users/5",
     "/console/apps/77/users/5/erase",
+    "/console/apps/77/users/5/ban",
+    "/console/apps/77/users/5/devices",
+    "/console/apps/77/users/5/devices/17/end",
+    "/console/apps/77/users/5/unread",
+    "/console/apps/77/users/5/unread?dialog=010101010101010101010101",
+    "/console/apps/77/trace",
+    "/console/apps/77/messages/070707070707070707070707",
     "/console/system",
     "/console/system?settings=all",
     "/console/operators",

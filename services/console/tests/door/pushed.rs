@@ -119,7 +119,12 @@ impl Push for Pushed {
     }
 
     async fn journal(&self, request: Request<JournalRequest>) -> Reply<JournalReply> {
-        self.asked().journals.push(request.into_inner());
+        let request = request.into_inner();
+        let is_last = !request.before.is_empty();
+        self.asked().journals.push(request);
+        if is_last {
+            return Ok(Response::new(JournalReply::default()));
+        }
         let together = Note { at: START_MS, count: 3, reason: "no subscription".into(), ..Note::default() };
         Ok(Response::new(JournalReply { notes: vec![attempt(), together], next: vec![0xab, 1] }))
     }
