@@ -13,9 +13,13 @@ use crate::service::{Door, iso};
 pub async fn list(door: web::Data<Door>, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
     let (app, user) = path.into_inner();
     let (app, user) = (apps::find(&door, &app).await?.id, parse(&user)?.0);
-    let subscriptions = door.push().list(ListRequest { app, user }).await?.into_inner().subscriptions;
-    let subscriptions: Vec<Value> = subscriptions.iter().map(shown).collect();
+    let subscriptions: Vec<Value> = all(&door, app, user).await?.iter().map(shown).collect();
     Ok(HttpResponse::Ok().json(json!({ "subscriptions": subscriptions })))
+}
+
+/// Those of a user, by id.
+pub async fn all(door: &Door, app: u64, user: u64) -> Result<Vec<Subscription>, Refusal> {
+    Ok(door.push().list(ListRequest { app, user }).await?.into_inner().subscriptions)
 }
 
 /// `DELETE /admin/v1/apps/{app}/users/{user}/subscriptions/{subscription}`.
@@ -38,17 +42,8 @@ fn shown(subscription: &Subscription) -> Value {
     json!({
         "id": id,
         "channel": channel_name(subscription.channel()),
-        "environment": match subscription.environment() {
-            Environment::Unspecified => "",
-            Environment::Development => "development",
-            Environment::Production => "production",
-        },
-        "platform": match subscription.platform() {
-            Platform::Unspecified => "",
-            Platform::Ios => "ios",
-            Platform::Android => "android",
-            Platform::Web => "web",
-        },
+        "environment": environment_name(subscription.environment()),
+        "platform": platform_name(subscription.platform()),
         "udid": udid,
         "bundle": Some(bundle).filter(|bundle| !bundle.is_empty()),
         "created_at": iso(*created_at),
@@ -65,5 +60,24 @@ pub fn channel_name(channel: Channel) -> &'static str {
         Channel::ApnsVoip => "apns_voip",
         Channel::Gcm => "gcm",
         Channel::Web => "web",
+    }
+}
+
+/// As apps name it; of one that is not said: nothing.
+pub fn environment_name(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Unspecified => "",
+        Environment::Development => "development",
+        Environment::Production => "production",
+    }
+}
+
+/// As apps name it.
+pub fn platform_name(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Unspecified => "",
+        Platform::Ios => "ios",
+        Platform::Android => "android",
+        Platform::Web => "web",
     }
 }
