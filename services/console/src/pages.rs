@@ -6,6 +6,7 @@
 //!   what was typed, secrets aside.
 //! - Nothing is loaded from elsewhere, no style or script stands in a page ([`HEADERS`]), and every value is escaped (askama).
 
+mod alerts;
 mod apps;
 mod assets;
 mod audit;
@@ -14,6 +15,7 @@ mod form;
 mod frame;
 mod notice;
 mod operators;
+mod push;
 mod sdk;
 mod sessions;
 mod settings;
@@ -53,6 +55,7 @@ pub fn routes(routes: &mut Routes<'_>) {
         .at("/console/sign-in", [(M::GET, web::to(sign_in::form)), (M::POST, web::to(sign_in::enter))])
         .at("/console/sign-out", [(M::POST, web::to(sign_in::leave))]);
     of_apps(routes);
+    of_alerts(routes);
     of_operators(routes);
     routes
         .at("/console/system", [(M::GET, web::to(system::show_system))])
@@ -78,6 +81,18 @@ fn of_apps(routes: &mut Routes<'_>) {
         .at("/console/apps/{app}/users/{user}", [(M::GET, web::to(users::one))])
         .at("/console/apps/{app}/users/{user}/erase", [(M::GET, web::to(users::doubt)), (M::POST, web::to(users::erase))])
         .at("/console/apps/{app}/erasures/{user}", [(M::GET, web::to(erasures::of_user))]);
+}
+
+fn of_alerts(routes: &mut Routes<'_>) {
+    use Method as M;
+    routes
+        .at("/console/apps/{app}/alerts", [(M::GET, web::to(alerts::form)), (M::POST, web::to(alerts::save))])
+        .at("/console/apps/{app}/alerts/journal", [(M::GET, web::to(alerts::journal::list))])
+        .at("/console/apps/{app}/alerts/preview", [(M::POST, web::to(alerts::preview))])
+        .at("/console/apps/{app}/alerts/test", [(M::GET, web::to(alerts::trial::form)), (M::POST, web::to(alerts::trial::post))])
+        .at("/console/apps/{app}/push", [(M::GET, web::to(push::list))])
+        .at("/console/apps/{app}/push/{kind}", [(M::GET, web::to(push::blank)), (M::POST, web::to(push::set))])
+        .at("/console/apps/{app}/push/{kind}/remove", [(M::GET, web::to(push::doubt)), (M::POST, web::to(push::remove))]);
 }
 
 fn of_operators(routes: &mut Routes<'_>) {

@@ -3,7 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 /// The word of a form that was done, and what the next page says of it.
-const NOTICES: [(&str, &str); 12] = [
+const NOTICES: [(&str, &str); 16] = [
     ("made", "The app was made."),
     ("saved", "The settings were saved."),
     ("suspended", "The app was suspended: nobody gets in until it is resumed."),
@@ -15,6 +15,10 @@ const NOTICES: [(&str, &str); 12] = [
     ("removed", "The operator was removed."),
     ("ended", "Ended: whoever used it has to sign in again."),
     ("signed-out", "You are signed out."),
+    ("alerts-saved", "Saved: the next alert looks so."),
+    ("test-sent", "The test is on its way."),
+    ("credentials-saved", "The credentials were checked and are in force. Alerts that waited for them are due."),
+    ("credentials-removed", "The credentials were removed."),
     ("nothing", "Nothing was changed."),
 ];
 
