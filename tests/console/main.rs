@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use natter_tests::process::Natter;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::timeout;
+
+mod alerts;
 
 /// Longest that a scenario may take. Five times what it takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -99,7 +101,11 @@ mod keyboard {
 
 // Does a scenario on a process of its own. It has to say each of `steps`.
 async fn run(scenario: &str, hand: &str, steps: &[&str]) -> Result<()> {
-    let natter = Natter::start(&[]).await?;
+    act(&Natter::start(&[]).await?, scenario, hand, steps, &json!({})).await
+}
+
+// The same on a process that is there. `stage`: what the scenario knows of it.
+async fn act(natter: &Natter, scenario: &str, hand: &str, steps: &[&str], stage: &Value) -> Result<()> {
     let said: Value = serde_json::from_str(&natter.shell(&["operator", "password"])?)?;
     let password = said["operator"]["password"].as_str().context("no password")?;
     let modules = std::env::var_os("NATTER_CONSOLE_MODULES").context("NATTER_CONSOLE_MODULES names the packages")?;
@@ -108,6 +114,7 @@ async fn run(scenario: &str, hand: &str, steps: &[&str]) -> Result<()> {
     let mut command = Command::new("node");
     command.arg(here.join("run.mjs")).args([&url, scenario, hand]);
     command.env("NATTER_CONSOLE_MODULES", modules).env("NATTER_CONSOLE_PASSWORD", password);
+    command.env("NATTER_CONSOLE_STAGE", stage.to_string());
     command.env("NATTER_CONSOLE_SHOTS", shots()).stdin(Stdio::null()).kill_on_drop(true).process_group(0);
     let output = timeout(PATIENCE, command.output()).await.context("the scenario hangs")??;
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
