@@ -14,6 +14,9 @@ const TABS_MAX = 150;
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const SHOTS = process.env.NATTER_CONSOLE_SHOTS;
 
+// What the scenario is told of its process.
+export const stage = JSON.parse(process.env.NATTER_CONSOLE_CAST ?? 'null') ?? {};
+
 export const step = (text) => console.log(text);
 
 export const expect = (is, what) => {

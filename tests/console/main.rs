@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use natter_tests::process::Natter;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::timeout;
+
+mod alerts;
 
 /// Longest that a scenario may take. Five times what it takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -135,6 +137,11 @@ mod keyboard {
 async fn run(scenario: &str, hand: &str, steps: &[&str]) -> Result<()> {
     let natter = Natter::start(cast::settings_of(scenario)).await?;
     let cast = cast::of(scenario, &natter).await?;
+    act(&natter, scenario, hand, steps, &cast).await
+}
+
+// The same on a process that is there. `cast`: what the scenario knows of it.
+async fn act(natter: &Natter, scenario: &str, hand: &str, steps: &[&str], cast: &Value) -> Result<()> {
     let said: Value = serde_json::from_str(&natter.shell(&["operator", "password"])?)?;
     let password = said["operator"]["password"].as_str().context("no password")?;
     let modules = std::env::var_os("NATTER_CONSOLE_MODULES").context("NATTER_CONSOLE_MODULES names the packages")?;

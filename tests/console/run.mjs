@@ -1,16 +1,30 @@
 // node run.mjs URL SCENARIO mouse|keyboard: does one scenario on the console and writes each step to stdout when it was seen to work.
+import { alerts, alertsWithoutScript } from './alerts.mjs';
 import { apps, sdk } from './apps.mjs';
 import { open, step } from './browser.mjs';
+import { credentials } from './credentials.mjs';
 import { devices } from './devices.mjs';
 import { operators, withoutScript } from './operators.mjs';
 import { system } from './system.mjs';
 import { trace } from './trace.mjs';
 import { users } from './users.mjs';
 
-const SCENARIOS = { apps, sdk, users, devices, trace, system, operators, 'without-script': withoutScript };
+const SCENARIOS = {
+  apps,
+  sdk,
+  users,
+  devices,
+  trace,
+  system,
+  operators,
+  'without-script': withoutScript,
+  alerts,
+  'alerts-without-script': alertsWithoutScript,
+  credentials,
+};
 const [url, scenario, hand] = process.argv.slice(2);
 
-const desk = await open({ url, hand, hasScript: scenario !== 'without-script' });
+const desk = await open({ url, hand, hasScript: !scenario.endsWith('without-script') });
 try {
   await desk.page.goto('/');
   if (scenario !== 'operators') await desk.signIn('admin', process.env.NATTER_CONSOLE_PASSWORD);

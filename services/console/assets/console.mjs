@@ -41,6 +41,45 @@ addEventListener('pageshow', () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
 
+// The preview of a draft follows what is typed. A field that is wrong is named there, and again when it is saved.
+const draft = document.querySelector('form[data-preview]');
+const preview = document.getElementById('preview');
+let asked = 0;
+let pause;
+const look = async () => {
+  asked += 1;
+  const number = asked;
+  const body = new URLSearchParams(new FormData(draft));
+  const answer = await fetch(draft.dataset.preview, { method: 'POST', body }).catch(() => undefined);
+  if (!answer?.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  const fresh = page.getElementById('preview');
+  // Of several answers the last that was asked for counts.
+  if (!fresh || number !== asked) return;
+  preview.replaceChildren(...document.adoptNode(fresh).childNodes);
+  preview.dataset.at = number;
+  const said = preview.querySelector('.remark, .size')?.textContent.trim() ?? '';
+  document.getElementById('preview-said').textContent = `Preview: ${said}`;
+};
+draft?.addEventListener('input', () => {
+  clearTimeout(pause);
+  pause = setTimeout(look, 300);
+});
+
+// The text of a file goes into its field.
+for (const field of document.querySelectorAll('textarea[data-file]')) {
+  const label = document.createElement('label');
+  label.className = 'from-file';
+  label.textContent = 'Or from a file: ';
+  const file = document.createElement('input');
+  file.type = 'file';
+  file.addEventListener('change', async () => {
+    if (file.files[0]?.size < 64 * 1024) field.value = await file.files[0].text();
+  });
+  label.append(file);
+  field.after(label);
+}
+
 // What goes on is shown going on.
 const follow = async () => {
   const shown = document.querySelector('[data-again]');

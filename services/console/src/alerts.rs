@@ -2,7 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use natter_proto::push::v1::{
-    GetSettingsRequest, JournalRequest, Note, Payload, PreviewRequest, PutSettingsRequest, SendTestRequest,
+    self as proto, GetBuiltInRequest, GetSettingsRequest, JournalReply, JournalRequest, Note, Payload, PreviewReply,
+    PreviewRequest, PutSettingsRequest, SendTestReply, SendTestRequest,
 };
 use natter_proto::{DialogId, MessageId};
 use serde::Deserialize;
@@ -23,18 +24,32 @@ const LIMIT_MAX: u32 = 500;
 
 /// `GET /admin/v1/apps/{app}/alerts`.
 pub async fn get(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
-    let app = apps::find(&door, &path).await?;
-    let settings = door.alerting().get_settings(GetSettingsRequest { app: app.id }).await?.into_inner();
+    let settings = kept(&door, apps::find(&door, &path).await?.id).await?;
     Ok(HttpResponse::Ok().json(json!({ "alerts": Settings::from(settings) })))
+}
+
+/// The settings of an app.
+pub async fn kept(door: &Door, app: u64) -> Result<proto::Settings, Refusal> {
+    Ok(door.alerting().get_settings(GetSettingsRequest { app }).await?.into_inner())
+}
+
+/// The template of an app that put none.
+pub async fn built_in(door: &Door) -> Result<proto::Template, Refusal> {
+    Ok(door.alerting().get_built_in(GetBuiltInRequest {}).await?.into_inner())
 }
 
 /// `PUT /admin/v1/apps/{app}/alerts`: these settings and no others.
 pub async fn put(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> Result<HttpResponse, Refusal> {
     let app = apps::find(&door, &path).await?;
     let settings: Settings = read(&door, raw)?;
-    let request = PutSettingsRequest { app: app.id, settings: Some(settings.into()) };
-    let settings = door.alerting().put_settings(request).await?.into_inner();
+    let settings = keep(&door, app.id, settings.into()).await?;
     Ok(HttpResponse::Ok().json(json!({ "alerts": Settings::from(settings) })))
+}
+
+/// Keeps these settings of an app and no others.
+pub async fn keep(door: &Door, app: u64, settings: proto::Settings) -> Result<proto::Settings, Refusal> {
+    let request = PutSettingsRequest { app, settings: Some(settings) };
+    Ok(door.alerting().put_settings(request).await?.into_inner())
 }
 
 #[derive(Deserialize, Default)]
@@ -49,11 +64,16 @@ pub async fn preview(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -
     let app = apps::find(&door, &path).await?;
     let Draft { alerts, sample } = read(&door, raw)?;
     let request = PreviewRequest { app: app.id, settings: alerts.map(Into::into), sample: sample.map(Into::into) };
-    let reply = door.alerting().preview(request).await?.into_inner();
+    let reply = look(&door, request).await?;
     let payloads: Vec<Value> = reply.payloads.iter().map(previewed).collect();
     let remark = Some(reply.remark).filter(|remark| !remark.is_empty());
     let preview = json!({ "title": reply.title, "body": reply.body, "remark": remark, "payloads": payloads });
     Ok(HttpResponse::Ok().json(json!({ "preview": preview })))
+}
+
+/// What devices would be sent.
+pub async fn look(door: &Door, request: PreviewRequest) -> Result<PreviewReply, Refusal> {
+    Ok(door.alerting().preview(request).await?.into_inner())
 }
 
 fn previewed(payload: &Payload) -> Value {
@@ -84,21 +104,27 @@ pub async fn test(door: web::Data<Door>, path: web::Path<String>, raw: Raw) -> R
     let app = apps::find(&door, &path).await?;
     let Test { user, subscription, sample } = read(&door, raw)?;
     let request = SendTestRequest { app: app.id, user, subscription, sample: sample.map(Into::into) };
-    let reply = door.alerting().send_test(request).await?.into_inner();
+    let reply = send(&door, request).await?;
     let notes: Vec<Value> = reply.notes.iter().map(noted).collect();
     let test = json!({ "dialog": hex::shown(&reply.dialog), "message": hex::shown(&reply.message), "notes": notes });
     Ok(HttpResponse::Accepted().json(json!({ "test": test })))
 }
 
-/// Of whom or what the journal is read.
-#[derive(Deserialize)]
+/// Queues a test, and waits a little for what becomes of it.
+pub async fn send(door: &Door, request: SendTestRequest) -> Result<SendTestReply, Refusal> {
+    Ok(door.alerting().send_test(request).await?.into_inner())
+}
+
+/// Of whom or what the journal is read: `user`, or `dialog` and `message`.
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-struct Page {
-    user: Option<u64>,
-    dialog: Option<String>,
-    message: Option<String>,
-    before: Option<String>,
-    limit: Option<u32>,
+pub struct Page {
+    pub user: Option<u64>,
+    pub dialog: Option<String>,
+    pub message: Option<String>,
+    /// Where an answer before said that it goes on.
+    pub before: Option<String>,
+    pub limit: Option<u32>,
 }
 
 /// `GET /admin/v1/apps/{app}/alerts/journal?user=ID | dialog=ID&message=ID [&before=NEXT&limit=N]`: newest first.
@@ -106,6 +132,14 @@ pub async fn journal(door: web::Data<Door>, path: web::Path<String>, request: Ht
     let page = web::Query::<Page>::from_query(request.query_string());
     let page = page.map_err(|error| Refusal::malformed("query", error.to_string()))?.into_inner();
     let app = apps::find(&door, &path).await?;
+    let reply = read_journal(&door, app.id, page).await?;
+    let notes: Vec<Value> = reply.notes.iter().map(noted).collect();
+    let next = Some(hex::shown(&reply.next)).filter(|next| !next.is_empty());
+    Ok(HttpResponse::Ok().json(json!({ "notes": notes, "next": next })))
+}
+
+/// A page of the journal of an app, newest first.
+pub async fn read_journal(door: &Door, app: u64, page: Page) -> Result<JournalReply, Refusal> {
     let (user, dialog, message) = match (page.user, &page.dialog, &page.message) {
         (Some(user), None, None) => (user, Vec::new(), Vec::new()),
         (None, Some(dialog), Some(message)) => {
@@ -118,11 +152,8 @@ pub async fn journal(door: web::Data<Door>, path: web::Path<String>, request: Ht
     let before = unhex(page.before.as_deref().unwrap_or_default());
     let before = before.ok_or_else(|| Refusal::malformed("before", "is not the `next` of an answer"))?;
     let limit = page.limit.unwrap_or(LIMIT).min(LIMIT_MAX);
-    let request = JournalRequest { app: app.id, user, dialog, message, limit, before };
-    let reply = door.push().journal(request).await?.into_inner();
-    let notes: Vec<Value> = reply.notes.iter().map(noted).collect();
-    let next = Some(hex::shown(&reply.next)).filter(|next| !next.is_empty());
-    Ok(HttpResponse::Ok().json(json!({ "notes": notes, "next": next })))
+    let request = JournalRequest { app, user, dialog, message, limit, before };
+    Ok(door.push().journal(request).await?.into_inner())
 }
 
 /// A note as the operator sees it: a decision, or (with `subscription`) an attempt.

@@ -21,11 +21,12 @@ use serde_json::{Value, json};
 
 use crate::apps;
 use crate::body::{Fields, Raw};
+use crate::devices::environment_name;
 use crate::error::Refusal;
 use crate::service::{Door, iso};
 
 /// Certificates that end so soon are told.
-const SOON_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
+pub const SOON_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
 
 const KINDS: [(&str, Kind); 4] =
     [("apns_token", Kind::ApnsToken), ("apns_certificate", Kind::ApnsCertificate), ("fcm", Kind::Fcm), ("vapid", Kind::Vapid)];
@@ -41,8 +42,13 @@ struct Meant {
 /// See the table above.
 pub async fn list(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
     let app = apps::find(&door, &path).await?.id;
-    let credentials = door.credentials().list(ListCredentialsRequest { app }).await?.into_inner().credentials;
+    let credentials = all(&door, app).await?;
     Ok(HttpResponse::Ok().json(json!({ "credentials": credentials.iter().map(shown).collect::<Vec<_>>() })))
+}
+
+/// What may be shown of those of an app, by kind, topic and environment.
+pub async fn all(door: &Door, app: u64) -> Result<Vec<Credential>, Refusal> {
+    Ok(door.credentials().list(ListCredentialsRequest { app }).await?.into_inner().credentials)
 }
 
 /// See the table above.
@@ -52,8 +58,15 @@ pub async fn put(door: web::Data<Door>, path: web::Path<(String, String)>, raw: 
     let mut fields = Fields::read(raw, door.body_bytes_max)?;
     let topic = fields.text("topic")?.unwrap_or_default();
     let environment = environment_of(fields.text("environment")?.as_deref())?;
-    let mut text = |field: &str| fields.text(field).map(Option::unwrap_or_default);
-    let of = match kind {
+    let of = secret(kind, |field| fields.text(field).map(Option::unwrap_or_default))?;
+    fields.end()?;
+    let credential = keep(&door, app, topic, environment, of).await?;
+    Ok(HttpResponse::Ok().json(json!({ "credential": shown(&credential) })))
+}
+
+/// The secret of this kind, of what `text` has under the names of its fields.
+pub fn secret(kind: Kind, mut text: impl FnMut(&str) -> Result<String, Refusal>) -> Result<Of, Refusal> {
+    Ok(match kind {
         Kind::ApnsToken => {
             let (key_pem, key_id, team_id) = (text("key")?, text("key_id")?, text("team_id")?);
             Of::ApnsToken(ApnsTokenSecret { key_pem, key_id, team_id })
@@ -62,12 +75,14 @@ pub async fn put(door: web::Data<Door>, path: web::Path<(String, String)>, raw: 
         Kind::Fcm => Of::Fcm(FcmSecret { service_account: text("service_account")? }),
         Kind::Vapid => Of::Vapid(VapidSecret { private_key: text("private_key")?, subject: text("subject")? }),
         Kind::Unspecified => return Err(Refusal::not_found("kind of credentials")),
-    };
-    fields.end()?;
+    })
+}
+
+/// Keeps credentials of an app, if they can be used. What may be shown of them.
+pub async fn keep(door: &Door, app: u64, topic: String, environment: Environment, of: Of) -> Result<Credential, Refusal> {
     let secret = Some(Secret { of: Some(of) });
     let request = PutCredentialRequest { app, topic, environment: environment.into(), secret };
-    let credential = door.credentials().put(request).await?.into_inner();
-    Ok(HttpResponse::Ok().json(json!({ "credential": shown(&credential) })))
+    Ok(door.credentials().put(request).await?.into_inner())
 }
 
 /// See the table above.
@@ -81,9 +96,14 @@ pub async fn delete(
     let meant = web::Query::<Meant>::from_query(request.query_string());
     let Meant { topic, environment } = meant.map_err(|error| Refusal::malformed("query", error.to_string()))?.into_inner();
     let environment = environment_of(environment.as_deref())?.into();
-    let request = DeleteCredentialRequest { app, kind, topic: topic.unwrap_or_default(), environment };
-    door.credentials().delete(request).await?;
+    forget(&door, DeleteCredentialRequest { app, kind, topic: topic.unwrap_or_default(), environment }).await?;
     Ok(HttpResponse::Ok().json(json!({})))
+}
+
+/// Forgets credentials.
+pub async fn forget(door: &Door, request: DeleteCredentialRequest) -> Result<(), Refusal> {
+    door.credentials().delete(request).await?;
+    Ok(())
 }
 
 /// See the table above.
@@ -99,12 +119,14 @@ pub async fn look(door: web::Data<Door>) -> Result<HttpResponse, Refusal> {
     }})))
 }
 
-fn kind_of(word: &str) -> Result<Kind, Refusal> {
+/// The kind that a path names.
+pub fn kind_of(word: &str) -> Result<Kind, Refusal> {
     let known = KINDS.iter().find(|(known, _)| *known == word);
     known.map(|(_, kind)| *kind).ok_or_else(|| Refusal::not_found("kind of credentials"))
 }
 
-fn environment_of(word: Option<&str>) -> Result<Environment, Refusal> {
+/// As apps name it; nothing: both.
+pub fn environment_of(word: Option<&str>) -> Result<Environment, Refusal> {
     match word {
         None | Some("") => Ok(Environment::Unspecified),
         Some("development") => Ok(Environment::Development),
@@ -113,20 +135,20 @@ fn environment_of(word: Option<&str>) -> Result<Environment, Refusal> {
     }
 }
 
+/// As paths name it.
+pub fn word_of(kind: Kind) -> &'static str {
+    KINDS.iter().find(|(_, known)| *known == kind).map_or("", |(word, _)| word)
+}
+
 // What a kind does not have is left out.
 fn shown(credential: &Credential) -> Value {
-    let kind = KINDS.iter().find(|(_, kind)| *kind == credential.kind());
     let mut shown = json!({
-        "kind": kind.map(|(word, _)| word),
+        "kind": text(word_of(credential.kind())),
         "set_at": iso(credential.set_at),
         "fingerprint": credential.fingerprint,
         "problem": text(&credential.problem),
     });
-    let environment = match credential.environment() {
-        Environment::Unspecified => "",
-        Environment::Development => "development",
-        Environment::Production => "production",
-    };
+    let environment = environment_name(credential.environment());
     for (name, value) in [
         ("topic", credential.topic.as_str()),
         ("environment", environment),

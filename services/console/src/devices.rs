@@ -54,17 +54,8 @@ pub fn shown(subscription: &Subscription) -> Value {
     json!({
         "id": id,
         "channel": channel_name(subscription.channel()),
-        "environment": match subscription.environment() {
-            Environment::Unspecified => "",
-            Environment::Development => "development",
-            Environment::Production => "production",
-        },
-        "platform": match subscription.platform() {
-            Platform::Unspecified => "",
-            Platform::Ios => "ios",
-            Platform::Android => "android",
-            Platform::Web => "web",
-        },
+        "environment": environment_name(subscription.environment()),
+        "platform": platform_name(subscription.platform()),
         "udid": udid,
         "bundle": Some(bundle).filter(|bundle| !bundle.is_empty()),
         "created_at": iso(*created_at),
@@ -81,5 +72,24 @@ pub fn channel_name(channel: Channel) -> &'static str {
         Channel::ApnsVoip => "apns_voip",
         Channel::Gcm => "gcm",
         Channel::Web => "web",
+    }
+}
+
+/// As apps name it; of one that is not said: nothing.
+pub fn environment_name(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Unspecified => "",
+        Environment::Development => "development",
+        Environment::Production => "production",
+    }
+}
+
+/// As apps name it.
+pub fn platform_name(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Unspecified => "",
+        Platform::Ios => "ios",
+        Platform::Android => "android",
+        Platform::Web => "web",
     }
 }

@@ -6,6 +6,7 @@
 //!   what was typed, secrets aside.
 //! - Nothing is loaded from elsewhere, no style or script stands in a page ([`HEADERS`]), and every value is escaped (askama).
 
+mod alerts;
 mod apps;
 mod assets;
 mod audit;
@@ -15,6 +16,7 @@ mod form;
 mod frame;
 mod notice;
 mod operators;
+mod push;
 mod sdk;
 mod sessions;
 mod settings;
@@ -58,6 +60,7 @@ pub fn routes(routes: &mut Routes<'_>) {
         .at("/console/sign-out", [(M::POST, web::to(sign_in::leave))]);
     of_apps(routes);
     of_users(routes);
+    of_alerts(routes);
     of_operators(routes);
     routes
         .at("/console/system", [(M::GET, web::to(system::show_system))])
@@ -99,6 +102,18 @@ fn of_users(routes: &mut Routes<'_>) {
             [(M::GET, web::to(devices::doubt)), (M::POST, web::to(devices::end))],
         )
         .at("/console/apps/{app}/users/{user}/unread", [(M::GET, web::to(unread::show_unread))]);
+}
+
+fn of_alerts(routes: &mut Routes<'_>) {
+    use Method as M;
+    routes
+        .at("/console/apps/{app}/alerts", [(M::GET, web::to(alerts::form)), (M::POST, web::to(alerts::save))])
+        .at("/console/apps/{app}/alerts/journal", [(M::GET, web::to(alerts::journal::list))])
+        .at("/console/apps/{app}/alerts/preview", [(M::POST, web::to(alerts::preview))])
+        .at("/console/apps/{app}/alerts/test", [(M::GET, web::to(alerts::trial::form)), (M::POST, web::to(alerts::trial::post))])
+        .at("/console/apps/{app}/push", [(M::GET, web::to(push::list))])
+        .at("/console/apps/{app}/push/{kind}", [(M::GET, web::to(push::blank)), (M::POST, web::to(push::set))])
+        .at("/console/apps/{app}/push/{kind}/remove", [(M::GET, web::to(push::doubt)), (M::POST, web::to(push::remove))]);
 }
 
 fn of_operators(routes: &mut Routes<'_>) {

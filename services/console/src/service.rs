@@ -202,6 +202,7 @@ impl Service {
             App::new()
                 .app_data(door.clone())
                 .app_data(web::PayloadConfig::new(bytes_max))
+                .app_data(web::FormConfig::default().limit(bytes_max))
                 .configure(|config| routes::all(&mut Routes::new(config)))
                 .default_service(web::to(no_route))
                 .wrap(from_fn(auth::guard))

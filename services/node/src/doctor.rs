@@ -98,7 +98,7 @@ pub async fn examine(settings: Result<&Config, String>) -> Report {
     lines.push(rules::admin(&admin));
     if let AdminApi::Opened { names, push } = &admin {
         lines.extend(rules::app_names(names, now));
-        lines.extend(rules::push_credentials(push));
+        lines.extend(rules::push_credentials(push, now));
     }
     Report(lines)
 }

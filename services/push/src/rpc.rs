@@ -18,6 +18,7 @@ use natter_rpc::{Reply, Request, Response, async_trait};
 use crate::alerts::About;
 use crate::error::Error;
 use crate::service::Shared;
+use crate::template;
 
 /// Notes of one page.
 const NOTES_MAX: u32 = 500;
@@ -82,6 +83,10 @@ impl Traces for Rpc {
 impl Alerting for Rpc {
     async fn get_settings(&self, request: Request<GetSettingsRequest>) -> Reply<Settings> {
         Ok(Response::new(self.0.alert_settings(request.into_inner().app).await?))
+    }
+
+    async fn get_built_in(&self, _: Request<GetBuiltInRequest>) -> Reply<Template> {
+        Ok(Response::new(template::built_in()))
     }
 
     async fn put_settings(&self, request: Request<PutSettingsRequest>) -> Reply<Settings> {

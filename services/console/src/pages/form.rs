@@ -45,6 +45,8 @@ pub enum Kind {
     Text,
     Number,
     Secret,
+    /// A secret of several lines: the text of a file.
+    Paper,
     Check,
     /// One of these.
     Choice(&'static [&'static str]),
@@ -66,7 +68,7 @@ impl Form {
     pub fn filled(mut self, entered: &Entered) -> Form {
         for field in self.fields() {
             match field.kind {
-                Kind::Secret => {}
+                Kind::Secret | Kind::Paper => {}
                 _ => field.value = entered.text(field.name).to_owned(),
             }
         }
@@ -105,6 +107,10 @@ impl Field {
         Field { kind: Kind::Secret, fill: "new-password", ..Field::text(name, label, "") }
     }
 
+    pub fn paper(name: &'static str, label: &'static str) -> Field {
+        Field { kind: Kind::Paper, ..Field::text(name, label, "") }
+    }
+
     pub fn check(name: &'static str, label: &'static str, is_on: bool) -> Field {
         Field { kind: Kind::Check, ..Field::text(name, label, if is_on { "on" } else { "" }) }
     }
@@ -131,7 +137,7 @@ impl Field {
     /// `type` of the input.
     pub fn input(&self) -> &'static str {
         match self.kind {
-            Kind::Text | Kind::Number | Kind::Choice(_) => "text",
+            Kind::Text | Kind::Number | Kind::Choice(_) | Kind::Paper => "text",
             Kind::Secret => "password",
             Kind::Check => "checkbox",
         }
@@ -139,6 +145,10 @@ impl Field {
 
     pub fn is_check(&self) -> bool {
         self.kind == Kind::Check
+    }
+
+    pub fn is_paper(&self) -> bool {
+        self.kind == Kind::Paper
     }
 
     /// Of a choice, what can be chosen.
@@ -192,6 +202,11 @@ impl Entered {
             "" => Ok(0),
             digits => digits.parse().map_err(|_| Refusal::malformed(field, "must be a whole number")),
         }
+    }
+
+    /// Whether a field was sent, with something in it or not.
+    pub fn has(&self, field: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == field)
     }
 
     pub fn is_on(&self, field: &str) -> bool {

@@ -3,7 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 /// The word of a form that was done, and what the next page says of it.
-const NOTICES: [(&str, &str); 17] = [
+const NOTICES: [(&str, &str); 21] = [
     ("made", "The app was made."),
     ("saved", "The settings were saved."),
     ("suspended", "The app was suspended: nobody gets in until it is resumed."),
@@ -20,6 +20,10 @@ const NOTICES: [(&str, &str); 17] = [
     ("device-ended", "The device gets no more alerts, unless it subscribes again."),
     ("trace-on", "From now on every message of this app leaves a trace."),
     ("trace-off", "From now on as many messages leave a trace as of any app."),
+    ("alerts-saved", "Saved: the next alert looks so."),
+    ("test-sent", "The test is on its way."),
+    ("credentials-saved", "The credentials were checked and are in force. Alerts that waited for them are due."),
+    ("credentials-removed", "The credentials were removed."),
     ("nothing", "Nothing was changed."),
 ];
 

@@ -197,6 +197,7 @@ pub struct Asked {
     /// Credentials that were put, and that were to be forgotten.
     pub put: Vec<push::PutCredentialRequest>,
     pub forgotten: Vec<push::DeleteCredentialRequest>,
+    pub refuses_put: Option<Failure>,
 }
 
 #[derive(Clone)]
@@ -475,7 +476,11 @@ impl Credentials for Fake {
     async fn put(&self, request: Request<push::PutCredentialRequest>) -> Reply<push::Credential> {
         let request = request.into_inner();
         let shown = push::Credential { topic: request.topic.clone(), ..credential(request.app) };
-        self.asked()?.put.push(request);
+        let mut asked = self.asked()?;
+        if let Some(failure) = asked.refuses_put.take() {
+            return Err(failure.into());
+        }
+        asked.put.push(request);
         Ok(Response::new(shown))
     }
 

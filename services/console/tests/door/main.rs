@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod alert_pages;
 mod alerts;
 mod console;
 mod credentials;
@@ -9,6 +10,7 @@ mod guard;
 mod operators;
 mod page_rights;
 mod pages;
+mod push_pages;
 mod pushed;
 mod sessions;
 mod staff;

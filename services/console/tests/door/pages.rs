@@ -5,7 +5,7 @@ use crate::console::{Console, TOKEN};
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Every page that is there without anything having been made but app 77 and its user 5.
-const PAGES: [&str; 26] = [
+const PAGES: [&str; 37] = [
     "/console/apps",
     "/console/apps?q=7",
     "/console/apps/new",
@@ -13,6 +13,17 @@ const PAGES: [&str; 26] = [
     "/console/apps/77/settings",
     "/console/apps/77/delete",
     "/console/apps/77/sdk",
+    "/console/apps/77/alerts",
+    "/console/apps/77/alerts/test",
+    "/console/apps/77/alerts/test?user=78",
+    "/console/apps/77/alerts/test?user=78&message=070707070707070707070707",
+    "/console/apps/77/alerts/journal",
+    "/console/apps/77/alerts/journal?user=78",
+    "/console/apps/77/push",
+    "/console/apps/77/push/apns_token",
+    "/console/apps/77/push/fcm",
+    "/console/apps/77/push/vapid",
+    "/console/apps/77/push/vapid/remove",
     "/console/apps/77/users",
     "/console/apps/77/users/new",
     "/console/apps/77/users/5",

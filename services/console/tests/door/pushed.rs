@@ -54,6 +54,10 @@ impl Alerting for Pushed {
         Ok(Response::new(self.or_refuse()?.settings.clone()))
     }
 
+    async fn get_built_in(&self, _: Request<GetBuiltInRequest>) -> Reply<Template> {
+        Ok(Response::new(Template { body: "built in".into(), sound: "default".into(), ..Template::default() }))
+    }
+
     async fn put_settings(&self, request: Request<PutSettingsRequest>) -> Reply<Settings> {
         let settings = request.into_inner().settings.unwrap();
         self.or_refuse()?.settings = settings.clone();

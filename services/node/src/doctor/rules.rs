@@ -204,7 +204,8 @@ fn one_app_name(AppName { app, name, ends_at }: &AppName, now: i64) -> Option<Li
 }
 
 /// Whether what apps keep for push providers can be opened, and a line about each certificate that ends. None where nothing is kept.
-pub fn push_credentials(found: &PushCredentials) -> Vec<Line> {
+/// `now` in Unix seconds.
+pub fn push_credentials(found: &PushCredentials, now: i64) -> Vec<Line> {
     const CHECK: &str = "push";
     let PushCredentials { sealed, problem, unusable, ending } = found;
     let remedy = "restore the file of that key, or name it in push.older_key_files, and restart; else set them again";
@@ -223,7 +224,12 @@ pub fn push_credentials(found: &PushCredentials) -> Vec<Line> {
         None => {}
     }
     lines.extend(ending.iter().map(|(app, at)| {
-        warn(CHECK, format!("a certificate from Apple of app {app} ends on {at}: set the next one (`natter app push set`)"))
+        let next = "set the next one (`natter app push set`, or the app's page of push credentials)";
+        let text = match at.parse().is_ok_and(|at: jiff::Timestamp| at.as_second() <= now) {
+            true => format!("a certificate from Apple of app {app} ended on {at}, and alerts with it are refused: {next}"),
+            false => format!("a certificate from Apple of app {app} ends on {at}: {next}"),
+        };
+        warn(CHECK, text)
     }));
     lines
 }

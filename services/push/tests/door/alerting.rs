@@ -43,6 +43,15 @@ async fn an_alert_says_what_the_template_of_the_app_says() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_built_in_template_can_be_put_and_says_what_is_said_without() {
+    let door = pair().await;
+    let built_in = answer(door.alerting().get_built_in(GetBuiltInRequest {}).await).unwrap();
+    let without = preview(&door, None, None).await.unwrap();
+    put(&door, Settings { template: Some(built_in), ..Settings::default() }).await.unwrap();
+    assert_eq!(preview(&door, None, None).await, Ok(without));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_another_process_put_is_in_force_some_seconds_later() {
     let door = pair().await;
     assert_eq!(alert_of(&door, 1, "hi").await.text, "User 34: hi");

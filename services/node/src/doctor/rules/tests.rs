@@ -162,14 +162,17 @@ fn only(origin: Origin, state: CertificateState) -> Certificates {
 #[test]
 fn push_credentials_that_cannot_be_opened_and_certificates_that_end_are_named() {
     let none = PushCredentials::default();
-    assert_eq!(push_credentials(&none), []);
+    assert_eq!(push_credentials(&none, 0), []);
     let well = PushCredentials { sealed: 3, ..none.clone() };
-    check(&push_credentials(&well)[0], Verdict::Ok, "push", "3 credentials");
+    check(&push_credentials(&well, 0)[0], Verdict::Ok, "push", "3 credentials");
     let without = PushCredentials { problem: Some("no key".into()), unusable: [1, 2].into(), ..well.clone() };
-    assert_eq!(push_credentials(&without).len(), 1);
-    check(&push_credentials(&without)[0], Verdict::Fail, "push", "push.key_file");
+    assert_eq!(push_credentials(&without, 0).len(), 1);
+    check(&push_credentials(&without, 0)[0], Verdict::Fail, "push", "push.key_file");
     let other = PushCredentials { unusable: [1, 2].into(), ending: vec![(7, "2026-02-03T10:11:12Z".into())], ..well };
-    let lines = push_credentials(&other);
+    // 2026-02-03T10:11:12Z.
+    let end = 1_770_113_472;
+    check(&push_credentials(&other, end)[1], Verdict::Warn, "push", "app 7 ended on 2026-02-03");
+    let lines = push_credentials(&other, end - 1);
     assert_eq!(lines.len(), 2);
     check(&lines[0], Verdict::Fail, "push", "app 1, 2 are sealed");
     check(&lines[1], Verdict::Warn, "push", "app 7 ends on 2026-02-03");
