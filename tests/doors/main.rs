@@ -27,6 +27,7 @@ mod raw;
 mod rest;
 mod rest_refusals;
 mod rights;
+mod staff;
 mod standard;
 mod tenants;
 mod traces;

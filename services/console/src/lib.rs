@@ -34,6 +34,7 @@
 //! | `GET`, `POST /admin/v1/operators` `{name, role, apps}` | who opens this door; makes one, and shows his password once |
 //! | `PUT /admin/v1/operators/{name}` `{role?, apps?}`, `DELETE` | changes what he may do; removes him |
 //! | `POST /admin/v1/operators/{name}/password` | gives an operator a new password, and shows it once |
+//! | `GET /admin/v1/openapi.json` | this API in words for programs (`description.rs`) |
 //! | `GET /admin/v1/audit[?operator=&app=&before=&limit=]` | what was changed, newest first |
 //!
 //! Who may use which is one table, `rights.rs`. An operator has a role, in the whole installation or in some apps.
@@ -61,6 +62,7 @@ mod auth;
 mod body;
 mod caller;
 mod credentials;
+mod description;
 mod devices;
 mod erasures;
 mod error;

@@ -198,6 +198,9 @@ impl Service {
             App::new()
                 .app_data(door.clone())
                 .app_data(web::PayloadConfig::new(bytes_max))
+                .app_data(
+                    web::QueryConfig::default().error_handler(|error, _| Refusal::malformed("query", error.to_string()).into()),
+                )
                 .configure(|config| routes::all(&mut Routes::new(config)))
                 .default_service(web::to(no_route))
                 .wrap(from_fn(auth::guard))

@@ -6,6 +6,7 @@ mod alerts;
 mod console;
 mod credentials;
 mod guard;
+mod openapi;
 mod operators;
 mod page_rights;
 mod pages;
