@@ -17,6 +17,7 @@ mod erase;
 mod forgotten;
 mod identity;
 mod kept;
+mod keys;
 mod limits;
 mod names;
 mod openapi;
