@@ -22,6 +22,7 @@ mod limits;
 mod names;
 mod openapi;
 mod operator;
+mod origins;
 mod process;
 mod quiet;
 mod raw;

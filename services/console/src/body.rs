@@ -85,6 +85,16 @@ impl Fields {
         }
     }
 
+    /// A list of texts; absent and `null` are none.
+    pub fn texts(&mut self, field: &str) -> Result<Option<Vec<String>>, Refusal> {
+        let texts = match self.take(field) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Array(texts)) => texts.iter().map(|text| text.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>(),
+            Some(_) => None,
+        };
+        texts.map(Some).ok_or_else(|| Refusal::malformed(field, "must be a list of texts"))
+    }
+
     /// The fields of an object within; absent and `null` are none.
     pub fn object(&mut self, field: &str) -> Result<Option<Fields>, Refusal> {
         match self.take(field) {

@@ -19,6 +19,7 @@ const APPLIED: Body = &[
     ("quotas", Object, MayBe),
     ("chat_host", Text, MayBe),
     ("api_host", Text, MayBe),
+    ("origins", List, MayBe),
 ];
 const IDENTITY: Body = &[
     ("guests", Truth, MayBe),

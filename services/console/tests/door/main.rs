@@ -8,6 +8,7 @@ mod credentials;
 mod guard;
 mod openapi;
 mod operators;
+mod origins;
 mod page_rights;
 mod pages;
 mod pushed;
