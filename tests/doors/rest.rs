@@ -59,6 +59,12 @@ impl Rest {
         Ok(Rest { client, root, app, auth_key: text("auth_key")?, auth_secret: text("auth_secret")? })
     }
 
+    /// The same door with the secret of another.
+    pub fn with_secret_of(&self, other: &Rest) -> Rest {
+        let (client, root, auth_key) = (self.client.clone(), self.root.clone(), self.auth_key.clone());
+        Rest { client, root, app: self.app, auth_key, auth_secret: other.auth_secret.clone() }
+    }
+
     /// A request; the caller adds what it likes.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.root)).header("CB-SDK", "JS 6.1.2 - Client")

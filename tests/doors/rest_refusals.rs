@@ -397,7 +397,7 @@ fn call(rest: &Rest, method: &str, path: &str, body: &'static str) -> Result<Req
 }
 
 /// A signed body (contract rest 2.3).
-struct Signed(Value);
+pub struct Signed(pub Value);
 
 impl Signed {
     fn change(mut self, name: &str, value: Value) -> Value {
@@ -406,7 +406,8 @@ impl Signed {
     }
 }
 
-fn signed(rest: &Rest, timestamp: i64) -> Result<Signed> {
+/// A body that opens an app session, signed with the secret of `rest`.
+pub fn signed(rest: &Rest, timestamp: i64) -> Result<Signed> {
     let text = format!("application_id={}&auth_key={}&nonce=7&timestamp={timestamp}", rest.app, rest.auth_key);
     let mut mac = <Hmac<Sha1> as KeyInit>::new_from_slice(rest.auth_secret.as_bytes())?;
     mac.update(text.as_bytes());

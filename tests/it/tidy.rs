@@ -21,7 +21,7 @@ fn layer(package: &str) -> Option<u32> {
 }
 
 /// Which packages may name a driver.
-const FENCES: [(&str, &[&str]); 17] = [
+const FENCES: [(&str, &[&str]); 18] = [
     ("actix", &["natter-actor"]),
     ("actix-rt", &["natter-actor"]),
     ("actix-web", &["natter-api", "natter-console", "natter-node"]),
@@ -39,6 +39,7 @@ const FENCES: [(&str, &[&str]); 17] = [
     ("tokio-tungstenite", &["natter-edge", "natter-tests"]),
     ("tonic", &["natter-proto", "natter-rpc"]),
     ("tracing-opentelemetry", &["natter-telemetry"]),
+    ("utoipa", &["natter-console"]),
 ];
 
 #[test]

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use natter_proto::account::v1::{App, AppState, ApplyAppRequest, CreateAppRequest, PreviousKeys, Quotas};
 use subtle::ConstantTimeEq;
 
-use crate::host;
 use crate::user::Fault;
+use crate::{host, origin};
 
 /// Chance for everything an app needs.
 pub struct Dice {
@@ -49,12 +49,13 @@ pub struct Wanted {
     quotas: Option<Quotas>,
     chat_host: Option<String>,
     api_host: Option<String>,
+    origins: Option<Vec<String>>,
 }
 
 impl Wanted {
     /// Refuses what no app can be.
     pub fn read(request: ApplyAppRequest) -> Result<Wanted, Fault> {
-        let ApplyAppRequest { id, title, auth_key, auth_secret, signed_only, quotas, chat_host, api_host } = request;
+        let ApplyAppRequest { id, title, auth_key, auth_secret, signed_only, quotas, chat_host, api_host, origins } = request;
         if id == 0 {
             return Err(Fault::new("id", "can't be blank"));
         }
@@ -66,7 +67,8 @@ impl Wanted {
         let (auth_key, auth_secret) = (key("auth_key", auth_key)?, key("auth_secret", auth_secret)?);
         let name = |field, name: Option<String>| name.map(|name| host::accept(field, &name)).transpose();
         let (chat_host, api_host) = (name(host::CHAT, chat_host)?, name(host::API, api_host)?);
-        let wanted = Wanted { id, title, auth_key, auth_secret, signed_only, quotas, chat_host, api_host };
+        let origins = origins.map(|given| origin::accept(&given.origins)).transpose()?;
+        let wanted = Wanted { id, title, auth_key, auth_secret, signed_only, quotas, chat_host, api_host, origins };
         check(id, wanted.title.as_deref().unwrap_or_default())?;
         Ok(wanted)
     }
@@ -98,6 +100,7 @@ impl Wanted {
         set("quotas", &mut quotas, &self.quotas, &mut changed);
         set(host::CHAT, &mut after.chat_host, &self.chat_host, &mut changed);
         set(host::API, &mut after.api_host, &self.api_host, &mut changed);
+        set(origin::FIELD, &mut after.origins, &self.origins, &mut changed);
         after.quotas = Some(quotas).filter(|quotas| *quotas != Quotas::default());
         if !changed.is_empty() {
             after.updated_at = now;

@@ -38,6 +38,9 @@ pub enum Error {
     /// The operator closed the app for now; what is kept stays.
     #[error("This application is suspended")]
     AppSuspended,
+    /// A page of an origin that the app does not list.
+    #[error("Pages of this origin may not use this application")]
+    OriginForeign,
     /// Only a suspended app is deleted.
     #[error("is open: suspend the app before it is deleted")]
     AppOpen,
@@ -119,7 +122,7 @@ impl From<Error> for Failure {
             Error::MailsOff | Error::GuestsRefused | Error::ProviderAbsent | Error::ProviderRefused => Code::Invalid,
             Error::UserUnknown | Error::AppUnknown | Error::ResetUnknown | Error::OperatorUnknown => Code::NotFound,
             Error::ErasureUnknown | Error::ReportUnknown | Error::SignInUnknown => Code::NotFound,
-            Error::AppSuspended | Error::UserBanned => Code::Forbidden,
+            Error::AppSuspended | Error::UserBanned | Error::OriginForeign => Code::Forbidden,
             Error::AppOpen | Error::OwnerLast => Code::Conflict,
             Error::GuessesTooMany | Error::NewcomersTooMany | Error::ResetsTooMany => Code::TooMany,
             Error::HashersBusy | Error::ProviderFailed | Error::MailsBusy | Error::Mail(_) => Code::Busy,

@@ -47,6 +47,7 @@ mod metrics;
 mod name;
 mod operator;
 mod options;
+mod origin;
 mod password;
 mod report;
 mod reset;

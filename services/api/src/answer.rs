@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::Refusal;
-use crate::headers;
+use crate::headers::{self, Reader};
 
 /// What a call answers.
 pub(crate) struct Answer {
@@ -68,7 +68,7 @@ impl Answer {
 
 /// Writes an answer or a refusal, with the headers of every response. `expires_at` is that of the caller's token, unix
 /// milliseconds.
-pub(crate) fn response(result: Result<Answer, Refusal>, origin: &HeaderValue, expires_at: Option<i64>) -> HttpResponse {
+pub(crate) fn response(result: Result<Answer, Refusal>, reader: Reader, expires_at: Option<i64>) -> HttpResponse {
     let status = match &result {
         Ok(answer) => answer.status,
         Err(refusal) => refusal.status,
@@ -84,7 +84,7 @@ pub(crate) fn response(result: Result<Answer, Refusal>, origin: &HeaderValue, ex
     for (name, value) in own {
         response.headers_mut().insert(name, value);
     }
-    headers::write(response.headers_mut(), origin, expires_at);
+    headers::write(response.headers_mut(), reader, expires_at);
     response
 }
 

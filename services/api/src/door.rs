@@ -28,6 +28,7 @@ use crate::answer::{Answer, Body};
 use crate::blobs::{Conditions, Form};
 use crate::decode::{Bounds, Params};
 use crate::error::Refusal;
+use crate::headers::{Known, Reader};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -83,6 +84,8 @@ pub(crate) struct Asked {
     pub address: String,
     /// The name that the client reached this door by.
     pub host: String,
+    /// Of the page that asks, as its browser names it; empty: no page asks.
+    pub origin: String,
     /// A `HEAD`: nothing may change by it (RFC 9110, 9.2.1).
     pub head: bool,
     /// The address of this door as the client knows it, for calls that answer addresses.
@@ -105,7 +108,7 @@ struct Head {
 // What is known of a request besides its result: what the headers and the metrics say.
 struct Seen {
     route: Option<&'static Route>,
-    expires_at: Option<i64>,
+    known: Known,
 }
 
 impl Door {
@@ -180,14 +183,16 @@ impl Door {
     pub(crate) async fn answer(&self, request: HttpRequest, body: web::Payload) -> HttpResponse {
         let began = self.clock.now_ms();
         let _open = self.metrics.open();
-        let mut seen = Seen { route: None, expires_at: None };
+        let mut seen = Seen { route: None, known: Known::default() };
         let span = tracing::info_span!("rest", route = tracing::field::Empty, status = tracing::field::Empty);
         if let Some(parent) = header_text(&request, "traceparent") {
             natter_telemetry::follow(&span, parent);
         }
         let walk = AssertUnwindSafe(self.walk(&request, body, &mut seen)).catch_unwind().instrument(span.clone());
         let result = Box::pin(walk).await.unwrap_or_else(|_| Err(Refusal::internal()));
-        let response = answer::response(result, &self.origin, seen.expires_at);
+        let is_foreign = result.as_ref().is_err_and(|refusal| *refusal == Refusal::foreign_page());
+        let reader = Reader::of(&request, &self.origin, seen.known.lists_origins, is_foreign);
+        let response = answer::response(result, reader, seen.known.expires_at);
 
         let (method, pattern) = seen.route.map_or(("", "none"), |route| (route.method, route.pattern));
         let (status, ms) = (response.status().as_u16(), self.clock.now_ms() - began);
@@ -238,6 +243,7 @@ impl Door {
             auth_key: header_text(request, "cb-authkey").filter(|key| !key.is_empty()).map(str::to_owned),
             address: request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default(),
             host: origin::host(request),
+            origin: origin::page(request),
             head: request.method() == Method::HEAD,
             root: String::new(),
             conditions: Conditions::default(),
@@ -269,7 +275,7 @@ impl Door {
 
     async fn caller(&self, asked: &Asked, needs: Needs, seen: &mut Seen) -> Result<Caller, Refusal> {
         let caller = self.resolve(asked).await?;
-        seen.expires_at = Some(caller.0.expires_at);
+        seen.known = Known::of(&caller.0);
         match needs {
             Needs::User if caller.0.user == 0 => Err(Refusal::need_user()),
             _ => Ok(caller),
@@ -282,11 +288,11 @@ impl Door {
             Call::About => Ok(about()),
             Call::Description => Ok(description::openapi()),
             Call::CaPem => self.ca(),
-            Call::SessionOpen => session::open(self, asked, &mut seen.expires_at).await,
-            Call::UserSignUp => users::sign_up(self, asked, &mut seen.expires_at).await,
+            Call::SessionOpen => session::open(self, asked, &mut seen.known).await,
+            Call::UserSignUp => users::sign_up(self, asked, &mut seen.known).await,
             Call::PasswordPage => Ok(reset::page()),
             Call::PasswordSet => Ok(reset::set(self, asked).await),
-            Call::BlobContent => Box::pin(blobs::content(self, asked, &mut seen.expires_at)).await,
+            Call::BlobContent => Box::pin(blobs::content(self, asked, &mut seen.known)).await,
             _ => Err(Refusal::token_required()),
         }
     }
@@ -295,7 +301,7 @@ impl Door {
         match call {
             Call::SessionGet => Ok(session::get(caller)),
             Call::SessionClose => session::close(self, caller).await,
-            Call::Login => session::login(self, asked, caller, &mut seen.expires_at).await,
+            Call::Login => session::login(self, asked, caller, &mut seen.known).await,
             Call::Logout => session::logout(self, caller).await,
             Call::PasswordAsk => reset::ask(self, asked, caller).await,
             Call::UserGet => users::get(self, asked, caller).await,
@@ -353,7 +359,7 @@ impl Door {
 
     /// The session of the request's token, counted against the rates.
     pub(crate) async fn resolve(&self, asked: &Asked) -> Result<Caller, Refusal> {
-        let session = self.session_of(asked.token.as_deref(), &asked.host).await?;
+        let session = self.session_of(asked.token.as_deref(), asked).await?;
         let app_rate = session.quotas.map_or(0, |quotas| quotas.requests_per_second);
         match self.limits.admit(session.app, session.user, app_rate, self.clock.now_ms()) {
             true => Ok(Caller(session)),
@@ -362,12 +368,12 @@ impl Door {
     }
 
     /// The session of a token, not counted. By a name of another app than the token's there is none.
-    pub(crate) async fn session_of(&self, token: Option<&str>, host: &str) -> Result<Session, Refusal> {
+    pub(crate) async fn session_of(&self, token: Option<&str>, asked: &Asked) -> Result<Session, Refusal> {
         let token = token.ok_or_else(Refusal::token_required)?;
         if token.len() > TOKEN_MAX {
             return Err(Refusal::session_expired());
         }
-        let request = ResolveRequest { token: token.to_owned(), host: host.to_owned() };
+        let request = ResolveRequest { token: token.to_owned(), host: asked.host.clone(), origin: asked.origin.clone() };
         let session = self.accounts().resolve(request).await.map_err(|status| {
             let failure = Failure::from(status);
             match failure.code {

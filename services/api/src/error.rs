@@ -14,6 +14,9 @@ const EXPIRED: &str = "Required session does not exist";
 /// The account service's text for an app that its operator closed.
 const SUSPENDED: &str = "This application is suspended";
 
+/// The account service's text for a page that an app does not take.
+const FOREIGN: &str = "Pages of this origin may not use this application";
+
 /// A refusal as the client sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Refusal {
@@ -61,6 +64,11 @@ impl Refusal {
     /// The operator closed the app for now.
     pub(crate) fn suspended() -> Refusal {
         Refusal::base(403, SUSPENDED)
+    }
+
+    /// A page of an origin that the app does not list.
+    pub(crate) fn foreign_page() -> Refusal {
+        Refusal::base(403, FOREIGN)
     }
 
     /// An app session where a user is needed.
@@ -149,6 +157,7 @@ impl From<Failure> for Refusal {
             // The account service speaks the texts of the contract: a wrong password, a wrong key.
             Code::Unauthenticated => Refusal::list(401, failure.text),
             Code::Forbidden if failure.text == SUSPENDED => Refusal::suspended(),
+            Code::Forbidden if failure.text == FOREIGN => Refusal::foreign_page(),
             Code::Forbidden | Code::Blocked | Code::Blocking => Refusal::no_permission(),
             Code::NotFound => Refusal::not_found(),
             Code::TooLarge if failure.field.is_empty() => Refusal::list(413, failure.text),
@@ -219,6 +228,7 @@ mod tests {
             (Code::Unauthenticated, "Invalid password", 401, r#"{"errors":["Invalid password"]}"#),
             (Code::Unauthenticated, EXPIRED, 401, r#"{"errors":{"base":["Required session does not exist"]}}"#),
             (Code::Forbidden, SUSPENDED, 403, r#"{"errors":{"base":["This application is suspended"]}}"#),
+            (Code::Forbidden, FOREIGN, 403, r#"{"errors":{"base":["Pages of this origin may not use this application"]}}"#),
             (Code::NotFound, "x", 404, r#"{"errors":["User not found"]}"#),
             (Code::TooMany, "x", 429, r#"{"errors":["Too many requests"]}"#),
         ] {

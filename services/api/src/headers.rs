@@ -3,7 +3,9 @@
 //! Written here and not by actix-cors: that crate writes its lists in the order of a hash set, refuses in plain text, and
 //! adds nothing to an answer whose request named no origin.
 
+use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use natter_proto::account::v1::Session;
 
 use crate::object;
 
@@ -18,11 +20,57 @@ const FIXED: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("connectycube-rest-api-version"), "0.1.1"),
 ];
 
-/// Writes the headers that every answer has. `origin` is the setting; `expires_at` (unix milliseconds) is known once a
+/// What a request has shown so far of its session and its app, for the headers of its answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Known {
+    /// Of its token, unix milliseconds.
+    pub expires_at: Option<i64>,
+    /// Its app takes pages of listed origins only (`account/src/origin.rs`).
+    pub lists_origins: bool,
+}
+
+impl Known {
+    /// What a session shows.
+    pub(crate) fn of(session: &Session) -> Known {
+        Known { expires_at: Some(session.expires_at), lists_origins: session.lists_origins }
+    }
+}
+
+/// Which page may read an answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Reader {
+    /// As the setting says.
+    Usual(HeaderValue),
+    /// That of the listed origin which asked. None: no page did, or one that is not listed.
+    ///
+    /// A preflight carries neither a token nor a key and is answered as usual: the request behind it is refused.
+    Listed(Option<HeaderValue>),
+}
+
+impl Reader {
+    /// Of the answer to a request. `usual` is the setting; `is_foreign`: it was refused for its page.
+    pub(crate) fn of(request: &HttpRequest, usual: &HeaderValue, lists_origins: bool, is_foreign: bool) -> Reader {
+        match lists_origins || is_foreign {
+            false => Reader::Usual(usual.clone()),
+            true => Reader::Listed(request.headers().get(header::ORIGIN).filter(|_| !is_foreign).cloned()),
+        }
+    }
+}
+
+/// Writes the headers that every answer has. `expires_at` (unix milliseconds) is known once a
 /// token was resolved. An answer that does not say otherwise (files do) is never
 /// cached: it belongs to one token, which no cache can see in the address.
-pub(crate) fn write(headers: &mut HeaderMap, origin: &HeaderValue, expires_at: Option<i64>) {
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+pub(crate) fn write(headers: &mut HeaderMap, reader: Reader, expires_at: Option<i64>) {
+    let origin = match reader {
+        Reader::Usual(origin) => Some(origin),
+        Reader::Listed(origin) => {
+            headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+            origin
+        }
+    };
+    if let Some(origin) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
     }

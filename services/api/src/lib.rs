@@ -6,7 +6,7 @@
 //!
 //! Invariants:
 //! - Every error is JSON, every success is 200, 201 or 202 (a part of a file 206, a file that the client has 304), and none of them lacks the CORS headers (contract rest 0.3,
-//!   1.5, 1.8).
+//!   1.5, 1.8). An app that lists origins is answered with `Access-Control-Allow-Origin` for their pages only.
 //! - Query strings, bodies and tokens never reach a log, a span or an error text.
 //! - A write is answered only after the service behind has made it durable.
 //!

@@ -40,7 +40,8 @@ pub struct Options {
     /// Whether anybody with a session may list users without saying whom: `GET /users` without a search, `GET /users/online`.
     /// If not, they are answered 403; users are still found by id, login, e-mail and so on, by full name and by tags.
     pub user_lists: bool,
-    /// Value of `Access-Control-Allow-Origin`: `*`, or the one origin whose pages may read the answers.
+    /// Value of `Access-Control-Allow-Origin`: `*`, or the one origin whose pages may read the answers. An app that lists origins
+    /// answers their pages with their own.
     pub cors_origin: String,
     /// Seconds that requests in flight get at a stop.
     pub stop_seconds: u64,

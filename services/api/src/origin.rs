@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use actix_web::HttpRequest;
+use actix_web::http::header::ORIGIN;
 use natter_proto::account::v1::Session;
 
 use crate::error::Refusal;
@@ -29,6 +30,11 @@ pub(crate) fn of(request: &HttpRequest, setting: &str, by_own_name: bool) -> Res
 pub(crate) fn host(request: &HttpRequest) -> String {
     let origin = request.connection_info();
     split_port(origin.host()).0.to_owned()
+}
+
+/// The origin of the page that asks. What cannot be read is one all the same, and no app lists it.
+pub(crate) fn page(request: &HttpRequest) -> String {
+    request.headers().get(ORIGIN).map(|origin| String::from_utf8_lossy(origin.as_bytes()).into_owned()).unwrap_or_default()
 }
 
 /// The address of this door for links in mails to users of an app: by the app's own name if it has one.

@@ -8,6 +8,7 @@ use crate::answer::{Answer, Body};
 use crate::decode::Params;
 use crate::door::{Asked, Caller, Door};
 use crate::error::Refusal;
+use crate::headers::Known;
 use crate::{object, provider, sign, users};
 
 /// A sign-in may ask an identity provider outside, twice at worst; each of these requests has its own deadline.
@@ -15,7 +16,7 @@ const SIGN_IN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// `POST /session`: an app session, or a user session with `user`. A token in the request is of no account: the SDK sends
 /// whatever it still has (contract rest 1.2).
-pub(crate) async fn open(door: &Door, asked: &Asked, expires_at: &mut Option<i64>) -> Result<Answer, Refusal> {
+pub(crate) async fn open(door: &Door, asked: &Asked, known: &mut Known) -> Result<Answer, Refusal> {
     let params = &asked.params;
     let app = params.number("application_id")?.ok_or_else(|| Refusal::field("application_id", "is required"))?;
     if door.limits.app_is_over(app, door.clock.now_ms()) {
@@ -36,11 +37,12 @@ pub(crate) async fn open(door: &Door, asked: &Asked, expires_at: &mut Option<i64
         provided: provider::read(params)?,
         guest,
         host: asked.host.clone(),
+        origin: asked.origin.clone(),
     };
     let session = door.accounts_within(SIGN_IN_PATIENCE).open_session(request).await.map_err(Refusal::of_account)?.into_inner();
     let app_rate = session.quotas.map_or(0, |quotas| quotas.requests_per_second);
     door.limits.admit(session.app, session.user, app_rate, door.clock.now_ms());
-    *expires_at = Some(session.expires_at);
+    *known = Known::of(&session);
     Ok(Answer::created(object::session(&session)))
 }
 
@@ -56,7 +58,7 @@ pub(crate) async fn close(door: &Door, caller: &Caller) -> Result<Answer, Refusa
 }
 
 /// `POST /login`: the token becomes a user's (contract rest 2.6).
-pub(crate) async fn login(door: &Door, asked: &Asked, caller: &Caller, expires_at: &mut Option<i64>) -> Result<Answer, Refusal> {
+pub(crate) async fn login(door: &Door, asked: &Asked, caller: &Caller, known: &mut Known) -> Result<Answer, Refusal> {
     let provided = provider::read(&asked.params)?;
     let user = if provided.is_some() { None } else { credentials(&asked.params)? };
     if user.is_none() && provided.is_none() {
@@ -64,7 +66,7 @@ pub(crate) async fn login(door: &Door, asked: &Asked, caller: &Caller, expires_a
     }
     let request = LoginRequest { token: caller.0.token.clone(), user, address: asked.address.clone(), provided };
     let session = door.accounts_within(SIGN_IN_PATIENCE).login(request).await.map_err(Refusal::of_account)?.into_inner();
-    *expires_at = Some(session.expires_at);
+    *known = Known::of(&session);
     let user = object::user(&session.user_row.unwrap_or_default());
     Ok(Answer::of(202, Body::Json(serde_json::json!({ "user": user }))))
 }

@@ -7,7 +7,7 @@ mod search;
 
 use natter_proto::account::v1::find_user_request::By;
 use natter_proto::account::v1::{
-    FindAppRequest, FindUserRequest, GetUsersRequest, SignUpRequest, UpdateUserRequest, User, UserRequest,
+    App, FindAppRequest, FindUserRequest, GetUsersRequest, SignUpRequest, UpdateUserRequest, User, UserRequest,
 };
 use natter_proto::{Code, Failure, UserId};
 use serde_json::json;
@@ -16,20 +16,25 @@ use crate::answer::Answer;
 use crate::decode::{Params, Wrong};
 use crate::door::{Asked, Caller, Door};
 use crate::error::Refusal;
+use crate::headers::Known;
 use crate::object;
 use crate::routes;
 
 pub(crate) use lists::{by_full_name, by_tags, list, list_v2, online};
 
 /// `POST /users`: any valid token of the app opens it; without one, the app's auth key (contract rest 3.2).
-pub(crate) async fn sign_up(door: &Door, asked: &Asked, expires_at: &mut Option<i64>) -> Result<Answer, Refusal> {
+pub(crate) async fn sign_up(door: &Door, asked: &Asked, known: &mut Known) -> Result<Answer, Refusal> {
     let app = match (door.resolve(asked).await, &asked.auth_key) {
         (Ok(caller), _) => {
-            *expires_at = Some(caller.0.expires_at);
+            *known = Known::of(&caller.0);
             caller.0.app
         }
         // Beside a token that is gone the key is good enough.
-        (Err(refusal), Some(key)) if refusal.status == 401 => app_of(door, key, &asked.host).await?,
+        (Err(refusal), Some(key)) if refusal.status == 401 => {
+            let app = app_of(door, key, asked).await?;
+            known.lists_origins = !app.origins.is_empty();
+            app.id
+        }
         (Err(refusal), _) => return Err(refusal),
     };
     let params = user_params(&asked.params)?;
@@ -40,8 +45,9 @@ pub(crate) async fn sign_up(door: &Door, asked: &Asked, expires_at: &mut Option<
 }
 
 // The request names its app by nothing but the key. A key is no secret of a user: it ships with every copy of the app.
-async fn app_of(door: &Door, key: &str, host: &str) -> Result<u64, Refusal> {
-    let found = door.accounts().find_app(FindAppRequest { auth_key: key.to_owned(), host: host.to_owned() }).await;
+async fn app_of(door: &Door, key: &str, asked: &Asked) -> Result<App, Refusal> {
+    let request = FindAppRequest { auth_key: key.to_owned(), host: asked.host.clone(), origin: asked.origin.clone() };
+    let found = door.accounts().find_app(request).await;
     let app = found.map_err(|status| match Failure::from(status) {
         Failure { code: Code::NotFound, .. } => Refusal::unauthorized(),
         failure => failure.into(),
@@ -49,7 +55,7 @@ async fn app_of(door: &Door, key: &str, host: &str) -> Result<u64, Refusal> {
     let app = app.into_inner();
     match door.limits.app_is_over(app.id, door.clock.now_ms()) {
         true => Err(Refusal::too_many()),
-        false => Ok(app.id),
+        false => Ok(app),
     }
 }
 

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use natter_proto::AppId;
 use natter_proto::account::v1::{
-    App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, Erasure, GetAppRequest, ListAppsRequest, Quotas,
+    App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, Erasure, GetAppRequest, ListAppsRequest, Origins, Quotas,
     RotateKeysRequest, SuspendAppRequest,
 };
 use serde_json::{Value, json};
@@ -87,6 +87,7 @@ pub async fn apply(door: web::Data<Door>, caller: Caller, path: web::Path<String
         quotas,
         chat_host: fields.text("chat_host")?,
         api_host: fields.text("api_host")?,
+        origins: fields.texts("origins")?.map(|origins| Origins { origins }),
     };
     fields.end()?;
     let ApplyAppReply { app, created, changed } = change(&door, &caller, request).await?;
@@ -185,6 +186,8 @@ fn without_secret(app: &App) -> Value {
         "quotas": app.quotas.as_ref().map(quotas),
         "chat_host": name(&app.chat_host),
         "api_host": name(&app.api_host),
+        // Of pages that may use it; none: of any.
+        "origins": app.origins,
     })
 }
 

@@ -11,7 +11,11 @@ use crate::error::Refusal;
 pub type Raw = Result<Bytes, actix_web::Error>;
 
 /// The fields of a body. Each is taken once; what is left over at the end is unknown.
-pub struct Fields(Map<String, Value>);
+pub struct Fields {
+    left: Map<String, Value>,
+    /// What was asked for so far, there or not.
+    taken: Vec<String>,
+}
 
 impl Fields {
     /// The object in `raw`. An empty body is an empty object.
@@ -21,17 +25,26 @@ impl Fields {
             _ => Refusal::malformed("", "the body cannot be read"),
         })?;
         if bytes.is_empty() {
-            return Ok(Fields(Map::new()));
+            return Ok(Fields::of(Map::new()));
         }
         match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(fields)) => Ok(Fields(fields)),
+            Ok(Value::Object(fields)) => Ok(Fields::of(fields)),
             _ => Err(Refusal::malformed("", "the body must be one JSON object")),
         }
     }
 
+    fn of(left: Map<String, Value>) -> Fields {
+        Fields { left, taken: Vec::new() }
+    }
+
+    fn take(&mut self, field: &str) -> Option<Value> {
+        self.taken.push(format!("`{field}`"));
+        self.left.remove(field)
+    }
+
     /// A text; absent and `null` are none.
     pub fn text(&mut self, field: &str) -> Result<Option<String>, Refusal> {
-        match self.0.remove(field) {
+        match self.take(field) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(Refusal::malformed(field, "must be a text")),
@@ -40,7 +53,7 @@ impl Fields {
 
     /// A positive whole number, as a number or as its digits; absent and `null` are none.
     pub fn number(&mut self, field: &str) -> Result<Option<u64>, Refusal> {
-        let number = match self.0.remove(field) {
+        let number = match self.take(field) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::Number(number)) => number.as_u64(),
             Some(Value::String(digits)) => digits.parse().ok(),
@@ -54,7 +67,7 @@ impl Fields {
 
     /// Ids of apps: a list of them, `"all"` (some of none); absent and `null` are nothing.
     pub fn apps(&mut self, field: &str) -> Result<Option<Option<Vec<u64>>>, Refusal> {
-        let ids = match self.0.remove(field) {
+        let ids = match self.take(field) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::String(text)) if text == "all" => return Ok(Some(None)),
             Some(Value::Array(ids)) => ids.iter().map(Value::as_u64).collect::<Option<Vec<u64>>>(),
@@ -65,28 +78,40 @@ impl Fields {
 
     /// True or false; absent and `null` are neither.
     pub fn truth(&mut self, field: &str) -> Result<Option<bool>, Refusal> {
-        match self.0.remove(field) {
+        match self.take(field) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Bool(truth)) => Ok(Some(truth)),
             Some(_) => Err(Refusal::malformed(field, "must be true or false")),
         }
     }
 
+    /// A list of texts; absent and `null` are none.
+    pub fn texts(&mut self, field: &str) -> Result<Option<Vec<String>>, Refusal> {
+        let texts = match self.take(field) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Array(texts)) => texts.iter().map(|text| text.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>(),
+            Some(_) => None,
+        };
+        texts.map(Some).ok_or_else(|| Refusal::malformed(field, "must be a list of texts"))
+    }
+
     /// The fields of an object within; absent and `null` are none.
     pub fn object(&mut self, field: &str) -> Result<Option<Fields>, Refusal> {
-        match self.0.remove(field) {
+        match self.take(field) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::Object(fields)) => Ok(Some(Fields(fields))),
+            Some(Value::Object(fields)) => Ok(Some(Fields::of(fields))),
             Some(_) => Err(Refusal::malformed(field, "must be an object")),
         }
     }
 
-    /// Refuses fields that nobody asked for: a misspelt one must not be lost in silence.
+    /// Refuses fields that nobody asked for: a misspelt one must not be lost in silence. Those that were asked for are named.
     pub fn end(self) -> Result<(), Refusal> {
-        match self.0.keys().next() {
-            Some(field) => Err(Refusal::malformed(field.get(..64).unwrap_or(field), "is not a field of this call")),
-            None => Ok(()),
-        }
+        let Some(field) = self.left.keys().next() else { return Ok(()) };
+        let known = match self.taken.is_empty() {
+            true => "there are none".to_owned(),
+            false => format!("expected one of {}", self.taken.join(", ")),
+        };
+        Err(Refusal::malformed(field.get(..64).unwrap_or(field), format!("is not a field of this call, {known}")))
     }
 }
 
@@ -141,6 +166,7 @@ mod tests {
         assert!(Fields::read(Ok(deep), 100).is_err());
         let mut fields = Fields::read(Ok(Bytes::from_static(br#"{"title": "x", "titel": "x"}"#)), 100).unwrap();
         assert_eq!(fields.text("title").unwrap().as_deref(), Some("x"));
-        assert!(fields.end().is_err());
+        let refused = fields.end().unwrap_err().to_string();
+        assert_eq!(refused, "is not a field of this call, expected one of `title`");
     }
 }

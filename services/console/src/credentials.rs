@@ -28,6 +28,9 @@ use crate::service::{Door, iso};
 /// Certificates that end so soon are told.
 pub const SOON_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
 
+/// How the kinds are called in a path.
+pub const WORDS: &[&str] = &[KINDS[0].0, KINDS[1].0, KINDS[2].0, KINDS[3].0];
+
 const KINDS: [(&str, Kind); 4] =
     [("apns_token", Kind::ApnsToken), ("apns_certificate", Kind::ApnsCertificate), ("fcm", Kind::Fcm), ("vapid", Kind::Vapid)];
 

@@ -10,7 +10,7 @@
 //! | `GET`, `DELETE /admin/v1/sessions[?operator=NAME]`, `DELETE /admin/v1/sessions/{id}` | sign-ins that live; ends all, or one |
 //! | `POST /admin/v1/apps` `{id?, auth_key?, auth_secret?, title?}` | makes an app |
 //! | `GET /admin/v1/apps`, `GET /admin/v1/apps/{id}` | apps without their secrets; one with it, for who may change it |
-//! | `PUT /admin/v1/apps/{id}` `{title?, auth_key?, auth_secret?, signed_only?, quotas?, chat_host?, api_host?}` | makes or changes it |
+//! | `PUT /admin/v1/apps/{id}` `{title?, auth_key?, auth_secret?, signed_only?, quotas?, chat_host?, api_host?, origins?}` | makes or changes it |
 //! | `POST /admin/v1/apps/{id}/keys` `{overlap_s?}`, `DELETE .../keys/previous` | gives it other keys; ends those it had before |
 //! | `POST /admin/v1/apps/{id}/suspend`, `.../resume` | closes an app, opens it again; what is kept stays |
 //! | `DELETE /admin/v1/apps/{id}`, `GET /admin/v1/apps/{id}/erasure` | ends a suspended app for good; what went so far |
@@ -34,6 +34,7 @@
 //! | `GET`, `POST /admin/v1/operators` `{name, role, apps}` | who opens this door; makes one, and shows his password once |
 //! | `PUT /admin/v1/operators/{name}` `{role?, apps?}`, `DELETE` | changes what he may do; removes him |
 //! | `POST /admin/v1/operators/{name}/password` | gives an operator a new password, and shows it once |
+//! | `GET /admin/v1/openapi.json` | this API in words for programs (`description.rs`) |
 //! | `GET /admin/v1/audit[?operator=&app=&before=&limit=]` | what was changed, newest first |
 //!
 //! Who may use which is one table, `rights.rs`. An operator has a role, in the whole installation or in some apps.
@@ -61,6 +62,7 @@ mod auth;
 mod body;
 mod caller;
 mod credentials;
+mod description;
 mod devices;
 mod erasures;
 mod error;

@@ -86,6 +86,7 @@ pub const RIGHTS: &[Right] = &[
     right("GET", "/admin/v1/audit", Of(Owner, Anywhere), ""),
     right("GET", "/admin/v1/me", Of(Viewer, Anywhere), ""),
     right("POST", "/admin/v1/me/password", Of(Viewer, Anywhere), "operator.password"),
+    right("GET", "/admin/v1/openapi.json", Of(Viewer, Anywhere), ""),
     right("GET", "/admin/v1/operators", Of(Owner, House), ""),
     right("POST", "/admin/v1/operators", Of(Owner, House), "operator.create"),
     right("PUT", "/admin/v1/operators/{name}", Of(Owner, House), "operator.change"),

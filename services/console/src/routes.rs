@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, Route, web};
 
 use crate::error::Refusal;
 use crate::{
-    alerts, apps, credentials, devices, erasures, identity, log, operators, pages, reports, sdk, sessions, system, traces,
-    unread, users,
+    alerts, apps, credentials, description, devices, erasures, identity, log, operators, pages, reports, sdk, sessions, system,
+    traces, unread, users,
 };
 
 const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1, and the console's pages, under \
@@ -80,6 +80,7 @@ pub fn all(routes: &mut Routes<'_>) {
         .at("/admin/v1/audit", [(M::GET, web::to(log::list))])
         .at("/admin/v1/me", [(M::GET, web::to(sessions::me))])
         .at("/admin/v1/me/password", [(M::POST, web::to(operators::renew_own))])
+        .at("/admin/v1/openapi.json", [(M::GET, web::to(description::openapi))])
         .at("/admin/v1/operators", [(M::GET, web::to(operators::list)), (M::POST, web::to(operators::create))])
         .at("/admin/v1/operators/{name}", [(M::PUT, web::to(operators::put)), (M::DELETE, web::to(operators::delete))])
         .at("/admin/v1/operators/{name}/password", [(M::POST, web::to(operators::renew))])

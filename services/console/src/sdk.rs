@@ -28,6 +28,7 @@ pub struct SdkFacts {
 
 /// Query of the route.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Query {
     plain: Option<String>,
 }

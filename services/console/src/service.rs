@@ -203,6 +203,9 @@ impl Service {
                 .app_data(door.clone())
                 .app_data(web::PayloadConfig::new(bytes_max))
                 .app_data(web::FormConfig::default().limit(bytes_max))
+                .app_data(
+                    web::QueryConfig::default().error_handler(|error, _| Refusal::malformed("query", error.to_string()).into()),
+                )
                 .configure(|config| routes::all(&mut Routes::new(config)))
                 .default_service(web::to(no_route))
                 .wrap(from_fn(auth::guard))

@@ -21,6 +21,13 @@ pub struct Whose {
     pub all: Option<bool>,
 }
 
+/// Whose sign-ins end; without a name the caller's.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Whom {
+    operator: Option<String>,
+}
+
 /// `POST /admin/v1/sessions`: signs in. The cookie of the answer stands for the caller from now on.
 pub async fn begin(door: web::Data<Door>, visit: Visit, raw: Raw) -> Result<HttpResponse, Refusal> {
     let mut fields = Fields::read(raw, door.body_bytes_max)?;
@@ -61,12 +68,9 @@ pub async fn end_all(
     door: web::Data<Door>,
     caller: Caller,
     visit: Visit,
-    whose: web::Query<Whose>,
+    whom: web::Query<Whom>,
 ) -> Result<HttpResponse, Refusal> {
-    if whose.all.is_some() {
-        return Err(Refusal::malformed("all", "is not a field of this call"));
-    }
-    let operator = whose.operator.clone().unwrap_or_else(|| caller.name.clone());
+    let operator = whom.operator.clone().unwrap_or_else(|| caller.name.clone());
     let is_own = operator == caller.name;
     let ended = finish_all(&door, &caller, operator).await?;
     Ok(answer(ended, is_own && caller.session.is_some(), &visit))

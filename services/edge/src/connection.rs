@@ -221,7 +221,8 @@ impl Negotiator<'_> {
 
     async fn authenticate(&mut self, credentials: Credentials) -> After {
         let Credentials { app, user, secret, has_authzid, host } = credentials;
-        let request = AuthenticateRequest { app: app.0, user: user.0, secret, address: self.peer.to_string(), host };
+        let origin = self.visitor.origin.clone();
+        let request = AuthenticateRequest { app: app.0, user: user.0, secret, address: self.peer.to_string(), host, origin };
         let before = Instant::now();
         let answer = self.edge.links.authenticate(request).await;
         self.deadline += before.elapsed();

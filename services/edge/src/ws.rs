@@ -31,11 +31,12 @@ pub(crate) struct WebSocket {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Visitor {
     pub agent: String,
+    /// Of the page that opened it; empty: none did. The account service looks whether the app takes it (`account/src/origin.rs`).
     pub origin: String,
 }
 
-/// Most bytes kept of a header.
-const HEADER_BYTES_MAX: usize = 128;
+/// Most characters kept of a header. More than any origin has that an app lists: what is cut off is none of them.
+const HEADER_CHARS_MAX: usize = 128;
 
 impl WebSocket {
     /// Answers the HTTP request.
@@ -150,6 +151,7 @@ fn offers_xmpp(headers: &HeaderMap) -> bool {
 }
 
 fn text_of(headers: &HeaderMap, name: header::HeaderName) -> String {
-    let text = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    text.chars().take(HEADER_BYTES_MAX).collect()
+    let bytes = headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+    // What is no text is something all the same: an origin that cannot be read is not no origin.
+    String::from_utf8_lossy(bytes).chars().take(HEADER_CHARS_MAX).collect()
 }

@@ -10,6 +10,7 @@ use crate::app::{Dice, KEY_CHARS_MAX, Wanted, draft, erased, overlap, rotated, s
 use crate::erasure::ErasureRow;
 use crate::error::Error;
 use crate::host::hosts;
+use crate::origin;
 use crate::service::{Accounts, settle};
 use crate::store::{self, Kept};
 
@@ -71,7 +72,7 @@ impl Accounts {
 
     /// The app whose auth key this is: who signs up names its app by nothing else (contract rest 1.2).
     pub async fn find_app(&self, request: FindAppRequest) -> Result<Arc<App>, Error> {
-        let FindAppRequest { auth_key, host } = &request;
+        let FindAppRequest { auth_key, host, origin } = &request;
         if auth_key.len() > KEY_CHARS_MAX {
             return Err(Error::AppUnknown);
         }
@@ -80,6 +81,7 @@ impl Accounts {
         let app = self.app(id).await?;
         // One that was rotated stays the app's until its keys change again, and opens it no longer.
         secret_of(Some(&app), auth_key, self.clock.now_ms()).ok_or(Error::AppUnknown)?;
+        origin::check(&app, origin)?;
         Ok(app)
     }
 

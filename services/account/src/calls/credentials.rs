@@ -8,6 +8,7 @@ use super::bans::refuse_banned;
 use crate::error::Error;
 use crate::metrics::Proof;
 use crate::name::Name;
+use crate::origin;
 use crate::password::{BYTES_MAX, spellings};
 use crate::service::Accounts;
 use crate::store::{Kept, UserRow};
@@ -78,9 +79,17 @@ impl Accounts {
     /// What a chat client gave as its password: the password in one of its spellings, or a live token of that user (contract
     /// xmpp 1.5). Who is wrong does not learn whether the user exists.
     pub async fn authenticate(&self, request: AuthenticateRequest) -> Result<AuthenticateReply, Error> {
-        let AuthenticateRequest { app, user, secret, address, host } = request;
+        let AuthenticateRequest { app, user, secret, address, host, origin } = request;
         // Who asks by another app's name learns nothing, and costs no hash.
         let by_own_name = self.came_by(&host, app, Error::CredentialsWrong).await?;
+        // Neither does a page that the app does not take.
+        match self.app(app).await {
+            Err(Error::AppUnknown) => {}
+            app => {
+                let app = app?;
+                origin::check(&app, &origin)?;
+            }
+        }
         let (row, token) = match has_shape(&secret) {
             true => {
                 let token = String::from_utf8(secret).expect("a token is ASCII");

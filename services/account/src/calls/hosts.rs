@@ -6,6 +6,7 @@ use natter_proto::account::v1::{App, VisitAppRequest};
 
 use crate::error::Error;
 use crate::host;
+use crate::origin;
 use crate::service::Accounts;
 use crate::store;
 use crate::user::Fault;
@@ -23,9 +24,11 @@ impl Accounts {
 
     /// The app as who came by a name sees it.
     pub async fn visit_app(&self, request: VisitAppRequest) -> Result<Arc<App>, Error> {
-        let VisitAppRequest { id, host } = request;
+        let VisitAppRequest { id, host, origin } = request;
         self.came_by(&host, id, Error::AppUnknown).await?;
-        self.open_app(id).await
+        let app = self.open_app(id).await?;
+        origin::check(&app, &origin)?;
+        Ok(app)
     }
 
     // The installation's own names win over what was given before they were its own.

@@ -8,6 +8,7 @@ use super::bans::refuse_banned;
 use crate::app::secret_of;
 use crate::error::Error;
 use crate::metrics::Source;
+use crate::origin;
 use crate::service::{Accounts, settle};
 use crate::signature::{self, Signed};
 use crate::store::{self, Kept, TokenRow, UserRow};
@@ -31,6 +32,7 @@ impl Accounts {
     pub async fn open_session(&self, request: OpenSessionRequest) -> Result<Session, Error> {
         let by_own_name = self.came_by(&request.host, request.app, Error::Unauthorized).await?;
         let app = self.app_opened_by(request.app, &request.auth_key).await?;
+        origin::check(&app, &request.origin)?;
         self.check_signature(&app, &request)?;
         let user = match (&request.guest, &request.provided, &request.user) {
             (Some(fields), ..) => Some(Box::pin(self.add_guest(&app, fields.clone(), &request.address)).await?),
@@ -106,9 +108,11 @@ impl Accounts {
 
     /// What a token stands for. Moves its expiry.
     pub async fn resolve(&self, request: ResolveRequest) -> Result<Session, Error> {
-        let ResolveRequest { token, host } = request;
+        let ResolveRequest { token, host, origin } = request;
         let live = self.touch(&token).await?;
         let by_own_name = self.came_by(&host, live.row.row.app, Error::TokenUnknown).await?;
+        let app = self.app(live.row.row.app).await?;
+        origin::check(&app, &origin)?;
         let session = self.session(token, live).await?;
         Ok(Session { by_own_name, ..session })
     }
@@ -255,6 +259,7 @@ impl Accounts {
             chat_host: app.chat_host.clone(),
             api_host: app.api_host.clone(),
             by_own_name: false,
+            lists_origins: !app.origins.is_empty(),
             nonce: row.nonce,
             timestamp: row.timestamp,
         })

@@ -63,14 +63,14 @@ async fn rotated_keys_hold_beside_the_new_ones_for_a_day_each_with_its_own_secre
         check(answer(door.client.open_session(mixed).await), Code::Invalid, "Unexpected signature");
         for key in ["demoKey", &rotated.auth_key] {
             answer(door.client.open_session(unsigned(key)).await).unwrap();
-            let found = FindAppRequest { auth_key: key.into(), host: String::new() };
+            let found = FindAppRequest { auth_key: key.into(), ..FindAppRequest::default() };
             assert_eq!(answer(door.client.find_app(found).await).unwrap().id, 77);
         }
     }
     tokio::time::advance(24 * 60 * MINUTE).await;
     check(answer(door.client.open_session(unsigned("demoKey")).await), Code::Unauthenticated, "Unauthorized");
     check(answer(door.client.open_session(signed).await), Code::Unauthenticated, "Unauthorized");
-    let found = FindAppRequest { auth_key: "demoKey".into(), host: String::new() };
+    let found = FindAppRequest { auth_key: "demoKey".into(), ..FindAppRequest::default() };
     check(answer(door.client.find_app(found).await), Code::NotFound, "App not found");
     answer(door.client.open_session(unsigned(&rotated.auth_key)).await).unwrap();
     check(door.resolve(&session.token).await, Code::Unauthenticated, "Required session does not exist");

@@ -127,7 +127,7 @@ impl Door {
     /// As who came by `host`.
     pub async fn authenticate_at(&mut self, host: &str, user: u64, secret: &[u8]) -> Result<AuthenticateReply, Failure> {
         let (address, host) = ("192.0.2.1".into(), host.into());
-        let request = AuthenticateRequest { app: 77, user, secret: secret.to_vec(), address, host };
+        let request = AuthenticateRequest { app: 77, user, secret: secret.to_vec(), address, host, origin: String::new() };
         answer(self.client.authenticate(request).await)
     }
 
@@ -201,7 +201,7 @@ pub fn token(token: &str) -> TokenRequest {
 
 /// A token as it is shown by who came by a shared name.
 pub fn shown(token: &str) -> ResolveRequest {
-    ResolveRequest { token: token.into(), host: String::new() }
+    ResolveRequest { token: token.into(), ..ResolveRequest::default() }
 }
 
 pub fn answer<T>(reply: Result<Response<T>, Status>) -> Result<T, Failure> {

@@ -10,6 +10,7 @@ mod keys;
 mod kit;
 mod lists;
 mod names;
+mod origins;
 mod reports;
 mod resets;
 mod sessions;

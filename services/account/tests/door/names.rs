@@ -113,10 +113,10 @@ async fn open_session(door: &mut Door, host: &str) -> Result<Session, natter_pro
 }
 
 async fn find_app(door: &mut Door, host: &str) -> Result<App, natter_proto::Failure> {
-    let request = FindAppRequest { auth_key: "demoKey".into(), host: host.into() };
+    let request = FindAppRequest { auth_key: "demoKey".into(), host: host.into(), ..FindAppRequest::default() };
     door.client.find_app(request).await.map(Response::into_inner).map_err(Into::into)
 }
 
 async fn visit(door: &mut Door, host: &str) -> Result<App, natter_proto::Failure> {
-    answer(door.client.visit_app(VisitAppRequest { id: 77, host: host.into() }).await)
+    answer(door.client.visit_app(VisitAppRequest { id: 77, host: host.into(), ..VisitAppRequest::default() }).await)
 }

@@ -23,6 +23,7 @@ use super::range::{Part, names, part};
 use crate::answer::{Answer, Body};
 use crate::door::{Asked, Door, header_text};
 use crate::error::Refusal;
+use crate::headers::Known;
 
 /// An origin of its own, no script, nothing else loaded: but the browser's own page around a film or a sound, whose address was
 /// opened, has to load it (tried in Chromium).
@@ -49,11 +50,11 @@ impl Conditions {
 }
 
 /// Answers the content, a part of it, or that the client has it.
-pub(crate) async fn content(door: &Door, asked: &Asked, expires_at: &mut Option<i64>) -> Result<Answer, Refusal> {
+pub(crate) async fn content(door: &Door, asked: &Asked, known: &mut Known) -> Result<Answer, Refusal> {
     let blob = door.storage().find(FindRequest { uid: asked.ids.clone() }).await?.into_inner();
     match blob.public {
-        true => visit(door, asked, blob.app).await?,
-        false => allow(door, asked, &blob, expires_at).await?,
+        true => visit(door, asked, blob.app, known).await?,
+        false => allow(door, asked, &blob, known).await?,
     }
     let tag = format!("\"{}\"", blob.uid);
     if asked.conditions.if_none_match.as_deref().is_some_and(|header| names(header, &tag)) {
@@ -79,18 +80,18 @@ pub(crate) async fn content(door: &Door, asked: &Asked, expires_at: &mut Option<
 
 // Without a token nobody has looked whether the app is open, and whether the name that the client came by is another app's: nothing of
 // a user is shown under the name of an app that is not his.
-async fn visit(door: &Door, asked: &Asked, app: u64) -> Result<(), Refusal> {
-    let request = VisitAppRequest { id: app, host: asked.host.clone() };
-    door.accounts().visit_app(request).await?;
+async fn visit(door: &Door, asked: &Asked, app: u64, known: &mut Known) -> Result<(), Refusal> {
+    let request = VisitAppRequest { id: app, host: asked.host.clone(), origin: asked.origin.clone() };
+    known.lists_origins = !door.accounts().visit_app(request).await?.into_inner().origins.is_empty();
     Ok(())
 }
 
 // Any user of the app may: who has the uid was given it. The token stands in the address or in the header. A page of pictures
 // asks for many at once, so these requests are counted by what is under way, and not by the second.
-async fn allow(door: &Door, asked: &Asked, blob: &Blob, expires_at: &mut Option<i64>) -> Result<(), Refusal> {
+async fn allow(door: &Door, asked: &Asked, blob: &Blob, known: &mut Known) -> Result<(), Refusal> {
     let token = asked.token.clone().or_else(|| asked.params.word("token"));
-    let session = door.session_of(token.as_deref(), &asked.host).await?;
-    *expires_at = Some(session.expires_at);
+    let session = door.session_of(token.as_deref(), asked).await?;
+    *known = Known::of(&session);
     match (session.app == blob.app, session.user) {
         (false, _) => Err(Refusal::not_found()),
         (true, 0) => Err(Refusal::need_user()),

@@ -84,6 +84,8 @@ pub struct World {
     pub has_names: Mutex<bool>,
     /// The operator closed the app.
     pub suspended: Mutex<bool>,
+    /// The app takes pages of this origin only.
+    pub page: Mutex<Option<String>>,
 }
 
 /// What came of an upload.
@@ -138,6 +140,15 @@ impl World {
         match is_public(&dialog) || dialog.members.contains(&user) || previews {
             true => Ok(dialog),
             false => Err(Failure::new(Code::Forbidden, "no member")),
+        }
+    }
+
+    // Whether the app lists origins, unless this one is not listed.
+    fn takes(&self, origin: &str) -> Result<bool, Failure> {
+        match self.page.lock().as_deref() {
+            None => Ok(false),
+            Some(listed) if origin.is_empty() || origin == listed => Ok(true),
+            Some(_) => Err(Failure::new(Code::Forbidden, "Pages of this origin may not use this application")),
         }
     }
 
@@ -307,7 +318,8 @@ impl Accounts for Fake {
             return Err(failure.into());
         }
         let user_id = if request.user.is_some() { ANN_ID } else { 0 };
-        ok(Session { nonce: request.nonce, timestamp: request.timestamp, ..session("fresh", user_id) })
+        let lists_origins = self.0.takes(&request.origin)?;
+        ok(Session { lists_origins, nonce: request.nonce, timestamp: request.timestamp, ..session("fresh", user_id) })
     }
 
     async fn login(&self, request: Request<account::LoginRequest>) -> Reply<Session> {
@@ -324,14 +336,15 @@ impl Accounts for Fake {
     }
 
     async fn visit_app(&self, request: Request<account::VisitAppRequest>) -> Reply<account::App> {
-        let account::VisitAppRequest { id, host } = request.into_inner();
+        let account::VisitAppRequest { id, host, origin } = request.into_inner();
         if host == OTHERS_NAME {
             return fails(Code::NotFound);
         }
         if *self.0.suspended.lock() {
             return Err(Failure::new(Code::Forbidden, "This application is suspended").into());
         }
-        ok(account::App { id, ..account::App::default() })
+        let origins = if self.0.takes(&origin)? { vec![origin] } else { Vec::new() };
+        ok(account::App { id, origins, ..account::App::default() })
     }
 
     async fn logout(&self, _: Request<account::TokenRequest>) -> Reply<account::Empty> {
@@ -344,7 +357,7 @@ impl Accounts for Fake {
 
     async fn resolve(&self, request: Request<account::ResolveRequest>) -> Reply<Session> {
         assert!(!*self.0.panics.lock(), "told to panic");
-        let account::ResolveRequest { token, host } = request.into_inner();
+        let account::ResolveRequest { token, host, origin } = request.into_inner();
         let ann = || match host.as_str() {
             OWN_NAME => Session { by_own_name: true, ..named(session("ann", ANN_ID)) },
             _ => named(session("ann", ANN_ID)),
@@ -352,7 +365,7 @@ impl Accounts for Fake {
         match token.as_str() {
             _ if host == OTHERS_NAME => fails(Code::Unauthenticated),
             "ann" if *self.0.has_names.lock() => ok(ann()),
-            "ann" => ok(session("ann", ANN_ID)),
+            "ann" => ok(Session { lists_origins: self.0.takes(&origin)?, ..session("ann", ANN_ID) }),
             "bob" => ok(session("bob", BOB_ID)),
             "eve" => ok(session("eve", EVE_ID)),
             "app" => ok(session("app", 0)),
@@ -403,10 +416,13 @@ impl Accounts for Fake {
     }
 
     async fn find_app(&self, request: Request<account::FindAppRequest>) -> Reply<account::App> {
-        let account::FindAppRequest { auth_key, host } = request.into_inner();
+        let account::FindAppRequest { auth_key, host, origin } = request.into_inner();
         match auth_key.as_str() {
             _ if host == OTHERS_NAME => fails(Code::NotFound),
-            "demoKey" => ok(account::App { id: APP_ID, ..account::App::default() }),
+            "demoKey" => {
+                let origins = if self.0.takes(&origin)? { vec![origin] } else { Vec::new() };
+                ok(account::App { id: APP_ID, origins, ..account::App::default() })
+            }
             "busyKey" => fails(Code::Busy),
             _ => fails(Code::NotFound),
         }

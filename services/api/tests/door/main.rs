@@ -10,6 +10,7 @@ mod groups;
 mod http;
 mod lists;
 mod names;
+mod origins;
 mod people;
 mod reports;
 mod subscriptions;

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, ResponseError, web};
 use askama::Template;
-use natter_proto::account::v1::{App, ApplyAppRequest, Quotas};
+use natter_proto::account::v1::{App, ApplyAppRequest, Origins, Quotas};
 
 use super::apps::{Shown, shown};
 use super::form::{Entered, Field, Form};
@@ -35,6 +35,8 @@ fn form_of(app: &App, caller: &Caller) -> Form {
             Field::check("guests", "Guests", identity.guests).hint("Users without a sign-up, for a day each."),
             Field::check("create_unknown", "Make unknown users", identity.create_unknown)
                 .hint("Whom the app's identity provider vouches for is made a user at the first login."),
+            Field::text("origins", "Allowed origins", app.origins.join(" "))
+                .hint("Web pages that may use this app: scheme, host and port of each, with spaces between them. Empty: any."),
         ],
     );
     if caller.is_limited() {
@@ -92,6 +94,10 @@ fn title(shown: &Shown) -> String {
     format!("Settings of {}", shown.name)
 }
 
+fn listed(origins: &str) -> Vec<String> {
+    origins.split(|sign: char| sign.is_whitespace() || sign == ',').filter(|one| !one.is_empty()).map(str::to_owned).collect()
+}
+
 // Whether it changed anything. Two calls: a refused first one changes nothing, and a refused second one can be sent again.
 async fn apply(door: &Door, caller: &Caller, app: &App, entered: &Entered) -> Result<bool, Refusal> {
     let quotas = Quotas {
@@ -109,6 +115,7 @@ async fn apply(door: &Door, caller: &Caller, app: &App, entered: &Entered) -> Re
         quotas: of_house.then_some(quotas),
         chat_host: text("chat_host", of_house),
         api_host: text("api_host", of_house),
+        origins: Some(Origins { origins: listed(entered.text("origins")) }),
         ..ApplyAppRequest::default()
     };
     let reply = apps::change(door, caller, request).await?;

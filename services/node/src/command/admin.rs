@@ -39,6 +39,16 @@ pub enum AppCommand {
         #[arg(long, value_name = "NAME")]
         api: Option<String>,
     },
+    /// Says of which origins web pages may use an app. Native apps name none and are let in.
+    Origins {
+        id: u64,
+        /// As https://app.example.org or http://localhost:3000. They replace those that were listed.
+        #[arg(value_name = "ORIGIN", required_unless_present = "any")]
+        origins: Vec<String>,
+        /// Pages of any origin.
+        #[arg(long, conflicts_with = "origins")]
+        any: bool,
+    },
     /// Gives an app another auth key and secret. Those it had hold beside them for a day, or as long as is said.
     RotateKey {
         id: u64,
@@ -126,6 +136,10 @@ pub async fn app(admin: &Admin, command: &AppCommand) -> Result<()> {
             let names = [("chat_host", chat), ("api_host", api)];
             let body = given(names.map(|(field, name)| (field, name.as_deref().map(Value::from))));
             print_json(&admin.put(&format!("/apps/{id}"), &body).await?)
+        }
+        AppCommand::Origins { id, origins, any: _ } => {
+            admin.get(&format!("/apps/{id}")).await?;
+            print_json(&admin.put(&format!("/apps/{id}"), &json!({ "origins": origins })).await?)
         }
         AppCommand::RotateKey { id, end: true, .. } => print_json(&admin.delete(&format!("/apps/{id}/keys/previous")).await?),
         AppCommand::RotateKey { id, overlap_hours, end: false } => {

@@ -38,6 +38,9 @@ struct AppFile {
     /// The same at the REST door.
     #[serde(skip_serializing_if = "Option::is_none")]
     api_host: Option<String>,
+    /// Of web pages that may use it, as `https://app.example.org`; an empty list: of any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origins: Option<Vec<String>>,
 }
 
 /// Bounds of the app. One that is absent is that of the installation.
@@ -104,13 +107,13 @@ mod tests {
 
     #[test]
     fn toml_and_json_say_the_same() {
-        let toml = "id = 7\ntitle = \"T\"\nchat_host = \"c.test\"\napi_host = \"\"\n[quotas]\nsessions = 5\n";
-        let json = r#"{"id": 7, "title": "T", "quotas": {"sessions": 5}, "chat_host": "c.test", "api_host": ""}"#;
+        let toml = "id = 7\ntitle = \"T\"\nchat_host = \"c.test\"\napi_host = \"\"\norigins = [\"https://a.test\"]\n[quotas]\nsessions = 5\n";
+        let json = r#"{"id": 7, "title": "T", "quotas": {"sessions": 5}, "chat_host": "c.test", "api_host": "", "origins": ["https://a.test"]}"#;
         let app = read(Path::new("a.toml"), toml).unwrap();
         assert_eq!(app, read(Path::new("a.json"), json).unwrap());
         assert_eq!(
             serde_json::to_string(&app).unwrap(),
-            r#"{"id":7,"title":"T","quotas":{"sessions":5},"chat_host":"c.test","api_host":""}"#
+            r#"{"id":7,"title":"T","quotas":{"sessions":5},"chat_host":"c.test","api_host":"","origins":["https://a.test"]}"#
         );
     }
 

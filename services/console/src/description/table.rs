@@ -1,0 +1,136 @@
+//! What the document says of each route: one line for each, in the order of the table of rights. Tests compare the two, and what
+//! stands here with what the routes take.
+
+use super::Answer::{Begun, Done, DoneOrMade, Made, Sheet};
+use super::Kind::{Apps, List, Number, Object, OneOf, Text, Truth};
+use super::Must::{Be, MayBe};
+use super::{Answer, Body, Described, Query};
+
+const NO_QUERY: Query = &[];
+const NO_BODY: Body = &[];
+const CREDENTIALS: Body = &[("name", Text, Be), ("password", Text, Be)];
+const NEW_APP: Body = &[("id", Number, MayBe), ("title", Text, MayBe), ("auth_key", Text, MayBe), ("auth_secret", Text, MayBe)];
+const APPLIED: Body = &[
+    ("id", Number, MayBe),
+    ("title", Text, MayBe),
+    ("auth_key", Text, MayBe),
+    ("auth_secret", Text, MayBe),
+    ("signed_only", Truth, MayBe),
+    ("quotas", Object, MayBe),
+    ("chat_host", Text, MayBe),
+    ("api_host", Text, MayBe),
+    ("origins", List, MayBe),
+];
+const IDENTITY: Body = &[
+    ("guests", Truth, MayBe),
+    ("create_unknown", Truth, MayBe),
+    ("custom", Object, MayBe),
+    ("jwt", Object, MayBe),
+    ("facebook", Object, MayBe),
+    ("twitter", Object, MayBe),
+    ("firebase", Object, MayBe),
+    ("reset_mail", Object, MayBe),
+];
+const ALERTS: Body = &[
+    ("enabled", Truth, MayBe),
+    ("privacy", OneOf(&["text", "sender", "nothing"]), MayBe),
+    ("dialogs", List, MayBe),
+    ("template", Object, MayBe),
+    ("variants", List, MayBe),
+];
+const DRAFT: Body = &[("alerts", Object, MayBe), ("sample", Object, MayBe)];
+const TEST: Body = &[("user", Number, Be), ("subscription", Number, Be), ("sample", Object, MayBe)];
+// Of the kind that the path names: key, key_id, team_id; certificate; service_account; private_key, subject.
+const SECRET: Body = &[
+    ("topic", Text, MayBe),
+    ("environment", OneOf(&["development", "production"]), MayBe),
+    ("key", Text, MayBe),
+    ("key_id", Text, MayBe),
+    ("team_id", Text, MayBe),
+    ("certificate", Text, MayBe),
+    ("service_account", Text, MayBe),
+    ("private_key", Text, MayBe),
+    ("subject", Text, MayBe),
+];
+const NEW_USER: Body =
+    &[("id", Number, MayBe), ("login", Text, MayBe), ("email", Text, MayBe), ("full_name", Text, MayBe), ("password", Text, Be)];
+const NEW_OPERATOR: Body = &[("name", Text, Be), ("role", ROLE, Be), ("apps", Apps, Be)];
+const GRANT: Body = &[("role", ROLE, MayBe), ("apps", Apps, MayBe)];
+const ROLE: super::Kind = OneOf(&["viewer", "moderator", "operator", "owner"]);
+
+const REPORTS: Query = &[("kind", OneOf(&["users", "messages"])), ("after", Text), ("limit", Number)];
+const USERS: Query = &[("search", Text), ("page", Number), ("per_page", Number)];
+const UNREAD: Query = &[("dialog", Text), ("skip", Number), ("limit", Number)];
+const AUDIT: Query = &[("operator", Text), ("app", Number), ("before", Text), ("limit", Number)];
+const JOURNAL: Query = &[("user", Number), ("dialog", Text), ("message", Text), ("before", Text), ("limit", Number)];
+const PLACE: Query = &[("dialog", Text), ("seq", Number)];
+const MEANT: Query = &[("topic", Text), ("environment", OneOf(&["development", "production"]))];
+const WHOSE: Query = &[("operator", Text), ("all", Truth)];
+
+/// The table.
+pub const DESCRIBED: &[Described] = &[
+    of("GET", "apps", "Apps that the caller sees, without their secrets", NO_QUERY, NO_BODY, Done),
+    of("POST", "apps", "Makes an app; what is left open is chosen", NO_QUERY, NEW_APP, Made),
+    of("GET", "apps/{app}", "An app, with its secret for who may change it", NO_QUERY, NO_BODY, Done),
+    of("PUT", "apps/{app}", "Makes or changes an app; what is left open stays", NO_QUERY, APPLIED, DoneOrMade),
+    of("DELETE", "apps/{app}", "Ends a suspended app for good", NO_QUERY, NO_BODY, Begun),
+    of("POST", "apps/{app}/suspend", "Closes an app; what is kept stays", NO_QUERY, NO_BODY, Done),
+    of("POST", "apps/{app}/resume", "Opens a suspended app again", NO_QUERY, NO_BODY, Done),
+    of("GET", "apps/{app}/erasure", "What went with an app so far", NO_QUERY, NO_BODY, Done),
+    of("GET", "apps/{app}/erasures/{user}", "What went with a user so far", NO_QUERY, NO_BODY, Done),
+    of("GET", "apps/{app}/identity", "How users prove who they are, secrets masked", NO_QUERY, NO_BODY, Done),
+    of("PUT", "apps/{app}/identity", "Sets how users prove who they are", NO_QUERY, IDENTITY, Done),
+    of("POST", "apps/{app}/keys", "Rotates the keys", NO_QUERY, &[("overlap_s", Number, MayBe)], Done),
+    of("DELETE", "apps/{app}/keys/previous", "Ends the keys that were rotated", NO_QUERY, NO_BODY, Done),
+    of("GET", "apps/{app}/alerts", "Whether there are alerts, and how they look", NO_QUERY, NO_BODY, Done),
+    of("PUT", "apps/{app}/alerts", "Sets whether there are alerts, and how they look", NO_QUERY, ALERTS, Done),
+    of("GET", "apps/{app}/alerts/journal", "What was decided about alerts, newest first", JOURNAL, NO_BODY, Done),
+    of("POST", "apps/{app}/alerts/preview", "What devices would be sent", NO_QUERY, DRAFT, Done),
+    of("POST", "apps/{app}/alerts/test", "Sends one alert to one device", NO_QUERY, TEST, Begun),
+    of("GET", "apps/{app}/messages/{message}/trace", "The way of a message, hop by hop", PLACE, NO_BODY, Done),
+    of("GET", "apps/{app}/push/credentials", "Who the app is to push providers, without secrets", NO_QUERY, NO_BODY, Done),
+    of("PUT", "apps/{app}/push/credentials/{kind}", "Gives the app a set of credentials", NO_QUERY, SECRET, Done),
+    of("DELETE", "apps/{app}/push/credentials/{kind}", "Forgets a set of credentials", MEANT, NO_BODY, Done),
+    of("GET", "apps/{app}/reports", "What users reported, oldest first", REPORTS, NO_BODY, Done),
+    of("GET", "apps/{app}/sdk-config", "What an app hands to ConnectyCube.init", &[("plain", Text)], NO_BODY, Done),
+    of("GET", "apps/{app}/trace", "Whether every message leaves a trace", NO_QUERY, NO_BODY, Done),
+    of("PUT", "apps/{app}/trace", "Every message leaves a trace for so long", NO_QUERY, &[("hours", Number, MayBe)], Done),
+    of("DELETE", "apps/{app}/trace", "Not every message leaves a trace any more", NO_QUERY, NO_BODY, Done),
+    of("GET", "apps/{app}/users", "Users by an id or a part of their names", USERS, NO_BODY, Done),
+    of("POST", "apps/{app}/users", "Makes a user", NO_QUERY, NEW_USER, Made),
+    of("GET", "apps/{app}/users/{user}", "A user", NO_QUERY, NO_BODY, Done),
+    of("DELETE", "apps/{app}/users/{user}", "Ends a user for good", NO_QUERY, NO_BODY, Begun),
+    of("POST", "apps/{app}/users/{user}/ban", "Keeps a user out and ends his sessions", NO_QUERY, NO_BODY, Done),
+    of("POST", "apps/{app}/users/{user}/unban", "Lets a banned user in again", NO_QUERY, NO_BODY, Done),
+    of("GET", "apps/{app}/users/{user}/subscriptions", "A user's devices for alerts", NO_QUERY, NO_BODY, Done),
+    of("DELETE", "apps/{app}/users/{user}/subscriptions/{subscription}", "Ends a device", NO_QUERY, NO_BODY, Done),
+    of("GET", "apps/{app}/users/{user}/unread", "Why a user's badge is what it is", UNREAD, NO_BODY, Done),
+    of("GET", "audit", "What was changed, newest first", AUDIT, NO_BODY, Done),
+    of("GET", "me", "Who asks", NO_QUERY, NO_BODY, Done),
+    of("POST", "me/password", "Gives the caller a new password, shown once", NO_QUERY, NO_BODY, Done),
+    of("GET", "openapi.json", "This document", NO_QUERY, NO_BODY, Done),
+    of("GET", "operators", "All operators by name", NO_QUERY, NO_BODY, Done),
+    of("POST", "operators", "Makes an operator; the password is shown once", NO_QUERY, NEW_OPERATOR, Made),
+    of("PUT", "operators/{name}", "Changes what an operator may do", NO_QUERY, GRANT, Done),
+    of("DELETE", "operators/{name}", "Removes an operator", NO_QUERY, NO_BODY, Done),
+    of("POST", "operators/{name}/password", "Gives an operator a new password, shown once", NO_QUERY, NO_BODY, Done),
+    of("GET", "push", "The key that seals credentials, and what should be looked at", NO_QUERY, NO_BODY, Done),
+    of("GET", "sessions", "Sign-ins that live", WHOSE, NO_BODY, Done),
+    of("POST", "sessions", "Signs in: the answer has a cookie", NO_QUERY, CREDENTIALS, Made),
+    of("DELETE", "sessions", "Ends all sign-ins of an operator", &[("operator", Text)], NO_BODY, Done),
+    of("DELETE", "sessions/{session}", "Ends a sign-in", NO_QUERY, NO_BODY, Done),
+    of("GET", "system", "Version, checks and the settings in force", NO_QUERY, NO_BODY, Done),
+    of("GET", "system/bundle", "The same as a text for who helps", NO_QUERY, NO_BODY, Sheet),
+];
+
+// `pattern` is what follows `/admin/v1/`.
+const fn of(
+    method: &'static str,
+    pattern: &'static str,
+    summary: &'static str,
+    query: Query,
+    body: Body,
+    answer: Answer,
+) -> Described {
+    Described { method, pattern, summary, query, body, answer }
+}
