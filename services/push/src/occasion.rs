@@ -1,4 +1,4 @@
-//! What an alert is about, as templates see it: a message, or a sample of one. What may not leave is taken out here.
+//! What an alert is about, as templates see it: a message, a contact request, or a sample of one. What may not leave is taken out here.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use natter_proto::dialog::v1::DialogKind;
@@ -17,7 +17,7 @@ const NAME_BYTES_MAX: usize = 512;
 pub struct Occasion {
     pub sender: u64,
     pub sender_name: String,
-    /// Lower-case hex.
+    /// Lower-case hex. Calls and contact requests are in none.
     pub dialog: String,
     pub dialog_name: String,
     pub kind: DialogType,
@@ -60,8 +60,19 @@ impl Occasion {
         }
     }
 
+    /// That `sender` asks to be a contact. He may say nothing beside.
+    pub fn of_request(sender: u64, about: &About) -> Occasion {
+        let message = Message { sender, ..Message::default() };
+        let about = About { dialog: String::new(), dialog_name: String::new(), kind: DialogType::Private, ..about.clone() };
+        Occasion { content: Content::ContactRequest, ..Occasion::of(&message, &about) }
+    }
+
     /// A sample. What is wrong with it, if it is none.
     pub fn of_sample(sample: &Sample) -> Result<Occasion, &'static str> {
+        if !is_message(sample.content()) {
+            let about = About { name: sample.sender_name.clone(), unread: sample.unread, ..About::default() };
+            return Ok(Occasion { content: sample.content(), ..Occasion::of_request(sample.sender, &about) });
+        }
         let extension = match sample.extension.as_str() {
             "" => Vec::new(),
             text => match serde_json::from_str(text) {
@@ -105,6 +116,11 @@ pub fn type_of(kind: DialogKind) -> DialogType {
         DialogKind::Group => DialogType::Group,
         DialogKind::Public | DialogKind::Broadcast => DialogType::Public,
     }
+}
+
+/// Whether it is in a dialog.
+pub fn is_message(content: Content) -> bool {
+    !matches!(content, Content::Call | Content::ContactRequest)
 }
 
 fn content_of(attachments: &[String]) -> Content {
@@ -174,6 +190,27 @@ mod tests {
     }
 
     #[test]
+    fn a_contact_request_is_told_by_who_asks_alone() {
+        let sample = Sample {
+            content: Content::ContactRequest.into(),
+            sender: 34,
+            sender_name: "Romeo".into(),
+            dialog_name: "Verona".into(),
+            text: "hi".into(),
+            attachments: vec!["photo".into()],
+            unread: 7,
+            ..Sample::default()
+        };
+        let about = About { name: "Romeo".into(), unread: 7, dialog: "aa".into(), ..About::default() };
+        let told = Occasion::of_sample(&sample).unwrap();
+        assert_eq!(told, Occasion::of_request(34, &about));
+        assert_eq!((told.content, told.sender_name.as_str(), told.unread), (Content::ContactRequest, "Romeo", 7));
+        assert_eq!((told.dialog.as_str(), told.text.as_str(), told.attachments.len()), ("", "", 0));
+        let bare = told.within(Privacy::Nothing);
+        assert_eq!((bare.sender, bare.sender_name.as_str(), bare.content), (0, "", Content::ContactRequest));
+    }
+
+    #[test]
     fn what_may_not_leave_is_not_there() {
         let sample = Sample {
             dialog: DialogType::Group.into(),
@@ -184,6 +221,7 @@ mod tests {
             attachments: vec!["photo".into()],
             unread: 7,
             extension: r#"{"mood": 5}"#.into(),
+            ..Sample::default()
         };
         let whole = Occasion::of_sample(&sample).unwrap();
         assert_eq!((whole.extension.len(), whole.kind), (1, DialogType::Group));

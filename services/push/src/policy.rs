@@ -3,7 +3,7 @@
 
 use natter_proto::push::v1::{Content, DialogType, Priority, Privacy, Settings, Template, Variant};
 
-use crate::occasion::Occasion;
+use crate::occasion::{Occasion, is_message};
 use crate::template::{Saying, Templates, Wrong};
 
 /// What is in force for an app.
@@ -32,7 +32,7 @@ impl Policy {
         &self.settings
     }
 
-    /// Nobody is alerted of messages.
+    /// Nobody is alerted of anything but events.
     pub fn is_off(&self) -> bool {
         self.settings.off
     }
@@ -67,7 +67,8 @@ fn check(mut settings: Settings) -> Result<Settings, Wrong> {
         let wrong = |field: &str, text: &str| wrong(format!("variants[{place}].{field}"), text);
         let Variant { dialog, content, template } = variant;
         let dialog = DialogType::try_from(*dialog).map_err(|_| wrong("dialog", "is not one of private, group, public"))?;
-        let content = Content::try_from(*content).map_err(|_| wrong("content", "is not one of text, attachment"))?;
+        let content =
+            Content::try_from(*content).map_err(|_| wrong("content", "is not one of text, attachment, call, contact_request"))?;
         let template = template.as_ref().ok_or_else(|| wrong("template", "is required"))?;
         if !has_priority(template) {
             return Err(wrong("template.priority", "is not one of high, normal"));
@@ -75,7 +76,10 @@ fn check(mut settings: Settings) -> Result<Settings, Wrong> {
         if (dialog, content) == (DialogType::Unspecified, Content::Unspecified) {
             return Err(wrong("dialog", "or content is required"));
         }
-        // So there are eleven at most.
+        if !is_message(content) && dialog != DialogType::Unspecified {
+            return Err(wrong("dialog", "is of messages only"));
+        }
+        // So there are thirteen at most.
         let is_same = |other: &Variant| (other.dialog, other.content) == (variant.dialog, variant.content);
         if settings.variants[..place].iter().any(is_same) {
             return Err(wrong("dialog", "and content are those of an earlier variant"));
@@ -109,6 +113,8 @@ mod tests {
             (of(vec![variant(0, 9)]), "variants[0].content"),
             (of(vec![variant(0, 0)]), "variants[0].dialog"),
             (of(vec![variant(1, 2), variant(1, 1), variant(1, 2)]), "variants[2].dialog"),
+            (of(vec![variant(2, 4)]), "variants[0].dialog"),
+            (of(vec![variant(0, 3), variant(0, 3)]), "variants[1].dialog"),
             (of(vec![Variant { template: None, ..variant(1, 0) }]), "variants[0].template"),
             (of(vec![Variant { template: Some(odd), ..variant(1, 0) }]), "variants[0].template.priority"),
             (of(vec![Variant { template: Some(says("{{")), ..variant(1, 0) }]), "variants[0].template.body"),
@@ -116,6 +122,7 @@ mod tests {
             assert_eq!(Policy::checked(settings.clone()).err().map(|wrong| wrong.field).as_deref(), Some(field), "{settings:?}");
         }
         let all = (0..4).flat_map(|dialog| (0..3).map(move |content| (dialog, content))).skip(1);
+        let all = all.chain([(0, 3), (0, 4)]);
         assert!(Policy::checked(of(all.map(|(dialog, content)| variant(dialog, content)).collect())).is_ok());
     }
 

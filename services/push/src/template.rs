@@ -15,7 +15,7 @@ mod variables;
 use natter_proto::push::v1::{Content, DialogType, Priority, Privacy, Settings, Template, Variant};
 
 use self::script::{Fault, Script};
-use crate::occasion::Occasion;
+use crate::occasion::{Occasion, is_message};
 
 /// Bytes of a source.
 const TITLE_SOURCE_MAX: usize = 1_024;
@@ -33,13 +33,19 @@ const BUILT_IN_BODY: &str = "{% if sender.name %}{{ sender.name }}: {% endif %}\
 {% elif attachment.count > 1 %}{{ attachment.count }} attachments\
 {% elif attachment.count %}{{ attachment.kind|capitalize }}\
 {% else %}New message{% endif %}";
+/// Of a call, and of a contact request: an app's words for messages do not fit them.
+const BUILT_IN_CALL: &str = "{% if sender.name %}{{ sender.name }} is calling{% else %}Incoming call{% endif %}";
+const BUILT_IN_REQUEST: &str =
+    "{% if sender.name %}{{ sender.name }} wants to be your contact{% else %}New contact request{% endif %}";
+/// So many templates are built in.
+const BUILT_INS: usize = 3;
 /// What is said if nothing else can be.
 const LAST_RESORT: &str = "New message";
 const SOUND: &str = "default";
 
 /// The templates of an app, ready to be used.
 pub struct Templates {
-    /// The built-in one, the app's own if it has one, and its variants.
+    /// The built-in ones, the app's own if it has one, and its variants.
     all: Vec<Ready>,
 }
 
@@ -83,25 +89,28 @@ pub fn built_in() -> Template {
 impl Templates {
     pub fn new(settings: &Settings) -> Templates {
         let of_all = |template: Template| Variant { template: Some(template), ..Variant::default() };
-        let built_in = std::iter::once(of_all(built_in()));
+        let says = |content: Content, body: &str| {
+            let template = Template { title: String::new(), body: body.to_owned(), ..built_in() };
+            Variant { content: content.into(), ..of_all(template) }
+        };
+        let built_ins: [Variant; BUILT_INS] =
+            [of_all(built_in()), says(Content::Call, BUILT_IN_CALL), says(Content::ContactRequest, BUILT_IN_REQUEST)];
         let own = settings.template.clone().map(of_all);
-        let all = built_in.chain(own).chain(settings.variants.iter().cloned());
+        let all = built_ins.into_iter().chain(own).chain(settings.variants.iter().cloned());
         Templates { all: all.map(Ready::new).collect() }
     }
 
     /// What is to be said. Never fails.
     pub fn say(&self, occasion: &Occasion) -> Saying {
         let variables = variables::of(occasion);
-        let chosen = self.chosen(occasion.kind, occasion.content);
-        match chosen.say(&variables) {
+        match chosen(&self.all, occasion).say(&variables) {
             Ok(saying) => saying,
-            Err(fault) => Saying { remark: Some(fault.to_string()), ..self.built_in(&variables) },
+            Err(fault) => Saying { remark: Some(fault.to_string()), ..self.built_in(occasion, &variables) },
         }
     }
 
-    fn built_in(&self, variables: &minijinja::Value) -> Saying {
-        let said = self.all.first().and_then(|built_in| built_in.say(variables).ok());
-        said.unwrap_or_else(|| Saying {
+    fn built_in(&self, occasion: &Occasion, variables: &minijinja::Value) -> Saying {
+        chosen(&self.all[..BUILT_INS], occasion).say(variables).unwrap_or_else(|_| Saying {
             title: None,
             body: LAST_RESORT.to_owned(),
             sound: SOUND.to_owned(),
@@ -111,26 +120,29 @@ impl Templates {
         })
     }
 
-    /// The most special one: named by both, else by its content, else by the type, else the app's own, else the built-in one.
-    fn chosen(&self, kind: DialogType, content: Content) -> &Ready {
-        let fits = |ready: &&Ready| {
-            matches!(ready.dialog, DialogType::Unspecified) | (ready.dialog == kind)
-                && matches!(ready.content, Content::Unspecified) | (ready.content == content)
-        };
-        let special = |ready: &&Ready| (ready.content != Content::Unspecified, ready.dialog != DialogType::Unspecified);
-        // Of equals the last: the app's own comes behind the built-in one.
-        self.all.iter().filter(fits).max_by_key(special).unwrap_or(&self.all[0])
-    }
-
     /// Tries every template on every sample that it can meet.
     pub fn check(&self, settings: &Settings) -> Result<(), Wrong> {
         let own = settings.template.iter().map(|_| "template".to_owned());
         let variants = (0..settings.variants.len()).map(|place| format!("variants[{place}].template"));
-        for (ready, field) in self.all.iter().skip(1).zip(own.chain(variants)) {
+        for (ready, field) in self.all.iter().skip(BUILT_INS).zip(own.chain(variants)) {
             ready.check(&field, settings.privacy())?;
         }
         Ok(())
     }
+}
+
+/// The most special one: named by both, else by its content, else by the type, else the app's own, else the built-in one. Of what
+/// is no message: only such as are named by its content.
+fn chosen<'a>(all: &'a [Ready], occasion: &Occasion) -> &'a Ready {
+    let Occasion { kind, content, .. } = occasion;
+    let fits = |ready: &&Ready| match (ready.content, ready.dialog) {
+        (named, _) if named == Content::Unspecified && !is_message(*content) => false,
+        (named, _) if named != Content::Unspecified && named != *content => false,
+        (_, dialog) => dialog == DialogType::Unspecified || dialog == *kind,
+    };
+    let special = |ready: &&Ready| (ready.content != Content::Unspecified, ready.dialog != DialogType::Unspecified);
+    // Of equals the last: the app's own comes behind the built-in one.
+    all.iter().filter(fits).max_by_key(special).unwrap_or(&all[0])
 }
 
 impl Ready {

@@ -1,16 +1,23 @@
-//! The alert of a message, or of a sample of one: what its template says, and what the app on the device reads besides.
+//! The alert of a message or of a contact request, or of a sample of one: what its template says, and what the app on the device reads besides.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use natter_proto::push::v1::Content;
 use serde_json::Value;
 
 use crate::occasion::Occasion;
 use crate::provider::Alert;
 use crate::template::Saying;
 
-/// The alert. `message`: its id in lower-case hex. `expires_at`: unix milliseconds.
+/// The alert. `message`: its id in lower-case hex; of what is no message: whatever tells it from others. `expires_at`: unix
+/// milliseconds.
 pub fn alert(occasion: &Occasion, saying: &Saying, message: &str, expires_at: i64) -> Alert {
-    let mut data =
-        vec![("dialog_id".to_owned(), Value::from(occasion.dialog.clone())), ("message_id".to_owned(), Value::from(message))];
+    let word = word(occasion.content);
+    let mut data = match word {
+        Some(word) => vec![("alert".to_owned(), Value::from(word))],
+        None => {
+            vec![("dialog_id".to_owned(), Value::from(occasion.dialog.clone())), ("message_id".to_owned(), Value::from(message))]
+        }
+    };
     // 0: who it was may not leave.
     if occasion.sender > 0 {
         data.push(("user_id".to_owned(), Value::from(occasion.sender)));
@@ -21,15 +28,24 @@ pub fn alert(occasion: &Occasion, saying: &Saying, message: &str, expires_at: i6
     Alert {
         text: saying.body.clone(),
         title: saying.title.clone(),
-        collapse: format!("{}-{message}", occasion.dialog),
+        collapse: format!("{}-{message}", word.unwrap_or(&occasion.dialog)),
         badge: Some(occasion.unread),
         sound: Some(saying.sound.clone()),
         category: saying.category.clone(),
-        thread: Some(occasion.dialog.clone()),
+        thread: Some(word.map_or_else(|| occasion.dialog.clone(), str::to_owned)),
         expires_at: Some(expires_at),
         high: saying.high,
         data,
         ..Alert::default()
+    }
+}
+
+/// What is no message, as an app on the device reads it.
+fn word(content: Content) -> Option<&'static str> {
+    match content {
+        Content::Unspecified | Content::Text | Content::Attachment => None,
+        Content::Call => Some("call"),
+        Content::ContactRequest => Some("contact_request"),
     }
 }
 
@@ -76,6 +92,18 @@ mod tests {
         assert_ne!(collapse("0102", &sample()), collapse("0103", &sample()));
         let longest = collapse(&"f".repeat(24), &sample());
         assert!(longest.len() <= 64 && longest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
+    }
+
+    #[test]
+    fn a_contact_request_says_what_it_is_and_is_replaced_by_the_same_one() {
+        let request = Sample { content: Content::ContactRequest.into(), ..sample() };
+        let alert = of("0102", Privacy::Text, &request);
+        assert_eq!((alert.text.as_str(), alert.collapse.as_str()), ("Romeo wants to be your contact", "contact_request-0102"));
+        assert_eq!(json!(alert.data), json!([["alert", "contact_request"], ["user_id", 34]]));
+        let nothing = of("0102", Privacy::Nothing, &request);
+        assert_eq!((nothing.text.as_str(), json!(nothing.data)), ("New contact request", json!([["alert", "contact_request"]])));
+        let longest = of(&"f".repeat(24), Privacy::Text, &request).collapse;
+        assert!(longest.len() <= 64 && longest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
     }
 
     const DIALOG: &str = "000000000000000000000000";

@@ -40,10 +40,12 @@ enum Dialog {
 }
 
 #[derive(Serialize, Deserialize, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 enum Content {
     Text,
     Attachment,
+    Call,
+    ContactRequest,
 }
 
 #[derive(Serialize, Deserialize, Clone, Copy, Default)]
@@ -74,10 +76,12 @@ struct Variant {
     template: Template,
 }
 
-/// A message, as far as templates see it.
+/// A message, a call or a contact request, as far as templates see it.
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sample {
+    /// Of a call or a contact request; of a message it shows by itself.
+    content: Option<Content>,
     dialog: Option<Dialog>,
     sender: u64,
     sender_name: String,
@@ -119,21 +123,17 @@ impl From<Template> for proto::Template {
 
 impl From<Variant> for proto::Variant {
     fn from(Variant { dialog, content, template }: Variant) -> proto::Variant {
-        let content = match content {
-            None => proto::Content::Unspecified,
-            Some(Content::Text) => proto::Content::Text,
-            Some(Content::Attachment) => proto::Content::Attachment,
-        };
-        proto::Variant { dialog: dialog.map_or(0, Dialog::number), content: content.into(), template: Some(template.into()) }
+        let (dialog, content) = (dialog.map_or(0, Dialog::number), content.map_or(0, Content::number));
+        proto::Variant { dialog, content, template: Some(template.into()) }
     }
 }
 
 impl From<Sample> for proto::Sample {
     fn from(sample: Sample) -> proto::Sample {
-        let Sample { dialog, sender, sender_name, dialog_name, text, attachments, unread, extension } = sample;
+        let Sample { content, dialog, sender, sender_name, dialog_name, text, attachments, unread, extension } = sample;
         let extension = Value::from(extension).to_string();
-        let dialog = dialog.map_or(0, Dialog::number);
-        proto::Sample { dialog, sender, sender_name, dialog_name, text, attachments, unread, extension }
+        let (dialog, content) = (dialog.map_or(0, Dialog::number), content.map_or(0, Content::number));
+        proto::Sample { dialog, sender, sender_name, dialog_name, text, attachments, unread, extension, content }
     }
 }
 
@@ -153,6 +153,28 @@ impl Dialog {
             proto::DialogType::Private => Some(Dialog::Private),
             proto::DialogType::Group => Some(Dialog::Group),
             proto::DialogType::Public => Some(Dialog::Public),
+        }
+    }
+}
+
+impl Content {
+    fn number(self) -> i32 {
+        let content = match self {
+            Content::Text => proto::Content::Text,
+            Content::Attachment => proto::Content::Attachment,
+            Content::Call => proto::Content::Call,
+            Content::ContactRequest => proto::Content::ContactRequest,
+        };
+        content.into()
+    }
+
+    fn of(content: proto::Content) -> Option<Content> {
+        match content {
+            proto::Content::Unspecified => None,
+            proto::Content::Text => Some(Content::Text),
+            proto::Content::Attachment => Some(Content::Attachment),
+            proto::Content::Call => Some(Content::Call),
+            proto::Content::ContactRequest => Some(Content::ContactRequest),
         }
     }
 }
@@ -190,11 +212,7 @@ impl From<proto::Variant> for Variant {
     fn from(variant: proto::Variant) -> Variant {
         Variant {
             dialog: Dialog::of(variant.dialog()),
-            content: match variant.content() {
-                proto::Content::Unspecified => None,
-                proto::Content::Text => Some(Content::Text),
-                proto::Content::Attachment => Some(Content::Attachment),
-            },
+            content: Content::of(variant.content()),
             template: variant.template.unwrap_or_default().into(),
         }
     }

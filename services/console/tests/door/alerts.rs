@@ -15,7 +15,8 @@ async fn alert_settings_are_shown_and_put_as_a_whole() {
     let template = json!({"title": "T", "body": "B", "sound": "ding", "category": "C", "priority": "normal"});
     let settings = json!({
         "enabled": false, "privacy": "sender", "dialogs": ["group", "private"], "template": template,
-        "variants": [{"dialog": "public", "content": "attachment", "template": template}, {"content": "text", "template": template}],
+        "variants": [{"dialog": "public", "content": "attachment", "template": template}, {"content": "text", "template": template},
+            {"content": "contact_request", "template": template}],
     });
     let (status, body) = console.put("/admin/v1/apps/77/alerts", &settings.to_string()).await;
     assert_eq!((status, read(&body)), (200, json!({ "alerts": settings })));
@@ -25,7 +26,9 @@ async fn alert_settings_are_shown_and_put_as_a_whole() {
     assert_eq!(kept.dialogs().collect::<Vec<_>>(), [DialogType::Group, DialogType::Private]);
     assert_eq!(kept.template.as_ref().unwrap().priority(), Priority::Normal);
     let named: Vec<_> = kept.variants.iter().map(|variant| (variant.dialog(), variant.content())).collect();
-    assert_eq!(named, [(DialogType::Public, Content::Attachment), (DialogType::Unspecified, Content::Text)]);
+    let any = DialogType::Unspecified;
+    let expected = [(DialogType::Public, Content::Attachment), (any, Content::Text), (any, Content::ContactRequest)];
+    assert_eq!(named, expected);
     let (status, body) = console.put("/admin/v1/apps/77/alerts", "{}").await;
     assert_eq!((status, body.as_str()), (200, plain), "what is absent is as it is without settings");
     console.stop().await;

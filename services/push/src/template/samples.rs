@@ -4,7 +4,7 @@
 
 use natter_proto::push::v1::{Content, DialogType};
 
-use crate::occasion::Occasion;
+use crate::occasion::{Occasion, is_message};
 
 pub struct Sample {
     /// What it is, in words.
@@ -12,7 +12,7 @@ pub struct Sample {
     pub occasion: Occasion,
 }
 
-/// What is attached to a message, in words; its kinds, and whether something is said beside.
+/// A message in words; the kinds of what is attached to it, and whether something is said beside.
 const CONTENTS: [(&str, &[&str], bool); 4] = [
     ("a text", &[], true),
     ("a photo with a text", &["photo"], true),
@@ -21,11 +21,24 @@ const CONTENTS: [(&str, &[&str], bool); 4] = [
 ];
 
 /// Samples for a template of this type and content. `keys`: those of the app that it may ask for; no message has to have them.
-pub fn of(dialog: DialogType, content: Content, keys: &[String]) -> impl Iterator<Item = Sample> {
+pub fn of(dialog: DialogType, content: Content, keys: &[String]) -> Vec<Sample> {
+    if is_message(content) {
+        return of_messages(dialog, content, keys).collect();
+    }
+    let words = if content == Content::Call { "a call" } else { "a contact request" };
+    let sample = |is_full: bool| {
+        let bare = sample(DialogType::Private, ("", &[], false), &[], is_full);
+        let name = format!("{words}, {}", if is_full { "with a name" } else { "without a name" });
+        Sample { name, occasion: Occasion { content, dialog: String::new(), ..bare.occasion } }
+    };
+    [true, false].map(sample).into()
+}
+
+fn of_messages(dialog: DialogType, content: Content, keys: &[String]) -> impl Iterator<Item = Sample> {
     let kinds = [DialogType::Private, DialogType::Group, DialogType::Public].into_iter();
     let kinds = kinds.filter(move |kind| matches!(dialog, DialogType::Unspecified) || *kind == dialog);
     let contents = CONTENTS.into_iter().filter(move |(_, attachments, _)| match content {
-        Content::Unspecified => true,
+        Content::Unspecified | Content::Call | Content::ContactRequest => true,
         Content::Text => attachments.is_empty(),
         Content::Attachment => !attachments.is_empty(),
     });

@@ -55,6 +55,18 @@ fn the_most_special_template_speaks() {
         let about = Occasion { kind, content, ..occasion(|_| ()) };
         assert_eq!(templates.say(&about).body, body, "{kind:?} {content:?}");
     }
+    let own = Templates::new(&Settings {
+        variants: vec![variant(DialogType::Unspecified, Content::ContactRequest, "request")],
+        ..settings.clone()
+    });
+    for (content, body, of_own) in [
+        (Content::Call, "Romeo is calling", "Romeo is calling"),
+        (Content::ContactRequest, "Romeo wants to be your contact", "request"),
+    ] {
+        let about = Occasion { content, ..occasion(|_| ()) };
+        let bodies = [templates.say(&about).body, own.say(&about).body];
+        assert_eq!(bodies, [body, of_own], "words for messages do not fit {content:?}");
+    }
     let without = Templates::new(&Settings { template: None, ..settings });
     assert_eq!(without.say(&occasion(|_| ())).body, "Romeo: hi");
 }
@@ -138,6 +150,10 @@ fn what_a_template_cannot_meet_does_not_break_it() {
     let about_groups = "{% if dialog.type == 'group' %}x{% endif %}";
     assert_eq!(on(DialogType::Group, Content::Text, about_groups), Ok(()));
     assert!(on(DialogType::Unspecified, Content::Text, about_groups).is_err());
+    let request = |body: &str| on(DialogType::Unspecified, Content::ContactRequest, body);
+    assert_eq!(request("{{ sender.name }} asks"), Ok(()));
+    assert!(request("{{ text }}").unwrap_err().text.contains("(tried on a contact request, with a name)"));
+    assert!(on(DialogType::Unspecified, Content::Call, "{{ sender.name }}").unwrap_err().text.contains("a call, without a name"));
     let private = Settings { privacy: Privacy::Sender.into(), ..of_template(of_body("{{ text }}")) };
     assert!(check(&private).unwrap_err().text.contains("says nothing"), "the text may not leave");
     assert_eq!(check(&of_template(built_in())), Ok(()));

@@ -11,7 +11,7 @@ use crate::pages::form::Entered;
 
 const PRIVACIES: [(&str, Privacy); 3] = [("text", Privacy::Text), ("sender", Privacy::Sender), ("nothing", Privacy::Nothing)];
 /// No two variants are for the same: more than these are none that a page sent.
-const VARIANTS_MAX: usize = 11;
+const VARIANTS_MAX: usize = 13;
 
 /// The settings in the fields of a form.
 pub struct Draft {
@@ -96,7 +96,9 @@ impl Draft {
             |dialog, content| move |editor: &Editor| editor.is_variant && (editor.dialog, editor.content) == (dialog, content);
         let contents = [ANY, "attachment", "text"];
         let all = contents.into_iter().flat_map(|content| ["group", "public", "private", ANY].map(|dialog| (dialog, content)));
+        let others = ["contact_request", "call"].map(|content| (ANY, content));
         let mut free = all
+            .chain(others)
             .filter(|(dialog, content)| (*dialog, *content) != (ANY, ANY) && !self.editors.iter().any(named(*dialog, *content)));
         if let (Some((dialog, content)), Some(own)) = (free.next(), self.editors.first().cloned()) {
             self.editors.push(Editor { dialog, content, is_variant: true, is_open: true, ..own });
@@ -291,13 +293,14 @@ mod tests {
         let mut named: Vec<_> = variants.iter().map(|variant| (variant.dialog, variant.content)).collect();
         named.sort_unstable();
         named.dedup();
-        assert_eq!((variants.len(), named.len(), named.contains(&(0, 0))), (11, 11, false));
+        assert_eq!((variants.len(), named.len(), named.contains(&(0, 0))), (13, 13, false));
+        assert!(variants.iter().all(|of| of.dialog == 0 || of.content < 3), "calls and contact requests are in no dialog");
         assert!(variants.iter().all(|variant| variant.template == Some(template("x"))));
         let second = draft.editors[2].name();
         draft.remove("variant0");
-        assert_eq!((draft.editors.len(), draft.editors[1].name(), draft.editors[1].prefix.as_str()), (11, second, "variant0"));
+        assert_eq!((draft.editors.len(), draft.editors[1].name(), draft.editors[1].prefix.as_str()), (13, second, "variant0"));
         draft.remove("template");
-        assert_eq!(draft.editors.len(), 11, "that of all other alerts stays");
+        assert_eq!(draft.editors.len(), 13, "that of all other alerts stays");
     }
 
     #[test]

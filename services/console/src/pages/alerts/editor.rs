@@ -11,9 +11,13 @@ pub const DIALOGS: [(&str, DialogType, &str); 3] = [
     ("group", DialogType::Group, "groups"),
     ("public", DialogType::Public, "public dialogs"),
 ];
-/// Contents, in the same way.
-const CONTENTS: [(&str, Content, &str); 2] =
-    [("text", Content::Text, "texts"), ("attachment", Content::Attachment, "attachments")];
+/// Contents, in the same way. The last ones are no messages, and have no type of dialog.
+pub const CONTENTS: [(&str, Content, &str); 4] = [
+    ("text", Content::Text, "texts"),
+    ("attachment", Content::Attachment, "attachments"),
+    ("contact_request", Content::ContactRequest, "contact requests"),
+    ("call", Content::Call, "calls"),
+];
 /// Whatever the type or the content is.
 pub const ANY: &str = "any";
 

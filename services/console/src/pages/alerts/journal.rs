@@ -78,7 +78,8 @@ pub async fn list(
 fn form_of(query: &Query) -> Form {
     let user = Field::text("user", "User id", &query.user);
     let of_message = vec![
-        Field::text("dialog", "Dialog id", &query.dialog).hint("24 letters and digits. Of a test or an event: 24 zeros."),
+        Field::text("dialog", "Dialog id", &query.dialog)
+            .hint("24 letters and digits. Of a test, an event or a contact request: 24 zeros."),
         Field::text("message", "Message id", &query.message).hint("24 letters and digits."),
     ];
     Form::of(vec![user]).with("Or one message", "", of_message)

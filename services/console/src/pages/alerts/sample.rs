@@ -3,17 +3,21 @@
 
 use natter_proto::push::v1::Sample;
 
-use super::editor::DIALOGS;
+use super::editor::{CONTENTS, DIALOGS};
 use crate::error::Refusal;
 use crate::pages::form::Entered;
 
 /// Whose the message is. Templates see it as `sender.id`.
 const SENDER: u64 = 34;
+/// What it is, if it is no message: as fields say it, in words.
+const OTHERS: [(&str, &str); 2] = [("contact_request", "a contact request"), ("call", "a call")];
+const MESSAGE: &str = "message";
 /// Attachments of a sample. A message has no more in earnest.
 const ATTACHMENTS_MAX: usize = 10;
 
 /// The fields, as they are shown.
 pub struct SampleFields {
+    pub content: &'static str,
     pub dialog: &'static str,
     pub sender_name: String,
     pub dialog_name: String,
@@ -29,6 +33,7 @@ impl SampleFields {
     /// A message as people write them.
     pub fn ours() -> SampleFields {
         SampleFields {
+            content: MESSAGE,
             dialog: "private",
             sender_name: "Romeo".to_owned(),
             dialog_name: "Verona".to_owned(),
@@ -45,8 +50,9 @@ impl SampleFields {
             return SampleFields::ours();
         }
         let text = |field: &str| entered.text(&format!("sample-{field}")).to_owned();
-        let dialog = text("dialog");
+        let (content, dialog) = (text("content"), text("dialog"));
         SampleFields {
+            content: OTHERS.iter().find(|(word, _)| *word == content).map_or(MESSAGE, |(word, _)| word),
             dialog: DIALOGS.iter().find(|(word, ..)| *word == dialog).map_or("private", |(word, ..)| word),
             sender_name: text("sender_name"),
             dialog_name: text("dialog_name"),
@@ -80,6 +86,7 @@ impl SampleFields {
             attachments,
             unread,
             extension: self.extension.clone(),
+            content: CONTENTS.iter().find(|(word, ..)| *word == self.content).map_or(0, |(_, kind, _)| (*kind).into()),
         })
     }
 
@@ -98,6 +105,10 @@ impl SampleFields {
     }
 
     /// What can be chosen: as it is sent, and in words.
+    pub fn contents(&self) -> Vec<(&'static str, &'static str)> {
+        std::iter::once((MESSAGE, "a message")).chain(OTHERS).collect()
+    }
+
     pub fn dialogs(&self) -> Vec<(&'static str, &'static str)> {
         DIALOGS.map(|(word, _, words)| (word, words)).to_vec()
     }
@@ -106,7 +117,7 @@ impl SampleFields {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use natter_proto::push::v1::DialogType;
+    use natter_proto::push::v1::{Content, DialogType};
 
     use super::*;
 
@@ -132,6 +143,11 @@ mod tests {
         assert_eq!((sample.dialog(), sample.sender_name.as_str(), sample.dialog_name.as_str()), (DialogType::Group, "R", "V"));
         assert_eq!((sample.text.as_str(), sample.unread, sample.extension.as_str()), ("a\nb", 7, "{}"));
         assert_eq!(sample.attachments, ["photo", "video"]);
+        assert_eq!(sample.content(), Content::Unspecified, "of a message it shows by itself");
+        for (content, is) in [("contact_request", Content::ContactRequest), ("call", Content::Call), ("x", Content::Unspecified)]
+        {
+            assert_eq!(SampleFields::entered(&pairs(&[("content", content)])).sample().unwrap().content(), is);
+        }
         for (field, value) in [("unread", "many"), ("unread", "-1"), ("attachments", "a a a a a a a a a a a")] {
             assert_eq!(SampleFields::entered(&pairs(&[(field, value)])).sample().unwrap_err().field(), field);
         }

@@ -13,7 +13,7 @@ pub struct Line {
     /// Lower-case hex.
     pub dialog: String,
     pub message: String,
-    /// It came of no message in a dialog, but of an event or a test.
+    /// It came of no message in a dialog, but of an event, a test or a contact request.
     pub is_event: bool,
     /// 0: several together.
     pub user: u64,
