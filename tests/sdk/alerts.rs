@@ -86,6 +86,39 @@ async fn who_is_away_is_alerted_on_each_device(build: Build) -> Result<()> {
     Ok(())
 }
 
+/// Once, however often it is asked while it waits; and not for whom it is told.
+async fn who_is_away_is_alerted_of_who_asks_to_be_his_contact(build: Build) -> Result<()> {
+    let providers = Providers::start().await?;
+    let settings = providers.settings();
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let stage = Stage::open_with(build, json!({}), &settings).await?;
+    let (ann, bob) = (&stage.ann, &stage.bob);
+    let public_key = providers.give(&stage.natter, 1)?;
+    for person in [ann, bob] {
+        for device in providers.devices(&public_key).subscriptions() {
+            person.sdk.call("pushnotifications.subscriptions.create", json!([device])).await?;
+        }
+    }
+    bob.sdk.call("chat.disconnect", json!([])).await?;
+    for _ in 0..2 {
+        ann.sdk.call("chat.contactList.add", json!([{"userId": bob.id}])).await?;
+    }
+    let (apple, google, postman) = (&providers.checking.apple, &providers.checking.google, &providers.checking.postman);
+    let whole = "The ann wants to be your contact";
+    let push = eventually("Apple's alert", || apple.pushed().first().cloned()).await?;
+    assert_eq!(push.payload["aps"]["alert"], json!({"body": whole}));
+    assert_eq!((&push.payload["alert"], &push.payload["user_id"]), (&json!("contact_request"), &json!(ann.id)));
+    let push = eventually("Google's alert", || google.pushed().first().cloned()).await?;
+    assert_eq!(push.message["data"]["message"], whole);
+    let push = eventually("the browser's alert", || postman.pushed().first().cloned()).await?;
+    assert_eq!(push.payload["message"], whole);
+    // What comes behind it shows that nothing else came before.
+    ann.send(bob.id, &stage.dialog, "Wherefore art thou?").await?;
+    let push = eventually("the next alert", || apple.pushed().get(1).cloned()).await?;
+    assert_eq!(push.payload["aps"]["alert"]["body"], "The ann: Wherefore art thou?");
+    Ok(())
+}
+
 // From here on every message of the app leaves a trace. Every process is told so, but not before the operator is answered: the
 // other way something is said until it is heard.
 async fn follow_all(operator: &Operator, bob: &Person, ann: u64, dialog: &str) -> Result<()> {
@@ -165,4 +198,7 @@ fn hop<'a>(trace: &'a Value, what: &str) -> Option<&'a Value> {
     trace["trace"]["hops"].as_array()?.iter().find(|hop| hop["what"] == what)
 }
 
-for_each_build!(who_is_away_is_alerted_on_each_device);
+for_each_build! {
+    who_is_away_is_alerted_on_each_device,
+    who_is_away_is_alerted_of_who_asks_to_be_his_contact,
+}

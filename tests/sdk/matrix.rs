@@ -55,6 +55,7 @@ pub const IMPOSSIBLE: &[Impossible] = &[
     impossible(&[Node1, Browser1, Node2], "whoever_watches_is_told_who_comes_and_goes", NO_WATCH, "contract xmpp 8.2"),
     impossible(&[Node1, Browser1], "a_client_says_whether_it_is_in_front", NO_STATE, "contract xmpp 8.3"),
     impossible(&[Node6, Browser6], "two_become_contacts_and_see_each_other", NO_CONTACTS, "contract xmpp 6"),
+    impossible(&[Node6, Browser6], "who_is_away_is_alerted_of_who_asks_to_be_his_contact", NO_CONTACTS, "contract xmpp 6"),
     impossible(&[Node6, Browser6], "a_contact_request_waits_and_is_refused", NO_CONTACTS, "contract xmpp 6"),
     impossible(&[Node1, Node2, Node3, Node6], "a_call_is_heard_accepted_and_hung_up", NO_WEBRTC, "contract xmpp 11"),
     impossible(&[Node1, Node2, Node3, Node6], "a_call_is_rejected", NO_WEBRTC, "contract xmpp 11"),

@@ -196,6 +196,7 @@ fn presence(config: &Config, parts: &Parts) -> natter_presence::Service {
         natter_presence::Parts {
             db: parts.db.clone(),
             bus: parts.bus.clone(),
+            posted: parts.posted.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
         },

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use natter_proto::UserId;
 use natter_proto::event::v1::frame::Told;
-use natter_proto::event::v1::{Availability, Contact, ContactChange, ContactRequest, Subscription};
+use natter_proto::event::v1::{Availability, Contact, ContactChange, ContactRequest, PostedRequest, Subscription};
 use natter_proto::presence::v1::{ContactRow, Present};
 use tokio::sync::Mutex;
 
@@ -92,7 +92,12 @@ impl Shared {
             changed.map(|(owner, of, before, after)| (View { owner, of, row: after.clone() }, before)).collect();
         let revisions = match changed.is_empty() {
             true => Vec::new(),
-            false => self.rosters.put(changed.iter().map(|(view, _)| view.clone()).collect()).await?,
+            false => {
+                // Once for a request, however often it is repeated while it waits.
+                let has_asked = after.1.asked && !before.1.asked;
+                let asked = has_asked.then(|| PostedRequest { from: user.user.0, to: other.0, at: self.clock.now_ms() });
+                self.rosters.put(changed.iter().map(|(view, _)| view.clone()).collect(), asked).await?
+            }
         };
         for ((view, before), revision) in changed.iter().zip(revisions) {
             self.tell_change(view, before, revision);

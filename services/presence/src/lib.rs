@@ -21,7 +21,8 @@
 //!   debt, because every session of the time before has died.
 //! - A session is in a room only while it is announced; one that died stays there for the grace of `grace_s`. The same grace
 //!   holds for its user's last activity.
-//! - A step of a contact is durable before anybody is told of it; steps of a pair come one after another.
+//! - A step of a contact is durable before anybody is told of it; steps of a pair come one after another. A new request is in the
+//!   durable log exactly when it is kept: whoever alerts reads it there.
 //! - A change of a privacy list is durable before it holds, and holds before it is answered: what is judged, or told by a
 //!   dialog,
 //!   after the answer is judged by it.

@@ -8,8 +8,10 @@ mod contract;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use natter_bus::Log;
 use natter_db::{Error, Kv};
 use natter_proto::UserId;
+use natter_proto::event::v1::PostedRequest;
 use natter_proto::presence::v1::ContactRow;
 
 use crate::session::{Scope, UserKey};
@@ -46,11 +48,12 @@ pub(crate) trait Rosters: Send + Sync {
     /// The store cannot be read.
     fn get(&self, owner: UserKey, of: UserId) -> BoxFuture<'_, Result<ContactRow, Error>>;
 
-    /// Keeps views, all or none, and gives the new revisions of their owners' lists, in the order of `views`. They are durable then.
+    /// Keeps views, all or none, and gives the new revisions of their owners' lists, in the order of `views`. They are durable then,
+    /// and so is that `asked` was told to the durable log, if there is one: in the app of the first view.
     ///
     /// # Errors
     /// None was kept, or that is not known.
-    fn put(&self, views: Vec<View>) -> BoxFuture<'_, Result<Vec<u64>, Error>>;
+    fn put(&self, views: Vec<View>, asked: Option<PostedRequest>) -> BoxFuture<'_, Result<Vec<u64>, Error>>;
 
     /// Who of an app has a view of this user, among the next `limit` views of anybody behind `after` (opaque, empty: the first).
     /// The second value is where to go on, empty at the end.
@@ -67,6 +70,6 @@ pub(crate) trait Rosters: Send + Sync {
 }
 
 /// The engine for this store.
-pub(crate) fn open(db: Kv) -> Arc<dyn Rosters> {
-    Arc::new(embedded::Embedded::new(db))
+pub(crate) fn open(db: Kv, posted: Log) -> Arc<dyn Rosters> {
+    Arc::new(embedded::Embedded::new(db, posted))
 }

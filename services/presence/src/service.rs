@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use natter_actor::Clock;
-use natter_bus::{Bus, Subscription};
+use natter_bus::{Bus, Log, Subscription};
 use natter_db::Kv;
 use natter_proto::presence::v1::eraser_server::EraserServer;
 use natter_proto::presence::v1::presence_server::PresenceServer;
@@ -41,6 +41,8 @@ const ALIVE_EVERY: Duration = Duration::from_secs(30);
 pub struct Parts {
     pub db: Kv,
     pub bus: Bus,
+    /// In the same store: what is told of contact requests, to whoever alerts.
+    pub posted: Log,
     pub clock: Clock,
     pub metrics: Metrics,
 }
@@ -80,7 +82,7 @@ impl Service {
         let ttl_ms = i64::try_from(options.debt_ttl_s.saturating_mul(1_000)).unwrap_or(i64::MAX);
         let limits = Limits { ttl_ms, debts_per_user_max: options.debts_per_user_max };
         let seen = seen::open(parts.db.clone(), &parts.clock);
-        let rosters = rosters::open(parts.db.clone());
+        let rosters = rosters::open(parts.db.clone(), parts.posted);
         let lists = lists::open(parts.db.clone());
         let defaults = Mutex::new(Defaults::new(options.privacy_users_max));
         let debts = debts::open(parts.db, parts.clock.clone(), limits, meters.clone());

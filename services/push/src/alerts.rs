@@ -17,7 +17,7 @@ mod embedded;
 
 pub use embedded::Embedded;
 
-/// An alert that waits: a message or an event, and whom it is for. A reference: neither text nor device.
+/// An alert that waits: a message, an event or a contact request, and whom it is for. A reference: neither text nor device.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Due {
     pub app: u64,
@@ -25,7 +25,7 @@ pub struct Due {
     pub at: i64,
     pub user: u64,
     pub dialog: DialogId,
-    /// Seq in the dialog's log, place in the user's queue, or id of the event.
+    /// Seq in the dialog's log, place in the user's queue, id of the event, or who asks.
     pub place: u64,
     pub source: Source,
     pub message: MessageId,
@@ -47,6 +47,8 @@ pub enum Source {
     Queue,
     /// An event. It has no dialog.
     Event,
+    /// A contact request, in the contact list of who asks. It has no dialog.
+    Request,
 }
 
 /// What changes together.

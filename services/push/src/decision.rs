@@ -1,8 +1,8 @@
-//! Whether a user is to be alerted of a message, and when (design.md section 9). Decided when the message is posted, on what is
-//! known then, and again when its alert is due: the later word counts, and the same facts give the same word.
+//! Whether a user is to be alerted of a message or a contact request, and when (design.md section 9). Decided when the message is
+//! posted, on what is known then, and again when its alert is due: the later word counts, and the same facts give the same word.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-/// What is known of a user and a message.
+/// What is known of a user and a message, or a contact request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facts {
     /// He wrote it.
@@ -23,6 +23,8 @@ pub struct Facts {
     pub read: bool,
     /// A client of his has it: it has proved so, or said so.
     pub received: bool,
+    /// A client that proves anything would prove that it has it. None proves a contact request.
+    pub provable: bool,
     pub attention: Attention,
     /// When the message was made, unix milliseconds.
     pub at: i64,
@@ -106,6 +108,8 @@ pub fn decide(facts: &Facts, proof_ms: i64, now: i64) -> Decision {
         Attention::Away => Decision::Alert(Why::Offline),
         Attention::Unproving => Decision::No(Reason::Unproving),
         Attention::Proving if now < facts.at + proof_ms => Decision::Wait(facts.at + proof_ms),
+        // It is open yet, so it was told.
+        Attention::Proving if !facts.provable => Decision::No(Reason::Unproving),
         Attention::Proving => Decision::Alert(Why::Unproved),
     }
 }
@@ -177,6 +181,16 @@ mod tests {
     }
 
     #[test]
+    fn of_what_no_client_proves_he_is_alerted_whose_session_ends_within_three_seconds() {
+        let request = Facts { provable: false, ..FACTS };
+        let alert = Decision::Alert(Why::Offline);
+        check(&[(Away, SOON, alert), (Away, LATE, alert), (Inactive, SOON, Decision::Alert(Why::Inactive))], request);
+        check(&[(Proving, AT, Decision::Wait(LATE)), (Proving, SOON, Decision::Wait(LATE))], request);
+        let no = Decision::No(Reason::Unproving);
+        check(&[(Proving, LATE, no), (Unproving, SOON, no), (Unproving, LATE, no)], request);
+    }
+
+    #[test]
     fn nobody_is_alerted_whose_open_session_can_prove_nothing() {
         let no = Decision::No(Reason::Unproving);
         check(&[(Unproving, SOON, no), (Unproving, LATE, no), (Unproving, AT + 999_999, no)], FACTS);
@@ -219,6 +233,7 @@ mod tests {
         blocked: false,
         read: false,
         received: false,
+        provable: true,
         attention: Away,
         at: AT,
     };

@@ -175,6 +175,7 @@ impl Shared {
         match due.source {
             Source::Log | Source::Queue => self.judge_message(due).await,
             Source::Event => self.judge_event(due).await,
+            Source::Request => self.judge_request(due).await,
         }
     }
 
@@ -195,6 +196,36 @@ impl Shared {
         };
         let alert = Alert { expires_at: Some(alert.expires_at.unwrap_or_else(|| self.expires_at(due))), ..alert };
         Ok(Verdict::Send(Box::new(Ready { alert, why: Why::Asked, remark: remark.unwrap_or_default(), event: Some(event) })))
+    }
+
+    /// Of a request that was answered, or taken back, there is nothing to say.
+    async fn judge_request(&self, due: &Due) -> Result<Verdict, Error> {
+        let sessions = self.neighbours.sessions(due.app, vec![due.user], due.dialog).await?;
+        let policy = self.policy(due.app).await?;
+        let facts = Facts {
+            own: false,
+            off: policy.is_off(),
+            unwanted: false,
+            silent: false,
+            removed: !self.neighbours.asks(due.app, due.sender, due.user).await?,
+            muted: false,
+            blocked: self.neighbours.is_blocked(due, false).await?,
+            read: false,
+            received: false,
+            provable: false,
+            attention: sessions.get(&due.user).map_or(Attention::Away, |sessions| sessions.attention),
+            at: due.said_at,
+        };
+        let why = match decide(&facts, self.proof_ms(), self.clock.now_ms()) {
+            Decision::No(reason) => return Ok(Verdict::No(reason)),
+            Decision::Wait(until) => return Ok(Verdict::Wait(until)),
+            Decision::Alert(why) => why,
+        };
+        let name = self.neighbours.name(due.app, due.sender).await?;
+        let about = About { name, unread: self.neighbours.unread(due.app, due.user).await?, ..About::default() };
+        let (occasion, saying) = policy.say(Occasion::of_request(due.sender, &about));
+        let alert = text::alert(&occasion, &saying, &text::hex(&due.message.to_vec()), self.expires_at(due));
+        Ok(Verdict::Send(Box::new(Ready { alert, why, remark: saying.remark.unwrap_or_default(), event: None })))
     }
 
     fn expires_at(&self, due: &Due) -> i64 {
@@ -219,6 +250,7 @@ impl Shared {
             blocked: self.neighbours.is_blocked(due, kind != DialogType::Private).await?,
             read,
             received: received || proved,
+            provable: true,
             attention: sessions.attention,
             at: due.said_at,
         };

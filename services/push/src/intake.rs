@@ -1,12 +1,12 @@
 //! Reads the durable log and makes alerts of what was posted: one per message and member who has a device, unless it is certain
-//! that he needs none. What is certain already is noted; the rest is decided again when it is due.
+//! that he needs none; and one per event and contact request. What is certain already is noted; the rest is decided again when it is due.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use natter_bus::Entry;
 use natter_proto::dialog::v1::Listener;
-use natter_proto::event::v1::{Posted, PostedRow};
+use natter_proto::event::v1::{Posted, PostedRequest, PostedRow};
 use natter_proto::push::v1::{DialogType, Note};
 use natter_proto::{DialogId, MessageId};
 use prost::Message as _;
@@ -18,6 +18,7 @@ use crate::event::{NO_DIALOG, message_id};
 use crate::neighbours::Sessions;
 use crate::occasion::type_of;
 use crate::policy::Policy;
+use crate::request;
 use crate::service::Shared;
 
 /// Entries of an app that are looked at before the next app's.
@@ -125,6 +126,18 @@ impl Shared {
             .await
     }
 
+    /// One alert, if whom it is for has a device.
+    async fn take_in_request(&self, app: u64, request: &PostedRequest, entry: Entry) -> Result<(), Error> {
+        let due = request::due(app, request);
+        let has_device = !self.subscriptions.of_user(app, due.user).await?.rows.is_empty();
+        let mut step = Step { app, entries: vec![entry], ..Step::default() };
+        match has_device {
+            true => step.put.push(due),
+            false => self.note(&mut step, &due, request.at, Reason::NoSubscription),
+        }
+        self.keep(step).await
+    }
+
     /// Page by page of the members; the entry goes with the last one. A crash before repeats what was kept, under the same keys.
     async fn take_in_entry(
         &self,
@@ -135,6 +148,9 @@ impl Shared {
         let posted = Posted::decode(entry.value.clone()).ok();
         if let Some(Posted { event, .. }) = posted.as_ref().filter(|posted| posted.event > 0) {
             return self.take_in_event(app, *event, entry).await;
+        }
+        if let Some(request) = posted.as_ref().and_then(|posted| posted.contact_request) {
+            return self.take_in_request(app, &request, entry).await;
         }
         let Some(news) = posted.and_then(|posted| News::of(app, posted)) else {
             tracing::error!(app, number = entry.number, "an entry of the durable log cannot be read");
@@ -239,6 +255,7 @@ fn facts(news: &News, row: &Row, listener: &Listener, sessions: Sessions) -> Fac
         muted: listener.muted,
         blocked: false,
         read: false,
+        provable: true,
         received: !news.kept && sessions.attention != Attention::Away && sessions.proved >= row.posted.place,
         attention: sessions.attention,
         at: row.posted.at,

@@ -11,7 +11,7 @@ use natter_proto::event::v1::frame::Told;
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::history::v1::{FindRequest, KeptRequest, MembersRequest, Range};
 use natter_proto::presence::v1::presence_client::PresenceClient;
-use natter_proto::presence::v1::{Attending, AttentionRequest, JudgeRequest, Passage, Verdict};
+use natter_proto::presence::v1::{Attending, AttentionRequest, ContactsRequest, JudgeRequest, Passage, Verdict};
 use natter_proto::push::v1::DialogType;
 use natter_proto::{Code, DialogId, Failure};
 
@@ -105,12 +105,19 @@ impl Neighbours {
         Ok(verdicts.first() != Some(&Verdict::Passes.into()))
     }
 
+    /// Whether a user asks another to be a contact and waits for an answer.
+    pub async fn asks(&self, app: u64, user: u64, other: u64) -> Result<bool, Failure> {
+        let request = ContactsRequest { app, user };
+        let contacts = PresenceClient::new(self.links.presence.clone()).contacts(request).await?.into_inner().contacts;
+        Ok(contacts.iter().any(|contact| contact.user == other && contact.ask))
+    }
+
     /// The message as it is now, for this user.
     pub async fn told(&self, due: &Due) -> Result<Known, Failure> {
         match due.source {
             Source::Log => self.row(due).await,
             Source::Queue => self.kept(due).await,
-            Source::Event => Ok(Known::default()),
+            Source::Event | Source::Request => Ok(Known::default()),
         }
     }
 

@@ -54,7 +54,7 @@ pub struct Parts {
     pub db: Kv,
     /// Where hops of messages are told.
     pub bus: Bus,
-    /// In the same store: what history tells of. No one else reads it.
+    /// In the same store: what history and presence tell of. No one else reads it.
     pub posted: Log,
     pub links: Links,
     pub providers: Arc<dyn Providers>,

@@ -2,8 +2,10 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use natter_bus::Log;
 use natter_db::{Batch, Error, KeyRange, Kv, Table};
 use natter_proto::UserId;
+use natter_proto::event::v1::{Posted, PostedRequest};
 use natter_proto::presence::v1::ContactRow;
 use prost::Message;
 
@@ -22,14 +24,15 @@ const TRIES: usize = 8;
 
 pub(crate) struct Embedded {
     db: Kv,
+    posted: Log,
 }
 
 impl Embedded {
-    pub fn new(db: Kv) -> Embedded {
-        Embedded { db }
+    pub fn new(db: Kv, posted: Log) -> Embedded {
+        Embedded { db, posted }
     }
 
-    async fn try_put(&self, views: &[View]) -> Result<Vec<u64>, Error> {
+    async fn try_put(&self, views: &[View], asked: Option<PostedRequest>) -> Result<Vec<u64>, Error> {
         let owners: Vec<Vec<u8>> = views.iter().map(|view| owner_key(view.owner)).collect();
         let before = self.db.multi_get(REVISIONS, owners.clone()).await?;
         let mut batch = Batch::new();
@@ -46,6 +49,10 @@ impl Embedded {
                 false => batch.put(ROSTERS, key(view.owner, view.of), view.row.encode_to_vec()),
             }
             revisions.push(revision);
+        }
+        if let (Some(_), Some(View { owner, .. })) = (asked, views.first()) {
+            let entry = Posted { contact_request: asked, ..Posted::default() };
+            self.posted.append(&mut batch, owner.app.0, entry.encode_to_vec());
         }
         self.db.commit(batch).await?;
         Ok(revisions)
@@ -73,15 +80,18 @@ impl Rosters for Embedded {
         .boxed()
     }
 
-    fn put(&self, views: Vec<View>) -> BoxFuture<'_, Result<Vec<u64>, Error>> {
+    fn put(&self, views: Vec<View>, asked: Option<PostedRequest>) -> BoxFuture<'_, Result<Vec<u64>, Error>> {
         async move {
+            if asked.is_some() {
+                self.posted.ready().await?;
+            }
             for _ in 1..TRIES {
-                match self.try_put(&views).await {
+                match self.try_put(&views, asked).await {
                     Err(Error::Condition) => {}
                     outcome => return outcome,
                 }
             }
-            self.try_put(&views).await
+            self.try_put(&views, asked).await
         }
         .boxed()
     }

@@ -5,12 +5,12 @@ pub use std::time::Duration;
 
 pub use bytes::Bytes;
 pub use natter_actor::Clock;
-pub use natter_bus::Bus;
-pub use natter_db::{Faults, Kv};
+pub use natter_bus::{Bus, Log};
+pub use natter_db::{Faults, Kv, Table};
 pub use natter_presence::{Options, Parts, Service};
 pub use natter_proto::event::v1::{
-    Activity, Availability, Contact, ContactChange, ContactRequest, Frame, Message, Occupant, OccupantState, SessionRef, Shown,
-    Subscription, frame::Told,
+    Activity, Availability, Contact, ContactChange, ContactRequest, Frame, Message, Occupant, OccupantState, Posted,
+    PostedRequest, SessionRef, Shown, Subscription, frame::Told,
 };
 pub use natter_proto::history::v1::From as Proof;
 pub use natter_proto::presence::v1::presence_client::PresenceClient;
@@ -39,6 +39,7 @@ pub struct Node {
     pub kv: Kv,
     pub clock: Clock,
     pub bus: Bus,
+    pub posted: Log,
     pub service: Option<Service>,
     pub client: PresenceClient<Link>,
     pub running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
@@ -65,10 +66,12 @@ impl Node {
 
     pub fn made(kv: Kv, clock: Clock, options: Options) -> Node {
         let bus = Bus::local();
-        let parts = Parts { db: kv.clone(), bus: bus.clone(), clock: clock.clone(), metrics: Metrics::new() };
+        let posted = Log::embedded(kv.clone(), Table("posted"), 1_000);
+        let (db, metrics) = (kv.clone(), Metrics::new());
+        let parts = Parts { db, bus: bus.clone(), posted: posted.clone(), clock: clock.clone(), metrics };
         let service = Service::new(options, parts);
         let client = PresenceClient::new(Link::local(service.server(), LinkOptions::default()));
-        Node { kv, clock, bus, service: Some(service), client, running: None }
+        Node { kv, clock, bus, posted, service: Some(service), client, running: None }
     }
 
     pub fn run(&mut self) {
@@ -195,6 +198,14 @@ impl Node {
     pub async fn subscribe(&self, user: u64, contact: u64, kind: Subscription) -> Result<(), Status> {
         let request = SubscribeRequest { app: 1, user, contact, kind: kind.into() };
         self.client.clone().subscribe(request).await.map(|_| ())
+    }
+
+    /// What the durable log tells of contact requests: who asked whom.
+    pub async fn requests(&self) -> Vec<(u64, u64)> {
+        self.posted.ready().await.unwrap();
+        let entries = self.posted.read(1, 100).await.unwrap();
+        let request = |entry: natter_bus::Entry| Posted::decode(entry.value).unwrap().contact_request.unwrap();
+        entries.into_iter().map(request).map(|PostedRequest { from, to, .. }| (from, to)).collect()
     }
 
     pub async fn last_activity(&self, user: u64) -> Result<Option<i64>, Status> {

@@ -67,6 +67,29 @@ async fn one_session_watches_so_many_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_is_told_to_whoever_alerts_once_while_it_waits_and_over_a_kill() {
+    let node = Node::start(Kv::memory());
+    node.set_contact(ROMEO, JULIET, "Jule").await.unwrap();
+    assert_eq!(node.requests().await, [], "she is not asked yet");
+    for _ in 0..2 {
+        node.subscribe(ROMEO, JULIET, Subscription::Subscribe).await.unwrap();
+    }
+    let node = node.killed().await;
+    assert_eq!(node.requests().await, [(ROMEO, JULIET)]);
+    node.subscribe(JULIET, ROMEO, Subscription::Unsubscribed).await.unwrap();
+    assert_eq!(node.requests().await.len(), 1, "of a refusal nobody is alerted");
+    node.subscribe(ROMEO, JULIET, Subscription::Subscribe).await.unwrap();
+    assert_eq!(node.requests().await, [(ROMEO, JULIET); 2], "asked anew");
+    node.subscribe(JULIET, ROMEO, Subscription::Subscribed).await.unwrap();
+    node.subscribe(ROMEO, JULIET, Subscription::Subscribe).await.unwrap();
+    assert_eq!(node.requests().await.len(), 2, "what he has he is granted at once");
+    node.blocks(JULIET, denies(99, true)).await;
+    node.subscribe(99, JULIET, Subscription::Subscribe).await.unwrap_err();
+    assert_eq!(node.requests().await.len(), 2, "whom she blocks cannot ask");
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_become_contacts_and_see_each_other_come_and_go() {
     let node = Node::start(Kv::memory());
     let mut at_a = node.edge("a");

@@ -53,7 +53,8 @@ async fn what_is_due_later_is_looked_at_without_being_taken_for_looked_at() {
 async fn what_waits_is_found_by_the_next_process() {
     on_each_engine(async |engine| {
         let first = engine.open(100).await;
-        put(&*first, vec![Due { source: Source::Queue, attempts: 1, done: vec![3], ..due(1, 30) }, due(2, 10)]).await;
+        let queued = Due { source: Source::Queue, attempts: 1, done: vec![3], ..due(1, 30) };
+        put(&*first, vec![queued, Due { source: Source::Request, ..due(2, 10) }]).await;
         let next = engine.open(2).await;
         assert_eq!(next.next(), [(1, 10)]);
         assert_eq!(next.due(1, 30, 9).await.unwrap(), first.due(1, 30, 9).await.unwrap());

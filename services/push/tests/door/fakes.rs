@@ -9,7 +9,7 @@ use natter_proto::account::v1::{self as account, GetUsersReply, GetUsersRequest,
 use natter_proto::dialog::v1::dialogs_server::Dialogs;
 use natter_proto::dialog::v1::{self as dialog, AudienceReply, AudienceRequest, Dialog, DialogKind, Listener};
 use natter_proto::event::v1::frame::Told;
-use natter_proto::event::v1::{Frame, Message};
+use natter_proto::event::v1::{Contact, Frame, Message};
 use natter_proto::history::v1::history_server::History;
 use natter_proto::history::v1::{self as history, Found, KeptRow, MemberState, Range};
 use natter_proto::presence::v1::presence_server::Presence;
@@ -34,6 +34,8 @@ pub struct World {
     pub kept: Mutex<BTreeMap<(u64, u64), Message>>,
     /// Who is kept from whom, and how that would have to pass.
     pub blocked: Mutex<BTreeSet<(u64, u64, bool)>>,
+    /// Who asks whom to be a contact.
+    pub asking: Mutex<BTreeSet<(u64, u64)>>,
     pub unread: Mutex<u64>,
     /// Calls of the dialog service that fail from now on.
     pub failing: Mutex<u32>,
@@ -170,6 +172,14 @@ fake! { Presence, presence, {
             Ok(Response::new(presence::AttentionReply { users }))
         }
 
+        async fn contacts(&self, request: Request<presence::ContactsRequest>) -> Reply<presence::ContactsReply> {
+            let user = request.into_inner().user;
+            let asking = self.0.asking.lock();
+            let asked = asking.iter().filter(|(from, _)| *from == user);
+            let contacts = asked.map(|(_, to)| Contact { user: *to, ask: true, ..Contact::default() }).collect();
+            Ok(Response::new(presence::ContactsReply { contacts, ..Default::default() }))
+        }
+
         async fn judge(&self, request: Request<presence::JudgeRequest>) -> Reply<presence::JudgeReply> {
             let blocked = self.0.blocked.lock();
             let passages = request.into_inner().passages;
@@ -184,7 +194,6 @@ fake! { Presence, presence, {
     online: OnlineRequest => OnlineReply,
     last_activity: LastActivityRequest => LastActivityReply,
     watch: WatchRequest => WatchReply,
-    contacts: ContactsRequest => ContactsReply,
     set_contact: SetContactRequest => SetContactReply,
     remove_contact: RemoveContactRequest => RemoveContactReply,
     subscribe: SubscribeRequest => SubscribeReply,

@@ -16,7 +16,7 @@ use natter_db::{Batch, Kv, Table};
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::dialog::v1::DialogKind;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
-use natter_proto::event::v1::{Message, Posted, PostedRow};
+use natter_proto::event::v1::{Message, Posted, PostedRequest, PostedRow};
 use natter_proto::history::v1::history_server::HistoryServer;
 use natter_proto::presence::v1::Attending;
 use natter_proto::presence::v1::presence_server::PresenceServer;
@@ -237,7 +237,18 @@ impl Door {
         };
         let rows = messages.into_iter().map(row).collect();
         let mut batch = Batch::new();
-        self.posted.append(&mut batch, APP, Posted { dialog: vec![dialog; 12], rows, kept_for, event: 0 }.encode_to_vec());
+        let posted = Posted { dialog: vec![dialog; 12], rows, kept_for, ..Posted::default() };
+        self.posted.append(&mut batch, APP, posted.encode_to_vec());
+        self.db.commit(batch).await.unwrap();
+    }
+
+    /// Ann asks Bob to be her contact, and presence tells of it.
+    pub async fn asks(&self) {
+        self.world.asking.lock().insert((ANN, BOB));
+        self.posted.ready().await.unwrap();
+        let contact_request = Some(PostedRequest { from: ANN, to: BOB, at: self.clock.now_ms() });
+        let mut batch = Batch::new();
+        self.posted.append(&mut batch, APP, Posted { contact_request, ..Posted::default() }.encode_to_vec());
         self.db.commit(batch).await.unwrap();
     }
 

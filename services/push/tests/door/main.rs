@@ -9,4 +9,5 @@ mod ends;
 mod events;
 mod fakes;
 mod kit;
+mod requests;
 mod ways;

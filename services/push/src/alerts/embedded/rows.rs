@@ -57,6 +57,7 @@ fn number_of(source: Source) -> u8 {
         Source::Log => 0,
         Source::Queue => 1,
         Source::Event => 2,
+        Source::Request => 3,
     }
 }
 
@@ -65,6 +66,7 @@ fn source_of(number: Option<u8>) -> Option<Source> {
         0 => Some(Source::Log),
         1 => Some(Source::Queue),
         2 => Some(Source::Event),
+        3 => Some(Source::Request),
         _ => None,
     }
 }
