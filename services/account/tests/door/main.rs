@@ -13,4 +13,5 @@ mod names;
 mod reports;
 mod resets;
 mod sessions;
+mod trials;
 mod users;
