@@ -3,9 +3,10 @@ import { apps, sdk } from './apps.mjs';
 import { open, step } from './browser.mjs';
 import { operators, withoutScript } from './operators.mjs';
 import { system } from './system.mjs';
+import { tryIt } from './try.mjs';
 import { users } from './users.mjs';
 
-const SCENARIOS = { apps, sdk, users, system, operators, 'without-script': withoutScript };
+const SCENARIOS = { apps, sdk, users, system, operators, 'try-it': tryIt, 'without-script': withoutScript };
 const [url, scenario, hand] = process.argv.slice(2);
 
 const desk = await open({ url, hand, hasScript: scenario !== 'without-script' });

@@ -20,6 +20,7 @@
 //! | `POST /admin/v1/apps/{id}/users` `{id?, login?, email?, password, full_name?}` | makes a user |
 //! | `GET /admin/v1/apps/{id}/users/{id}`, `POST .../ban`, `POST .../unban` | a user; keeps him out, lets him in again |
 //! | `DELETE /admin/v1/apps/{id}/users/{id}`, `GET /admin/v1/apps/{id}/erasures/{id}` | ends a user; what went of him so far |
+//! | `POST`, `DELETE /admin/v1/apps/{id}/try` | two users to try the app with, each with a token; erases them |
 //! | `GET /admin/v1/apps/{id}/messages/{message}/trace` | the way of a message, hop by hop |
 //! | `GET`, `PUT` `{hours}`, `DELETE /admin/v1/apps/{id}/trace` | whether every message of the app leaves a trace, and until when |
 //! | `GET`, `PUT /admin/v1/apps/{id}/alerts` | whether there are alerts, and how they look |
@@ -81,6 +82,7 @@ mod sessions;
 pub mod snippet;
 mod system;
 mod traces;
+mod trials;
 mod unread;
 mod users;
 mod visit;

@@ -3,7 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 /// The word of a form that was done, and what the next page says of it.
-const NOTICES: [(&str, &str); 12] = [
+const NOTICES: [(&str, &str); 13] = [
     ("made", "The app was made."),
     ("saved", "The settings were saved."),
     ("suspended", "The app was suspended: nobody gets in until it is resumed."),
@@ -15,6 +15,7 @@ const NOTICES: [(&str, &str); 12] = [
     ("removed", "The operator was removed."),
     ("ended", "Ended: whoever used it has to sign in again."),
     ("signed-out", "You are signed out."),
+    ("trials-removed", "The trial users are being erased."),
     ("nothing", "Nothing was changed."),
 ];
 

@@ -41,6 +41,8 @@ const TABLE: &[(&str, &str, [u16; 6])] = &[
     ("DELETE", "/admin/v1/apps/77/keys/previous", [3, 3, 2, 2, 2, 4]),
     ("GET", "/admin/v1/apps/77/reports", [3, 2, 2, 2, 2, 4]),
     ("GET", "/admin/v1/apps/77/sdk-config", [3, 3, 2, 2, 2, 4]),
+    ("POST", "/admin/v1/apps/77/try", [3, 3, 2, 2, 2, 4]),
+    ("DELETE", "/admin/v1/apps/77/try", [3, 3, 2, 2, 2, 4]),
     ("GET", "/admin/v1/apps/77/users", [2, 2, 2, 2, 2, 4]),
     ("POST", "/admin/v1/apps/77/users/5/ban", [3, 2, 2, 2, 2, 4]),
     ("POST", "/admin/v1/apps/77/users/5/unban", [3, 2, 2, 2, 2, 4]),

@@ -13,6 +13,7 @@ mod pushed;
 mod sessions;
 mod staff;
 mod traces;
+mod trials;
 
 use natter_proto::account::v1::ReportKind;
 use natter_proto::{Code, Failure};
