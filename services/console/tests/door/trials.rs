@@ -89,10 +89,8 @@ async fn the_page_may_connect_to_its_chat_door_and_nowhere_else() {
         let request =
             format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n\r\n");
         let (head, body) = console.exchange(&request).await;
-        let policies: Vec<&str> = head
-            .lines()
-            .filter_map(|line| line.to_ascii_lowercase().starts_with("content-security-policy:").then_some(line))
-            .collect();
+        let is_policy = |line: &&str| line.to_ascii_lowercase().starts_with("content-security-policy:");
+        let policies: Vec<&str> = head.lines().filter(is_policy).collect();
         assert_eq!(policies.len(), 1, "{path}: {head}");
         assert!(policies[0].contains(&format!("connect-src 'self' {address};")), "{path} {host}: {}", policies[0]);
         assert!(policies[0].contains("default-src 'none'; script-src 'self'; style-src 'self';"), "{}", policies[0]);
@@ -104,9 +102,7 @@ async fn the_page_may_connect_to_its_chat_door_and_nowhere_else() {
     }
     let (head, _) = console.page("/console/apps/78/try").await;
     assert!(head.starts_with("HTTP/1.1 404 ") && head.contains("connect-src 'self'; "), "a refusal connects nowhere: {head}");
-    let mut asked = console.asked();
-    asked.apps[0].state = natter_proto::account::v1::AppState::Suspended.into();
-    drop(asked);
+    console.asked().apps[0].state = natter_proto::account::v1::AppState::Suspended.into();
     let (_, body) = console.page(PAGE).await;
     assert!(body.contains("The app is suspended") && !body.contains("data-address"), "{body}");
     console.stop().await;
