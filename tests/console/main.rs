@@ -48,6 +48,17 @@ const OPERATORS: &[&str] = &[
     "an operator is changed and removed",
     "every change is in the audit log",
 ];
+const TRY_IT: &[&str] = &[
+    "where the door is not reached the page says what to do",
+    "a message is sent, delivered and unread",
+    "who goes to his field has read, and is seen writing",
+    "it goes both ways",
+    "who was offline gets what was written, and sends what he wrote",
+    "the stanzas are shown without the secret, and each message leads to its trace",
+    "a start in another page ends the tokens of this one",
+    "what was said is there after a reload, and what became of it",
+    "the trial users are removed",
+];
 const WITHOUT_SCRIPT: &[&str] = &["signing in, making an app and signing out work without a script"];
 
 mod mouse {
@@ -86,6 +97,11 @@ mod mouse {
     #[tokio::test]
     async fn operators_their_sign_ins_and_what_they_did() {
         run("operators", "mouse", OPERATORS).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn two_users_chat_with_each_other() {
+        run("try-it", "mouse", TRY_IT).await.unwrap();
     }
 
     #[tokio::test]
@@ -131,6 +147,20 @@ mod keyboard {
     async fn operators_their_sign_ins_and_what_they_did() {
         run("operators", "keyboard", OPERATORS).await.unwrap();
     }
+
+    #[tokio::test]
+    async fn two_users_chat_with_each_other() {
+        run("try-it", "keyboard", TRY_IT).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_rules_of_the_client_that_the_page_chats_with() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("console/client.test.mjs");
+    let output = Command::new("node").arg("--test").arg(tests).stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = timeout(PATIENCE, output).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("# fail 0") && !said.contains("# pass 0"), "{said}");
 }
 
 // Does a scenario on a process of its own. It has to say each of `steps`.

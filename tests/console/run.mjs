@@ -7,6 +7,7 @@ import { devices } from './devices.mjs';
 import { operators, withoutScript } from './operators.mjs';
 import { system } from './system.mjs';
 import { trace } from './trace.mjs';
+import { tryIt } from './try.mjs';
 import { users } from './users.mjs';
 
 const SCENARIOS = {
@@ -21,6 +22,7 @@ const SCENARIOS = {
   alerts,
   'alerts-without-script': alertsWithoutScript,
   credentials,
+  'try-it': tryIt,
 };
 const [url, scenario, hand] = process.argv.slice(2);
 

@@ -53,7 +53,9 @@ pub async fn guard(
     };
     let headers = response.headers_mut();
     for (name, value) in pages::HEADERS {
-        headers.insert(name, value);
+        if !headers.contains_key(&name) {
+            headers.insert(name, value);
+        }
     }
     // Only files that never change under their name may be kept.
     if !headers.contains_key(CACHE_CONTROL) {

@@ -21,6 +21,7 @@
 //! | `GET /admin/v1/apps/{id}/users/{id}`, `POST .../ban`, `POST .../unban` | a user; keeps him out, lets him in again |
 //! | `DELETE /admin/v1/apps/{id}/users/{id}`, `GET /admin/v1/apps/{id}/erasures/{id}` | ends a user; what went of him so far |
 //! | `GET /admin/v1/apps/{id}/messages/{message}/trace` | the way of a message, hop by hop, and what became of its alerts |
+//! | `POST`, `DELETE /admin/v1/apps/{id}/try` | two users to try the app with, each with a token; erases them |
 //! | `GET`, `PUT` `{hours}`, `DELETE /admin/v1/apps/{id}/trace` | whether every message of the app leaves a trace, and until when |
 //! | `GET`, `PUT /admin/v1/apps/{id}/alerts` | whether there are alerts, and how they look |
 //! | `POST /admin/v1/apps/{id}/alerts/preview` `{alerts?, sample?}` | what devices would be sent |
@@ -83,6 +84,7 @@ mod sessions;
 pub mod snippet;
 mod system;
 mod traces;
+mod trials;
 mod unread;
 mod users;
 mod visit;

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Route, web};
 use crate::error::Refusal;
 use crate::{
     alerts, apps, credentials, description, devices, erasures, identity, log, operators, pages, reports, sdk, sessions, system,
-    traces, unread, users,
+    traces, trials, unread, users,
 };
 
 const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1, and the console's pages, under \
@@ -67,6 +67,7 @@ pub fn all(routes: &mut Routes<'_>) {
             "/admin/v1/apps/{app}/trace",
             [(M::GET, web::to(traces::switched)), (M::PUT, web::to(traces::switch)), (M::DELETE, web::to(traces::switch_off))],
         )
+        .at("/admin/v1/apps/{app}/try", [(M::POST, web::to(trials::begin)), (M::DELETE, web::to(trials::end))])
         .at("/admin/v1/apps/{app}/users/{user}/subscriptions", [(M::GET, web::to(devices::list))])
         .at("/admin/v1/apps/{app}/users/{user}/subscriptions/{subscription}", [(M::DELETE, web::to(devices::delete))])
         .at("/admin/v1/apps/{app}/users/{user}/unread", [(M::GET, web::to(unread::get))])

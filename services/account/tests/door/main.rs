@@ -14,4 +14,5 @@ mod origins;
 mod reports;
 mod resets;
 mod sessions;
+mod trials;
 mod users;

@@ -3,7 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 /// The word of a form that was done, and what the next page says of it.
-const NOTICES: [(&str, &str); 21] = [
+const NOTICES: [(&str, &str); 22] = [
     ("made", "The app was made."),
     ("saved", "The settings were saved."),
     ("suspended", "The app was suspended: nobody gets in until it is resumed."),
@@ -24,6 +24,7 @@ const NOTICES: [(&str, &str); 21] = [
     ("test-sent", "The test is on its way."),
     ("credentials-saved", "The credentials were checked and are in force. Alerts that waited for them are due."),
     ("credentials-removed", "The credentials were removed."),
+    ("trials-removed", "The trial users are being erased."),
     ("nothing", "Nothing was changed."),
 ];
 

@@ -27,7 +27,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
-use crate::pushed::Pushed;
+use crate::pushed::{FIRST_TRIAL, Pushed};
 use crate::staff::Staff;
 
 /// What opens the door.
@@ -198,6 +198,22 @@ pub struct Asked {
     pub put: Vec<push::PutCredentialRequest>,
     pub forgotten: Vec<push::DeleteCredentialRequest>,
     pub refuses_put: Option<Failure>,
+    /// Starts of a trial. The first login has the id [`FIRST_TRIAL`], the next one the next.
+    pub trials: Vec<TrialRequest>,
+}
+
+impl Asked {
+    fn trial(&self, asked: &TrialRequest) -> Option<User> {
+        let mut known: Vec<&TrialRequest> = Vec::new();
+        for one in &self.trials {
+            if !known.iter().any(|other| (other.app, &other.login) == (one.app, &one.login)) {
+                known.push(one);
+            }
+        }
+        let place = known.iter().position(|one| (one.app, &one.login) == (asked.app, &asked.login))?;
+        let id = FIRST_TRIAL + place as u64;
+        Some(User { id, login: Some(asked.login.clone()), ..User::default() }).filter(|_| !self.ended.contains(&(asked.app, id)))
+    }
 }
 
 #[derive(Clone)]
@@ -420,6 +436,20 @@ impl Administration for Fake {
         let app = request.into_inner().id;
         self.asked()?.ended.push((app, 0));
         Ok(Response::new(Erasure { app, begun_at: 1_700_000_000_000, ..Erasure::default() }))
+    }
+
+    async fn open_trial(&self, request: Request<TrialRequest>) -> Reply<Session> {
+        let request = request.into_inner();
+        let mut asked = self.asked()?;
+        asked.trials.push(request.clone());
+        let user = asked.trial(&request).unwrap();
+        let token = format!("t0ken-{}", asked.trials.len());
+        Ok(Response::new(Session { user: user.id, user_row: Some(user), token, ..Session::default() }))
+    }
+
+    async fn find_trial(&self, request: Request<TrialRequest>) -> Reply<User> {
+        let found = self.asked()?.trial(&request.into_inner());
+        found.map(Response::new).ok_or_else(|| Failure::new(Code::NotFound, "User not found").into())
     }
 
     async fn get_erasure(&self, request: Request<UserRequest>) -> Reply<Erasure> {

@@ -54,6 +54,8 @@ const TABLE: &[(&str, &str, [u16; 6])] = &[
     ("GET", "/admin/v1/apps/77/trace", [2, 2, 2, 2, 2, 4]),
     ("PUT", "/admin/v1/apps/77/trace", [3, 3, 2, 2, 2, 4]),
     ("DELETE", "/admin/v1/apps/77/trace", [3, 3, 2, 2, 2, 4]),
+    ("POST", "/admin/v1/apps/77/try", [3, 3, 2, 2, 2, 4]),
+    ("DELETE", "/admin/v1/apps/77/try", [3, 3, 2, 2, 2, 4]),
     ("GET", "/admin/v1/apps/77/users", [2, 2, 2, 2, 2, 4]),
     ("GET", "/admin/v1/apps/77/users/5/subscriptions", [2, 2, 2, 2, 2, 4]),
     ("DELETE", "/admin/v1/apps/77/users/5/subscriptions/17", [3, 2, 2, 2, 2, 4]),

@@ -18,6 +18,7 @@ mod sessions;
 mod staff;
 mod trace_pages;
 mod traces;
+mod trials;
 mod user_pages;
 
 use natter_proto::account::v1::ReportKind;

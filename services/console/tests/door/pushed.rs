@@ -16,6 +16,8 @@ use natter_proto::push::v1::*;
 use natter_proto::{Code, Failure};
 use natter_rpc::{Reply, Request, Response, Status, async_trait};
 
+/// Whom all messages are for; see the fake of the account service.
+pub const FIRST_TRIAL: u64 = 100;
 pub const START_MS: i64 = 1_700_000_000_000;
 
 /// What was asked.
@@ -203,17 +205,17 @@ fake! { Dialogs, dialog, {
     remove: RemoveMessagesRequest => RemoveMessagesReply,
 }
 
-// One dialog of nine messages: up to 4 all is read, and 6 and 7 too.
+// One dialog of nine messages: up to 4 all is read, and 6 and 7 too; 8 has been received.
 fake! { History, history, {
         async fn members(&self, request: Request<MembersRequest>) -> Reply<MembersReply> {
             let user = request.into_inner().users[0];
-            let settled = vec![Range { from: 6, upto: 7 }];
-            Ok(Response::new(MembersReply { members: vec![MemberState { user, base: 4, settled, ..MemberState::default() }] }))
+            let (settled, delivered) = (vec![Range { from: 6, upto: 7 }], vec![Range { from: 8, upto: 8 }]);
+            Ok(Response::new(MembersReply { members: vec![MemberState { user, base: 4, settled, delivered, ..MemberState::default() }] }))
         }
 
         async fn page(&self, request: Request<PageRequest>) -> Reply<PageReply> {
             let request = request.into_inner();
-            let row = |seq: u64| Message { id: vec![seq as u8; 12], seq, sender: 34, created_at: START_MS, body: Some("s3cret".into()), ..Message::default() };
+            let row = |seq: u64| Message { id: vec![seq as u8; 12], seq, sender: 34, recipient: FIRST_TRIAL, created_at: START_MS, body: Some("s3cret".into()), ..Message::default() };
             let rows = (1..=9).rev().skip(request.skip as usize).take(request.limit as usize).map(row).collect();
             self.asked().pages.push(request);
             Ok(Response::new(PageReply { rows, ..PageReply::default() }))
