@@ -2,6 +2,8 @@
 //! scenarios stand in the `.mjs` files; `browser.mjs` says what is looked at on every page.
 #![allow(clippy::unwrap_used)]
 
+mod sessions;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -34,8 +36,21 @@ const OPERATORS: &[&str] = &[
 ];
 const WITHOUT_SCRIPT: &[&str] = &["signing in, making an app and signing out work without a script"];
 
+const SESSIONS: &[&str] = &[
+    "the sessions of both doors are listed",
+    "one session is ended after a question",
+    "all sessions are ended after a question",
+    "contacts and privacy lists are shown",
+    "the export is whole, and in the audit log",
+];
+
 mod mouse {
     use super::*;
+
+    #[tokio::test]
+    async fn the_sessions_of_a_user_and_all_that_is_kept() {
+        sessions::run("mouse").await.unwrap();
+    }
 
     #[tokio::test]
     async fn an_app_from_its_making_to_its_end() {
@@ -72,6 +87,11 @@ mod keyboard {
     use super::*;
 
     #[tokio::test]
+    async fn the_sessions_of_a_user_and_all_that_is_kept() {
+        sessions::run("keyboard").await.unwrap();
+    }
+
+    #[tokio::test]
     async fn an_app_from_its_making_to_its_end() {
         run("apps", "keyboard", APPS).await.unwrap();
     }
@@ -99,7 +119,11 @@ mod keyboard {
 
 // Does a scenario on a process of its own. It has to say each of `steps`.
 async fn run(scenario: &str, hand: &str, steps: &[&str]) -> Result<()> {
-    let natter = Natter::start(&[]).await?;
+    run_on(&Natter::start(&[]).await?, scenario, hand, steps, "").await
+}
+
+// The same on a process in which something was made, and about a user.
+async fn run_on(natter: &Natter, scenario: &str, hand: &str, steps: &[&str], user: &str) -> Result<()> {
     let said: Value = serde_json::from_str(&natter.shell(&["operator", "password"])?)?;
     let password = said["operator"]["password"].as_str().context("no password")?;
     let modules = std::env::var_os("NATTER_CONSOLE_MODULES").context("NATTER_CONSOLE_MODULES names the packages")?;
@@ -107,6 +131,7 @@ async fn run(scenario: &str, hand: &str, steps: &[&str]) -> Result<()> {
     let url = format!("http://localhost:{}", natter.ports.console);
     let mut command = Command::new("node");
     command.arg(here.join("run.mjs")).args([&url, scenario, hand]);
+    command.env("NATTER_CONSOLE_USER", user);
     command.env("NATTER_CONSOLE_MODULES", modules).env("NATTER_CONSOLE_PASSWORD", password);
     command.env("NATTER_CONSOLE_SHOTS", shots()).stdin(Stdio::null()).kill_on_drop(true).process_group(0);
     let output = timeout(PATIENCE, command.output()).await.context("the scenario hangs")??;

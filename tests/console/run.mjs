@@ -2,10 +2,11 @@
 import { apps, sdk } from './apps.mjs';
 import { open, step } from './browser.mjs';
 import { operators, withoutScript } from './operators.mjs';
+import { sessions } from './sessions.mjs';
 import { system } from './system.mjs';
 import { users } from './users.mjs';
 
-const SCENARIOS = { apps, sdk, users, system, operators, 'without-script': withoutScript };
+const SCENARIOS = { apps, sdk, users, sessions, system, operators, 'without-script': withoutScript };
 const [url, scenario, hand] = process.argv.slice(2);
 
 const desk = await open({ url, hand, hasScript: scenario !== 'without-script' });

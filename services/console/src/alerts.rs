@@ -115,7 +115,7 @@ pub async fn journal(door: web::Data<Door>, path: web::Path<String>, request: Ht
         }
         _ => return Err(Refusal::malformed("query", "give `user`, or `dialog` and `message`")),
     };
-    let before = unhex(page.before.as_deref().unwrap_or_default());
+    let before = hex::bytes(page.before.as_deref().unwrap_or_default());
     let before = before.ok_or_else(|| Refusal::malformed("before", "is not the `next` of an answer"))?;
     let limit = page.limit.unwrap_or(LIMIT).min(LIMIT_MAX);
     let request = JournalRequest { app: app.id, user, dialog, message, limit, before };
@@ -126,7 +126,7 @@ pub async fn journal(door: web::Data<Door>, path: web::Path<String>, request: Ht
 }
 
 /// A note as the operator sees it: a decision, or (with `subscription`) an attempt.
-fn noted(note: &Note) -> Value {
+pub fn noted(note: &Note) -> Value {
     let given = |number: u64| (number > 0).then_some(number);
     let mut shown = json!({
         "at": iso(note.at),
@@ -155,12 +155,4 @@ fn read<T: serde::de::DeserializeOwned>(door: &Door, raw: Raw) -> Result<T, Refu
     let bytes = raw.map_err(|_| Refusal::too_large(door.body_bytes_max))?;
     let bytes = if bytes.is_empty() { b"{}" } else { bytes.as_ref() };
     serde_json::from_slice(bytes).map_err(|error| Refusal::malformed("", error.to_string()))
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let digits = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok();
-    (0..text.len()).step_by(2).map(digits).collect()
 }

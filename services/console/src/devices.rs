@@ -32,7 +32,7 @@ pub fn parse(user: &str) -> Result<UserId, Refusal> {
     user.parse().map_err(|_| Refusal::not_found("user"))
 }
 
-fn shown(subscription: &Subscription) -> Value {
+pub fn shown(subscription: &Subscription) -> Value {
     let Subscription { id, udid, bundle, created_at, updated_at, rejected_at, rejected_for, .. } = subscription;
     let rejected = (*rejected_at > 0).then(|| json!({ "at": iso(*rejected_at), "reason": rejected_for }));
     json!({

@@ -9,6 +9,8 @@
 mod apps;
 mod assets;
 mod audit;
+mod contacts;
+mod data;
 mod erasures;
 mod form;
 mod frame;
@@ -19,6 +21,7 @@ mod sessions;
 mod settings;
 mod sign_in;
 mod system;
+mod user_sessions;
 mod users;
 
 use actix_web::dev::ServiceResponse;
@@ -76,6 +79,18 @@ fn of_apps(routes: &mut Routes<'_>) {
         .at("/console/apps/{app}/users", [(M::GET, web::to(users::find)), (M::POST, web::to(users::create))])
         .at("/console/apps/{app}/users/new", [(M::GET, web::to(users::blank))])
         .at("/console/apps/{app}/users/{user}", [(M::GET, web::to(users::one))])
+        .at("/console/apps/{app}/users/{user}/contacts", [(M::GET, web::to(contacts::list))])
+        .at("/console/apps/{app}/users/{user}/data", [(M::GET, web::to(data::one))])
+        .at("/console/apps/{app}/users/{user}/export", [(M::GET, web::to(crate::export::get))])
+        .at("/console/apps/{app}/users/{user}/sessions", [(M::GET, web::to(user_sessions::list))])
+        .at(
+            "/console/apps/{app}/users/{user}/sessions/end",
+            [(M::GET, web::to(user_sessions::doubt_all)), (M::POST, web::to(user_sessions::end_all))],
+        )
+        .at(
+            "/console/apps/{app}/users/{user}/sessions/{session}/end",
+            [(M::GET, web::to(user_sessions::doubt)), (M::POST, web::to(user_sessions::end))],
+        )
         .at("/console/apps/{app}/users/{user}/erase", [(M::GET, web::to(users::doubt)), (M::POST, web::to(users::erase))])
         .at("/console/apps/{app}/erasures/{user}", [(M::GET, web::to(erasures::of_user))]);
 }

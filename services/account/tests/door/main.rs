@@ -13,4 +13,5 @@ mod names;
 mod reports;
 mod resets;
 mod sessions;
+mod tokens;
 mod users;

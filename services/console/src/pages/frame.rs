@@ -72,7 +72,12 @@ impl Frame {
         self.may(Role::Operator, Some(AppId(*app)))
     }
 
-    /// The same in the whole installation.
+    /// Whether the caller may deal with the users of this app.
+    pub fn may_moderate(&self, app: &u64) -> bool {
+        self.may(Role::Moderator, Some(AppId(*app)))
+    }
+
+    /// Whether the caller is an operator of the whole installation.
     pub fn may_change_house(&self) -> bool {
         self.may(Role::Operator, None)
     }

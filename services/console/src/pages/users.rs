@@ -143,7 +143,7 @@ pub async fn one(door: web::Data<Door>, frame: Frame, path: web::Path<(String, S
 }
 
 // What stands in the heading, and is typed before the user is erased.
-fn name_of(user: &User) -> String {
+pub fn name_of(user: &User) -> String {
     let names = [&user.login, &user.email, &user.full_name];
     let name = names.into_iter().flatten().find(|name| !name.trim().is_empty());
     name.cloned().unwrap_or_else(|| format!("User {}", user.id))

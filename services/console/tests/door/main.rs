@@ -5,14 +5,17 @@
 mod alerts;
 mod console;
 mod credentials;
+mod export;
 mod guard;
 mod operators;
 mod page_rights;
 mod pages;
+mod people;
 mod pushed;
 mod sessions;
 mod staff;
 mod traces;
+mod user_sessions;
 
 use natter_proto::account::v1::ReportKind;
 use natter_proto::{Code, Failure};

@@ -5,7 +5,7 @@ use crate::console::{Console, TOKEN};
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Every page that is there without anything having been made but app 77 and its user 5.
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 24] = [
     "/console/apps",
     "/console/apps?q=7",
     "/console/apps/new",
@@ -16,6 +16,11 @@ const PAGES: [&str; 19] = [
     "/console/apps/77/users",
     "/console/apps/77/users/new",
     "/console/apps/77/users/5",
+    "/console/apps/77/users/5/contacts",
+    "/console/apps/77/users/5/data",
+    "/console/apps/77/users/5/sessions",
+    "/console/apps/77/users/5/sessions/end",
+    "/console/apps/77/users/5/sessions/rest-07070707070707070707070707070707/end",
     "/console/apps/77/users/5/erase",
     "/console/system",
     "/console/system?settings=all",
