@@ -5,9 +5,7 @@ export const sessions = async (desk) => {
   const { page } = desk;
   const user = process.env.NATTER_CONSOLE_USER;
   await desk.sees('Apps');
-  await page.goto(`/console/apps/1/users/${user}`);
-  await desk.sees('sessions-ann');
-  await desk.press('link', 'Sessions');
+  await page.goto(`/console/apps/1/users/${user}/sessions`);
   await desk.sees('Sessions of sessions-ann');
   const chat = page.getByRole('group', { name: 'Chat sessions' }).locator('tbody tr');
   const rest = page.getByRole('group', { name: 'REST sessions' }).locator('tbody tr');
