@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cast;
+mod sessions;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -61,8 +62,21 @@ const TRY_IT: &[&str] = &[
 ];
 const WITHOUT_SCRIPT: &[&str] = &["signing in, making an app and signing out work without a script"];
 
+const SESSIONS: &[&str] = &[
+    "the sessions of both doors are listed",
+    "one session is ended after a question",
+    "all sessions are ended after a question",
+    "contacts and privacy lists are shown",
+    "the export is whole, and in the audit log",
+];
+
 mod mouse {
     use super::*;
+
+    #[tokio::test]
+    async fn the_sessions_of_a_user_and_all_that_is_kept() {
+        sessions::run("mouse").await.unwrap();
+    }
 
     #[tokio::test]
     async fn an_app_from_its_making_to_its_end() {
@@ -112,6 +126,11 @@ mod mouse {
 
 mod keyboard {
     use super::*;
+
+    #[tokio::test]
+    async fn the_sessions_of_a_user_and_all_that_is_kept() {
+        sessions::run("keyboard").await.unwrap();
+    }
 
     #[tokio::test]
     async fn an_app_from_its_making_to_its_end() {

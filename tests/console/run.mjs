@@ -5,6 +5,7 @@ import { open, step } from './browser.mjs';
 import { credentials } from './credentials.mjs';
 import { devices } from './devices.mjs';
 import { operators, withoutScript } from './operators.mjs';
+import { sessions } from './sessions.mjs';
 import { system } from './system.mjs';
 import { trace } from './trace.mjs';
 import { tryIt } from './try.mjs';
@@ -14,6 +15,7 @@ const SCENARIOS = {
   apps,
   sdk,
   users,
+  sessions,
   devices,
   trace,
   system,

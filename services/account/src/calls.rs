@@ -15,6 +15,7 @@ mod reports;
 mod resets;
 mod sessions;
 mod sign_ins;
+mod tokens;
 mod trials;
 mod users;
 

@@ -82,7 +82,7 @@ async fn admit(door: &Door, request: &mut ServiceRequest) -> Result<Option<Entry
     let path = request.path();
     right.check(&caller, path)?;
     let mut entry = None;
-    if !right.action.is_empty() {
+    if right.is_entered() {
         let route = format!("{} {}", right.method, right.pattern);
         let app = right.app(path).map_or(0, |app| app.0);
         let address = Visit::of(request.request()).address;

@@ -29,6 +29,9 @@
 //! | `GET /admin/v1/apps/{id}/alerts/journal?user=` or `?dialog=&message=` | what was decided about alerts, and what providers said |
 //! | `GET /admin/v1/apps/{id}/users/{id}/unread[?dialog=]` | why his badge is what it is |
 //! | `GET /admin/v1/apps/{id}/users/{id}/subscriptions`, `DELETE .../{id}` | his devices for alerts; ends one |
+//! | `GET`, `DELETE /admin/v1/apps/{id}/users/{id}/sessions`, `DELETE .../{session}` | his sessions; ends all, or one |
+//! | `GET /admin/v1/apps/{id}/users/{id}/contacts`, `GET .../lists` | whom he knows, and his privacy lists |
+//! | `GET /admin/v1/apps/{id}/users/{id}/export` | all that is kept of him, as lines of JSON (`export.rs`) |
 //! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
 //! | `GET`, `PUT`, `DELETE /admin/v1/apps/{id}/push/credentials...`, `GET /admin/v1/push` | who it is to the push providers (`credentials.rs`) |
 //! | `GET /admin/v1/system`, `GET /admin/v1/system/bundle` | version, checks, settings in force; the same as a text for who helps |
@@ -62,11 +65,13 @@ mod audit;
 mod auth;
 mod body;
 mod caller;
+mod contacts;
 mod credentials;
 mod description;
 mod devices;
 mod erasures;
 mod error;
+mod export;
 mod hex;
 mod identity;
 mod log;
@@ -86,6 +91,7 @@ mod system;
 mod traces;
 mod trials;
 mod unread;
+mod user_sessions;
 mod users;
 mod visit;
 

@@ -11,6 +11,8 @@ mod alerts;
 mod apps;
 mod assets;
 mod audit;
+mod contacts;
+mod data;
 mod devices;
 mod erasures;
 mod form;
@@ -26,6 +28,7 @@ mod system;
 mod traces;
 mod trials;
 mod unread;
+mod user_sessions;
 mod users;
 mod way;
 
@@ -93,6 +96,18 @@ fn of_apps(routes: &mut Routes<'_>) {
         .at("/console/apps/{app}/users", [(M::GET, web::to(users::find)), (M::POST, web::to(users::create))])
         .at("/console/apps/{app}/users/new", [(M::GET, web::to(users::blank))])
         .at("/console/apps/{app}/users/{user}", [(M::GET, web::to(users::one))])
+        .at("/console/apps/{app}/users/{user}/contacts", [(M::GET, web::to(contacts::list))])
+        .at("/console/apps/{app}/users/{user}/data", [(M::GET, web::to(data::one))])
+        .at("/console/apps/{app}/users/{user}/export", [(M::GET, web::to(crate::export::get))])
+        .at("/console/apps/{app}/users/{user}/sessions", [(M::GET, web::to(user_sessions::list))])
+        .at(
+            "/console/apps/{app}/users/{user}/sessions/end",
+            [(M::GET, web::to(user_sessions::doubt_all)), (M::POST, web::to(user_sessions::end_all))],
+        )
+        .at(
+            "/console/apps/{app}/users/{user}/sessions/{session}/end",
+            [(M::GET, web::to(user_sessions::doubt)), (M::POST, web::to(user_sessions::end))],
+        )
         .at("/console/apps/{app}/users/{user}/erase", [(M::GET, web::to(users::doubt)), (M::POST, web::to(users::erase))])
         .at("/console/apps/{app}/erasures/{user}", [(M::GET, web::to(erasures::of_user))])
         .at("/console/apps/{app}/trace", [(M::GET, web::to(traces::ask)), (M::POST, web::to(traces::switch))])

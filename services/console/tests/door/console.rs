@@ -10,14 +10,19 @@ use natter_proto::account::v1::administration_server::{Administration, Administr
 use natter_proto::account::v1::audit_server::AuditServer;
 use natter_proto::account::v1::operators_server::OperatorsServer;
 use natter_proto::account::v1::reports_server::{Reports, ReportsServer};
+use natter_proto::account::v1::tokens_server::TokensServer;
 use natter_proto::account::v1::*;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::erasure::v1::Erased;
 use natter_proto::history::v1::history_server::HistoryServer;
+use natter_proto::presence::v1::presence_server::PresenceServer;
+use natter_proto::presence::v1::sessions_server::SessionsServer;
 use natter_proto::push::v1 as push;
 use natter_proto::push::v1::alerting_server::AlertingServer;
 use natter_proto::push::v1::credentials_server::{Credentials, CredentialsServer};
+use natter_proto::push::v1::events_server::EventsServer;
 use natter_proto::push::v1::push_server::PushServer;
+use natter_proto::storage::v1::storage_server::StorageServer;
 use natter_proto::trace::v1::traces_server::{Traces, TracesServer};
 use natter_proto::trace::v1::{Hop, Kind as HopKind, OfReply, OfRequest, SwitchReply, SwitchRequest, SwitchedRequest};
 use natter_proto::{Code, Failure};
@@ -27,6 +32,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
+use crate::people::People;
 use crate::pushed::{FIRST_TRIAL, Pushed};
 use crate::staff::Staff;
 
@@ -38,6 +44,7 @@ pub struct Console {
     address: SocketAddr,
     pub fake: Arc<Mutex<Asked>>,
     pub pushed: Pushed,
+    pub people: People,
     stop: oneshot::Sender<()>,
     running: tokio::task::JoinHandle<()>,
 }
@@ -53,7 +60,7 @@ impl Console {
         let traces = Link::local(TracesServer::new(Fake(fake.clone())), LinkOptions::default());
         let credentials = Link::local(CredentialsServer::new(Fake(fake.clone())), LinkOptions::default());
         let token = format!("{TOKEN}\n");
-        let (pushed, link) = (Pushed::default(), LinkOptions::default());
+        let (pushed, people, link) = (Pushed::default(), People::default(), LinkOptions::default());
         let parts = Parts {
             account,
             operators,
@@ -67,6 +74,11 @@ impl Console {
             dialog: Link::local(DialogsServer::new(pushed.clone()), link),
             history: Link::local(HistoryServer::new(pushed.clone()), link),
             clock: Clock::paused(1_700_000_000_000),
+            tokens: Link::local(TokensServer::new(people.clone()), link),
+            presence: Link::local(PresenceServer::new(people.clone()), link),
+            chat_sessions: Link::local(SessionsServer::new(people.clone()), link),
+            storage: Link::local(StorageServer::new(people.clone()), link),
+            events: Link::local(EventsServer::new(people.clone()), link),
             metrics: Metrics::new(),
             token,
             sdk: facts(),
@@ -82,7 +94,7 @@ impl Console {
             };
             service.run(listener, stop).await.unwrap();
         });
-        Console { address, fake, pushed, stop, running }
+        Console { address, fake, pushed, people, stop, running }
     }
 
     pub async fn stop(self) {
@@ -488,8 +500,11 @@ impl Reports for Fake {
         unused()
     }
 
-    async fn list_own(&self, _: Request<ListOwnReportsRequest>) -> Reply<ReportList> {
-        unused()
+    async fn list_own(&self, request: Request<ListOwnReportsRequest>) -> Reply<ReportList> {
+        let ListOwnReportsRequest { app, user, kind } = request.into_inner();
+        let fields = r#"{"reason":"spam"}"#.into();
+        let report = Report { id: vec![7; 12], app, kind, reporter: user, fields, ..Report::default() };
+        Ok(Response::new(ReportList { reports: vec![report] }))
     }
 
     async fn amend(&self, _: Request<AmendReportRequest>) -> Reply<Report> {
