@@ -145,7 +145,7 @@ pub const RIGHTS: &[Right] = &[
     right("GET", "/console/apps/{app}/alerts", Of(Viewer, App), ""),
     right("POST", "/console/apps/{app}/alerts", Of(Operator, App), "app.alerts"),
     right("GET", "/console/apps/{app}/alerts/journal", Of(Viewer, App), ""),
-    right("POST", "/console/apps/{app}/alerts/preview", Of(Viewer, App), ""),
+    looks("/console/apps/{app}/alerts/preview", Of(Viewer, App)),
     right("GET", "/console/apps/{app}/alerts/test", Of(Operator, App), ""),
     right("POST", "/console/apps/{app}/alerts/test", Of(Operator, App), "alerts.test"),
     right("GET", "/console/apps/{app}/push", Of(Viewer, App), ""),

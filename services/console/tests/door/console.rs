@@ -557,7 +557,7 @@ fn credential(app: u64) -> push::Credential {
         topic: "org.x".into(),
         environment: push::Environment::Development.into(),
         set_at: 1_700_000_000_000,
-        expires_at: 1_700_000_001_000,
+        expires_at: 1_699_999_999_000,
         fingerprint: "f0".into(),
         ..push::Credential::default()
     }
