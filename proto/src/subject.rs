@@ -15,6 +15,8 @@ pub enum Subject {
     Heads,
     /// `natter.event.v1.Ended`, from the account service to every edge.
     Ended,
+    /// `natter.event.v1.Expelled`, from whoever ends sessions that may come back to every edge.
+    Expelled,
     /// `natter.trace.v1.Hops`, from whoever has a message in hand to whoever keeps them.
     Hops,
     /// `natter.trace.v1.Switches`, from whoever keeps hops to whoever makes them.
@@ -29,6 +31,7 @@ impl fmt::Display for Subject {
             Subject::Edge(edge) => write!(f, "natter.edge.{edge}"),
             Subject::Heads => f.write_str("natter.heads"),
             Subject::Ended => f.write_str("natter.ended"),
+            Subject::Expelled => f.write_str("natter.expelled"),
             Subject::Hops => f.write_str("natter.hops"),
             Subject::Traced => f.write_str("natter.traced"),
         }

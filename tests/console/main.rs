@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cast;
+mod sessions;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -48,10 +49,34 @@ const OPERATORS: &[&str] = &[
     "an operator is changed and removed",
     "every change is in the audit log",
 ];
+const TRY_IT: &[&str] = &[
+    "where the door is not reached the page says what to do",
+    "a message is sent, delivered and unread",
+    "who goes to his field has read, and is seen writing",
+    "it goes both ways",
+    "who was offline gets what was written, and sends what he wrote",
+    "the stanzas are shown without the secret, and each message leads to its trace",
+    "a start in another page ends the tokens of this one",
+    "what was said is there after a reload, and what became of it",
+    "the trial users are removed",
+];
 const WITHOUT_SCRIPT: &[&str] = &["signing in, making an app and signing out work without a script"];
+
+const SESSIONS: &[&str] = &[
+    "the sessions of both doors are listed",
+    "one session is ended after a question",
+    "all sessions are ended after a question",
+    "contacts and privacy lists are shown",
+    "the export is whole, and in the audit log",
+];
 
 mod mouse {
     use super::*;
+
+    #[tokio::test]
+    async fn the_sessions_of_a_user_and_all_that_is_kept() {
+        sessions::run("mouse").await.unwrap();
+    }
 
     #[tokio::test]
     async fn an_app_from_its_making_to_its_end() {
@@ -89,6 +114,11 @@ mod mouse {
     }
 
     #[tokio::test]
+    async fn two_users_chat_with_each_other() {
+        run("try-it", "mouse", TRY_IT).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn the_main_tasks_without_a_script() {
         run("without-script", "mouse", WITHOUT_SCRIPT).await.unwrap();
     }
@@ -96,6 +126,11 @@ mod mouse {
 
 mod keyboard {
     use super::*;
+
+    #[tokio::test]
+    async fn the_sessions_of_a_user_and_all_that_is_kept() {
+        sessions::run("keyboard").await.unwrap();
+    }
 
     #[tokio::test]
     async fn an_app_from_its_making_to_its_end() {
@@ -131,6 +166,20 @@ mod keyboard {
     async fn operators_their_sign_ins_and_what_they_did() {
         run("operators", "keyboard", OPERATORS).await.unwrap();
     }
+
+    #[tokio::test]
+    async fn two_users_chat_with_each_other() {
+        run("try-it", "keyboard", TRY_IT).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_rules_of_the_client_that_the_page_chats_with() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("console/client.test.mjs");
+    let output = Command::new("node").arg("--test").arg(tests).stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = timeout(PATIENCE, output).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("# fail 0") && !said.contains("# pass 0"), "{said}");
 }
 
 // Does a scenario on a process of its own. It has to say each of `steps`.

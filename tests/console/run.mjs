@@ -5,14 +5,17 @@ import { open, step } from './browser.mjs';
 import { credentials } from './credentials.mjs';
 import { devices } from './devices.mjs';
 import { operators, withoutScript } from './operators.mjs';
+import { sessions } from './sessions.mjs';
 import { system } from './system.mjs';
 import { trace } from './trace.mjs';
+import { tryIt } from './try.mjs';
 import { users } from './users.mjs';
 
 const SCENARIOS = {
   apps,
   sdk,
   users,
+  sessions,
   devices,
   trace,
   system,
@@ -21,6 +24,7 @@ const SCENARIOS = {
   alerts,
   'alerts-without-script': alertsWithoutScript,
   credentials,
+  'try-it': tryIt,
 };
 const [url, scenario, hand] = process.argv.slice(2);
 

@@ -322,7 +322,7 @@ async fn be_set() -> Result<()> {
     Ok(())
 }
 
-fn android(n: usize) -> Value {
+pub fn android(n: usize) -> Value {
     json!({
         "notification_channel": "gcm",
         "push_token": {"environment": "production", "client_identification_sequence": format!("token-{n}")},

@@ -18,7 +18,7 @@ use crate::raw::{Over, Raw, numbered, plain};
 use crate::rest::{EXPIRED, PASSWORD, Person, Rest};
 
 /// Stands in all that is kept of the user who ends.
-const WORD: &str = "zebrafinch";
+pub const WORD: &str = "zebrafinch";
 /// Many enough that their erasure takes longer than a look at it.
 const FILES: usize = 250;
 
@@ -117,9 +117,9 @@ async fn end_by_the_operator_with_kills() -> Result<()> {
 // === helpers ===
 
 /// She who ends, and who knows her.
-struct Cast {
-    ann: Person,
-    bob: Person,
+pub struct Cast {
+    pub ann: Person,
+    pub bob: Person,
     carl: Person,
     private: String,
     group: String,
@@ -127,7 +127,7 @@ struct Cast {
 
 impl Cast {
     /// Of all that is kept of a user she has something, with the word in it.
-    async fn of(rest: &Rest, natter: &Natter, files: usize) -> Result<Cast> {
+    pub async fn of(rest: &Rest, natter: &Natter, files: usize) -> Result<Cast> {
         let app_token = rest.app_token().await?;
         let profile = json!({"full_name": format!("Ann {WORD}"), "email": format!("{WORD}@example.test")});
         let ann = rest.sign_up_as(&app_token, &format!("{WORD}ann"), profile).await?;
@@ -200,7 +200,7 @@ impl Cast {
     }
 
     /// The report, when all is gone.
-    async fn wait(&self, natter: &Natter) -> Result<Value> {
+    pub async fn wait(&self, natter: &Natter) -> Result<Value> {
         let report = natter.shell(&["user", "delete", "--wait", &self.ann.account.user.to_string()])?;
         let report: Value = serde_json::from_str(&report)?;
         ensure!(report["erasure"]["state"] == "done", "{report}");

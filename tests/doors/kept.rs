@@ -9,7 +9,7 @@ use natter_db::{KeyRange, Kv, KvOptions, Table};
 use natter_tests::process::Natter;
 
 /// Every table of every service.
-const TABLES: [&str; 47] = [
+const TABLES: [&str; 48] = [
     "apps",
     "app_keys",
     "users",
@@ -23,6 +23,7 @@ const TABLES: [&str; 47] = [
     "id_blocks",
     "operators",
     "tokens",
+    "tokens_of",
     "verifiers",
     "rosters",
     "roster_revisions",

@@ -58,7 +58,7 @@ async fn round() -> Result<[f64; 3]> {
     let group = writer.make_group("away", readers.iter()).await?;
     let tls = trusting(&natter.ca())?;
     let pairs = messages::pairs(&natter)?;
-    let chat = || messages::at_rate(&natter, &tls, &pairs, Some(PER_SECOND));
+    let chat = || Box::pin(messages::at_rate(&natter, &tls, &pairs, Some(PER_SECOND)));
     let apple = &providers.checking.apple.server;
 
     // What a process does once, it did before it is measured.

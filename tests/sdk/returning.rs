@@ -102,6 +102,23 @@ async fn the_gap_of_one_device_holds_what_the_other_sent_and_received(build: Bui
     Ok(())
 }
 
+/// After any stream error a build connects again by itself (contract xmpp 9): one that an operator has ended is out, and back once.
+async fn a_session_that_an_operator_ends_is_out_and_comes_back_by_itself(build: Build) -> Result<()> {
+    let stage = Stage::open(build, quick()).await?;
+    let bob = stage.bob.id.to_string();
+    let before = stage.ann.send(stage.bob.id, &stage.dialog, "before").await?;
+    stage.bob.sdk.event_where("onMessageListener", |event| event[1]["id"] == before.as_str()).await?;
+    let first = stage.chat_session(&bob)?;
+    stage.natter.shell(&["user", "end-session", &bob, &first])?;
+    let missed = stage.ann.send(stage.bob.id, &stage.dialog, "missed").await?;
+    stage.bob.sdk.event("onReconnectListener").await?;
+    stage.bob.sdk.event_where("onMessageListener", |event| event[1]["id"] == missed.as_str()).await?;
+    stage.bob.send(stage.ann.id, &stage.dialog, "back").await?;
+    stage.ann.sdk.event_where("onMessageListener", |event| event[1]["body"] == "back").await?;
+    assert_ne!(stage.chat_session(&bob)?, first);
+    Ok(())
+}
+
 async fn a_chat_goes_on_after_the_process_was_killed(build: Build) -> Result<()> {
     let mut stage = Stage::open(build, quick()).await?;
     let before = stage.ann.send(stage.bob.id, &stage.dialog, "before").await?;
@@ -126,5 +143,6 @@ for_each_build!(
     the_gap_comes_after_a_reset,
     the_gap_comes_after_a_silence,
     the_gap_of_one_device_holds_what_the_other_sent_and_received,
+    a_session_that_an_operator_ends_is_out_and_comes_back_by_itself,
     a_chat_goes_on_after_the_process_was_killed,
 );

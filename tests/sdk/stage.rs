@@ -1,6 +1,6 @@
 //! Two users of one build of the SDK, signed up and connected, as most checks need them.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use natter_tests::address::Address;
 use natter_tests::build::Build;
 use natter_tests::process::{Natter, XMPP_PORT};
@@ -83,6 +83,15 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// The id of the one chat session of a user, as the operator sees it.
+    pub fn chat_session(&self, user: &str) -> Result<String> {
+        let listed: Value = serde_json::from_str(&self.natter.shell(&["user", "sessions", user])?)?;
+        let sessions = listed["sessions"].as_array().context("sessions")?;
+        let ids: Vec<_> = sessions.iter().filter(|session| session["kind"] == "chat").map(|session| &session["id"]).collect();
+        let [id] = ids[..] else { bail!("not one chat session: {listed}") };
+        Ok(id.as_str().context("id")?.to_owned())
+    }
+
     /// Starts a process and connects Ann and Bob, their private dialog made by Ann. `chat` is the app's chat config.
     pub async fn open(build: Build, chat: Value) -> Result<Stage> {
         Stage::open_with(build, chat, &[]).await

@@ -15,6 +15,8 @@ mod reports;
 mod resets;
 mod sessions;
 mod sign_ins;
+mod tokens;
+mod trials;
 mod users;
 
 pub use audit::Swept;

@@ -28,6 +28,9 @@ pub enum Error {
     CredentialsWrong,
     #[error("is invalid")]
     OldPasswordWrong,
+    /// No session of the REST door, of whom operators look at, goes by this id.
+    #[error("Session not found")]
+    SessionUnknown,
     #[error("User not found")]
     UserUnknown,
     /// An operator keeps him out.
@@ -121,7 +124,7 @@ impl From<Error> for Failure {
             Error::SignatureUnexpected | Error::TimestampBad | Error::ReportsTooMany(_) => Code::Invalid,
             Error::MailsOff | Error::GuestsRefused | Error::ProviderAbsent | Error::ProviderRefused => Code::Invalid,
             Error::UserUnknown | Error::AppUnknown | Error::ResetUnknown | Error::OperatorUnknown => Code::NotFound,
-            Error::ErasureUnknown | Error::ReportUnknown | Error::SignInUnknown => Code::NotFound,
+            Error::ErasureUnknown | Error::ReportUnknown | Error::SignInUnknown | Error::SessionUnknown => Code::NotFound,
             Error::AppSuspended | Error::UserBanned | Error::OriginForeign => Code::Forbidden,
             Error::AppOpen | Error::OwnerLast => Code::Conflict,
             Error::GuessesTooMany | Error::NewcomersTooMany | Error::ResetsTooMany => Code::TooMany,

@@ -2,7 +2,7 @@
 //! report to operators.
 //!
 //! The doors (edge, api, console) come in over `natter.account.v1.Accounts`, api and console also over `Reports`, the console over
-//! `Operators`, `Audit` and `Administration`; nobody else reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`],
+//! `Operators`, `Audit`, `Tokens` and `Administration`; nobody else reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`],
 //! [`mod@password`], [`mod@token`], [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`],
 //! [`mod@sign_in`] and [`mod@audit`] (of operators), [`mod@report`], [`mod@index`] (lists of users), [`mod@identity`] (providers), [`mod@reset`] (forgotten passwords),
 //! [`mod@erasure`]. The calls in `calls/` read, ask the rules, write one batch and answer: a call that is dropped half way has
@@ -16,6 +16,7 @@
 //! - There is always an owner of the whole installation. What an operator may do, and that it is removed or has another password,
 //!   holds for its sign-ins from the answer on.
 //! - No change over the admin API is made before the audit log has its entry.
+//! - A token that an operator has ended is dead with the answer, and the chat sessions that came by it are told to end.
 //! - Tokens are kept as hashes, passwords as Argon2id, verifiers under a key that is not in the store.
 //! - A kept expiry is never earlier than the announced one.
 //! - A new password ends every token of its user but the one it came with, in the same step.

@@ -6,6 +6,7 @@ mod administration;
 mod audit;
 mod operators;
 mod reports;
+mod tokens;
 
 use natter_proto::account::v1::accounts_server::Accounts as Door;
 use natter_proto::account::v1::*;

@@ -19,6 +19,7 @@ use natter_proto::account::v1::audit_server::AuditServer;
 use natter_proto::account::v1::eraser_server::EraserServer;
 use natter_proto::account::v1::operators_server::OperatorsServer;
 use natter_proto::account::v1::reports_server::ReportsServer;
+use natter_proto::account::v1::tokens_server::TokensServer;
 use natter_telemetry::Metrics as Registry;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -180,6 +181,11 @@ impl Service {
         ReportsServer::new(self.clone())
     }
 
+    /// The door for links about the sessions of users at the REST door.
+    pub fn tokens_server(&self) -> TokensServer<Service> {
+        TokensServer::new(self.clone())
+    }
+
     /// The door for links about the life of apps.
     pub fn administration_server(&self) -> AdministrationServer<Service> {
         AdministrationServer::new(self.clone())
@@ -207,7 +213,9 @@ impl Service {
         });
         let mut stop = Box::pin(stop);
         let (mut after, mut sign_ins_after, mut audited) = (None, None, Swept::default());
+        let mut is_indexed = self.accounts.index_tokens().await.is_ok();
         while tokio::time::timeout(SWEEP_EVERY, &mut stop).await.is_err() {
+            is_indexed = is_indexed || self.accounts.index_tokens().await.is_ok();
             after = self.accounts.sweep(after, SWEEP_PAGE).await;
             self.accounts.sweep_guests(GUESTS_PAGE).await;
             sign_ins_after = self.accounts.sweep_sign_ins(sign_ins_after, SWEEP_PAGE).await;

@@ -21,7 +21,7 @@ const ADDRESS_CHARS_MAX: usize = 64;
 /// Between two writes of when it was used.
 const WRITE_EVERY: i64 = 5 * 60 * 1_000;
 
-/// By what a sign-in is listed and ended: the beginning of its token's hash.
+/// By what a sign-in, or a session of the REST door, is listed and ended: the beginning of its token's hash.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Id(pub [u8; 16]);
 

@@ -19,6 +19,7 @@ use natter_rpc::async_trait;
 use crate::erasure::ErasureRow;
 use crate::name::{Name, Proofs};
 use crate::reset::ResetRow;
+use crate::sign_in::Id;
 use crate::token::TokenKey;
 use crate::verifier::Verifier;
 
@@ -164,6 +165,9 @@ pub trait Users: Send + Sync {
     fn keep_verifier(&self, app: u64, user: u64, verifier: &Verifier);
 }
 
+/// A page of the tokens of a user, and where to go on.
+pub type OfUser = (Vec<(TokenKey, Kept<TokenRow>)>, Option<TokenKey>);
+
 /// Session tokens. `seen_at` is when the user of the row made a request; it is kept in the same write.
 #[async_trait]
 pub trait Tokens: Send + Sync {
@@ -181,6 +185,14 @@ pub trait Tokens: Send + Sync {
     async fn end_token(&self, key: &TokenKey) -> Result<()>;
     /// Ends `before` unless it was written since (`Changed`).
     async fn end_token_if(&self, key: &TokenKey, before: &Kept<TokenRow>) -> Result<()>;
+    /// At most `limit` tokens of a user above `after`, by key, dead ones among them. The second value is where to go on; `None` at
+    /// the end.
+    async fn tokens_of(&self, app: u64, user: u64, after: Option<TokenKey>, limit: usize) -> Result<OfUser>;
+    /// The token of a user whose key begins with these bytes.
+    async fn token_called(&self, app: u64, user: u64, id: &Id) -> Result<Option<(TokenKey, Kept<TokenRow>)>>;
+    /// Makes tokens of an earlier version known to [`tokens_of`](Tokens::tokens_of), a page above `after`. Answers where to go on;
+    /// `None` when all are, which is kept: asked again it is one read.
+    async fn index_tokens(&self, after: Option<TokenKey>, limit: usize) -> Result<Option<TokenKey>>;
     /// At most `limit` tokens above `after`, by key: for the sweep of those whose life is over.
     async fn tokens(&self, after: Option<TokenKey>, limit: usize) -> Result<Vec<(TokenKey, Kept<TokenRow>)>>;
 }

@@ -21,6 +21,7 @@ use natter_proto::storage::v1::eraser_client::EraserClient as Storage;
 use natter_proto::subject::Subject;
 use natter_rpc::Link;
 
+use crate::endings::Ending;
 use crate::erasure::{ErasureRow, Keeper};
 use crate::service::Accounts;
 
@@ -88,7 +89,12 @@ pub(crate) async fn run(accounts: Arc<Accounts>, keepers: Keepers, stop: impl Fu
 
 impl Accounts {
     fn tell_endings(&self, keepers: &Keepers) {
-        self.endings.take().into_iter().for_each(|(app, user)| keepers.tell(app, user));
+        for ending in self.endings.take() {
+            match ending {
+                Ending::Over(app, user) => keepers.tell(app, user),
+                Ending::Expelled(expelled) => keepers.bus.publish(&Subject::Expelled.to_string(), Payload::of(expelled)),
+            }
+        }
     }
 
     /// Each erasure after the other, as far as it goes. Answers whether some do not end yet.

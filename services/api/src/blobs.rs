@@ -99,7 +99,7 @@ pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<
     let page = asked.params.number("page")?.unwrap_or(1).max(1);
     let per_page = asked.params.number("per_page")?.unwrap_or(PER_PAGE).clamp(1, PER_PAGE_MAX);
     let skip = (page - 1).saturating_mul(per_page);
-    let request = ListRequest { app: caller.0.app, user: caller.0.user, skip, limit: per_page as u32 };
+    let request = ListRequest { app: caller.0.app, user: caller.0.user, skip, limit: per_page as u32, after: 0 };
     let ListReply { blobs, total } = door.storage().list(request).await?.into_inner();
     let items: Vec<Value> = blobs.iter().map(|blob| json!({ "blob": object::blob(blob) })).collect();
     Ok(Answer::json(json!({"current_page": page, "per_page": per_page, "total_entries": total, "items": items})))

@@ -149,7 +149,7 @@ pub async fn read_journal(door: &Door, app: u64, page: Page) -> Result<JournalRe
         }
         _ => return Err(Refusal::malformed("query", "give `user`, or `dialog` and `message`")),
     };
-    let before = unhex(page.before.as_deref().unwrap_or_default());
+    let before = hex::bytes(page.before.as_deref().unwrap_or_default());
     let before = before.ok_or_else(|| Refusal::malformed("before", "is not the `next` of an answer"))?;
     let limit = page.limit.unwrap_or(LIMIT).min(LIMIT_MAX);
     let request = JournalRequest { app, user, dialog, message, limit, before };
@@ -186,12 +186,4 @@ fn read<T: serde::de::DeserializeOwned>(door: &Door, raw: Raw) -> Result<T, Refu
     let bytes = raw.map_err(|_| Refusal::too_large(door.body_bytes_max))?;
     let bytes = if bytes.is_empty() { b"{}" } else { bytes.as_ref() };
     serde_json::from_slice(bytes).map_err(|error| Refusal::malformed("", error.to_string()))
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let digits = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok();
-    (0..text.len()).step_by(2).map(digits).collect()
 }

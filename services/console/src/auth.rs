@@ -53,7 +53,9 @@ pub async fn guard(
     };
     let headers = response.headers_mut();
     for (name, value) in pages::HEADERS {
-        headers.insert(name, value);
+        if !headers.contains_key(&name) {
+            headers.insert(name, value);
+        }
     }
     // Only files that never change under their name may be kept.
     if !headers.contains_key(CACHE_CONTROL) {
@@ -80,7 +82,7 @@ async fn admit(door: &Door, request: &mut ServiceRequest) -> Result<Option<Entry
     let path = request.path();
     right.check(&caller, path)?;
     let mut entry = None;
-    if !right.action.is_empty() {
+    if right.is_entered() {
         let route = format!("{} {}", right.method, right.pattern);
         let app = right.app(path).map_or(0, |app| app.0);
         let address = Visit::of(request.request()).address;

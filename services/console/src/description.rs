@@ -65,6 +65,8 @@ enum Answer {
     Begun,
     /// Plain text.
     Sheet,
+    /// JSON, a value a line.
+    Lines,
 }
 
 /// `GET /admin/v1/openapi.json`.
@@ -118,8 +120,9 @@ fn operation(described: &Described, right: &Right) -> Operation {
         Answer::DoneOrMade => (&["200", "201"], "application/json"),
         Answer::Begun => (&["202"], "application/json"),
         Answer::Sheet => (&["200"], "text/plain"),
+        Answer::Lines => (&["200"], "application/jsonl"),
     };
-    let shape = schema(if content == "text/plain" { Text } else { Object });
+    let shape = schema(if content == "application/json" { Object } else { Text });
     let mut operation = OperationBuilder::new().summary(Some(described.summary)).operation_id(Some(name(described)));
     for status in statuses {
         let response = ResponseBuilder::new().description("It is so");

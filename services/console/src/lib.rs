@@ -21,6 +21,7 @@
 //! | `GET /admin/v1/apps/{id}/users/{id}`, `POST .../ban`, `POST .../unban` | a user; keeps him out, lets him in again |
 //! | `DELETE /admin/v1/apps/{id}/users/{id}`, `GET /admin/v1/apps/{id}/erasures/{id}` | ends a user; what went of him so far |
 //! | `GET /admin/v1/apps/{id}/messages/{message}/trace` | the way of a message, hop by hop, and what became of its alerts |
+//! | `POST`, `DELETE /admin/v1/apps/{id}/try` | two users to try the app with, each with a token; erases them |
 //! | `GET`, `PUT` `{hours}`, `DELETE /admin/v1/apps/{id}/trace` | whether every message of the app leaves a trace, and until when |
 //! | `GET`, `PUT /admin/v1/apps/{id}/alerts` | whether there are alerts, and how they look |
 //! | `POST /admin/v1/apps/{id}/alerts/preview` `{alerts?, sample?}` | what devices would be sent |
@@ -28,6 +29,9 @@
 //! | `GET /admin/v1/apps/{id}/alerts/journal?user=` or `?dialog=&message=` | what was decided about alerts, and what providers said |
 //! | `GET /admin/v1/apps/{id}/users/{id}/unread[?dialog=]` | why his badge is what it is |
 //! | `GET /admin/v1/apps/{id}/users/{id}/subscriptions`, `DELETE .../{id}` | his devices for alerts; ends one |
+//! | `GET`, `DELETE /admin/v1/apps/{id}/users/{id}/sessions`, `DELETE .../{session}` | his sessions; ends all, or one |
+//! | `GET /admin/v1/apps/{id}/users/{id}/contacts`, `GET .../lists` | whom he knows, and his privacy lists |
+//! | `GET /admin/v1/apps/{id}/users/{id}/export` | all that is kept of him, as lines of JSON (`export.rs`) |
 //! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
 //! | `GET`, `PUT`, `DELETE /admin/v1/apps/{id}/push/credentials...`, `GET /admin/v1/push` | who it is to the push providers (`credentials.rs`) |
 //! | `GET /admin/v1/system`, `GET /admin/v1/system/bundle` | version, checks, settings in force; the same as a text for who helps |
@@ -61,11 +65,13 @@ mod audit;
 mod auth;
 mod body;
 mod caller;
+mod contacts;
 mod credentials;
 mod description;
 mod devices;
 mod erasures;
 mod error;
+mod export;
 mod hex;
 mod identity;
 mod log;
@@ -83,7 +89,9 @@ mod sessions;
 pub mod snippet;
 mod system;
 mod traces;
+mod trials;
 mod unread;
+mod user_sessions;
 mod users;
 mod visit;
 

@@ -1,15 +1,18 @@
 //! The operator's pages, under `/console`. A page is a function of the admin API with words around it: what it shows and does
 //! goes through the same functions as the JSON routes, so it can do nothing that they cannot.
 //!
-//! - Every page works by plain links and forms; the script (`assets/console.mjs`) only makes some of them nicer.
+//! - Every page works by plain links and forms, chatting aside; the script (`assets/console.mjs`) only makes some of them nicer.
 //! - A form that was done leads to a page by `303`, so that nothing is sent twice; one that was refused is shown again with
 //!   what was typed, secrets aside.
-//! - Nothing is loaded from elsewhere, no style or script stands in a page ([`HEADERS`]), and every value is escaped (askama).
+//! - Nothing is loaded from elsewhere, no style or script stands in a page ([`HEADERS`]), and every value is escaped (askama). One page
+//!   connects elsewhere, to the chat door (`trials.rs`).
 
 mod alerts;
 mod apps;
 mod assets;
 mod audit;
+mod contacts;
+mod data;
 mod devices;
 mod erasures;
 mod form;
@@ -23,7 +26,9 @@ mod settings;
 mod sign_in;
 mod system;
 mod traces;
+mod trials;
 mod unread;
+mod user_sessions;
 mod users;
 mod way;
 
@@ -38,8 +43,8 @@ use crate::routes::Routes;
 use crate::service::iso;
 use frame::Frame;
 
-/// What every answer of this door says to browsers, pages or not. With `no-referrer` forms would come with `Origin: null` (Fetch,
-/// 3.1), and be refused.
+/// What every answer of this door says to browsers, pages or not, unless its route says more. With `no-referrer` forms would come
+/// with `Origin: null` (Fetch, 3.1), and be refused.
 pub const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -48,6 +53,11 @@ pub const HEADERS: [(HeaderName, HeaderValue); 3] = [
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The policy of a page that also connects to this address, which is an origin.
+fn policy_with(address: &str) -> String {
+    POLICY.replace("connect-src 'self'", &format!("connect-src 'self' {address}"))
+}
 
 /// The routes of the pages and of what they load.
 pub fn routes(routes: &mut Routes<'_>) {
@@ -81,9 +91,23 @@ fn of_apps(routes: &mut Routes<'_>) {
         .at("/console/apps/{app}/delete", [(M::GET, web::to(apps::doubt)), (M::POST, web::to(apps::delete))])
         .at("/console/apps/{app}/erasure", [(M::GET, web::to(erasures::of_app))])
         .at("/console/apps/{app}/sdk", [(M::GET, web::to(sdk::show_all))])
+        .at("/console/apps/{app}/try", [(M::GET, web::to(trials::show_panes))])
+        .at("/console/apps/{app}/try/remove", [(M::GET, web::to(trials::doubt)), (M::POST, web::to(trials::remove))])
         .at("/console/apps/{app}/users", [(M::GET, web::to(users::find)), (M::POST, web::to(users::create))])
         .at("/console/apps/{app}/users/new", [(M::GET, web::to(users::blank))])
         .at("/console/apps/{app}/users/{user}", [(M::GET, web::to(users::one))])
+        .at("/console/apps/{app}/users/{user}/contacts", [(M::GET, web::to(contacts::list))])
+        .at("/console/apps/{app}/users/{user}/data", [(M::GET, web::to(data::one))])
+        .at("/console/apps/{app}/users/{user}/export", [(M::GET, web::to(crate::export::get))])
+        .at("/console/apps/{app}/users/{user}/sessions", [(M::GET, web::to(user_sessions::list))])
+        .at(
+            "/console/apps/{app}/users/{user}/sessions/end",
+            [(M::GET, web::to(user_sessions::doubt_all)), (M::POST, web::to(user_sessions::end_all))],
+        )
+        .at(
+            "/console/apps/{app}/users/{user}/sessions/{session}/end",
+            [(M::GET, web::to(user_sessions::doubt)), (M::POST, web::to(user_sessions::end))],
+        )
         .at("/console/apps/{app}/users/{user}/erase", [(M::GET, web::to(users::doubt)), (M::POST, web::to(users::erase))])
         .at("/console/apps/{app}/erasures/{user}", [(M::GET, web::to(erasures::of_user))])
         .at("/console/apps/{app}/trace", [(M::GET, web::to(traces::ask)), (M::POST, web::to(traces::switch))])

@@ -44,7 +44,7 @@ pub async fn list(door: web::Data<Door>, path: web::Path<String>, request: HttpR
     Ok(HttpResponse::Ok().json(json!({ "reports": reports.iter().map(shown).collect::<Vec<_>>() })))
 }
 
-fn shown(report: &Report) -> Value {
+pub fn shown(report: &Report) -> Value {
     let fields: Value = serde_json::from_str(&report.fields).unwrap_or_default();
     json!({
         "id": hex::shown(&report.id),

@@ -35,8 +35,20 @@ pub struct Right {
     pub method: &'static str,
     pub pattern: &'static str,
     pub need: Need,
-    /// As what the audit log knows it. Empty: nothing is changed.
+    /// As what the audit log knows it. Empty: it is not entered there.
     pub action: &'static str,
+    pub effect: Effect,
+}
+
+/// What a route does, where its method does not say it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// As its method says: GET and HEAD change nothing and are not entered, all else is.
+    OfMethod,
+    /// It only looks, though it is a POST: what is asked fits in no address.
+    Looks,
+    /// It hands out so much that it is entered, though it changes nothing.
+    HandsOut,
 }
 
 use Need::{Anybody, Caller as Of};
@@ -63,7 +75,7 @@ pub const RIGHTS: &[Right] = &[
     right("GET", "/admin/v1/apps/{app}/alerts", Of(Viewer, App), ""),
     right("PUT", "/admin/v1/apps/{app}/alerts", Of(Operator, App), "app.alerts"),
     right("GET", "/admin/v1/apps/{app}/alerts/journal", Of(Viewer, App), ""),
-    right("POST", "/admin/v1/apps/{app}/alerts/preview", Of(Viewer, App), ""),
+    looks("/admin/v1/apps/{app}/alerts/preview", Of(Viewer, App)),
     right("POST", "/admin/v1/apps/{app}/alerts/test", Of(Operator, App), "alerts.test"),
     right("GET", "/admin/v1/apps/{app}/messages/{message}/trace", Of(Viewer, App), ""),
     right("GET", "/admin/v1/apps/{app}/push/credentials", Of(Viewer, App), ""),
@@ -74,6 +86,8 @@ pub const RIGHTS: &[Right] = &[
     right("GET", "/admin/v1/apps/{app}/trace", Of(Viewer, App), ""),
     right("PUT", "/admin/v1/apps/{app}/trace", Of(Operator, App), "trace.switch"),
     right("DELETE", "/admin/v1/apps/{app}/trace", Of(Operator, App), "trace.switch"),
+    right("POST", "/admin/v1/apps/{app}/try", Of(Operator, App), "trial.begin"),
+    right("DELETE", "/admin/v1/apps/{app}/try", Of(Operator, App), "trial.end"),
     right("GET", "/admin/v1/apps/{app}/users", Of(Viewer, App), ""),
     right("POST", "/admin/v1/apps/{app}/users", Of(Operator, App), "user.create"),
     right("GET", "/admin/v1/apps/{app}/users/{user}", Of(Viewer, App), ""),
@@ -83,6 +97,12 @@ pub const RIGHTS: &[Right] = &[
     right("GET", "/admin/v1/apps/{app}/users/{user}/subscriptions", Of(Viewer, App), ""),
     right("DELETE", "/admin/v1/apps/{app}/users/{user}/subscriptions/{subscription}", Of(Moderator, App), "subscription.end"),
     right("GET", "/admin/v1/apps/{app}/users/{user}/unread", Of(Viewer, App), ""),
+    right("GET", "/admin/v1/apps/{app}/users/{user}/contacts", Of(Viewer, App), ""),
+    right("GET", "/admin/v1/apps/{app}/users/{user}/lists", Of(Viewer, App), ""),
+    hands_out("/admin/v1/apps/{app}/users/{user}/export", Of(Operator, App), "user.export"),
+    right("GET", "/admin/v1/apps/{app}/users/{user}/sessions", Of(Viewer, App), ""),
+    right("DELETE", "/admin/v1/apps/{app}/users/{user}/sessions", Of(Moderator, App), "user.sessions.end"),
+    right("DELETE", "/admin/v1/apps/{app}/users/{user}/sessions/{session}", Of(Moderator, App), "user.sessions.end"),
     right("GET", "/admin/v1/audit", Of(Owner, Anywhere), ""),
     right("GET", "/admin/v1/me", Of(Viewer, Anywhere), ""),
     right("POST", "/admin/v1/me/password", Of(Viewer, Anywhere), "operator.password"),
@@ -125,7 +145,7 @@ pub const RIGHTS: &[Right] = &[
     right("GET", "/console/apps/{app}/alerts", Of(Viewer, App), ""),
     right("POST", "/console/apps/{app}/alerts", Of(Operator, App), "app.alerts"),
     right("GET", "/console/apps/{app}/alerts/journal", Of(Viewer, App), ""),
-    right("POST", "/console/apps/{app}/alerts/preview", Of(Viewer, App), ""),
+    looks("/console/apps/{app}/alerts/preview", Of(Viewer, App)),
     right("GET", "/console/apps/{app}/alerts/test", Of(Operator, App), ""),
     right("POST", "/console/apps/{app}/alerts/test", Of(Operator, App), "alerts.test"),
     right("GET", "/console/apps/{app}/push", Of(Viewer, App), ""),
@@ -133,10 +153,21 @@ pub const RIGHTS: &[Right] = &[
     right("POST", "/console/apps/{app}/push/{kind}", Of(Operator, App), "credentials.put"),
     right("GET", "/console/apps/{app}/push/{kind}/remove", Of(Operator, App), ""),
     right("POST", "/console/apps/{app}/push/{kind}/remove", Of(Operator, App), "credentials.forget"),
+    right("GET", "/console/apps/{app}/try", Of(Operator, App), ""),
+    right("GET", "/console/apps/{app}/try/remove", Of(Operator, App), ""),
+    right("POST", "/console/apps/{app}/try/remove", Of(Operator, App), "trial.end"),
     right("GET", "/console/apps/{app}/users", Of(Viewer, App), ""),
     right("POST", "/console/apps/{app}/users", Of(Operator, App), "user.create"),
     right("GET", "/console/apps/{app}/users/new", Of(Operator, App), ""),
     right("GET", "/console/apps/{app}/users/{user}", Of(Viewer, App), ""),
+    right("GET", "/console/apps/{app}/users/{user}/contacts", Of(Viewer, App), ""),
+    right("GET", "/console/apps/{app}/users/{user}/data", Of(Viewer, App), ""),
+    hands_out("/console/apps/{app}/users/{user}/export", Of(Operator, App), "user.export"),
+    right("GET", "/console/apps/{app}/users/{user}/sessions", Of(Viewer, App), ""),
+    right("GET", "/console/apps/{app}/users/{user}/sessions/end", Of(Moderator, App), ""),
+    right("POST", "/console/apps/{app}/users/{user}/sessions/end", Of(Moderator, App), "user.sessions.end"),
+    right("GET", "/console/apps/{app}/users/{user}/sessions/{session}/end", Of(Moderator, App), ""),
+    right("POST", "/console/apps/{app}/users/{user}/sessions/{session}/end", Of(Moderator, App), "user.sessions.end"),
     right("GET", "/console/apps/{app}/users/{user}/erase", Of(Operator, App), ""),
     right("POST", "/console/apps/{app}/users/{user}/erase", Of(Operator, App), "user.delete"),
     right("GET", "/console/apps/{app}/erasures/{user}", Of(Viewer, App), ""),
@@ -170,7 +201,15 @@ pub const RIGHTS: &[Right] = &[
 ];
 
 const fn right(method: &'static str, pattern: &'static str, need: Need, action: &'static str) -> Right {
-    Right { method, pattern, need, action }
+    Right { method, pattern, need, action, effect: Effect::OfMethod }
+}
+
+const fn looks(pattern: &'static str, need: Need) -> Right {
+    Right { method: "POST", pattern, need, action: "", effect: Effect::Looks }
+}
+
+const fn hands_out(pattern: &'static str, need: Need, action: &'static str) -> Right {
+    Right { method: "GET", pattern, need, action, effect: Effect::HandsOut }
 }
 
 /// What the table says of a route.
@@ -195,6 +234,11 @@ impl Right {
                 caller.may(role, None)
             }
         }
+    }
+
+    /// Whether the audit log has each use of it.
+    pub fn is_entered(&self) -> bool {
+        self.effect != Effect::Looks && !self.action.is_empty()
     }
 
     /// The app that a path of this pattern names.
@@ -227,8 +271,13 @@ mod tests {
         let routes: BTreeSet<_> = RIGHTS.iter().map(|right| (right.method, right.pattern)).collect();
         assert_eq!(routes.len(), RIGHTS.len());
         for right in RIGHTS {
-            let reads = matches!(right.method, "GET" | "HEAD") || right.pattern.ends_with("/preview");
-            assert_eq!(reads || right.need == Anybody, right.action.is_empty(), "{right:?}");
+            let is_entered = match (right.effect, right.method) {
+                (Effect::OfMethod, "GET" | "HEAD") | (Effect::Looks, "POST") => false,
+                (Effect::OfMethod, _) => right.need != Anybody,
+                (Effect::HandsOut, "GET") => true,
+                _ => panic!("{right:?} says what its method says"),
+            };
+            assert_eq!(is_entered, !right.action.is_empty(), "{right:?}");
             let names_app = right.pattern.contains("{app}");
             assert_eq!(matches!(right.need, Of(_, App | AppByHouse)), names_app, "{right:?}");
         }

@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, Route, web};
 
 use crate::error::Refusal;
 use crate::{
-    alerts, apps, credentials, description, devices, erasures, identity, log, operators, pages, reports, sdk, sessions, system,
-    traces, unread, users,
+    alerts, apps, contacts, credentials, description, devices, erasures, export, identity, log, operators, pages, reports, sdk,
+    sessions, system, traces, trials, unread, user_sessions, users,
 };
 
 const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1, and the console's pages, under \
@@ -67,9 +67,18 @@ pub fn all(routes: &mut Routes<'_>) {
             "/admin/v1/apps/{app}/trace",
             [(M::GET, web::to(traces::switched)), (M::PUT, web::to(traces::switch)), (M::DELETE, web::to(traces::switch_off))],
         )
+        .at("/admin/v1/apps/{app}/try", [(M::POST, web::to(trials::begin)), (M::DELETE, web::to(trials::end))])
         .at("/admin/v1/apps/{app}/users/{user}/subscriptions", [(M::GET, web::to(devices::list))])
         .at("/admin/v1/apps/{app}/users/{user}/subscriptions/{subscription}", [(M::DELETE, web::to(devices::delete))])
         .at("/admin/v1/apps/{app}/users/{user}/unread", [(M::GET, web::to(unread::get))])
+        .at("/admin/v1/apps/{app}/users/{user}/contacts", [(M::GET, web::to(contacts::contacts))])
+        .at("/admin/v1/apps/{app}/users/{user}/lists", [(M::GET, web::to(contacts::lists))])
+        .at("/admin/v1/apps/{app}/users/{user}/export", [(M::GET, web::to(export::get))])
+        .at(
+            "/admin/v1/apps/{app}/users/{user}/sessions",
+            [(M::GET, web::to(user_sessions::list)), (M::DELETE, web::to(user_sessions::end_all))],
+        )
+        .at("/admin/v1/apps/{app}/users/{user}/sessions/{session}", [(M::DELETE, web::to(user_sessions::end))])
         .at("/admin/v1/push", [(M::GET, web::to(credentials::look))])
         .at("/admin/v1/apps/{app}/reports", [(M::GET, web::to(reports::list))])
         .at("/admin/v1/apps/{app}/sdk-config", [(M::GET, web::to(sdk::config))])

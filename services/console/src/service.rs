@@ -13,11 +13,16 @@ use natter_proto::account::v1::administration_client::AdministrationClient;
 use natter_proto::account::v1::audit_client::AuditClient;
 use natter_proto::account::v1::operators_client::OperatorsClient;
 use natter_proto::account::v1::reports_client::ReportsClient;
+use natter_proto::account::v1::tokens_client::TokensClient;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::history::v1::history_client::HistoryClient;
+use natter_proto::presence::v1::presence_client::PresenceClient;
+use natter_proto::presence::v1::sessions_client::SessionsClient;
 use natter_proto::push::v1::alerting_client::AlertingClient;
 use natter_proto::push::v1::credentials_client::CredentialsClient;
+use natter_proto::push::v1::events_client::EventsClient;
 use natter_proto::push::v1::push_client::PushClient;
+use natter_proto::storage::v1::storage_client::StorageClient;
 use natter_proto::trace::v1::traces_client::TracesClient;
 use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
@@ -51,6 +56,13 @@ pub struct Parts {
     pub dialog: Link,
     pub history: Link,
     pub clock: Clock,
+    /// To the account service's door about the sessions of users at the REST door.
+    pub tokens: Link,
+    pub presence: Link,
+    /// To presence's door about chat sessions.
+    pub chat_sessions: Link,
+    pub storage: Link,
+    pub events: Link,
     pub metrics: Registry,
     /// What opens the door too: the content of the token file, which the node writes for the operator only. Empty: no token does.
     pub token: String,
@@ -79,6 +91,11 @@ pub(crate) struct Door {
     dialog: Link,
     history: Link,
     pub clock: Clock,
+    tokens: Link,
+    presence: Link,
+    chat_sessions: Link,
+    storage: Link,
+    events: Link,
     pub metrics: Metrics,
     pub registry: Registry,
     pub token: String,
@@ -141,6 +158,28 @@ impl Door {
     pub fn history(&self) -> HistoryClient<Link> {
         HistoryClient::new(self.history.clone())
     }
+
+    /// The sessions of users at the REST door.
+    pub fn tokens(&self) -> TokensClient<Link> {
+        TokensClient::new(self.tokens.clone())
+    }
+
+    pub fn presence(&self) -> PresenceClient<Link> {
+        PresenceClient::new(self.presence.clone())
+    }
+
+    /// Their sessions at the chat door.
+    pub fn chat_sessions(&self) -> SessionsClient<Link> {
+        SessionsClient::new(self.chat_sessions.clone())
+    }
+
+    pub fn storage(&self) -> StorageClient<Link> {
+        StorageClient::new(self.storage.clone())
+    }
+
+    pub fn events(&self) -> EventsClient<Link> {
+        EventsClient::new(self.events.clone())
+    }
 }
 
 /// Why the admin API cannot run, or ended.
@@ -170,6 +209,11 @@ impl Service {
             dialog: parts.dialog,
             history: parts.history,
             clock: parts.clock,
+            tokens: parts.tokens,
+            presence: parts.presence,
+            chat_sessions: parts.chat_sessions,
+            storage: parts.storage,
+            events: parts.events,
             metrics: Metrics::new(&parts.metrics),
             registry: parts.metrics,
             token: parts.token.trim().to_owned(),

@@ -102,7 +102,7 @@ pub async fn of_dialog(
 }
 
 /// As history derives it: above what he has read, and not settled.
-fn is_unread(state: &MemberState, row: &Message) -> bool {
+pub fn is_unread(state: &MemberState, row: &Message) -> bool {
     let is_settled = state.settled.iter().any(|range| (range.from..=range.upto).contains(&row.seq));
     row.seq > state.base && !is_settled && !row.removed
 }

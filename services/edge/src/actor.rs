@@ -39,6 +39,8 @@ pub(crate) enum SessionMessage {
     Conflict,
     /// The user may be connected no more; for good, or while his app is closed.
     Dismissed { for_good: bool },
+    /// An operator has ended it, or whatever was opened with the token of this id.
+    Expelled(Arc<[u8]>),
     /// The process is going down.
     Drain,
     /// A new connection resumes the stream. Answers with its generation, or nothing if it cannot.
@@ -138,6 +140,7 @@ impl SessionActor {
             }
             SessionMessage::Conflict => self.session.conflict(at),
             SessionMessage::Dismissed { for_good } => self.session.dismissed(at, for_good),
+            SessionMessage::Expelled(token) => self.session.expelled(at, &token),
             SessionMessage::Drain => self.session.drain(at),
             SessionMessage::Attach { line, framing, handled, reply } => self.attach(at, line, framing, handled, reply),
         }

@@ -18,7 +18,7 @@ use natter_proto::event::v1::{MarkKind, SessionRef, Shown};
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::history::v1::{DropRequest, Range};
 use natter_proto::presence::v1::presence_client::PresenceClient;
-use natter_proto::presence::v1::{AnnounceReply, AnnounceRequest, SessionRecord, SessionState, SettleDebtRequest};
+use natter_proto::presence::v1::{AnnounceReply, AnnounceRequest, Entrance, SessionRecord, SessionState, SettleDebtRequest};
 use natter_proto::{Code, DialogId, Failure};
 use natter_rpc::{Link, Response, Status};
 use tokio::sync::oneshot;
@@ -50,13 +50,14 @@ pub(crate) struct Caller {
     pub session: SessionRef,
     pub token: String,
     pub app_sessions_max: u64,
+    pub entrance: Arc<Entrance>,
 }
 
 impl Caller {
     pub(crate) fn of(me: &Identity) -> Caller {
         let token = me.token.clone().unwrap_or_default();
-        let app_sessions_max = me.app_sessions_max;
-        Caller { app: me.app.0, user: me.user.0, session: me.session.clone(), token, app_sessions_max }
+        let (app_sessions_max, entrance) = (me.app_sessions_max, me.entrance.clone());
+        Caller { app: me.app.0, user: me.user.0, session: me.session.clone(), token, app_sessions_max, entrance }
     }
 }
 
@@ -123,10 +124,14 @@ impl Links {
         }
     }
 
-    /// Whether the caller may be connected.
+    /// Whether the caller may be connected, and the token that he came with is alive still.
     pub(crate) async fn admit(&self, caller: &Caller) -> Result<(), Failure> {
         let request = UserRequest { app: caller.app, id: caller.user };
-        self.accounts.clone().admit(request).await.map(|_| ()).map_err(Failure::from)
+        self.accounts.clone().admit(request).await?;
+        if !caller.token.is_empty() {
+            self.accounts.clone().touch(TokenRequest { token: caller.token.clone() }).await?;
+        }
+        Ok(())
     }
 
     /// Checks a sign-in.
@@ -144,7 +149,8 @@ impl Links {
     ) -> Result<AnnounceReply, Failure> {
         let (app, user, session) = (caller.app, caller.user, Some(caller.session.clone()));
         let (state, app_sessions_max) = (state.into(), caller.app_sessions_max);
-        let request = AnnounceRequest { app, user, session, state, record, shown, app_sessions_max };
+        let entrance = Some(caller.entrance.as_ref().clone());
+        let request = AnnounceRequest { app, user, session, state, record, shown, entrance, app_sessions_max };
         let ask = || {
             let (mut presence, request) = (self.presence.clone(), request.clone());
             async move { presence.announce(request).await }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use natter_actor::{Mailbox, start};
 use natter_proto::account::v1::AuthenticateRequest;
 use natter_proto::event::v1::SessionRef;
-use natter_proto::presence::v1::SessionState;
+use natter_proto::presence::v1::{Entrance, SessionState};
 use natter_proto::{AppId, Code, Failure, UserId};
 use natter_xmpp::{Condition, Limits, StanzaError, StreamEvent, StreamFault};
 use tokio::net::TcpStream;
@@ -63,8 +63,20 @@ async fn negotiate(arrival: Arrival, visit: &mut Visit, edge: Arc<Edge>) -> Opti
         allows_plain_text: edge.options.allow_plain_text || peer.is_loopback(),
     };
     let negotiation = Negotiation::new(terms, &edge.options.host);
-    let negotiator =
-        Negotiator { edge, visit, door, lane, peer, visitor, transport, negotiation, deadline, refused: false, who: None };
+    let negotiator = Negotiator {
+        edge,
+        visit,
+        door,
+        lane,
+        peer,
+        visitor,
+        transport,
+        negotiation,
+        deadline,
+        refused: false,
+        is_secured: false,
+        who: None,
+    };
     negotiator.run().await
 }
 
@@ -102,6 +114,7 @@ struct Who {
     user: UserId,
     pair_key: Vec<u8>,
     token: Option<String>,
+    token_id: Vec<u8>,
     has_authzid: bool,
     /// Domain of his addresses.
     host: Arc<str>,
@@ -122,6 +135,8 @@ struct Negotiator<'a> {
     /// Of the whole negotiation, moved on only while we are the ones who take long (design.md 9).
     deadline: Instant,
     refused: bool,
+    /// By STARTTLS.
+    is_secured: bool,
     who: Option<Who>,
 }
 
@@ -153,7 +168,10 @@ impl Negotiator<'_> {
             let Some(step) = step else { return self.over("left", None).await };
             match Box::pin(self.perform(step)).await {
                 After::Next => {}
-                After::Secure => self.transport = start_tls(self.transport, &self.door, self.deadline).await?,
+                After::Secure => {
+                    self.transport = start_tls(self.transport, &self.door, self.deadline).await?;
+                    self.is_secured = true;
+                }
                 After::Bound { line, mailbox, generation } => {
                     let idle = Duration::from_secs(self.edge.options.idle_s);
                     return Some(Pump::new(self.transport, line, mailbox, generation, idle));
@@ -233,7 +251,8 @@ impl Negotiator<'_> {
                 let token = Some(reply.token).filter(|token| !token.is_empty());
                 let app_sessions_max = reply.quotas.map_or(0, |quotas| quotas.sessions);
                 let host = if reply.host.is_empty() { self.edge.host.clone() } else { reply.host.into() };
-                self.who = Some(Who { app, user, pair_key: reply.pair_key, token, has_authzid, host, app_sessions_max });
+                let (pair_key, token_id) = (reply.pair_key, reply.token_id);
+                self.who = Some(Who { app, user, pair_key, token, token_id, has_authzid, host, app_sessions_max });
                 self.transport.restart(Limits::after_sign_in(self.edge.options.stanza_bytes));
                 let success = self.negotiation.accept();
                 self.send(vec![success]).await
@@ -302,13 +321,19 @@ impl Negotiator<'_> {
             host: who.host.clone(),
             session: SessionRef { edge: edge.id.clone(), boot: edge.boot, session: edge.table.next_session(), resource },
             token: who.token.clone(),
+            token_id: who.token_id.clone(),
             framing: self.transport.framing(),
             has_authzid: who.has_authzid,
             app_sessions_max: who.app_sessions_max,
-            agent: self.visitor.agent.clone(),
             origin: self.visitor.origin.clone(),
-            peer: self.peer.to_string(),
+            entrance: Arc::new(self.entrance()),
         }
+    }
+
+    fn entrance(&self) -> Entrance {
+        let door = if self.is_secured { "starttls" } else { self.door.name() };
+        let (address, agent) = (self.peer.to_string(), self.visitor.agent.clone());
+        Entrance { address, door: door.to_owned(), agent, bound_at: self.edge.clock.now_ms() }
     }
 
     /// XEP-0198, 5: another connection of the same user goes on with the stream.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use natter_actor::{Clock, Mailbox, Refused};
 use natter_bus::Subscription;
 use natter_proto::event::v1::frame::Told;
-use natter_proto::event::v1::{Ended, Frame, Head as PublishedHead, Heads as Published, OccupantState};
+use natter_proto::event::v1::{Ended, Expelled, Frame, Head as PublishedHead, Heads as Published, OccupantState};
 use natter_proto::{AppId, DialogId, EdgeFrame, UserId};
 use parking_lot::Mutex;
 use tokio::time::timeout;
@@ -109,6 +109,26 @@ impl Inbox {
             };
             for session in sessions {
                 self.hand(&session, SessionMessage::Dismissed { for_good }).await;
+            }
+        }
+    }
+
+    /// Ends the sessions that an operator has ended, until the bus ends. `boot`: of this process.
+    pub(crate) async fn expelled(self: Arc<Inbox>, mut expelled: Subscription, boot: u64) {
+        while let Some(payload) = expelled.next().await {
+            let Ok(told) = payload.read::<Expelled>() else {
+                tracing::warn!("an end on the bus cannot be read");
+                continue;
+            };
+            let (who, token) = ((AppId(told.app), UserId(told.user)), Arc::<[u8]>::from(told.token.as_slice()));
+            let sessions: Vec<_> = match &told.session {
+                // The boot is a random number: it names this process also among edges of one name.
+                Some(only) if only.boot != boot => Vec::new(),
+                Some(only) => self.table.session_of(who, only.session).into_iter().collect(),
+                None => self.table.sessions_of(who),
+            };
+            for session in sessions {
+                self.hand(&session, SessionMessage::Expelled(token.clone())).await;
             }
         }
     }

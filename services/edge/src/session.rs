@@ -37,6 +37,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use natter_proto::event::v1::{SessionRef, Shown};
+use natter_proto::presence::v1::Entrance;
 use natter_proto::{AppId, DialogId, UserId};
 use natter_trace::Recorder;
 use natter_xmpp::{Element, Framing, Kind, Stanza, StreamFault, ns};
@@ -77,14 +78,16 @@ pub(crate) struct Identity {
     pub session: SessionRef,
     /// The token the stream was opened with, if it was not the password.
     pub token: Option<String>,
+    /// As operators know the token; empty without one.
+    pub token_id: Vec<u8>,
     pub framing: Framing,
     /// SASL PLAIN came with an authzid: SDK 1.x and its sibling (contract xmpp 5).
     pub has_authzid: bool,
     /// Most sessions of the app, as presence is told; 0: as many as of any.
     pub app_sessions_max: u64,
-    pub agent: String,
     pub origin: String,
-    pub peer: String,
+    /// The address it came from, its agent, and what operators are shown of it besides.
+    pub entrance: Arc<Entrance>,
 }
 
 /// What the rules are told of the world at each step.

@@ -76,6 +76,12 @@ impl Table {
         users.get(&who).map(|entries| entries.iter().map(|entry| entry.mailbox.clone()).collect()).unwrap_or_default()
     }
 
+    /// One session of a user.
+    pub(crate) fn session_of(&self, who: Who, session: u64) -> Option<Mailbox<SessionMessage>> {
+        let users = self.users.read();
+        users.get(&who)?.iter().find(|entry| entry.session == session).map(|entry| entry.mailbox.clone())
+    }
+
     /// Every session of an app, in the order they came.
     pub(crate) fn sessions_of_app(&self, app: AppId) -> Vec<Mailbox<SessionMessage>> {
         self.sorted(|who| who.0 == app)

@@ -4,6 +4,8 @@
 
 #[path = "door/client.rs"]
 mod client;
+#[path = "door/expulsion.rs"]
+mod expulsion;
 #[path = "door/fakes.rs"]
 mod fakes;
 #[path = "door/groups.rs"]

@@ -41,16 +41,31 @@ impl Admin {
         self.send(self.client.delete(format!("{}{path}", self.root))).await
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value> {
-        let answer = request.bearer_auth(&self.token).send().await;
-        let answer = answer.with_context(|| format!("cannot reach the admin API at {}: is `natter` running?", self.root))?;
-        let status = answer.status();
-        let body: Value = answer.json().await.with_context(|| format!("the admin API answered {status} without JSON"))?;
-        if status.is_success() {
-            return Ok(body);
-        }
-        let error = &body["error"];
-        let words = ["field", "text"].map(|key| error[key].as_str().unwrap_or_default());
-        Err(anyhow!("{}", words.join(" ").trim().to_owned()))
+    /// An answer that is read piece by piece.
+    pub async fn download(&self, path: &str) -> Result<reqwest::Response> {
+        let answer = self.answer(self.client.get(format!("{}{path}", self.root))).await?;
+        if answer.status().is_success() { Ok(answer) } else { Err(refusal(answer).await) }
     }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value> {
+        let answer = self.answer(request).await?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(refusal(answer).await);
+        }
+        answer.json().await.with_context(|| format!("the admin API answered {status} without JSON"))
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response> {
+        let answer = request.bearer_auth(&self.token).send().await;
+        answer.with_context(|| format!("cannot reach the admin API at {}: is `natter` running?", self.root))
+    }
+}
+
+async fn refusal(answer: reqwest::Response) -> anyhow::Error {
+    let status = answer.status();
+    let Ok(body) = answer.json::<Value>().await else { return anyhow!("the admin API answered {status} without JSON") };
+    let error = &body["error"];
+    let words = ["field", "text"].map(|key| error[key].as_str().unwrap_or_default());
+    anyhow!("{}", words.join(" ").trim().to_owned())
 }

@@ -9,6 +9,7 @@ pub mod identity;
 pub mod operator;
 pub mod push;
 pub mod sdk_config;
+pub mod user;
 
 use std::path::PathBuf;
 

@@ -52,6 +52,9 @@ pub(crate) trait Debts: Send + Sync {
     /// What a live session has proved of a dialog.
     fn standing(&self, user: UserKey, session: &SessionKey, dialog: &[u8]) -> Standing;
 
+    /// Whether the client of a live session can prove nothing; `None`: nothing is kept of it yet.
+    fn is_unproving(&self, user: UserKey, session: &SessionKey) -> Option<bool>;
+
     /// Removes the debts whose time is over.
     fn expire(&self) -> Stored;
 

@@ -3,19 +3,33 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use natter_proto::presence::v1::Entrance;
 use natter_proto::{AppId, UserId};
 
 use crate::session::{SessionKey, UserKey};
 
 /// The sessions of all users, from their first announcement to their end.
 pub(crate) struct Directory {
-    users: BTreeMap<UserKey, BTreeMap<SessionKey, Attention>>,
+    users: BTreeMap<UserKey, BTreeMap<SessionKey, Entry>>,
     /// How many there are of each app that has one.
     of_app: BTreeMap<AppId, usize>,
     /// Users with a session, by app.
     online: BTreeMap<AppId, usize>,
     limits: Limits,
     sessions: usize,
+}
+
+/// What is known of a session.
+struct Entry {
+    attention: Attention,
+    facts: Option<Box<Facts>>,
+}
+
+/// How a session came, as its edge says: for operators. Nothing here depends on it.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Facts {
+    pub resource: String,
+    pub entrance: Option<Entrance>,
 }
 
 /// Whether somebody looks at the client of a session.
@@ -57,7 +71,7 @@ impl Directory {
             self.sessions += 1;
         }
         let sessions = self.users.entry(user).or_default();
-        sessions.entry(session).or_insert(Attention::Active);
+        sessions.entry(session).or_insert(Entry { attention: Attention::Active, facts: None });
         Ok(sessions.len())
     }
 
@@ -113,20 +127,33 @@ impl Directory {
     pub fn set_inactive(&mut self, user: UserKey, session: &SessionKey, inactive: bool) -> bool {
         let found = self.users.get_mut(&user).and_then(|sessions| sessions.get_mut(session));
         let is_there = found.is_some();
-        if let Some(attention) = found {
-            *attention = if inactive { Attention::Inactive } else { Attention::Active };
+        if let Some(entry) = found {
+            entry.attention = if inactive { Attention::Inactive } else { Attention::Active };
         }
         is_there
     }
 
     /// The user has sessions, and nobody looks at any of them.
     pub fn is_inactive(&self, user: UserKey) -> bool {
-        self.users.get(&user).is_some_and(|sessions| sessions.values().all(|attention| *attention == Attention::Inactive))
+        self.users.get(&user).is_some_and(|sessions| sessions.values().all(|entry| entry.attention == Attention::Inactive))
     }
 
     /// The sessions of a user; nothing if he has none.
     pub fn sessions(&self, user: UserKey) -> Option<impl Iterator<Item = (&SessionKey, Attention)>> {
-        Some(self.users.get(&user)?.iter().map(|(session, attention)| (session, *attention)))
+        Some(self.users.get(&user)?.iter().map(|(session, entry)| (session, entry.attention)))
+    }
+
+    /// Notes how a session came; what its edge does not say again stays. Of one that is not there nothing is noted.
+    pub fn describe(&mut self, user: UserKey, session: &SessionKey, facts: Facts) {
+        if let Some(entry) = self.users.get_mut(&user).and_then(|sessions| sessions.get_mut(session)) {
+            let before = entry.facts.take().and_then(|before| before.entrance);
+            entry.facts = Some(Box::new(Facts { entrance: facts.entrance.or(before), ..facts }));
+        }
+    }
+
+    /// How a session came, if it is there and its edge said so.
+    pub fn facts(&self, user: UserKey, session: &SessionKey) -> Option<&Facts> {
+        self.users.get(&user)?.get(session)?.facts.as_deref()
     }
 
     /// How many users of an app have a session, and a page of them by id. Takes as long as the page and what it skips.

@@ -51,6 +51,9 @@ pub(crate) enum Error {
     /// What ends is to end first.
     #[error("there are sessions yet")]
     SessionsLeft,
+    /// The user has no session of this name.
+    #[error("no such session")]
+    NoSession,
     /// Frames do not reach the session, so its end would not be heard of.
     #[error("the session is not announced")]
     NotAnnounced,
@@ -80,7 +83,7 @@ impl From<Error> for Status {
             | Error::TooManyContacts { .. }
             | Error::TooManyLists { .. }
             | Error::TooManyItems { .. } => Code::TooMany,
-            Error::NeverSeen | Error::NoContact | Error::NoList => Code::NotFound,
+            Error::NeverSeen | Error::NoContact | Error::NoList | Error::NoSession => Code::NotFound,
             Error::Blocked => Code::Blocked,
             Error::Blocking => Code::Blocking,
             Error::SessionsLeft => Code::Busy,

@@ -11,7 +11,8 @@
 //! who is told), `rosters` (the port that keeps them, with its engine), `privacy` (rules: privacy lists), `defaults` (rules:
 //! those that decide, in memory), `blocks` (changes of lists, and what they let through), `lists` (the port that keeps them,
 //! with its engine), `fanout` (frames to edges), `speech` (rules: who says what a frame tells), `debt` (rules: what is owed),
-//! `debts` (the port that keeps it, with its engine), `erasure` (what goes with a user or an app).
+//! `debts` (the port that keeps it, with its engine), `erasure` (what goes with a user or an app), `expulsion` (sessions
+//! as operators see and end them).
 //!
 //! Invariants:
 //! - When an announcement is answered, every frame told afterwards reaches the session (or no longer does).
@@ -40,6 +41,7 @@ mod defaults;
 mod directory;
 mod erasure;
 mod error;
+mod expulsion;
 mod fanout;
 mod lists;
 mod metrics;

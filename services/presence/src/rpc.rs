@@ -7,21 +7,23 @@ use natter_proto::erasure::v1::{EraseReply, EraseRequest};
 use natter_proto::event::v1::SessionRef;
 use natter_proto::presence::v1::eraser_server::Eraser;
 use natter_proto::presence::v1::presence_server::Presence;
+use natter_proto::presence::v1::sessions_server::Sessions;
 use natter_proto::presence::v1::{
-    AnnounceReply, AnnounceRequest, AttentionReply, AttentionRequest, ContactsReply, ContactsRequest, EnterRoomReply,
-    EnterRoomRequest, EvictReply, EvictRequest, ExitRoomReply, ExitRoomRequest, JudgeReply, JudgeRequest, LastActivityReply,
-    LastActivityRequest, OnlineReply, OnlineRequest, PrivacyListReply, PrivacyListRequest, PrivacyListsReply,
-    PrivacyListsRequest, ReachableReply, ReachableRequest, RecordReply, RemoveContactReply, RemoveContactRequest, RoomReply,
-    RoomRequest, SessionRecord, SessionState, SetContactReply, SetContactRequest, SetDefaultPrivacyListReply,
-    SetDefaultPrivacyListRequest, SetInactiveReply, SetInactiveRequest, SetPrivacyListReply, SetPrivacyListRequest,
-    SettleDebtReply, SettleDebtRequest, SubscribeReply, SubscribeRequest, TakeDebtReply, TakeDebtRequest, WatchReply,
-    WatchRequest,
+    AnnounceReply, AnnounceRequest, AttentionReply, AttentionRequest, ContactsReply, ContactsRequest, EndSessionsReply,
+    EndSessionsRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest, ExitRoomReply, ExitRoomRequest, JudgeReply,
+    JudgeRequest, LastActivityReply, LastActivityRequest, ListSessionsReply, ListSessionsRequest, OnlineReply, OnlineRequest,
+    PrivacyListReply, PrivacyListRequest, PrivacyListsReply, PrivacyListsRequest, ReachableReply, ReachableRequest, RecordReply,
+    RemoveContactReply, RemoveContactRequest, RoomReply, RoomRequest, SessionRecord, SessionState, SetContactReply,
+    SetContactRequest, SetDefaultPrivacyListReply, SetDefaultPrivacyListRequest, SetInactiveReply, SetInactiveRequest,
+    SetPrivacyListReply, SetPrivacyListRequest, SettleDebtReply, SettleDebtRequest, SubscribeReply, SubscribeRequest,
+    TakeDebtReply, TakeDebtRequest, WatchReply, WatchRequest,
 };
 use natter_proto::{AppId, Code, DialogId, Failure};
 use natter_rpc::{Reply, Request, Response, Status, async_trait};
 
 use crate::activity::Visible;
 use crate::contacts::Greeting;
+use crate::directory::Facts;
 use crate::error::Error;
 use crate::lists::Names;
 use crate::rooms::RoomKey;
@@ -51,7 +53,9 @@ impl Presence for Rpc {
         let user = user_of(request.app, request.user)?;
         let (session, named) = session_of(request.session)?;
         let visible = Visible { resource: named.resource.clone(), shown: request.shown };
+        let facts = Facts { resource: named.resource.clone(), entrance: request.entrance };
         let record = request.record.map(|record| named_as(record, user, named));
+        let key = session.clone();
         let (sessions, greeting) = match state {
             SessionState::Unspecified => return Err(Error::Missing("state").into()),
             SessionState::Bound => (self.0.bind(user, session, record, of_app).await?, Greeting::default()),
@@ -59,6 +63,7 @@ impl Presence for Rpc {
             SessionState::Closed => (self.0.close(user, session).await, Greeting::default()),
             SessionState::Vanished => (self.0.vanish(user, session, record).await, Greeting::default()),
         };
+        self.0.directory.lock().describe(user, &key, facts);
         let Greeting { requests, present } = greeting;
         Ok(Response::new(AnnounceReply { sessions: sessions as u32, requests, present }))
     }
@@ -225,6 +230,20 @@ impl Presence for Rpc {
         let EvictRequest { app, dialog, users } = request.into_inner();
         let left = self.0.evict(room_of(app, &dialog)?, &users);
         Ok(Response::new(EvictReply { left }))
+    }
+}
+
+#[async_trait]
+impl Sessions for Rpc {
+    async fn list(&self, request: Request<ListSessionsRequest>) -> Reply<ListSessionsReply> {
+        let ListSessionsRequest { app, user } = request.into_inner();
+        Ok(Response::new(ListSessionsReply { sessions: self.0.list_sessions(user_of(app, user)?).await? }))
+    }
+
+    async fn end(&self, request: Request<EndSessionsRequest>) -> Reply<EndSessionsReply> {
+        let EndSessionsRequest { app, user, session } = request.into_inner();
+        let ended = self.0.end_sessions(user_of(app, user)?, session).await?;
+        Ok(Response::new(EndSessionsReply { ended: ended as u32 }))
     }
 }
 

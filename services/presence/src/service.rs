@@ -11,9 +11,11 @@ use natter_bus::{Bus, Log, Subscription};
 use natter_db::Kv;
 use natter_proto::presence::v1::eraser_server::EraserServer;
 use natter_proto::presence::v1::presence_server::PresenceServer;
+use natter_proto::presence::v1::sessions_server::SessionsServer;
 use natter_proto::subject::Subject;
 use natter_telemetry::Metrics;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::activity::Activity;
 use crate::contacts::PairLocks;
@@ -73,6 +75,8 @@ pub(crate) struct Shared {
     pub clock: Clock,
     pub debts: Arc<dyn Debts>,
     pub meters: Meters,
+    /// Wakes who waits for the end of a session.
+    pub departed: Notify,
 }
 
 impl Service {
@@ -105,6 +109,7 @@ impl Service {
             clock: parts.clock,
             debts,
             meters,
+            departed: Notify::new(),
         };
         Service { shared: Arc::new(shared), told }
     }
@@ -112,6 +117,11 @@ impl Service {
     /// The gRPC door. All of them open onto the same service.
     pub fn server(&self) -> PresenceServer<Rpc> {
         PresenceServer::new(Rpc::new(Arc::clone(&self.shared)))
+    }
+
+    /// The door for operators who look at sessions and end them.
+    pub fn sessions_server(&self) -> SessionsServer<Rpc> {
+        SessionsServer::new(Rpc::new(Arc::clone(&self.shared)))
     }
 
     /// The door for the walk of an erasure.

@@ -102,6 +102,7 @@ impl Shared {
             let (ended, left) = self.left(user, &session).unzip();
             (sessions, ended, [left.flatten(), debts.map(|debts| debts.close(user, &session))])
         };
+        self.departed.notify_waiters();
         done(stored).await;
         if let Some(ended) = ended {
             self.tell_ended(ended).await;
@@ -124,6 +125,7 @@ impl Shared {
             }
             (sessions, [debts.map(|debts| debts.vanish(user, &session))])
         };
+        self.departed.notify_waiters();
         done(stored).await;
         sessions
     }

@@ -97,6 +97,8 @@ pub trait Blobs: Send + Sync {
 /// Which rows of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
+    /// An id: only those behind it.
+    pub after: u64,
     pub skip: usize,
     pub limit: usize,
     pub count_max: usize,

@@ -11,8 +11,9 @@ use crate::name::Name;
 use crate::origin;
 use crate::password::{BYTES_MAX, spellings};
 use crate::service::Accounts;
+use crate::sign_in::Id;
 use crate::store::{Kept, UserRow};
-use crate::token::has_shape;
+use crate::token::{TokenKey, has_shape};
 use crate::user::Fault;
 use crate::verifier::{Subject, Verifier};
 
@@ -101,7 +102,8 @@ impl Accounts {
         let app = self.app(app).await?;
         let (pair_key, quotas) = (app.pair_key.clone(), app.quotas);
         let host = if by_own_name { app.chat_host.clone() } else { String::new() };
-        Ok(AuthenticateReply { user: Some(row.row.user.clone()), pair_key, token, quotas, host })
+        let token_id = if token.is_empty() { Vec::new() } else { Id::of(&TokenKey::of(&token)).0.to_vec() };
+        Ok(AuthenticateReply { user: Some(row.row.user.clone()), pair_key, token, quotas, host, token_id })
     }
 
     // A dead token is refused without being counted: a client that comes back after a night is not guessing.

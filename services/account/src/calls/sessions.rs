@@ -41,18 +41,30 @@ impl Accounts {
             (None, None, None) => None,
         };
         user.as_ref().map_or(Ok(()), |kept| refuse_banned(&kept.row))?;
+        let session = self.begin_session(app.id, user, request.nonce, request.timestamp).await?;
+        Ok(Session { by_own_name, ..session })
+    }
+
+    /// Makes a token. Who may have it was looked at before.
+    pub async fn begin_session(
+        &self,
+        app: u64,
+        user: Option<Arc<Kept<UserRow>>>,
+        nonce: u64,
+        timestamp: i64,
+    ) -> Result<Session, Error> {
         let token = token::from_random(self.chance.bytes());
         let key = TokenKey::of(&token);
         let now = self.clock.now_ms();
         let (expires_at, announced) = self.opened(user.as_deref(), now);
         let row = TokenRow {
-            app: app.id,
+            app,
             user: user.as_ref().map_or(0, |kept| kept.row.user.id),
             created_at: now,
             updated_at: now,
             expires_at,
-            nonce: request.nonce,
-            timestamp: request.timestamp,
+            nonce,
+            timestamp,
             password_version: user.as_ref().map_or(0, |kept| kept.row.password_version),
         };
         let ticket = self.tokens.begin(key);
@@ -60,8 +72,7 @@ impl Accounts {
         self.tokens.finish(ticket, Some(row.clone()));
         self.note_request(&row.row, now);
         self.metrics.sessions_opened.inc();
-        let session = self.session(token, Live { key, row, user, announced }).await?;
-        Ok(Session { by_own_name, ..session })
+        self.session(token, Live { key, row, user, announced }).await
     }
 
     fn check_signature(&self, app: &App, request: &OpenSessionRequest) -> Result<(), Error> {

@@ -46,6 +46,15 @@ impl Door for Service {
         let UserRequest { app, id } = request.into_inner();
         Ok(Response::new(self.accounts.erasure(app, id).await?))
     }
+
+    async fn open_trial(&self, request: Request<TrialRequest>) -> Reply<Session> {
+        let accounts = self.accounts.clone();
+        whole(async move { accounts.open_trial(request.into_inner()).await }).await
+    }
+
+    async fn find_trial(&self, request: Request<TrialRequest>) -> Reply<User> {
+        Ok(Response::new(self.accounts.find_trial(request.into_inner()).await?))
+    }
 }
 
 #[async_trait]

@@ -7,6 +7,7 @@ mod erasures;
 mod operators;
 mod reports;
 mod sign_ins;
+mod tokens;
 
 use std::future::Future;
 

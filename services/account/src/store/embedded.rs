@@ -38,6 +38,7 @@ const RESETS: Table = Table("resets");
 const SIGN_INS: Table = Table("sign_ins");
 const SIGN_INS_OF: Table = Table("sign_ins_of");
 const TOKENS: Table = Table("tokens");
+const TOKENS_OF: Table = Table("tokens_of");
 const VERIFIERS: Table = Table("verifiers");
 
 /// How often a step that met another writer is tried before it is given up.

@@ -154,7 +154,7 @@ async fn finished(door: &Door, user: u64) -> Erasure {
     timeout(10 * MINUTE, ended).await.expect("the walk does not end")
 }
 
-fn keepers(door: &Door, others: &Others, bus: &Bus) -> Keepers {
+pub fn keepers(door: &Door, others: &Others, bus: &Bus) -> Keepers {
     let options = LinkOptions::default();
     Keepers {
         bus: bus.clone(),
@@ -169,7 +169,7 @@ fn keepers(door: &Door, others: &Others, bus: &Bus) -> Keepers {
 
 /// The other services: three dialogs to leave, two files on a page of their own each.
 #[derive(Clone)]
-struct Others(Arc<Mutex<Kept>>);
+pub struct Others(Arc<Mutex<Kept>>);
 
 struct Kept {
     /// Refusals before the last session has ended.

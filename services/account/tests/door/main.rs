@@ -14,4 +14,6 @@ mod origins;
 mod reports;
 mod resets;
 mod sessions;
+mod tokens;
+mod trials;
 mod users;

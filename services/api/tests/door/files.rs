@@ -116,7 +116,7 @@ async fn lists_have_pages() {
     door.get("/blobs.json", ANN).await;
     door.get("/blobs.json?page=0&per_page=100000", ANN).await;
     let asked = door.world.blob_lists.lock().clone();
-    let of = |skip, limit| ListRequest { app: APP_ID, user: ANN_ID, skip, limit };
+    let of = |skip, limit| ListRequest { app: APP_ID, user: ANN_ID, skip, limit, after: 0 };
     assert_eq!(asked, [of(5, 5), of(0, 10), of(0, 100)]);
 }
 

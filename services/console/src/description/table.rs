@@ -1,7 +1,7 @@
 //! What the document says of each route: one line for each, in the order of the table of rights. Tests compare the two, and what
 //! stands here with what the routes take.
 
-use super::Answer::{Begun, Done, DoneOrMade, Made, Sheet};
+use super::Answer::{Begun, Done, DoneOrMade, Lines, Made, Sheet};
 use super::Kind::{Apps, List, Number, Object, OneOf, Text, Truth};
 use super::Must::{Be, MayBe};
 use super::{Answer, Body, Described, Query};
@@ -96,6 +96,8 @@ pub const DESCRIBED: &[Described] = &[
     of("GET", "apps/{app}/trace", "Whether every message leaves a trace", NO_QUERY, NO_BODY, Done),
     of("PUT", "apps/{app}/trace", "Every message leaves a trace for so long", NO_QUERY, &[("hours", Number, MayBe)], Done),
     of("DELETE", "apps/{app}/trace", "Not every message leaves a trace any more", NO_QUERY, NO_BODY, Done),
+    of("POST", "apps/{app}/try", "Two users to try the app with, each with a token", NO_QUERY, NO_BODY, Done),
+    of("DELETE", "apps/{app}/try", "Erases the users that the caller tried the app with", NO_QUERY, NO_BODY, Begun),
     of("GET", "apps/{app}/users", "Users by an id or a part of their names", USERS, NO_BODY, Done),
     of("POST", "apps/{app}/users", "Makes a user", NO_QUERY, NEW_USER, Made),
     of("GET", "apps/{app}/users/{user}", "A user", NO_QUERY, NO_BODY, Done),
@@ -105,6 +107,12 @@ pub const DESCRIBED: &[Described] = &[
     of("GET", "apps/{app}/users/{user}/subscriptions", "A user's devices for alerts", NO_QUERY, NO_BODY, Done),
     of("DELETE", "apps/{app}/users/{user}/subscriptions/{subscription}", "Ends a device", NO_QUERY, NO_BODY, Done),
     of("GET", "apps/{app}/users/{user}/unread", "Why a user's badge is what it is", UNREAD, NO_BODY, Done),
+    of("GET", "apps/{app}/users/{user}/contacts", "A user's contacts", NO_QUERY, NO_BODY, Done),
+    of("GET", "apps/{app}/users/{user}/lists", "A user's privacy lists", NO_QUERY, NO_BODY, Done),
+    of("GET", "apps/{app}/users/{user}/export", "All that is kept of a user, a JSON value a line", NO_QUERY, NO_BODY, Lines),
+    of("GET", "apps/{app}/users/{user}/sessions", "A user's sessions at both doors", &[("after", Text)], NO_BODY, Done),
+    of("DELETE", "apps/{app}/users/{user}/sessions", "Ends all sessions of a user", NO_QUERY, NO_BODY, Done),
+    of("DELETE", "apps/{app}/users/{user}/sessions/{session}", "Ends a session of a user", NO_QUERY, NO_BODY, Done),
     of("GET", "audit", "What was changed, newest first", AUDIT, NO_BODY, Done),
     of("GET", "me", "Who asks", NO_QUERY, NO_BODY, Done),
     of("POST", "me/password", "Gives the caller a new password, shown once", NO_QUERY, NO_BODY, Done),

@@ -3,7 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 /// The word of a form that was done, and what the next page says of it.
-const NOTICES: [(&str, &str); 21] = [
+const NOTICES: [(&str, &str); 24] = [
     ("made", "The app was made."),
     ("saved", "The settings were saved."),
     ("suspended", "The app was suspended: nobody gets in until it is resumed."),
@@ -14,6 +14,8 @@ const NOTICES: [(&str, &str); 21] = [
     ("granted", "Role and apps were set."),
     ("removed", "The operator was removed."),
     ("ended", "Ended: whoever used it has to sign in again."),
+    ("session-ended", "The session was ended. Its client may sign in again."),
+    ("sessions-ended", "All sessions of the user were ended. Who has the password may sign in again."),
     ("signed-out", "You are signed out."),
     ("banned", "The user was banned: every session has ended, and nobody gets in as this user."),
     ("unbanned", "The ban was lifted: the user may sign in again."),
@@ -24,6 +26,7 @@ const NOTICES: [(&str, &str); 21] = [
     ("test-sent", "The test is on its way."),
     ("credentials-saved", "The credentials were checked and are in force. Alerts that waited for them are due."),
     ("credentials-removed", "The credentials were removed."),
+    ("trials-removed", "The trial users are being erased."),
     ("nothing", "Nothing was changed."),
 ];
 

@@ -105,7 +105,7 @@ struct PushPage {
 /// `GET /console/apps/{app}/push`.
 pub async fn list(door: web::Data<Door>, frame: Frame, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
     let shown = shown(&door, &path).await?;
-    let now = jiff::Timestamp::now().as_millisecond();
+    let now = door.clock.now_ms();
     let cards = all(&door, shown.id).await?.iter().map(|credential| Card::of(credential, now)).collect();
     show(&PushPage { frame: frame.titled(format!("Push credentials of {}", shown.name)), tab: "push", shown, cards })
 }
@@ -228,7 +228,7 @@ pub async fn doubt(
     let all = all(&door, shown.id).await?;
     let is_meant = |one: &&Credential| (one.kind(), &one.topic, one.environment()) == (kind, &meant.topic, environment);
     let credential = all.iter().find(is_meant).ok_or_else(|| Refusal::not_found("credentials"))?;
-    let card = Card::of(credential, jiff::Timestamp::now().as_millisecond());
+    let card = Card::of(credential, door.clock.now_ms());
     let verb = if card.is_pair { "Another" } else { "Remove the" };
     let frame = frame.titled(format!("{verb} {}?", card.name));
     show(&RemovePage { frame, tab: "push", shown, card })

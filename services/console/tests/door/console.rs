@@ -10,14 +10,19 @@ use natter_proto::account::v1::administration_server::{Administration, Administr
 use natter_proto::account::v1::audit_server::AuditServer;
 use natter_proto::account::v1::operators_server::OperatorsServer;
 use natter_proto::account::v1::reports_server::{Reports, ReportsServer};
+use natter_proto::account::v1::tokens_server::TokensServer;
 use natter_proto::account::v1::*;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::erasure::v1::Erased;
 use natter_proto::history::v1::history_server::HistoryServer;
+use natter_proto::presence::v1::presence_server::PresenceServer;
+use natter_proto::presence::v1::sessions_server::SessionsServer;
 use natter_proto::push::v1 as push;
 use natter_proto::push::v1::alerting_server::AlertingServer;
 use natter_proto::push::v1::credentials_server::{Credentials, CredentialsServer};
+use natter_proto::push::v1::events_server::EventsServer;
 use natter_proto::push::v1::push_server::PushServer;
+use natter_proto::storage::v1::storage_server::StorageServer;
 use natter_proto::trace::v1::traces_server::{Traces, TracesServer};
 use natter_proto::trace::v1::{Hop, Kind as HopKind, OfReply, OfRequest, SwitchReply, SwitchRequest, SwitchedRequest};
 use natter_proto::{Code, Failure};
@@ -27,7 +32,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
-use crate::pushed::Pushed;
+use crate::people::People;
+use crate::pushed::{FIRST_TRIAL, Pushed};
 use crate::staff::Staff;
 
 /// What opens the door.
@@ -38,6 +44,7 @@ pub struct Console {
     address: SocketAddr,
     pub fake: Arc<Mutex<Asked>>,
     pub pushed: Pushed,
+    pub people: People,
     stop: oneshot::Sender<()>,
     running: tokio::task::JoinHandle<()>,
 }
@@ -53,7 +60,7 @@ impl Console {
         let traces = Link::local(TracesServer::new(Fake(fake.clone())), LinkOptions::default());
         let credentials = Link::local(CredentialsServer::new(Fake(fake.clone())), LinkOptions::default());
         let token = format!("{TOKEN}\n");
-        let (pushed, link) = (Pushed::default(), LinkOptions::default());
+        let (pushed, people, link) = (Pushed::default(), People::default(), LinkOptions::default());
         let parts = Parts {
             account,
             operators,
@@ -67,6 +74,11 @@ impl Console {
             dialog: Link::local(DialogsServer::new(pushed.clone()), link),
             history: Link::local(HistoryServer::new(pushed.clone()), link),
             clock: Clock::paused(1_700_000_000_000),
+            tokens: Link::local(TokensServer::new(people.clone()), link),
+            presence: Link::local(PresenceServer::new(people.clone()), link),
+            chat_sessions: Link::local(SessionsServer::new(people.clone()), link),
+            storage: Link::local(StorageServer::new(people.clone()), link),
+            events: Link::local(EventsServer::new(people.clone()), link),
             metrics: Metrics::new(),
             token,
             sdk: facts(),
@@ -82,7 +94,7 @@ impl Console {
             };
             service.run(listener, stop).await.unwrap();
         });
-        Console { address, fake, pushed, stop, running }
+        Console { address, fake, pushed, people, stop, running }
     }
 
     pub async fn stop(self) {
@@ -198,6 +210,22 @@ pub struct Asked {
     pub put: Vec<push::PutCredentialRequest>,
     pub forgotten: Vec<push::DeleteCredentialRequest>,
     pub refuses_put: Option<Failure>,
+    /// Starts of a trial. The first login has the id [`FIRST_TRIAL`], the next one the next.
+    pub trials: Vec<TrialRequest>,
+}
+
+impl Asked {
+    fn trial(&self, asked: &TrialRequest) -> Option<User> {
+        let mut known: Vec<&TrialRequest> = Vec::new();
+        for one in &self.trials {
+            if !known.iter().any(|other| (other.app, &other.login) == (one.app, &one.login)) {
+                known.push(one);
+            }
+        }
+        let place = known.iter().position(|one| (one.app, &one.login) == (asked.app, &asked.login))?;
+        let id = FIRST_TRIAL + place as u64;
+        Some(User { id, login: Some(asked.login.clone()), ..User::default() }).filter(|_| !self.ended.contains(&(asked.app, id)))
+    }
 }
 
 #[derive(Clone)]
@@ -422,6 +450,20 @@ impl Administration for Fake {
         Ok(Response::new(Erasure { app, begun_at: 1_700_000_000_000, ..Erasure::default() }))
     }
 
+    async fn open_trial(&self, request: Request<TrialRequest>) -> Reply<Session> {
+        let request = request.into_inner();
+        let mut asked = self.asked()?;
+        asked.trials.push(request.clone());
+        let user = asked.trial(&request).unwrap();
+        let token = format!("t0ken-{}", asked.trials.len());
+        Ok(Response::new(Session { user: user.id, user_row: Some(user), token, ..Session::default() }))
+    }
+
+    async fn find_trial(&self, request: Request<TrialRequest>) -> Reply<User> {
+        let found = self.asked()?.trial(&request.into_inner());
+        found.map(Response::new).ok_or_else(|| Failure::new(Code::NotFound, "User not found").into())
+    }
+
     async fn get_erasure(&self, request: Request<UserRequest>) -> Reply<Erasure> {
         let UserRequest { app, id } = request.into_inner();
         if !self.asked()?.ended.contains(&(app, id)) {
@@ -458,8 +500,11 @@ impl Reports for Fake {
         unused()
     }
 
-    async fn list_own(&self, _: Request<ListOwnReportsRequest>) -> Reply<ReportList> {
-        unused()
+    async fn list_own(&self, request: Request<ListOwnReportsRequest>) -> Reply<ReportList> {
+        let ListOwnReportsRequest { app, user, kind } = request.into_inner();
+        let fields = r#"{"reason":"spam"}"#.into();
+        let report = Report { id: vec![7; 12], app, kind, reporter: user, fields, ..Report::default() };
+        Ok(Response::new(ReportList { reports: vec![report] }))
     }
 
     async fn amend(&self, _: Request<AmendReportRequest>) -> Reply<Report> {
@@ -512,7 +557,7 @@ fn credential(app: u64) -> push::Credential {
         topic: "org.x".into(),
         environment: push::Environment::Development.into(),
         set_at: 1_700_000_000_000,
-        expires_at: 1_700_000_001_000,
+        expires_at: 1_699_999_999_000,
         fingerprint: "f0".into(),
         ..push::Credential::default()
     }

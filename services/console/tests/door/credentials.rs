@@ -41,7 +41,7 @@ async fn what_may_be_shown_is_listed_and_what_should_be_looked_at_is_told() {
     let console = with_app().await;
     let expected = concat!(
         r#"{"credentials":[{"kind":"apns_certificate","set_at":"2023-11-14T22:13:20Z","fingerprint":"f0","problem":null,"#,
-        r#""topic":"org.x","environment":"development","expires_at":"2023-11-14T22:13:21Z"},"#,
+        r#""topic":"org.x","environment":"development","expires_at":"2023-11-14T22:13:19Z"},"#,
         r#"{"kind":"vapid","set_at":"1970-01-01T00:00:00Z","fingerprint":"","problem":"no key","public_key":"BPub"}]}"#
     );
     assert_eq!(console.get(PATH).await, (200, expected.to_owned()));

@@ -5,7 +5,7 @@ use crate::console::{Console, TOKEN};
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Every page that is there without anything having been made but app 77 and its user 5.
-const PAGES: [&str; 37] = [
+const PAGES: [&str; 42] = [
     "/console/apps",
     "/console/apps?q=7",
     "/console/apps/new",
@@ -27,6 +27,11 @@ const PAGES: [&str; 37] = [
     "/console/apps/77/users",
     "/console/apps/77/users/new",
     "/console/apps/77/users/5",
+    "/console/apps/77/users/5/contacts",
+    "/console/apps/77/users/5/data",
+    "/console/apps/77/users/5/sessions",
+    "/console/apps/77/users/5/sessions/end",
+    "/console/apps/77/users/5/sessions/rest-07070707070707070707070707070707/end",
     "/console/apps/77/users/5/erase",
     "/console/apps/77/users/5/ban",
     "/console/apps/77/users/5/devices",

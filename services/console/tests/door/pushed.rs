@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use natter_proto::dialog::v1::dialogs_server::Dialogs;
 use natter_proto::dialog::v1::{self as dialog, Dialog, DialogKind, Entry, UnreadCountsReply, UnreadCountsRequest};
-use natter_proto::event::v1::Message;
+use natter_proto::event::v1::frame::Told;
+use natter_proto::event::v1::{Frame, Headline, Message};
 use natter_proto::history::v1::history_server::History;
 use natter_proto::history::v1::{
     self as history, DialogHead, MemberState, MembersReply, MembersRequest, PageReply, PageRequest, Range, UnreadRow,
@@ -16,6 +17,8 @@ use natter_proto::push::v1::*;
 use natter_proto::{Code, Failure};
 use natter_rpc::{Reply, Request, Response, Status, async_trait};
 
+/// Whom all messages are for; see the fake of the account service.
+pub const FIRST_TRIAL: u64 = 100;
 pub const START_MS: i64 = 1_700_000_000_000;
 
 /// What was asked.
@@ -173,15 +176,26 @@ fake! { Dialogs, dialog, {
                 Entry { dialog: Some(dialog), state: Some(UnreadRow { unread, head: Some(head), member: Some(member), ..UnreadRow::default() }) }
             };
             let all = [entry(1, DialogKind::Group, 5), entry(2, DialogKind::Public, 0), entry(3, DialogKind::Private, 2)];
-            let entries = all.into_iter().skip(skip as usize).take(limit as usize).collect();
+            let limit = if limit == 0 { all.len() } else { limit as usize };
+            let entries = all.into_iter().skip(skip as usize).take(limit).collect();
             Ok(Response::new(dialog::ListReply { entries, total: 3 }))
         }
 
         async fn unread(&self, _: Request<UnreadCountsRequest>) -> Reply<UnreadCountsReply> {
             Ok(Response::new(UnreadCountsReply { total: 7, counts: Vec::new() }))
         }
+
+        // The third was left after it was listed.
+        async fn get(&self, request: Request<dialog::GetRequest>) -> Reply<Dialog> {
+            let (id, kind) = match request.into_inner().dialog {
+                id if id == [1; 12] => (id, DialogKind::Group),
+                id if id == [2; 12] => (id, DialogKind::Public),
+                _ => return Err(Failure::new(Code::Forbidden, "is no member").into()),
+            };
+            let (name, members) = (Some("Verona".into()), vec![5, 34]);
+            Ok(Response::new(Dialog { id, kind: kind.into(), owner: 5, name, members, muted: true, ..Dialog::default() }))
+        }
     }
-    get: GetRequest => Dialog,
     audience: AudienceRequest => AudienceReply,
     post: PostRequest => PostReply,
     mark: MarkRequest => MarkReply,
@@ -203,20 +217,53 @@ fake! { Dialogs, dialog, {
     remove: RemoveMessagesRequest => RemoveMessagesReply,
 }
 
-// One dialog of nine messages: up to 4 all is read, and 6 and 7 too.
+// One dialog of nine messages: up to 4 all is read, and 6 and 7 too; 8 has been received.
 fake! { History, history, {
         async fn members(&self, request: Request<MembersRequest>) -> Reply<MembersReply> {
             let user = request.into_inner().users[0];
-            let settled = vec![Range { from: 6, upto: 7 }];
-            Ok(Response::new(MembersReply { members: vec![MemberState { user, base: 4, settled, ..MemberState::default() }] }))
+            let (settled, delivered) = (vec![Range { from: 6, upto: 7 }], vec![Range { from: 8, upto: 8 }]);
+            Ok(Response::new(MembersReply { members: vec![MemberState { user, base: 4, settled, delivered, ..MemberState::default() }] }))
         }
 
         async fn page(&self, request: Request<PageRequest>) -> Reply<PageReply> {
             let request = request.into_inner();
-            let row = |seq: u64| Message { id: vec![seq as u8; 12], seq, sender: 34, created_at: START_MS, body: Some("s3cret".into()), ..Message::default() };
+            if !request.descending {
+                return Ok(Response::new(PageReply { rows: ascending(&request), ..PageReply::default() }));
+            }
+            let row = |seq: u64| Message { id: vec![seq as u8; 12], seq, sender: 34, recipient: FIRST_TRIAL, created_at: START_MS, body: Some("s3cret".into()), ..Message::default() };
             let rows = (1..=9).rev().skip(request.skip as usize).take(request.limit as usize).map(row).collect();
             self.asked().pages.push(request);
             Ok(Response::new(PageReply { rows, ..PageReply::default() }))
+        }
+
+        async fn unread(&self, _: Request<history::UnreadRequest>) -> Reply<history::UnreadReply> {
+            let member = Some(MemberState { base: 4, joined: 2, ..MemberState::default() });
+            Ok(Response::new(history::UnreadReply { rows: vec![UnreadRow { unread: 5, member, ..UnreadRow::default() }] }))
+        }
+
+        // To rows 2 and 4, one a page.
+        async fn reactions(&self, request: Request<history::ReactionsRequest>) -> Reply<history::ReactionsReply> {
+            let seqs: Vec<u64> = request.into_inner().seqs.into_iter().filter(|seq| [2, 4].contains(seq)).collect();
+            let of = |seq: u64| history::Reactions {
+                seq,
+                all: vec![
+                    history::Reaction { reaction: "own".into(), users: vec![5, 34] },
+                    history::Reaction { reaction: "other".into(), users: vec![34] },
+                ],
+            };
+            let reactions = seqs.first().map(|seq| of(*seq)).into_iter().collect();
+            Ok(Response::new(history::ReactionsReply { reactions, more: seqs.len() > 1 }))
+        }
+
+        async fn kept(&self, request: Request<history::KeptRequest>) -> Reply<history::KeptReply> {
+            let place = request.into_inner().above + 1;
+            let told = match place {
+                1 => Told::Message(Message { id: vec![9; 12], sender: 34, body: Some("waits".into()), ..Message::default() }),
+                _ => Told::Headline(Headline { user: 34, children: "<x/>".into(), ..Headline::default() }),
+            };
+            let frame = Some(Frame { told: Some(told), ..Frame::default() });
+            let rows = vec![history::KeptRow { place, kept_at: START_MS, frame }];
+            Ok(Response::new(history::KeptReply { rows, more: place < 2, upto: 2 }))
         }
     }
     append: AppendRequest => AppendReply,
@@ -228,13 +275,28 @@ fake! { History, history, {
     clear: ClearRequest => ClearReply,
     join: JoinRequest => JoinReply,
     react: ReactRequest => ReactReply,
-    reactions: ReactionsRequest => ReactionsReply,
     edit: EditRequest => EditReply,
     remove: RemoveRequest => RemoveReply,
-    unread: UnreadRequest => UnreadReply,
     gap: GapRequest => GapReply,
     changes: ChangesRequest => ChangesReply,
     keep: KeepRequest => KeepReply,
-    kept: KeptRequest => KeptReply,
     drop: DropRequest => DropReply,
+}
+
+// Nine rows, two of each second, three a page: the odd ones are of user 5, the seventh is removed.
+fn ascending(request: &PageRequest) -> Vec<Message> {
+    let from = request.filters[0].numbers[0] / 1_000;
+    assert_eq!((request.filters[0].field.as_str(), request.filters[0].op()), ("date_sent", history::Op::Gte));
+    let row = |seq: u64| Message {
+        id: vec![seq as u8; 12],
+        seq,
+        date_sent: (seq as i64 + 1) / 2,
+        sender: if seq % 2 == 1 { 5 } else { 34 },
+        created_at: START_MS,
+        updated_at: START_MS,
+        body: Some(format!("said {seq}")),
+        removed: seq == 7,
+        ..Message::default()
+    };
+    (1..=9).map(row).filter(|row| row.date_sent >= from).skip(request.skip as usize).take(3).collect()
 }

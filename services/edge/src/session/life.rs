@@ -179,6 +179,20 @@ impl Session {
         }
     }
 
+    /// An operator has ended the session, or with `token` (its id) those that were opened with that. The client may come back, and is
+    /// owed what it missed, but to a new session only: nothing can be resumed.
+    ///
+    /// Every SDK build connects again by itself after any stream error (contract xmpp 9), so this is no ban, and no loop: the new
+    /// session is not ended, and with a credential that is dead it is not made. `<reset/>` says just that, a sign-in that was taken
+    /// back (RFC 6120, 4.9.3.16). After `<not-authorized/>` a standard client forgets its password, after `<conflict/>` or
+    /// `<policy-violation/>` it stays away.
+    pub(crate) fn expelled(&mut self, at: Moment, token: &[u8]) {
+        let is_meant = token.is_empty() || self.me.token_id == token;
+        if is_meant && self.begin(at) {
+            self.end(at.now, Some(StreamFault::Reset), Ending::Vanished);
+        }
+    }
+
     /// The process is going down: the session ends when its posts are answered.
     pub(crate) fn drain(&mut self, at: Moment) {
         if self.begin(at) {

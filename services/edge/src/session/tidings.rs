@@ -118,8 +118,8 @@ impl Session {
     pub(super) fn record(&mut self, now: i64) -> SessionRecord {
         let (proofs, since) = self.places.record(now);
         let me = &self.me;
-        let client =
-            Fingerprint { agent: me.agent.clone(), origin: me.origin.clone(), address: me.peer.clone(), dialect: self.dialect() };
+        let (agent, address) = (me.entrance.agent.clone(), me.entrance.address.clone());
+        let client = Fingerprint { agent, origin: me.origin.clone(), address, dialect: self.dialect() };
         SessionRecord {
             app: me.app.0,
             user: me.user.0,

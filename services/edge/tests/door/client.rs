@@ -53,9 +53,13 @@ impl Web {
     }
 
     pub async fn signed_in(world: &World, user: u64) -> Web {
+        Web::signed_in_by(world, user, PASSWORD).await
+    }
+
+    pub async fn signed_in_by(world: &World, user: u64, secret: &str) -> Web {
         let mut web = Web::connect(world).await;
         web.open().await;
-        web.auth(user, PASSWORD).await;
+        web.auth(user, secret).await;
         web.expect("<success ").await;
         web.open().await;
         web
@@ -80,7 +84,7 @@ impl Web {
         (web, address.to_owned())
     }
 
-    async fn bind(&mut self) -> String {
+    pub async fn bind(&mut self) -> String {
         self.send("<iq xmlns=\"jabber:client\" type=\"set\" id=\"b\"><bind xmlns=\"urn:ietf:params:xml:ns:xmpp-bind\"/></iq>")
             .await;
         self.expect("<jid>").await

@@ -18,8 +18,8 @@ use natter_proto::history::v1::history_server::History;
 use natter_proto::history::v1::{self as history, DropReply, DropRequest, GapReply, GapRequest, GapRow, KeptReply, KeptRequest};
 use natter_proto::presence::v1::presence_server::Presence;
 use natter_proto::presence::v1::{
-    self as presence, AnnounceReply, AnnounceRequest, ReachableReply, ReachableRequest, RecordReply, SessionRecord, SessionState,
-    SettleDebtReply, SettleDebtRequest, TakeDebtReply, TakeDebtRequest,
+    self as presence, AnnounceReply, AnnounceRequest, Entrance, ReachableReply, ReachableRequest, RecordReply, SessionRecord,
+    SessionState, SettleDebtReply, SettleDebtRequest, TakeDebtReply, TakeDebtRequest,
 };
 use natter_proto::subject::Subject;
 use natter_proto::{Code, DialogId, EdgeFrame, Failure, UserId};
@@ -28,6 +28,9 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
 pub const PASSWORD: &str = "s3cret";
+/// Opens too, as a token of this id.
+pub const TOKEN: &str = "t0ken";
+pub const TOKEN_ID: [u8; 16] = [7; 16];
 const KEY: &[u8] = b"pair key";
 /// Members of the group.
 pub const MEMBERS: [u64; 2] = [34, 78];
@@ -52,6 +55,8 @@ pub struct State {
     /// Users on whose behalf a dialog was looked at.
     pub looks: Mutex<BTreeSet<u64>>,
     pub announced: watch::Sender<Vec<(u64, SessionState)>>,
+    pub entrances: Mutex<Vec<(u64, SessionRef, Entrance)>>,
+    pub token_over: AtomicBool,
     pub owed: Mutex<Vec<(u64, Message)>>,
     /// Rows whose frames were lost.
     pub stored: Mutex<Vec<Message>>,
@@ -81,6 +86,8 @@ impl Fakes {
             gaps: watch::Sender::default(),
             looks: Mutex::default(),
             announced: watch::Sender::default(),
+            entrances: Mutex::default(),
+            token_over: AtomicBool::new(false),
             owed: Mutex::default(),
             stored: Mutex::default(),
             inside: Mutex::default(),
@@ -131,16 +138,18 @@ macro_rules! fake {
 fake! { Accounts, account, {
         async fn authenticate(&self, request: Request<AuthenticateRequest>) -> Reply<AuthenticateReply> {
             let request = request.into_inner();
-            if request.app != 905 || request.secret != PASSWORD.as_bytes() {
+            let is_token = request.secret == TOKEN.as_bytes();
+            if request.app != 905 || request.secret != PASSWORD.as_bytes() && !is_token {
                 return Err(Failure::new(Code::Unauthenticated, "wrong").into());
             }
+            let (token, token_id) = if is_token { (TOKEN.to_owned(), TOKEN_ID.to_vec()) } else { Default::default() };
             // Names of the app, and of another one.
             let host = match request.host.as_str() {
                 "chat.own.example" | "api.own.example" => "chat.own.example".to_owned(),
                 "chat.other.example" => return Err(Failure::new(Code::Unauthenticated, "wrong").into()),
                 _ => String::new(),
             };
-            Ok(Response::new(AuthenticateReply { pair_key: KEY.to_vec(), host, ..AuthenticateReply::default() }))
+            Ok(Response::new(AuthenticateReply { pair_key: KEY.to_vec(), host, token, token_id, ..Default::default() }))
         }
 
         async fn admit(&self, request: Request<UserRequest>) -> Reply<account::Empty> {
@@ -151,7 +160,10 @@ fake! { Accounts, account, {
         }
 
         async fn touch(&self, _: Request<TokenRequest>) -> Reply<account::Empty> {
-            Ok(Response::new(account::Empty {}))
+            match self.0.token_over.load(Ordering::Relaxed) {
+                true => Err(Failure::new(Code::Unauthenticated, "Required session does not exist").into()),
+                false => Ok(Response::new(account::Empty {})),
+            }
         }
     }
     create_app: CreateAppRequest => App,
@@ -378,6 +390,8 @@ fake! { History, history, {
 impl Presence for Fakes {
     async fn announce(&self, request: Request<AnnounceRequest>) -> Reply<AnnounceReply> {
         let request = request.into_inner();
+        let (session, entrance) = (request.session.clone().unwrap(), request.entrance.clone().unwrap());
+        self.0.entrances.lock().push((request.user, session, entrance));
         self.0.announced.send_modify(|announced| announced.push((request.user, request.state())));
         Ok(Response::new(AnnounceReply { sessions: 1, ..AnnounceReply::default() }))
     }

@@ -10,11 +10,11 @@ use natter_proto::DialogId;
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::dialog::v1::{MarkRequest, PostRequest};
-use natter_proto::event::v1::{Ended, Head, Heads, Message, OccupantState};
+use natter_proto::event::v1::{Ended, Expelled, Head, Heads, Message, OccupantState, SessionRef};
 use natter_proto::history::v1::GapRequest;
 use natter_proto::history::v1::history_server::HistoryServer;
-use natter_proto::presence::v1::SessionState;
 use natter_proto::presence::v1::presence_server::PresenceServer;
+use natter_proto::presence::v1::{Entrance, SessionState};
 use natter_proto::subject::Subject;
 use natter_rpc::{Link, LinkOptions};
 use natter_telemetry::Metrics;
@@ -26,7 +26,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::fakes::{Fakes, MEMBERS};
-pub use crate::fakes::{PASSWORD, dialog, group};
+pub use crate::fakes::{PASSWORD, TOKEN, TOKEN_ID, dialog, group};
 
 /// One running edge and its surroundings.
 pub struct World {
@@ -89,6 +89,26 @@ impl World {
     /// The account service says that somebody may be connected no more; of an app, everybody.
     pub fn end(&self, app: u64, user: u64) {
         self.fakes.0.bus.publish(&Subject::Ended.to_string(), Payload::of(Ended { app, user }));
+    }
+
+    /// An operator ends sessions.
+    pub fn expel(&self, expelled: Expelled) {
+        self.fakes.0.bus.publish(&Subject::Expelled.to_string(), Payload::of(expelled));
+    }
+
+    /// How the sessions of a user came, as presence was told at last.
+    pub fn entrances(&self, user: u64) -> Vec<(SessionRef, Entrance)> {
+        let entrances = self.fakes.0.entrances.lock();
+        entrances
+            .iter()
+            .filter(|(of, ..)| *of == user)
+            .map(|(_, session, entrance)| (session.clone(), entrance.clone()))
+            .collect()
+    }
+
+    /// The token is over.
+    pub fn end_token(&self) {
+        self.fakes.0.token_over.store(true, Ordering::Relaxed);
     }
 
     /// He is no more, and nobody says so.

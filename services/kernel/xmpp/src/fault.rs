@@ -50,6 +50,9 @@ pub enum StreamFault {
     /// A rule of the operator: rate, number of connections.
     #[error("this is against the policy of this server")]
     PolicyViolation,
+    /// The sign-in was taken back; with a credential that still holds the client may make another (RFC 6120, 4.9.3.16).
+    #[error("this session was ended, sign in again")]
+    Reset,
     /// Asked for too much at once: the server cannot serve it.
     #[error("the server has no room for this")]
     ResourceConstraint,
@@ -85,6 +88,7 @@ impl StreamFault {
             StreamFault::HostUnknown => "host-unknown",
             StreamFault::InternalError => "internal-server-error",
             StreamFault::NotAuthorized => "not-authorized",
+            StreamFault::Reset => "reset",
             StreamFault::ResourceConstraint => "resource-constraint",
             StreamFault::SystemShutdown => "system-shutdown",
             StreamFault::Undefined => "undefined-condition",

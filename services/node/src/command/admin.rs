@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::{alerts, apply, identity, push};
+use super::{alerts, apply, identity, push, user};
 use crate::admin::Admin;
 
 /// Between two looks at an erasure that is waited for.
@@ -111,6 +111,14 @@ pub enum UserCommand {
     },
     /// Prints a user's devices for alerts, why his badge is what it is, and what became of his alerts.
     Push(alerts::PushArguments),
+    /// Prints a user's sessions at both doors, by the ids that `end-session` takes.
+    Sessions(user::Whose),
+    /// Ends a session of a user, or all. It is no ban: with a good password he signs in again.
+    EndSession(user::EndArguments),
+    /// Prints a user's contacts and privacy lists.
+    Contacts(user::Whose),
+    /// Writes all that is kept of a user to stdout, as lines of JSON. Fails if the export is not whole.
+    Export(user::Whose),
 }
 
 /// Runs one of the app commands.
@@ -167,6 +175,10 @@ pub async fn user(admin: &Admin, command: &UserCommand) -> Result<()> {
             return report(admin, &format!("/apps/{app}/erasures/{id}"), begun, *wait).await;
         }
         UserCommand::Push(arguments) => return alerts::push(admin, arguments).await,
+        UserCommand::Sessions(whose) => return user::sessions(admin, whose).await,
+        UserCommand::EndSession(arguments) => return user::end_session(admin, arguments).await,
+        UserCommand::Contacts(whose) => return user::contacts(admin, whose).await,
+        UserCommand::Export(whose) => return user::export(admin, whose).await,
     };
     let password = password.clone().or_else(|| std::env::var("NATTER_USER_PASSWORD").ok());
     let body = given([

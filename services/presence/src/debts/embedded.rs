@@ -112,6 +112,10 @@ impl Debts for Embedded {
         self.ledger.lock().record(user, session).map_or_else(Standing::default, |record| Standing::of(record, dialog))
     }
 
+    fn is_unproving(&self, user: UserKey, session: &SessionKey) -> Option<bool> {
+        self.ledger.lock().record(user, session).map(|record| record.unproving)
+    }
+
     fn expire(&self) -> Stored {
         self.change(|ledger, now_ms| {
             let changes = ledger.expire(now_ms);

@@ -54,14 +54,14 @@ async fn lists_that_change_at_the_same_time_lose_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_request_is_told_of_exactly_when_its_views_are_kept() {
     let store = Store::open(Kv::memory());
-    let asked = Some(PostedRequest { from: 34, to: 78, at: 5 });
+    let asked = PostedRequest { from: 34, to: 78, at: 5 };
     store.db.set_faults(Faults { not_stored: 1.0, ..Faults::default() });
-    assert!(store.rosters.put(vec![view(ann(), 78, "Bob")], asked).await.is_err());
+    assert!(store.rosters.put(vec![view(ann(), 78, "Bob")], Some(asked)).await.is_err());
     store.db.set_faults(Faults::default());
     assert_eq!(store.told().await, []);
-    store.rosters.put(vec![view(ann(), 78, "Bob"), view(bob(), 34, "")], asked).await.unwrap();
+    store.rosters.put(vec![view(ann(), 78, "Bob"), view(bob(), 34, "")], Some(asked)).await.unwrap();
     let store = store.restarted();
-    assert_eq!(store.told().await, [asked.unwrap()]);
+    assert_eq!(store.told().await, [asked]);
     store.put(vec![view(ann(), 5, "Eve")]).await.unwrap();
     assert_eq!(store.told().await.len(), 1);
 }

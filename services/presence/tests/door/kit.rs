@@ -14,6 +14,7 @@ pub use natter_proto::event::v1::{
 };
 pub use natter_proto::history::v1::From as Proof;
 pub use natter_proto::presence::v1::presence_client::PresenceClient;
+pub use natter_proto::presence::v1::sessions_client::SessionsClient;
 pub use natter_proto::presence::v1::{
     AnnounceReply, AnnounceRequest, AttentionRequest, ContactsRequest, EnterRoomRequest, EvictRequest, ExitRoomRequest,
     Fingerprint, JudgeRequest, LastActivityRequest, OnlineRequest, Passage, Present, PrivacyItem, PrivacyListRequest,
@@ -42,6 +43,7 @@ pub struct Node {
     pub posted: Log,
     pub service: Option<Service>,
     pub client: PresenceClient<Link>,
+    pub sessions: SessionsClient<Link>,
     pub running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
@@ -71,7 +73,8 @@ impl Node {
         let parts = Parts { db, bus: bus.clone(), posted: posted.clone(), clock: clock.clone(), metrics };
         let service = Service::new(options, parts);
         let client = PresenceClient::new(Link::local(service.server(), LinkOptions::default()));
-        Node { kv, clock, bus, posted, service: Some(service), client, running: None }
+        let sessions = SessionsClient::new(Link::local(service.sessions_server(), LinkOptions::default()));
+        Node { kv, clock, bus, posted, service: Some(service), client, sessions, running: None }
     }
 
     pub fn run(&mut self) {

@@ -3,6 +3,7 @@
 
 mod debts;
 mod ends;
+mod expulsion;
 mod kit;
 mod people;
 mod privacy;

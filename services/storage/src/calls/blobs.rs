@@ -130,7 +130,7 @@ impl Files {
     /// A user's blobs by id.
     pub async fn list(&self, request: ListRequest) -> Result<ListReply, Error> {
         let skip = usize::try_from(request.skip).unwrap_or(usize::MAX);
-        let page = Page { skip, limit: request.limit as usize, count_max: LISTED_MAX };
+        let page = Page { after: request.after, skip, limit: request.limit as usize, count_max: LISTED_MAX };
         let (rows, total) = self.blobs.of_owner(request.app, request.user, page).await?;
         Ok(ListReply { blobs: rows.iter().map(BlobRow::shown).collect(), total: total as u64 })
     }

@@ -38,7 +38,7 @@ impl Files {
     }
 
     async fn own_page(&self, app: u64, user: u64) -> Result<Vec<Kept>, Error> {
-        let page = Page { skip: 0, limit: PAGE, count_max: PAGE };
+        let page = Page { after: 0, skip: 0, limit: PAGE, count_max: PAGE };
         let (rows, _) = self.blobs.of_owner(app, user, page).await?;
         let mut kept = Vec::with_capacity(rows.len());
         for row in rows {

@@ -12,7 +12,7 @@ use super::{Blobs, Doomed, Embedded, Error, Page, Unfinished};
 use crate::blob::{BlobRow, Object, State, Usage};
 
 const PLENTY: Usage = Usage { bytes: 1 << 40, files: 1 << 20 };
-const ALL: Page = Page { skip: 0, limit: 100, count_max: 1_000 };
+const ALL: Page = Page { after: 0, skip: 0, limit: 100, count_max: 1_000 };
 
 #[tokio::test]
 async fn a_row_is_found_by_its_id_its_uid_and_its_owner_until_it_is_removed() {
@@ -26,6 +26,8 @@ async fn a_row_is_found_by_its_id_its_uid_and_its_owner_until_it_is_removed() {
         assert_eq!(blobs.blob(2, 2).await.unwrap(), None, "another app has its own");
         assert_eq!(blobs.of_owner(1, 34, ALL).await.unwrap(), (vec![row(1), row(2), row(3)], 3));
         assert_eq!(blobs.of_owner(1, 34, Page { skip: 1, limit: 1, ..ALL }).await.unwrap(), (vec![row(2)], 3));
+        assert_eq!(blobs.of_owner(1, 34, Page { after: 2, ..ALL }).await.unwrap().0, [row(3)]);
+        assert_eq!(blobs.of_owner(1, 34, Page { after: u64::MAX, ..ALL }).await.unwrap().0, []);
         assert_eq!(blobs.of_owner(1, 3, ALL).await.unwrap(), (vec![], 0));
 
         let doomed = Doomed { due_at: 50, object: Object([7; 16]) };

@@ -171,7 +171,9 @@ impl Blobs for Embedded {
     }
 
     async fn of_owner(&self, app: u64, owner: u64, page: Page) -> Result<(Vec<BlobRow>, usize)> {
-        let keys = self.kv.scan(BLOBS_BY_OWNER, KeyRange::prefix(pair(app, owner)), page.count_max).await?;
+        let from = [pair(app, owner), page.after.saturating_add(1).to_be_bytes().to_vec()].concat();
+        let range = KeyRange::between(from, [pair(app, owner), vec![u8::MAX; 9]].concat());
+        let keys = self.kv.scan(BLOBS_BY_OWNER, range, page.count_max).await?;
         let wanted = keys.iter().skip(page.skip).take(page.limit);
         let wanted = wanted.map(|(key, _)| [&key[..8], &key[16..]].concat()).collect();
         let found = self.kv.multi_get(BLOBS, wanted).await?;

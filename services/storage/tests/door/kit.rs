@@ -114,7 +114,7 @@ impl Door {
     }
 
     pub async fn list(&mut self, user: u64, skip: u64, limit: u32) -> (Vec<u64>, u64) {
-        let reply = answer(self.client.list(ListRequest { app: APP, user, skip, limit }).await).unwrap();
+        let reply = answer(self.client.list(ListRequest { app: APP, user, skip, limit, after: 0 }).await).unwrap();
         (reply.blobs.into_iter().map(|blob| blob.id).collect(), reply.total)
     }
 }

@@ -7,13 +7,14 @@ use natter_proto::erasure::v1::Erased;
 use natter_rpc::async_trait;
 use prost::Message;
 
-use super::rows;
 use super::{
-    ERASING, ERASURES, Embedded, GUESTS, LAST_REQUESTS, REPORTS, REPORTS_OF_USER, RESETS, TOKENS, USER_BY_EMAIL,
-    USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE, USERS, VERIFIERS, decode, number_of, pair,
+    ERASING, ERASURES, Embedded, GUESTS, LAST_REQUESTS, REPORTS, REPORTS_OF_USER, RESETS, TOKENS, TOKENS_OF, USER_BY_EMAIL,
+    USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE, USERS, VERIFIERS, corrupt, decode, number_of, pair,
 };
+use super::{rows, tokens};
 use crate::erasure::ErasureRow;
 use crate::store::{Erasures, Reports, Result};
+use crate::token::TokenKey;
 
 /// Rows that one page looks at or removes.
 const PAGE: usize = 500;
@@ -38,7 +39,7 @@ struct StoredErasure {
 }
 
 /// What accounts keep by app, and by user where there is one, with the kind that is reported.
-const OF_APP: [(Table, &str); 11] = [
+const OF_APP: [(Table, &str); 12] = [
     (USERS, "users"),
     (USER_BY_LOGIN, "names"),
     (USER_BY_EMAIL, "names"),
@@ -47,6 +48,7 @@ const OF_APP: [(Table, &str); 11] = [
     (LAST_REQUESTS, "last_requests"),
     (VERIFIERS, "verifiers"),
     (RESETS, "resets"),
+    (TOKENS_OF, "marks"),
     (REPORTS, "filed_reports"),
     (REPORTS_OF_USER, "filed_reports"),
     (ERASURES, "reports"),
@@ -128,6 +130,10 @@ impl Erasures for Embedded {
                 all.push(erased(kind, self.kv.clear(table, KeyRange::prefix(pair(app, user)), 1).await?));
             }
         }
+        if next.is_empty() && user != 0 {
+            // Those whose tokens are gone already.
+            all.push(erased("marks", self.kv.clear(TOKENS_OF, KeyRange::prefix(pair(app, user)), PAGE).await?));
+        }
         if next.is_empty() && user == 0 {
             all.push(erased("guests", self.erase_guests(app).await?));
         }
@@ -171,6 +177,7 @@ impl Embedded {
             let token = rows::to_token(row)?;
             if token.app == app && (user == 0 || token.user == user) {
                 batch.delete(TOKENS, key.to_vec());
+                tokens::unmark(&mut batch, &TokenKey(key.as_ref().try_into().map_err(|_| corrupt(TOKENS))?), &token);
                 count += 1;
             }
         }

@@ -10,7 +10,7 @@ use natter_rpc::async_trait;
 
 use super::{Embedded, GUESTS, LAST_REQUESTS, RESETS, TOKENS, USERS, VERIFIERS, corrupt, number_of, pair, stamp};
 use super::{USER_BY_EMAIL, USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE};
-use super::{erasures, rows};
+use super::{erasures, rows, tokens};
 use crate::name::{Name, names};
 use crate::reset::ResetRow;
 use crate::store::{Along, Error, Kept, Result, UserRow, Users};
@@ -83,6 +83,7 @@ impl Users for Embedded {
         if let Some(token) = along.token {
             batch.require_equal(TOKENS, token.key.0, token.before.stamp.0.clone());
             batch.put(TOKENS, token.key.0, rows::of_token(&token.after));
+            tokens::mark(&mut batch, &token.key, &token.after);
         }
         if let Some(erasure) = &along.erasure {
             erasures::put(&mut batch, erasure);

@@ -174,12 +174,12 @@ pub(super) fn identity() -> Identity {
         address: "34-905@h/r1".to_owned(),
         session: SessionRef { edge: "e".to_owned(), boot: 1, session: 1, resource: "r1".to_owned() },
         token: None,
+        token_id: Vec::new(),
         framing: Framing::WebSocket,
         has_authzid: false,
         app_sessions_max: 0,
-        agent: String::new(),
         origin: String::new(),
-        peer: String::new(),
+        entrance: Arc::default(),
     }
 }
 

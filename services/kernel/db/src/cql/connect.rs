@@ -1,4 +1,4 @@
-//! The connection.
+//! How the servers are connected to: whom to trust, at which consistency, and until when to wait.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
