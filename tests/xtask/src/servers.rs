@@ -16,6 +16,15 @@ pub struct Servers {
 }
 
 impl Servers {
+    /// Brings the programs here, under `target/`, or says what is missing.
+    pub fn install() -> Result<()> {
+        let (cassandra, nats, s3) = kinds(1)?;
+        Redis.install()?;
+        nats.install()?;
+        s3.install()?;
+        cassandra.install()
+    }
+
     /// Starts them, `nodes` each of Cassandra and NATS, and returns when all answer.
     pub fn start(folder: &Path, nodes: usize) -> Result<Servers> {
         let (cassandra, nats, s3) = kinds(nodes)?;

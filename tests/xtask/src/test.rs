@@ -25,7 +25,10 @@ pub fn all() -> Result<()> {
     for name in WITH_PROCESSES {
         tests.args(["--test", name]);
     }
-    with_servers()?;
+    match Servers::install() {
+        Ok(()) => with_servers()?,
+        Err(error) => println!("xtask: NOT RUN, the tests that need Cassandra, NATS, Redis or S3: {error:#}"),
+    }
     if let Err(error) = tools::chromium() {
         println!("xtask: NOT RUN, the console and the SDK in a browser ({}): {error}", IN_BROWSER.join(", "));
         let builds = IN_BROWSER.map(|build| format!("test(/::{build}::/)")).join(" or ");
