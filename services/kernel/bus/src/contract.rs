@@ -219,6 +219,18 @@ async fn a_message_is_spelled_for_other_processes_and_a_huge_one_is_counted_as_u
 }
 
 #[tokio::test]
+async fn what_waits_for_servers_that_are_not_there_is_bounded_in_bytes() {
+    let nowhere = NatsOptions { nodes: vec!["127.0.0.1:1".into()], ..NatsOptions::default() };
+    let (lonely, metrics) = (Bus::nats(&nowhere).await.unwrap(), Metrics::new());
+    lonely.observe(&metrics);
+    // Nothing is taken from the queue in between: this thread does not wait.
+    for _ in 0..3 {
+        lonely.publish("natter.told", Bytes::from(vec![0; BYTES_MAX / 2]));
+    }
+    assert!(metrics.encode().contains("natter_bus_unsent_total 1\n"), "{}", metrics.encode());
+}
+
+#[tokio::test]
 #[ignore = "needs NATS: cargo xtask test --servers"]
 async fn whether_others_can_be_reached_is_known() {
     let reached = async |bus: &Bus| tokio::time::timeout(Duration::from_secs(20), bus.is_reached()).await;

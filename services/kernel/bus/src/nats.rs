@@ -1,11 +1,12 @@
 //! A bus over NATS core. Who listens in this process hears what is published here at once, as on a local bus; everybody else by NATS,
 //! which sends nothing back to where it came from.
 //!
-//! What waits for the servers is bounded. Over it, and while no server is reached for long, what is published is lost to the others and
+//! What waits for the servers is bounded in count and bytes. Over it, and while no server is reached for long, what is published is lost to the others and
 //! counted in `natter_bus_unsent_total`: the bus is a hint.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::inbox::MESSAGES_MAX;
+use crate::inbox::{BYTES_MAX, MESSAGES_MAX};
 use crate::payload::Payload;
 use crate::topics::Topics;
 
@@ -69,6 +70,8 @@ impl NatsOptions {
 pub struct Nats {
     pub(crate) topics: Arc<Topics>,
     commands: mpsc::Sender<Command>,
+    /// Bytes that wait for the servers.
+    bytes: Arc<AtomicUsize>,
     meters: Meters,
     prefix: String,
     client: Client,
@@ -81,12 +84,14 @@ struct Meters {
 }
 
 enum Command {
-    Publish(Arc<str>, Vec<Payload>),
-    /// By the subject's name on the wire, for who listens to it here.
-    Listen {
+    Publish {
         wire: Arc<str>,
-        subject: Arc<str>,
+        payloads: Vec<Payload>,
+        /// Of all of them.
+        bytes: usize,
     },
+    /// By the subject's name on the wire, for who listens to it here.
+    Listen { wire: Arc<str>, subject: Arc<str> },
 }
 
 impl Nats {
@@ -100,14 +105,19 @@ impl Nats {
             async {}
         });
         let client = connecting.connect(&options.nodes).await.map_err(std::io::Error::other)?;
-        tokio::spawn(run(client.clone(), waiting, topics.clone(), meters.clone()));
+        let bytes = Arc::<AtomicUsize>::default();
+        tokio::spawn(run(client.clone(), waiting, bytes.clone(), topics.clone(), meters.clone()));
         let prefix = if options.prefix.is_empty() { String::new() } else { format!("{}.", options.prefix) };
-        Ok(Nats { topics, commands, meters, prefix, client })
+        Ok(Nats { topics, commands, bytes, meters, prefix, client })
     }
 
     pub(crate) fn publish(&self, subject: &str, payloads: &[Payload]) {
         self.topics.publish(subject, payloads);
-        if self.commands.try_send(Command::Publish(self.on_the_wire(subject), payloads.to_vec())).is_err() {
+        let bytes = payloads.iter().map(Payload::len).sum();
+        let wire = self.on_the_wire(subject);
+        let has_room = self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= BYTES_MAX;
+        if !has_room || self.commands.try_send(Command::Publish { wire, payloads: payloads.to_vec(), bytes }).is_err() {
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.meters.unsent.inc_by(payloads.len() as u64);
         }
     }
@@ -155,17 +165,24 @@ fn note(event: &Event, connected: &Gauge, dropped: &Counter) {
 }
 
 // Carries out commands until the bus is gone, with everything sent that was published before.
-async fn run(client: Client, mut waiting: mpsc::Receiver<Command>, topics: Arc<Topics>, meters: Meters) {
+async fn run(
+    client: Client,
+    mut waiting: mpsc::Receiver<Command>,
+    waiting_bytes: Arc<AtomicUsize>,
+    topics: Arc<Topics>,
+    meters: Meters,
+) {
     let (mut heard, mut listeners) = (HashSet::new(), JoinSet::new());
     while let Some(command) = waiting.recv().await {
         match command {
-            Command::Publish(subject, payloads) => {
+            Command::Publish { wire, payloads, bytes: of_all } => {
                 for payload in payloads {
                     let bytes = payload.to_bytes();
-                    if is_too_large(&client, bytes.len()) || client.publish(subject.to_string(), bytes).await.is_err() {
+                    if is_too_large(&client, bytes.len()) || client.publish(wire.to_string(), bytes).await.is_err() {
                         meters.unsent.inc();
                     }
                 }
+                waiting_bytes.fetch_sub(of_all, Ordering::Relaxed);
             }
             Command::Listen { wire, subject } => {
                 if heard.insert(wire.clone()) {

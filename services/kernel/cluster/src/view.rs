@@ -76,7 +76,7 @@ pub(crate) struct Heard {
     reached_since: Option<Duration>,
 }
 
-/// Names of the dead that are remembered. One is forgotten after that many later ones.
+/// Names of the dead that are remembered; over it one of them is forgotten.
 const GONE_MAX: usize = 10_000;
 
 impl Heard {

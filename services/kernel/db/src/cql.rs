@@ -69,7 +69,7 @@ impl Cql {
         self.inner.meters.register(metrics);
     }
 
-    /// All rows that a read finds. The statement has its own `LIMIT`: more than [`CqlOptions::rows_max`] are refused.
+    /// All rows that a read finds, in memory: the statement has its own `LIMIT`, or reads what is bounded.
     pub async fn rows<R>(&self, read: Statement, values: impl SerializeRow) -> Result<Vec<R>, Error>
     where
         R: for<'r> DeserializeRow<'r, 'r>,

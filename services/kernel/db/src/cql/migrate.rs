@@ -36,8 +36,8 @@ pub enum Applied {
     Not,
 }
 
-/// Seconds after which the row of who changes tables ends by itself.
-const HELD_S: i32 = 60;
+/// Seconds after which the row of who changes tables ends by itself: longer than one statement may take until all servers know it.
+const HELD_S: i32 = 180;
 /// Longest wait for another who changes tables.
 const PATIENCE: Duration = Duration::from_secs(300);
 const STEP: Duration = Duration::from_millis(500);
@@ -57,7 +57,7 @@ impl Cql {
         let session = connect::to_servers(options).await?;
         let keyspace = options.keyspace().ok_or_else(|| Error::NotStored("the name of the keyspace is not a name".into()))?;
         if dry {
-            let done = done_in(&session, keyspace).await.unwrap_or_default();
+            let done = if is_begun(&session, keyspace).await? { done_in(&session, keyspace).await? } else { HashSet::new() };
             let told = |one: &Migration| if done.contains(one.name) { Applied::Before } else { Applied::Not };
             return Ok(migrations.iter().map(|one| (one.name, told(one))).collect());
         }
@@ -68,7 +68,10 @@ impl Cql {
         }
         let lease = Lease::take(&session).await?;
         let applied = apply(&session, keyspace, migrations, &lease).await;
-        lease.end().await?;
+        // It ends by itself too.
+        if let Err(error) = lease.end().await {
+            tracing::warn!(%error, "the right to change tables was not given back");
+        }
         applied
     }
 }
@@ -115,6 +118,14 @@ fn keyspace_statement(session: &Session, keyspace: &str, replicas: u32) -> Strin
         "CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {{'class': 'NetworkTopologyStrategy', \
          'replication_factor': {replicas}}}{tablets}"
     )
+}
+
+// Whether anything was ever applied there.
+async fn is_begun(session: &Session, keyspace: &str) -> Result<bool, Error> {
+    let asked = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'migrations'";
+    let answer = session.query_unpaged(asked, (keyspace,)).await.map_err(|error| Error::NotStored(error.to_string()))?;
+    let rows = answer.into_rows_result().map_err(|error| Error::Corrupt(error.to_string()))?;
+    Ok(rows.rows_num() > 0)
 }
 
 async fn done_in(session: &Session, keyspace: &str) -> Result<HashSet<String>, Error> {
