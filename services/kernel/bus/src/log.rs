@@ -88,6 +88,17 @@ impl Log {
         batch.put_next(self.0.table, app.to_be_bytes(), &lane.series, value);
     }
 
+    /// Adds an entry that no row of the same store tells of. It is there when this is answered; `id` names what it tells of, and
+    /// told again soon it may be one entry or two.
+    ///
+    /// # Errors
+    /// It was not added, or that is not known.
+    pub async fn tell(&self, app: u64, _id: &str, value: impl Into<Bytes>) -> Result<(), Error> {
+        let mut batch = Batch::new();
+        self.append(&mut batch, app, value);
+        self.0.kv.commit(batch).await
+    }
+
     /// Returns when an entry may have come since it returned last.
     pub async fn moved(&self) {
         self.0.moved.notified().await;
@@ -221,6 +232,18 @@ mod tests {
         let kv = next.0.kv.clone();
         post(&kv, &next, 1, "e").await.unwrap();
         assert_eq!(texts(&next, 1).await, ["c", "d", "e"], "nothing takes another's place");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_told_without_a_row_is_there_when_that_is_answered() {
+        let (kv, log) = opened(100).await;
+        log.tell(1, "a", "a").await.unwrap();
+        let next = Log::embedded(kv.crash(), TABLE, 100);
+        next.ready().await.unwrap();
+        assert_eq!(texts(&next, 1).await, ["a"]);
+        let kv = next.0.kv.clone();
+        kv.set_faults(Faults { not_stored: 1.0, ..Faults::default() });
+        next.tell(1, "b", "b").await.unwrap_err();
     }
 
     #[tokio::test(start_paused = true)]
