@@ -18,7 +18,7 @@ use tracing::{Instrument, info_span};
 use crate::{Link, LinkOptions, Routes, serve};
 use echo::{Echo, Word, ask, say};
 
-mod echo;
+pub(crate) mod echo;
 
 macro_rules! on_both_transports {
     ($($test:ident)*) => {

@@ -15,6 +15,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
 use crate::Error;
+use crate::routed::{Routed, Routing};
 use crate::transport::{Absent, InProcess, Remote};
 
 /// The way to one service. Clone; give it to a generated client: `DialogsClient::new(link.clone())`.
@@ -70,6 +71,11 @@ impl Link {
             .keep_alive_while_idle(true)
             .connect_lazy();
         Ok(Link::over(Remote(channel), options))
+    }
+
+    /// A link to a service that several processes run. Called within a tokio runtime.
+    pub fn routed(routing: Routing, options: LinkOptions) -> Link {
+        Link::over(Routed::new(routing, options), options)
     }
 
     /// This link with a deadline of its own, for a caller who would rather wait.
