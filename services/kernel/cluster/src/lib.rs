@@ -4,7 +4,7 @@
 //! computes the same owner of a shard, without asking. **Views may differ, so an owner is a hint**: two may hold themselves for the
 //! owner of the same shard at once, and whatever must not be done by two is guarded where it is kept (decision 0028).
 //!
-//! The parts: [`Cluster`], the view of one member and its own word; [`Member`]; `view`, what follows from what was heard (pure);
+//! The parts: [`Cluster`], the view of one member and its own word; [`Own`], what of a role is its; [`Member`]; `view`, what follows from what was heard (pure);
 //! `shard`, the owner of a shard (pure).
 //!
 //! Invariants:
@@ -14,9 +14,11 @@
 //! - No wall clock is read, and no order of a hash map is seen.
 
 mod cluster;
+mod own;
 mod shard;
 mod view;
 
 pub use cluster::Cluster;
+pub use own::Own;
 pub use shard::{SHARDS, Shard};
 pub use view::{Member, SILENCE, View};

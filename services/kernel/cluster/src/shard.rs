@@ -1,4 +1,4 @@
-//! Dialogs fall into shards, and each shard to one member, by rendezvous: of all members the one whose hash with the shard is the
+//! Dialogs, users and apps fall into shards, and each shard to one member, by rendezvous: of all members the one whose hash with the shard is the
 //! largest. Who comes or goes moves the shards that it gets or had, and no other.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -17,6 +17,11 @@ impl Shard {
     /// That of a dialog.
     pub fn of_dialog(app: AppId, dialog: DialogId) -> Shard {
         Shard::of([&app.0.to_be_bytes()[..], &dialog.0].into_iter())
+    }
+
+    /// That of an app: of what one process does for all its users.
+    pub fn of_app(app: AppId) -> Shard {
+        Shard::of([&app.0.to_be_bytes()[..]].into_iter())
     }
 
     /// That of a user.
@@ -102,5 +107,6 @@ mod tests {
         // Another number here breaks running clusters.
         assert_eq!(Shard::of_dialog(AppId(7), DialogId([4; 12])), Shard(812));
         assert_eq!(Shard::of_user(AppId(7), 34), Shard(115));
+        assert_eq!(Shard::of_app(AppId(7)), Shard(3287));
     }
 }
