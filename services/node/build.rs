@@ -64,11 +64,35 @@ fn group(file: &Path, of_type: &str, structs: &BTreeMap<String, Struct>) -> Opti
     let services = here.parent().expect("it lies in services/");
     let candidates = match (module.strip_prefix("crate::"), module.strip_prefix("natter_")) {
         (Some(module), _) => vec![here.join("src").join(module.replace("::", "/")).with_extension("rs")],
-        (_, Some(package)) => ["", "kernel"].map(|floor| services.join(floor).join(package).join("src/options.rs")).into(),
+        (_, Some(package)) => {
+            let package = package.split("::").next().unwrap_or(package);
+            let sources = ["", "kernel"].map(|floor| services.join(floor).join(package).join("src"));
+            sources.iter().flat_map(|folder| holders(folder, name)).collect()
+        }
         _ => return None,
     };
     let there = candidates.into_iter().find(|path| path.exists());
     Some((there.unwrap_or_else(|| panic!("where does {of_type} lie?")), name.to_owned()))
+}
+
+// The sources of a crate that hold a struct of this name; a service's own options first.
+fn holders(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        let Ok(inside) = fs::read_dir(folder) else { continue };
+        let mut inside: Vec<PathBuf> = inside.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        inside.sort();
+        for path in inside {
+            if path.is_dir() {
+                folders.push(path);
+            } else if fs::read_to_string(&path).is_ok_and(|text| text.contains(&format!("pub struct {name} {{"))) {
+                found.push(path);
+            }
+        }
+    }
+    let own = folder.join("options.rs");
+    found.sort_by_key(|path| *path != own);
+    found
 }
 
 fn structs(source: &str) -> BTreeMap<String, Struct> {

@@ -20,7 +20,7 @@ impl Admin {
         if !config.data.exists() {
             bail!("no data directory at {}: start `natter` first, or name it with --data", config.data.display());
         }
-        let token = DataDir::open(&config.data)?.admin_token()?;
+        let token = DataDir::of(config)?.admin_token()?;
         let root = format!("http://{}:{}/admin/v1", in_url(&config.console.address), config.console.port);
         Ok(Admin { client: reqwest::Client::builder().no_proxy().build()?, root, token })
     }

@@ -6,17 +6,21 @@ pub mod apply;
 pub mod config;
 pub mod doctor;
 pub mod identity;
+pub mod migrate;
 pub mod operator;
 pub mod push;
 pub mod sdk_config;
+pub mod secrets;
 pub mod user;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Loaded, load};
+use crate::roles::Role;
 
 /// Natter, a self-hosted chat back end for the ConnectyCube SDK.
 #[derive(Parser, Debug)]
@@ -54,6 +58,10 @@ pub enum Command {
     Config(config::Arguments),
     /// Looks at settings, data, certificates, limits, ports and the server, and says what to do.
     Doctor(doctor::Arguments),
+    /// Brings the tables of a cluster to those of this version.
+    Migrate(migrate::Arguments),
+    /// Makes the secrets that the processes of a cluster share.
+    Secrets(secrets::Arguments),
     /// Apps of this installation.
     #[command(subcommand)]
     App(admin::AppCommand),
@@ -63,9 +71,38 @@ pub enum Command {
     /// Operators: who opens the admin API by name and password.
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
-    /// Roles by name, separated by commas.
+    /// Runs some roles as one process of a cluster; what `natter dialog,history` stands for.
+    #[command(hide = true)]
+    Run {
+        #[arg(required = true)]
+        roles: Vec<String>,
+    },
+    /// Neither a command nor a role.
     #[command(external_subcommand)]
-    Roles(Vec<String>),
+    Unknown(Vec<String>),
+}
+
+/// The arguments with the command that names of roles stand for: `natter edge --data DIR` is `natter run edge --data DIR`.
+pub fn spelled_out(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let is_value = |before: &OsString| ["--data", "--host", "--config", "--set"].iter().any(|flag| before == flag);
+    let mut at = 1;
+    while let Some(argument) = arguments.get(at) {
+        let is_flag = argument.to_string_lossy().starts_with('-');
+        if !is_flag && !is_value(&arguments[at - 1]) {
+            if is_roles(&argument.to_string_lossy()) {
+                arguments.insert(at, "run".into());
+            }
+            break;
+        }
+        at += 1;
+    }
+    arguments
+}
+
+fn is_roles(argument: &str) -> bool {
+    let mut names = argument.split(',').filter(|name| !name.is_empty()).peekable();
+    names.peek().is_some() && names.all(|name| Role::ALL.iter().any(|role| role.name() == name))
 }
 
 impl Settings {
@@ -86,4 +123,23 @@ impl Settings {
 fn path_and_value(text: &str) -> Result<(String, String), String> {
     let (path, value) = text.split_once('=').ok_or("expected PATH=VALUE")?;
     Ok((path.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_roles_stand_for_a_command_with_the_flags_around_them() {
+        for line in ["natter edge,push --data d", "natter --data d edge,push", "natter edge --data d push", "natter run edge push --data d"] {
+            let cli = Cli::try_parse_from(spelled_out(line.split(' ').map(OsString::from))).unwrap();
+            let Some(Command::Run { roles }) = cli.command else { panic!("{line}") };
+            assert_eq!(roles.join(",").replace(' ', ","), "edge,push", "{line}");
+            assert_eq!(cli.settings.data, Some("d".into()), "{line}");
+        }
+        let all = Cli::try_parse_from(spelled_out(["natter", "--data", "edge"].map(OsString::from))).unwrap();
+        assert!(all.command.is_none() && all.settings.data == Some("edge".into()), "the value of a flag is none");
+        let typo = Cli::try_parse_from(spelled_out(["natter", "egde"].map(OsString::from))).unwrap();
+        assert!(matches!(typo.command, Some(Command::Unknown(_))));
+    }
 }

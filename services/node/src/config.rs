@@ -30,6 +30,8 @@ pub struct Config {
     pub trace: natter_trace::Options,
     /// The embedded store.
     pub store: natter_db::KvOptions,
+    /// One process among several: for roles that run apart.
+    pub cluster: crate::cluster::Options,
     pub outbound: natter_outbound::Options,
     pub mail: natter_mail::Options,
     pub account: natter_account::Options,
@@ -55,6 +57,7 @@ impl Default for Config {
             link: Default::default(),
             trace: Default::default(),
             store: Default::default(),
+            cluster: Default::default(),
             outbound: Default::default(),
             mail: Default::default(),
             account: Default::default(),
@@ -257,7 +260,7 @@ fn shown(key: &str, value: &Value) -> String {
 }
 
 fn is_secret(key: &str) -> bool {
-    ["secret", "password", "token"].iter().any(|word| key.ends_with(word))
+    ["secret", "secret_key", "password", "token"].iter().any(|word| key.ends_with(word))
 }
 
 #[cfg(test)]

@@ -7,13 +7,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::config::Config;
+
 const ADMIN_TOKEN: &str = "admin.token";
 const VERIFIER_KEY: &str = "verifier.key";
 const PUSH_KEY: &str = "push.key";
 
 /// A data directory.
 #[derive(Clone, Debug)]
-pub struct DataDir(PathBuf);
+pub struct DataDir {
+    root: PathBuf,
+    /// Where secrets and certificates lie that all processes of a cluster share. Nothing is made there.
+    shared: Option<PathBuf>,
+}
 
 impl DataDir {
     /// Opens the directory, and makes it (for this user only) if it is not there.
@@ -24,37 +30,49 @@ impl DataDir {
             .create(path)
             .with_context(|| format!("cannot make the data directory {}", path.display()))?;
         let path = path.canonicalize().with_context(|| format!("cannot find the data directory {}", path.display()))?;
-        Ok(DataDir(path))
+        Ok(DataDir { root: path, shared: None })
+    }
+
+    /// The same for a process of a cluster, with secrets from elsewhere.
+    pub fn with_shared(self, shared: &Path) -> DataDir {
+        DataDir { shared: Some(shared.to_owned()), ..self }
+    }
+
+    /// That of these settings: with shared secrets if they name any.
+    pub fn of(config: &Config) -> Result<DataDir> {
+        let data = DataDir::open(&config.data)?;
+        let shared = &config.cluster.secrets;
+        Ok(if shared.as_os_str().is_empty() { data } else { data.with_shared(shared) })
     }
 
     /// The directory as it is, there or not: for who only looks.
     pub fn at(path: &Path) -> DataDir {
-        DataDir(path.to_owned())
+        DataDir { root: path.to_owned(), shared: None }
     }
 
     /// The files in it that only its owner may read, there or not.
     pub fn secrets(&self) -> [PathBuf; 3] {
-        [ADMIN_TOKEN, VERIFIER_KEY, PUSH_KEY].map(|name| self.0.join(name))
+        [ADMIN_TOKEN, VERIFIER_KEY, PUSH_KEY].map(|name| self.secret_path(name))
     }
 
     /// Whether somebody made the admin token.
     pub fn has_admin_token(&self) -> bool {
-        self.0.join(ADMIN_TOKEN).exists()
+        self.secret_path(ADMIN_TOKEN).exists()
     }
 
     /// The embedded store.
     pub fn store(&self) -> PathBuf {
-        self.0.join("store")
+        self.root.join("store")
     }
 
     /// Files of users.
     pub fn blobs(&self) -> PathBuf {
-        self.0.join("blobs")
+        self.root.join("blobs")
     }
 
     /// CA and certificates.
     pub fn tls(&self) -> PathBuf {
-        self.0.join("tls")
+        self.secret_path("tls")
     }
 
     /// Opens the admin API (console, port 8090) to whoever can read this file.
@@ -73,10 +91,14 @@ impl DataDir {
         self.secret(PUSH_KEY)
     }
 
+    fn secret_path(&self, name: &str) -> PathBuf {
+        self.shared.as_ref().unwrap_or(&self.root).join(name)
+    }
+
     // A secret of N bytes, kept in hex, made on first use.
     fn secret<const N: usize>(&self, name: &str) -> Result<[u8; N]> {
-        let path = self.0.join(name);
-        if !path.exists() {
+        let path = self.secret_path(name);
+        if self.shared.is_none() && !path.exists() {
             let mut bytes = [0; N];
             getrandom::fill(&mut bytes).context("the system gives no randomness")?;
             let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -12,8 +12,8 @@ use natter_proto::account::v1::{CreateAppRequest, ListAppsRequest, MakeFirstOper
 use natter_rpc::Link;
 use serde_json::json;
 
-use crate::doors::{Doors, port_of};
-use crate::services::Services;
+use crate::doors::Ports;
+use crate::services::Links;
 
 /// The lines of a start.
 pub struct Banner(String);
@@ -32,9 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const DEMO: [(&str, &str); 2] = [("romeo", "Romeo Montague"), ("juliet", "Juliet Capulet")];
 
 /// Makes an app and its demo users if there is none, and the operator if there is none, and composes the banner.
-pub async fn prepare(services: &Services, facts: &SdkFacts, doors: &Doors) -> Result<Banner> {
-    let operator = operator(&services.operators_link).await?;
-    let mut client = AccountsClient::new(services.account_link.clone().with_deadline(PATIENCE));
+pub async fn prepare(links: &Links, facts: &SdkFacts, ports: &Ports) -> Result<Banner> {
+    let operator = operator(&links.operators).await?;
+    let mut client = AccountsClient::new(links.account.clone().with_deadline(PATIENCE));
     let mut apps = client
         .list_apps(ListAppsRequest { limit: 1 })
         .await
@@ -81,10 +81,10 @@ Next: `natter sdk-config --app {app_id} --json` for programs, `natter user creat
         websocket = facts.websocket,
         chat_plain = facts.chat_url_plain,
         host = facts.chat_host,
-        tcp = port_of(&doors.chat_tcp)?,
-        tls = port_of(&doors.chat_tls)?,
-        console = port_of(&doors.console)?,
-        health = port_of(&doors.health)?,
+        tcp = ports.chat_tcp,
+        tls = ports.chat_tls,
+        console = ports.console,
+        health = ports.health,
         ca = facts.ca_path,
         app_id = app.id,
         key = app.auth_key,

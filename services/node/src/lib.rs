@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod certificates;
+pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod data;
@@ -16,6 +17,7 @@ pub mod limits;
 pub mod parts;
 pub mod reference;
 pub mod roles;
+pub mod sdk;
 pub mod services;
 pub mod stop;
 pub mod system;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Parser;
 use natter_node::admin::Admin;
 use natter_node::command::{self, Cli, Command};
@@ -12,7 +12,7 @@ use natter_node::{limits, roles, stop};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match run(Cli::parse_from(command::spelled_out(std::env::args_os()))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let line = format!("{error:#}").replace('\n', " ");
@@ -25,7 +25,8 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<()> {
     let roles = match &cli.command {
         None | Some(Command::All) => roles::parse("all")?,
-        Some(Command::Roles(names)) => roles::parse(&names.join(" "))?,
+        Some(Command::Run { roles }) => roles::parse(&roles.join(" "))?,
+        Some(Command::Unknown(words)) => bail!("there is no command or role called {:?}; see `natter --help`", words[0]),
         Some(command) => return answer(command, &cli),
     };
     let loaded = cli.settings.load()?;
@@ -51,6 +52,11 @@ fn answer(command: &Command, cli: &Cli) -> Result<()> {
         return command::config::run(arguments, loaded);
     }
     let loaded = loaded?;
+    match command {
+        Command::Migrate(arguments) => return runtime.block_on(command::migrate::run(&loaded.config, arguments)),
+        Command::Secrets(arguments) => return command::secrets::run(arguments, &loaded.config.hosts),
+        _ => {}
+    }
     let admin = Admin::of(&loaded.config)?;
     runtime.block_on(async {
         match command {
@@ -58,7 +64,7 @@ fn answer(command: &Command, cli: &Cli) -> Result<()> {
             Command::App(inner) => command::admin::app(&admin, inner).await,
             Command::User(inner) => command::admin::user(&admin, inner).await,
             Command::Operator(inner) => command::operator::run(&admin, inner).await,
-            Command::All | Command::Roles(_) | Command::Config(_) | Command::Doctor(_) => unreachable!("answered above"),
+            _ => unreachable!("answered above"),
         }
     })
 }

@@ -1,27 +1,33 @@
-//! What the roles of a process share, opened once from the settings: store, bus, executor, clock, metrics.
+//! What the roles of a process share, opened once from the settings: stores, bus, executor, clock, metrics. The one place that knows
+//! whether a process has everything to itself or is one of a cluster.
 
-use std::path::PathBuf;
-
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use natter_actor::{Chance, Clock, Executor};
 use natter_bus::{Bus, Log};
-use natter_db::{Kv, Table};
+use natter_cluster::Cluster;
+use natter_db::redis::Redis;
+use natter_db::{Cql, Db, Kv, Table};
 use natter_mail::Mails;
 use natter_outbound::Outbound;
 use natter_push::Keys;
+use natter_storage::Place;
 use natter_telemetry::Metrics;
 use natter_trace::Recorder;
 
+use crate::cluster;
 use crate::config::Config;
 use crate::data::{DataDir, read_secret};
+use crate::roles::Role;
 
 /// The kernel's parts. Cheap to clone.
 #[derive(Clone)]
 pub struct Parts {
-    pub db: Kv,
+    pub db: Db,
     pub bus: Bus,
     /// Messages that somebody may have to be alerted of, from history to push.
     pub posted: Log,
+    /// This process as a member; none: it has everything to itself.
+    pub cluster: Option<Cluster>,
     pub executor: Executor,
     pub clock: Clock,
     pub chance: Chance,
@@ -34,34 +40,68 @@ pub struct Parts {
     pub verifier_key: [u8; 32],
     pub push_keys: Keys,
     /// Where files of users are kept.
-    pub blobs: PathBuf,
+    pub files: Place,
+}
+
+/// Where the durable things are, and who else is there.
+struct Stores {
+    db: Db,
+    bus: Bus,
+    posted: Log,
+    cluster: Option<Cluster>,
+    files: Place,
 }
 
 impl Parts {
     /// Opens the embedded store under the data directory and starts the threads that run actors.
-    pub fn open(config: &Config, data: &DataDir) -> Result<Parts> {
+    pub async fn embedded(config: &Config, data: &DataDir) -> Result<Parts> {
         let metrics = Metrics::new();
         let path = data.store();
-        let db = Kv::open(&path, config.store.clone()).with_context(|| {
+        let kv = Kv::open(&path, config.store.clone()).with_context(|| {
             format!("cannot open the store {} (does another natter run on this data directory?)", path.display())
         })?;
-        db.register(&metrics);
-        let bus = Bus::local();
+        kv.register(&metrics);
+        let posted = Log::embedded(kv.clone(), Table("posted"), config.push.queue_max);
+        let files = Place::Directory(data.blobs());
+        let stores = Stores { db: kv.into(), bus: Bus::local(), posted, cluster: None, files };
+        Parts::open(config, data, metrics, stores)
+    }
+
+    /// Connects to the servers of a cluster. `port`: that this process takes calls at.
+    pub async fn clustered(config: &Config, data: &DataDir, roles: &[Role], port: u16) -> Result<Parts> {
+        let (metrics, options) = (Metrics::new(), &config.cluster);
+        options.check()?;
+        let cql = Cql::connect(&options.cql).await.context("cannot use the rows of the cluster (was `natter migrate` run?)")?;
+        cql.register(&metrics);
+        let bus = Bus::nats(&options.nats).await.context("cannot read the settings of NATS")?;
+        let cluster = cluster::member(config, roles, port, bus.clone())?;
+        cluster.observe(&metrics);
+        let files = Place::S3(options.s3.clone());
+        let redis = Redis::connect(&options.redis).await.context("cannot reach Redis")?;
+        redis.register(&metrics);
+        let posted = bail_log()?;
+        let stores = Stores { db: cql.into(), bus, posted, cluster: Some(cluster), files };
+        Parts::open(config, data, metrics, stores)
+    }
+
+    fn open(config: &Config, data: &DataDir, metrics: Metrics, stores: Stores) -> Result<Parts> {
+        let Stores { db, bus, posted, cluster, files } = stores;
         bus.observe(&metrics);
-        let posted = Log::embedded(db.clone(), Table("posted"), config.push.queue_max);
         posted.observe(&metrics);
         let threads = match config.actor_threads {
             0 => std::thread::available_parallelism().map_or(2, usize::from),
             threads => threads,
         };
         let executor = Executor::arbiters(threads).context("cannot start the threads that run actors")?;
-        let trace = Recorder::new(&config.trace, "natter", bus.clone(), Clock::system(), &metrics);
+        let name = cluster.as_ref().map_or_else(|| "natter".to_owned(), |cluster| cluster.me().name);
+        let trace = Recorder::new(&config.trace, &name, bus.clone(), Clock::system(), &metrics);
         let mails = Mails::new(&config.mail, &metrics)?;
         let outbound = Outbound::new(&config.outbound, &metrics)?;
         Ok(Parts {
             db,
             bus,
             posted,
+            cluster,
             executor,
             clock: Clock::system(),
             chance: Chance::system(),
@@ -71,9 +111,13 @@ impl Parts {
             mails,
             verifier_key: data.verifier_key()?,
             push_keys: push_keys(&config.push, data),
-            blobs: data.blobs(),
+            files,
         })
     }
+}
+
+fn bail_log() -> Result<Log> {
+    bail!("the durable log of a cluster is not joined yet")
 }
 
 /// The keys of what apps keep secret with the push service. Without them alerts wait, and everything else runs.

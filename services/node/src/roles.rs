@@ -1,140 +1,240 @@
-//! The roles of a process, and the only match on one. Today every role runs in one process (`natter all`).
+//! The roles of a process, and the only match on one. All of them without another process (`natter all`), or some of them as one process
+//! of a cluster.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use natter_console::SdkFacts;
+use natter_rpc::serve;
 use tokio::task::JoinSet;
 use tracing::info;
 
 use crate::certificates::Certificates;
 use crate::config::Loaded;
 use crate::data::DataDir;
-use crate::doors::{Doors, port_of, tokio_listener};
+use crate::doors::{Doors, tokio_listener};
 use crate::health::Ready;
 use crate::parts::Parts;
 use crate::services::{Facts, Services};
 use crate::stop::Stop;
 use crate::tls::{self, Tls};
-use crate::{first, health, system};
+use crate::{cluster, first, health, sdk, system};
 
-/// What a process can be. More of them come with the cluster.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A part of the product that a process can be.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Role {
-    All,
+    Account,
+    Api,
+    Console,
+    Dialog,
+    Edge,
+    History,
+    Presence,
+    Push,
+    Storage,
 }
 
-const NAMES: [&str; 10] = ["account", "api", "console", "dialog", "edge", "history", "presence", "push", "storage", "cluster"];
+impl Role {
+    pub const ALL: [Role; 9] = [
+        Role::Account,
+        Role::Api,
+        Role::Console,
+        Role::Dialog,
+        Role::Edge,
+        Role::History,
+        Role::Presence,
+        Role::Push,
+        Role::Storage,
+    ];
+
+    /// As it stands on the command line, and in what members say of themselves.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Account => "account",
+            Role::Api => "api",
+            Role::Console => "console",
+            Role::Dialog => "dialog",
+            Role::Edge => "edge",
+            Role::History => "history",
+            Role::Presence => "presence",
+            Role::Push => "push",
+            Role::Storage => "storage",
+        }
+    }
+}
+
+/// What a process is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Roles {
+    /// Everything, with stores of its own.
+    Alone,
+    /// Some roles, ascending, beside the other processes of a cluster.
+    Apart(Vec<Role>),
+}
+
+impl Roles {
+    /// Which roles run here.
+    pub fn list(&self) -> &[Role] {
+        match self {
+            Roles::Alone => &Role::ALL,
+            Roles::Apart(roles) => roles,
+        }
+    }
+
+    pub fn has(&self, role: Role) -> bool {
+        self.list().contains(&role)
+    }
+}
 
 /// Reads `all`, or names of roles separated by commas or spaces.
-pub fn parse(text: &str) -> Result<Vec<Role>> {
-    text.split([',', ' ']).filter(|name| !name.is_empty()).map(role).collect()
+pub fn parse(text: &str) -> Result<Roles> {
+    let names: Vec<&str> = text.split([',', ' ']).filter(|name| !name.is_empty()).collect();
+    if names == ["all"] {
+        return Ok(Roles::Alone);
+    }
+    let roles = names.into_iter().map(role).collect::<Result<BTreeSet<Role>>>()?;
+    match (roles.contains(&Role::Dialog), roles.contains(&Role::History)) {
+        _ if roles.is_empty() => bail!("no role named; see `natter --help`"),
+        (true, false) | (false, true) => bail!("dialog and history are one process: `natter dialog,history`"),
+        _ => Ok(Roles::Apart(roles.into_iter().collect())),
+    }
 }
 
 fn role(name: &str) -> Result<Role> {
-    match name {
-        "all" => Ok(Role::All),
-        name if NAMES.contains(&name) => {
-            bail!("the role {name} cannot run in a process of its own yet: this release runs them together (`natter all`)")
-        }
-        name => bail!("there is no command or role called {name:?}; see `natter --help`"),
+    match Role::ALL.into_iter().find(|role| role.name() == name) {
+        Some(role) => Ok(role),
+        None if name == "all" => bail!("all is every role: nothing stands beside it"),
+        None => bail!("there is no command or role called {name:?}; see `natter --help`"),
     }
 }
 
-/// Runs the roles until they are told to stop.
-pub async fn run(roles: Vec<Role>, loaded: Loaded, stop: Stop) -> Result<()> {
-    match roles.as_slice() {
-        [Role::All, ..] => all(loaded, stop).await,
-        [] => bail!("no role named; see `natter --help`"),
-    }
-}
-
-// Starts everything, then stops it from the doors down.
-async fn all(loaded: Loaded, stop: Stop) -> Result<()> {
+/// Runs the roles until they are told to stop: starts everything, then stops it from the doors down.
+pub async fn run(roles: Roles, loaded: Loaded, stop: Stop) -> Result<()> {
     let system = system::facts(&loaded);
     let config = loaded.config;
-    let doors = Doors::bind(&config)?;
-    let data = DataDir::open(&config.data)?;
-    let certificates = Certificates::prepare(&data.tls(), &config.hosts)?;
-    let parts = Parts::open(&config, &data)?;
+    let doors = Doors::bind(&config, &roles)?;
+    let data = match roles {
+        Roles::Alone => DataDir::open(&config.data)?,
+        Roles::Apart(_) => DataDir::of(&config)?,
+    };
+    let certificates = match roles {
+        Roles::Alone => Certificates::prepare(&data.tls(), &config.hosts)?,
+        Roles::Apart(_) => Certificates::at(&data.tls()),
+    };
+    let parts = match &roles {
+        Roles::Alone => Parts::embedded(&config, &data).await?,
+        Roles::Apart(list) => Parts::clustered(&config, &data, list, doors.calls_port()?).await?,
+    };
     let tls = Arc::new(Tls::open(&config.tls, certificates.pair(), &parts.metrics)?);
     let hangups = tls::hangups()?;
     let host = config.hosts.first().cloned().unwrap_or_else(|| config.edge.host.clone());
-    let sdk = sdk_facts(&host, &doors, &certificates)?;
+    let sdk = sdk::facts(&host, &config, &doors, &certificates)?;
     let facts = Facts { host, ca_pem: certificates.ca_pem()?, admin_token: data.admin_token()?, sdk: sdk.clone(), system };
-    let services = Services::new(&config, &parts, facts)?;
-    let banner = first::prepare(&services, &sdk, &doors).await?;
+    let services = Services::new(&config, &parts, &roles, facts)?;
 
     let ready = Ready::default();
     let lower = Stop::default();
-    let health = health::run(doors.health, parts.metrics.clone(), ready.clone(), lower.now.clone().cancelled_owned());
-    let mut above = JoinSet::new();
-    let mut below = JoinSet::new();
-    let chat = natter_edge::Doors {
-        tcp: Some(tokio_listener(doors.chat_tcp)?),
-        tls: Some(tokio_listener(doors.chat_tls)?),
-        wss: Some(tokio_listener(doors.chat_wss)?),
-        ws: Some(tokio_listener(doors.chat_ws)?),
-        tls_config: Some(tls.server_config(&[])?),
-    };
-    let rest = natter_api::Doors {
-        tls: Some(doors.rest_tls),
-        plain: Some(doors.rest_plain),
-        tls_config: Some(Arc::unwrap_or_clone(tls.server_config(&["h2", "http/1.1"])?)),
-    };
-    let Services { account, presence, storage, push, dialog, edge, api, console, keepers, .. } = services;
     let (drain, end) = (|| stop.drain.clone().cancelled_owned(), || lower.drain.clone().cancelled_owned());
-    below.spawn({
-        let (account, end) = (account.clone(), end());
-        async move { account.erase(keepers, end).await }
-    });
-    below.spawn({
+    let health =
+        tokio::spawn(health::run(doors.health, parts.metrics.clone(), ready.clone(), lower.now.clone().cancelled_owned()));
+    let (mut above, mut below) = (JoinSet::new(), JoinSet::new());
+    if let Some(cluster) = &parts.cluster {
+        below.spawn(cluster.clone().run(lower.now.clone().cancelled_owned()));
+    }
+    if let Some(calls) = doors.calls {
+        let (listener, routes) = (tokio_listener(calls)?, services.routes());
+        let served = serve(listener, routes, end());
+        below.spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "calls are no longer taken");
+            }
+        });
+    }
+    let banner = match roles {
+        Roles::Alone => Some(first::prepare(&services.links, &sdk, &doors.chosen).await?),
+        Roles::Apart(_) => None,
+    };
+    let Services { account, presence, storage, push, dialog, edge, api, console, links, .. } = services;
+    let own = |role| cluster::own(parts.cluster.as_ref(), role);
+    if let Some(account) = account {
+        let (walking, links, bus, own, stop) = (account.clone(), links.clone(), parts.bus.clone(), own(Role::Account), end());
+        below.spawn(async move {
+            let walk = || walking.clone().erase(links.keepers(&bus), std::future::pending());
+            own.while_mine(cluster::ROLE_SHARD, walk, stop).await;
+        });
+        below.spawn(account.run(end()));
+    }
+    if let Some(presence) = presence {
         let end = end();
-        async move { account.run(end).await }
-    });
-    below.spawn({
-        let end = end();
-        async move { presence.run(end).await }
-    });
-    below.spawn({
-        let end = end();
-        async move { storage.run(end).await }
-    });
-    below.spawn({
-        let end = end();
-        async move { push.run(end).await }
-    });
+        below.spawn(async move { presence.run(end).await });
+    }
+    if let Some(storage) = storage {
+        below.spawn(storage.run(end()));
+    }
+    if let Some(push) = push {
+        below.spawn(push.run(end()));
+    }
     below.spawn({
         let (trace, end) = (parts.trace.clone(), end());
         async move { trace.run(end).await }
     });
-    below.spawn({
+    if let Some(dialog) = dialog {
         let end = end();
-        async move { dialog.run(end).await }
-    });
-    let tls_end = end();
-    below.spawn(async move { tls.run(hangups, tls_end).await });
-    let (chat_end, rest_end, console_end) = (drain(), drain(), drain());
-    above.spawn(async move { edge.run(chat, chat_end).await.context("the chat door ended") });
-    above.spawn(async move { api.run(rest, rest_end).await.context("the REST door ended") });
-    above.spawn(async move { console.run(doors.console, console_end).await.context("the console ended") });
-    let health = tokio::spawn(health);
+        below.spawn(async move { dialog.run(end).await });
+    }
+    below.spawn(tls.clone().run(hangups, end()));
+    if let (Some(edge), Some(chat)) = (edge, doors.chat) {
+        let chat = chat.open(tls.server_config(&[])?)?;
+        let end = drain();
+        above.spawn(async move { edge.run(chat, end).await.context("the chat door ended") });
+    }
+    if let (Some(api), Some(rest)) = (api, doors.rest) {
+        let rest = rest.open(Arc::unwrap_or_clone(tls.server_config(&["h2", "http/1.1"])?));
+        let end = drain();
+        above.spawn(async move { api.run(rest, end).await.context("the REST door ended") });
+    }
+    if let (Some(console), Some(door)) = (console, doors.console) {
+        let end = drain();
+        above.spawn(async move { console.run(door, end).await.context("the console ended") });
+    }
     ready.set(true);
-    banner.print();
+    match banner {
+        Some(banner) => banner.print(),
+        None => info!(roles = ?roles.list().iter().map(|role| role.name()).collect::<Vec<_>>(), "this process serves"),
+    }
 
-    stop.drain.cancelled().await;
+    let mut ended_early = None;
+    tokio::select! {
+        biased;
+        () = stop.drain.cancelled() => {}
+        // A door that ends by itself has said why.
+        Some(ended) = above.join_next() => ended_early = Some(ended),
+    }
     ready.set(false);
+    if let Some(cluster) = &parts.cluster {
+        cluster.drain();
+    }
     info!("draining");
     let drained = async {
+        if let Some(ended) = ended_early {
+            stop.drain.cancel();
+            ended.context("a door ended by a panic")??;
+        }
         while let Some(ended) = above.join_next().await {
             ended.context("a door ended by a panic")??;
         }
         lower.drain.cancel();
-        while let Some(ended) = below.join_next().await {
+        // The membership ends with the process: what runs below is still called by others until it ends.
+        let members = usize::from(parts.cluster.is_some());
+        while below.len() > members {
+            let Some(ended) = below.join_next().await else { break };
             ended.context("a service ended by a panic")?;
         }
         lower.now.cancel();
+        while let Some(ended) = below.join_next().await {
+            ended.context("a service ended by a panic")?;
+        }
         health.await.context("the health port ended by a panic")?
     };
     tokio::select! {
@@ -147,25 +247,22 @@ async fn all(loaded: Loaded, stop: Stop) -> Result<()> {
 /// How long a drain may take before the process ends anyway.
 const DRAIN: Duration = Duration::from_secs(30);
 
-fn sdk_facts(host: &str, doors: &Doors, certificates: &Certificates) -> Result<SdkFacts> {
-    Ok(SdkFacts {
-        api_host: format!("{host}:{}", port_of(&doors.rest_tls)?),
-        chat_host: host.to_owned(),
-        websocket: format!("wss://{host}:{}", port_of(&doors.chat_wss)?),
-        api_url_plain: format!("http://localhost:{}", port_of(&doors.rest_plain)?),
-        chat_url_plain: format!("ws://localhost:{}", port_of(&doors.chat_ws)?),
-        ca_path: certificates.ca.display().to_string(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_role_of_the_cluster_and_a_typo_are_told_apart() {
-        assert_eq!(parse("all").unwrap(), [Role::All]);
-        assert!(parse("edge,dialog").unwrap_err().to_string().contains("cannot run in a process of its own yet"));
-        assert!(parse("egde").unwrap_err().to_string().contains("no command or role"));
+    fn roles_are_read_from_their_names_and_a_typo_is_named() {
+        assert_eq!(parse("all").unwrap(), Roles::Alone);
+        assert_eq!(parse("push,edge edge").unwrap(), Roles::Apart(vec![Role::Edge, Role::Push]));
+        for (text, said) in [
+            ("egde", "no command or role"),
+            ("", "no role named"),
+            ("dialog", "dialog,history"),
+            ("history,edge", "dialog,history"),
+            ("all,edge", "nothing stands beside it"),
+        ] {
+            assert!(parse(text).unwrap_err().to_string().contains(said), "{text}");
+        }
     }
 }

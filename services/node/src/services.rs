@@ -1,30 +1,57 @@
-//! Every service of `natter all`, made from the lowest layer up, so that each link finds its server.
+//! The services of a process, made from the lowest layer up, and the links to all of them: into this process, or to whichever process of
+//! the cluster should serve what is asked.
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use natter_bus::Bus;
 use natter_console::{SdkFacts, SystemFacts};
-use natter_rpc::Link;
+use natter_rpc::{Link, Routes};
 
+use crate::cluster;
 use crate::config::Config;
 use crate::parts::Parts;
+use crate::roles::{Role, Roles};
 
-/// Made and not yet running.
+/// Made and not yet running. Absent: of a role that is not this process's.
 pub struct Services {
-    pub account: natter_account::Service,
-    pub presence: natter_presence::Service,
-    pub storage: natter_storage::Service,
-    pub push: natter_push::Service,
-    pub dialog: natter_dialog::Service,
-    pub edge: natter_edge::Service,
-    pub api: natter_api::Service,
-    pub console: natter_console::Service,
-    /// To `account`, for what a first start makes.
-    pub account_link: Link,
-    /// To its operators, for the same.
-    pub operators_link: Link,
-    /// Who keeps something of users, for the walk of an erasure.
-    pub keepers: natter_account::Keepers,
+    pub account: Option<natter_account::Service>,
+    pub presence: Option<natter_presence::Service>,
+    pub storage: Option<natter_storage::Service>,
+    pub push: Option<natter_push::Service>,
+    pub history: Option<natter_history::Service>,
+    pub dialog: Option<natter_dialog::Service>,
+    pub edge: Option<natter_edge::Service>,
+    pub api: Option<natter_api::Service>,
+    pub console: Option<natter_console::Service>,
+    pub links: Links,
+}
+
+/// To every door of every role.
+#[derive(Clone)]
+pub struct Links {
+    pub account: Link,
+    pub administration: Link,
+    pub operators: Link,
+    pub audit: Link,
+    pub reports: Link,
+    pub tokens: Link,
+    pub account_eraser: Link,
+    pub presence: Link,
+    pub sessions: Link,
+    pub presence_eraser: Link,
+    pub storage: Link,
+    pub storage_eraser: Link,
+    pub history: Link,
+    pub history_eraser: Link,
+    pub dialog: Link,
+    pub dialog_eraser: Link,
+    pub push: Link,
+    pub events: Link,
+    pub traces: Link,
+    pub credentials: Link,
+    pub alerting: Link,
+    pub push_eraser: Link,
 }
 
 /// What the services need beside the shared parts.
@@ -37,153 +64,170 @@ pub struct Facts {
     pub system: SystemFacts,
 }
 
-impl Services {
-    /// Makes all of them.
-    pub fn new(config: &Config, parts: &Parts, facts: Facts) -> Result<Services> {
-        let link = config.link.options();
-        let history_service = history(config, parts);
-        let history = Link::local(history_service.server(), link);
-        let account = account(config, parts, &facts.host);
-        let account_link = Link::local(account.server(), link);
-        let administration = Link::local(account.administration_server(), link);
-        let operators_link = Link::local(account.operators_server(), link);
-        let reports_link = Link::local(account.reports_server(), link);
-        let presence = presence(config, parts);
-        let presence_link = Link::local(presence.server(), link);
-        let storage = storage(config, parts)?;
-        let dialog = natter_dialog::Service::new(
-            config.dialog.clone(),
-            natter_dialog::Parts {
-                db: parts.db.clone(),
-                bus: parts.bus.clone(),
-                history: history.clone(),
-                account: account_link.clone(),
-                presence: presence_link.clone(),
-                executor: parts.executor.clone(),
-                clock: parts.clock.clone(),
-                chance: parts.chance.clone(),
-                metrics: parts.metrics.clone(),
-                trace: parts.trace.clone(),
-            },
-        );
-        let dialog_link = Link::local(dialog.server(), link);
-        let contact = match config.push.contact.as_str() {
-            "" => format!("https://{}", facts.host),
-            contact => contact.to_owned(),
-        };
-        let push = natter_push::Service::new(
-            natter_push::Options { contact, ..config.push.clone() },
-            natter_push::Parts {
-                db: parts.db.clone(),
-                bus: parts.bus.clone(),
-                posted: parts.posted.clone(),
-                links: natter_push::Links {
-                    account: account_link.clone(),
-                    dialog: dialog_link.clone(),
-                    history: history.clone(),
-                    presence: presence_link.clone(),
-                },
-                providers: Arc::new(config.push.senders(parts.clock.clone(), &parts.metrics)?),
-                keys: parts.push_keys.clone(),
-                clock: parts.clock.clone(),
-                metrics: parts.metrics.clone(),
-            },
-        );
-        let edge = natter_edge::Service::new(
-            natter_edge::Options { host: facts.host.clone(), ..config.edge.clone() },
-            natter_edge::Parts {
-                account: account_link.clone(),
-                dialog: dialog_link.clone(),
-                presence: presence_link.clone(),
-                history: history.clone(),
-                bus: parts.bus.clone(),
-                executor: parts.executor.clone(),
-                clock: parts.clock.clone(),
-                chance: parts.chance.clone(),
-                metrics: parts.metrics.clone(),
-                trace: parts.trace.clone(),
-            },
-        )?;
-        let api = natter_api::Service::new(
-            config.api.clone(),
-            natter_api::Parts {
-                account: account_link.clone(),
-                dialog: dialog_link.clone(),
-                presence: presence_link.clone(),
-                history: history.clone(),
-                storage: Link::local(storage.server(), link),
-                push: Link::local(push.server(), link),
-                events: Link::local(push.events_server(), link),
-                reports: reports_link.clone(),
-                clock: parts.clock.clone(),
-                chance: parts.chance.clone(),
-                metrics: parts.metrics.clone(),
-                ca_pem: Some(facts.ca_pem),
-                root: format!("https://{}", facts.sdk.api_host),
-                muc_domain: format!("muc.{}", facts.host),
-            },
-        );
-        let console = natter_console::Service::new(
-            config.console.clone(),
-            natter_console::Parts {
-                account: account_link.clone(),
-                operators: operators_link.clone(),
-                audit: Link::local(account.audit_server(), link),
-                reports: reports_link,
-                administration,
-                traces: Link::local(push.traces_server(), link),
-                credentials: Link::local(push.credentials_server(), link),
-                push: Link::local(push.server(), link),
-                alerting: Link::local(push.alerting_server(), link),
-                dialog: dialog_link,
-                history,
-                clock: parts.clock.clone(),
-                tokens: Link::local(account.tokens_server(), link),
-                presence: presence_link,
-                chat_sessions: Link::local(presence.sessions_server(), link),
-                storage: Link::local(storage.server(), link),
-                events: Link::local(push.events_server(), link),
-                metrics: parts.metrics.clone(),
-                token: facts.admin_token,
-                sdk: facts.sdk,
-                system: facts.system,
-            },
-        );
-        let keepers = natter_account::Keepers {
-            bus: parts.bus.clone(),
-            account: Link::local(account.eraser_server(), link),
-            presence: Link::local(presence.eraser_server(), link),
-            dialog: Link::local(dialog.eraser_server(), link),
-            history: Link::local(history_service.eraser_server(), link),
-            storage: Link::local(storage.eraser_server(), link),
-            push: Link::local(push.eraser_server(), link),
-        };
-        Ok(Services { account, presence, storage, push, dialog, edge, api, console, account_link, operators_link, keepers })
+impl Links {
+    /// For the walk of an erasure.
+    pub fn keepers(&self, bus: &Bus) -> natter_account::Keepers {
+        natter_account::Keepers {
+            bus: bus.clone(),
+            account: self.account_eraser.clone(),
+            presence: self.presence_eraser.clone(),
+            dialog: self.dialog_eraser.clone(),
+            history: self.history_eraser.clone(),
+            storage: self.storage_eraser.clone(),
+            push: self.push_eraser.clone(),
+        }
     }
 }
 
-fn history(config: &Config, parts: &Parts) -> natter_history::Service {
-    natter_history::Service::new(
+/// Makes links to a role: into this process if it is alone, else to the process that should serve what is asked.
+struct To<'a> {
+    config: &'a Config,
+    parts: &'a Parts,
+    role: Role,
+}
+
+/// A link to one door of a role, with its server if it is here.
+macro_rules! link {
+    ($to:expr, $service:expr, $server:ident) => {{
+        let to = $to;
+        let options = to.config.link.options();
+        let here = $service.as_ref().map(|service| Link::local(service.$server(), options));
+        to.link(here)
+    }};
+}
+
+impl To<'_> {
+    fn link(&self, here: Option<Link>) -> Link {
+        match &self.parts.cluster {
+            Some(cluster) => cluster::link(cluster, self.role, here, self.config.link.options()),
+            None => here.unwrap_or_else(Link::absent),
+        }
+    }
+}
+
+impl Services {
+    /// Makes those of these roles, and links to all.
+    pub fn new(config: &Config, parts: &Parts, roles: &Roles, facts: Facts) -> Result<Services> {
+        let to = |role| To { config, parts, role };
+        let has = |role| roles.has(role);
+        let history = has(Role::History).then(|| history(config, parts)).transpose()?;
+        let account = has(Role::Account).then(|| account(config, parts, &facts.host)).transpose()?;
+        let presence = has(Role::Presence).then(|| presence(config, parts)).transpose()?;
+        let storage = has(Role::Storage).then(|| storage(config, parts)).transpose()?;
+        let account_link = link!(to(Role::Account), account, server);
+        let presence_link = link!(to(Role::Presence), presence, server);
+        let history_link = link!(to(Role::History), history, server);
+        let dialog = match (&history, has(Role::Dialog)) {
+            // The history of a dialog that is this process's is here too.
+            (Some(history), true) => {
+                let history = Link::local(history.server(), config.link.options());
+                Some(dialog(config, parts, history, account_link.clone(), presence_link.clone())?)
+            }
+            _ => None,
+        };
+        let dialog_link = link!(to(Role::Dialog), dialog, server);
+        let push = match has(Role::Push) {
+            true => {
+                let links = natter_push::Links {
+                    account: account_link.clone(),
+                    dialog: dialog_link.clone(),
+                    history: history_link.clone(),
+                    presence: presence_link.clone(),
+                };
+                Some(push(config, parts, &facts.host, links)?)
+            }
+            false => None,
+        };
+        let links = Links {
+            administration: link!(to(Role::Account), account, administration_server),
+            operators: link!(to(Role::Account), account, operators_server),
+            audit: link!(to(Role::Account), account, audit_server),
+            reports: link!(to(Role::Account), account, reports_server),
+            tokens: link!(to(Role::Account), account, tokens_server),
+            account_eraser: link!(to(Role::Account), account, eraser_server),
+            account: account_link,
+            sessions: link!(to(Role::Presence), presence, sessions_server),
+            presence_eraser: link!(to(Role::Presence), presence, eraser_server),
+            presence: presence_link,
+            storage: link!(to(Role::Storage), storage, server),
+            storage_eraser: link!(to(Role::Storage), storage, eraser_server),
+            history_eraser: link!(to(Role::History), history, eraser_server),
+            history: history_link,
+            dialog_eraser: link!(to(Role::Dialog), dialog, eraser_server),
+            dialog: dialog_link,
+            push: link!(to(Role::Push), push, server),
+            events: link!(to(Role::Push), push, events_server),
+            traces: link!(to(Role::Push), push, traces_server),
+            credentials: link!(to(Role::Push), push, credentials_server),
+            alerting: link!(to(Role::Push), push, alerting_server),
+            push_eraser: link!(to(Role::Push), push, eraser_server),
+        };
+        let edge = has(Role::Edge).then(|| edge(config, parts, &facts.host, &links)).transpose()?;
+        let api = has(Role::Api).then(|| api(config, parts, &facts, &links));
+        let console = has(Role::Console).then(|| console(config, parts, facts, &links));
+        Ok(Services { account, presence, storage, push, history, dialog, edge, api, console, links })
+    }
+
+    /// What calls of other processes arrive at: every door of every role that is here.
+    pub fn routes(&self) -> Routes {
+        let mut routes = Routes::default();
+        if let Some(account) = &self.account {
+            routes = routes.add_service(account.server()).add_service(account.administration_server());
+            routes = routes.add_service(account.operators_server()).add_service(account.audit_server());
+            routes = routes.add_service(account.reports_server()).add_service(account.tokens_server());
+            routes = routes.add_service(account.eraser_server());
+        }
+        if let Some(presence) = &self.presence {
+            routes = routes.add_service(presence.server()).add_service(presence.sessions_server());
+            routes = routes.add_service(presence.eraser_server());
+        }
+        if let Some(storage) = &self.storage {
+            routes = routes.add_service(storage.server()).add_service(storage.eraser_server());
+        }
+        if let Some(history) = &self.history {
+            routes = routes.add_service(history.server()).add_service(history.eraser_server());
+        }
+        if let Some(dialog) = &self.dialog {
+            routes = routes.add_service(dialog.server()).add_service(dialog.eraser_server());
+        }
+        if let Some(push) = &self.push {
+            routes = routes.add_service(push.server()).add_service(push.events_server()).add_service(push.traces_server());
+            routes = routes.add_service(push.credentials_server()).add_service(push.alerting_server());
+            routes = routes.add_service(push.eraser_server());
+        }
+        routes
+    }
+}
+
+fn kv(parts: &Parts) -> Result<natter_db::Kv> {
+    match &parts.db {
+        natter_db::Db::Kv(kv) => Ok(kv.clone()),
+        natter_db::Db::Cql(_) => anyhow::bail!("a service has no engine on CQL yet"),
+    }
+}
+
+fn history(config: &Config, parts: &Parts) -> Result<natter_history::Service> {
+    Ok(natter_history::Service::new(
         config.history.clone(),
         natter_history::Parts {
-            db: parts.db.clone(),
+            db: kv(parts)?,
             posted: parts.posted.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
         },
-    )
+    ))
 }
 
-fn account(config: &Config, parts: &Parts, host: &str) -> natter_account::Service {
+fn account(config: &Config, parts: &Parts, host: &str) -> Result<natter_account::Service> {
     // With the name that REST is reached by, if it is another one. Further hosts are on the certificate, and may be an app's.
     let public = config.api.public_url.split("://").last().unwrap_or_default();
     let public = public.split(['/', ':']).next().unwrap_or_default();
     let names = [host, &config.edge.host, public, "localhost"].into_iter().map(str::to_owned);
 
-    natter_account::Service::new(
+    Ok(natter_account::Service::new(
         config.account.clone(),
         natter_account::Parts {
-            db: parts.db.clone(),
+            db: kv(parts)?,
             clock: parts.clock.clone(),
             chance: parts.chance.clone(),
             metrics: parts.metrics.clone(),
@@ -192,33 +236,144 @@ fn account(config: &Config, parts: &Parts, host: &str) -> natter_account::Servic
             verifier_key: parts.verifier_key,
             hosts: names.collect(),
         },
-    )
+    ))
 }
 
-fn presence(config: &Config, parts: &Parts) -> natter_presence::Service {
-    natter_presence::Service::new(
+fn presence(config: &Config, parts: &Parts) -> Result<natter_presence::Service> {
+    Ok(natter_presence::Service::new(
         config.presence.clone(),
         natter_presence::Parts {
-            db: parts.db.clone(),
+            db: kv(parts)?,
             bus: parts.bus.clone(),
             posted: parts.posted.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
         },
-    )
+    ))
 }
 
 fn storage(config: &Config, parts: &Parts) -> Result<natter_storage::Service> {
-    let directory = parts.blobs.clone();
     let service = natter_storage::Service::new(
         config.storage.clone(),
         natter_storage::Parts {
-            db: parts.db.clone(),
-            place: natter_storage::Place::Directory(directory.clone()),
+            db: kv(parts)?,
+            place: parts.files.clone(),
             clock: parts.clock.clone(),
             chance: parts.chance.clone(),
             metrics: parts.metrics.clone(),
         },
     );
-    service.with_context(|| format!("cannot use the directory of files {}", directory.display()))
+    service.context("cannot use the place of files")
+}
+
+fn dialog(config: &Config, parts: &Parts, history: Link, account: Link, presence: Link) -> Result<natter_dialog::Service> {
+    Ok(natter_dialog::Service::new(
+        config.dialog.clone(),
+        natter_dialog::Parts {
+            db: kv(parts)?,
+            bus: parts.bus.clone(),
+            history,
+            account,
+            presence,
+            executor: parts.executor.clone(),
+            clock: parts.clock.clone(),
+            chance: parts.chance.clone(),
+            metrics: parts.metrics.clone(),
+            trace: parts.trace.clone(),
+        },
+    ))
+}
+
+fn push(config: &Config, parts: &Parts, host: &str, links: natter_push::Links) -> Result<natter_push::Service> {
+    let contact = match config.push.contact.as_str() {
+        "" => format!("https://{host}"),
+        contact => contact.to_owned(),
+    };
+    Ok(natter_push::Service::new(
+        natter_push::Options { contact, ..config.push.clone() },
+        natter_push::Parts {
+            db: kv(parts)?,
+            bus: parts.bus.clone(),
+            posted: parts.posted.clone(),
+            links,
+            providers: Arc::new(config.push.senders(parts.clock.clone(), &parts.metrics)?),
+            keys: parts.push_keys.clone(),
+            clock: parts.clock.clone(),
+            metrics: parts.metrics.clone(),
+        },
+    ))
+}
+
+fn edge(config: &Config, parts: &Parts, host: &str, links: &Links) -> Result<natter_edge::Service> {
+    let id = match &parts.cluster {
+        // A subject of the bus is of words without dots.
+        Some(cluster) if config.edge.id.is_empty() => cluster.me().name.replace(['.', ' '], "-"),
+        _ => config.edge.id.clone(),
+    };
+    Ok(natter_edge::Service::new(
+        natter_edge::Options { host: host.to_owned(), id, ..config.edge.clone() },
+        natter_edge::Parts {
+            account: links.account.clone(),
+            dialog: links.dialog.clone(),
+            presence: links.presence.clone(),
+            history: links.history.clone(),
+            bus: parts.bus.clone(),
+            executor: parts.executor.clone(),
+            clock: parts.clock.clone(),
+            chance: parts.chance.clone(),
+            metrics: parts.metrics.clone(),
+            trace: parts.trace.clone(),
+        },
+    )?)
+}
+
+fn api(config: &Config, parts: &Parts, facts: &Facts, links: &Links) -> natter_api::Service {
+    natter_api::Service::new(
+        config.api.clone(),
+        natter_api::Parts {
+            account: links.account.clone(),
+            dialog: links.dialog.clone(),
+            presence: links.presence.clone(),
+            history: links.history.clone(),
+            storage: links.storage.clone(),
+            push: links.push.clone(),
+            events: links.events.clone(),
+            reports: links.reports.clone(),
+            clock: parts.clock.clone(),
+            chance: parts.chance.clone(),
+            metrics: parts.metrics.clone(),
+            ca_pem: Some(facts.ca_pem.clone()),
+            root: format!("https://{}", facts.sdk.api_host),
+            muc_domain: format!("muc.{}", facts.host),
+        },
+    )
+}
+
+fn console(config: &Config, parts: &Parts, facts: Facts, links: &Links) -> natter_console::Service {
+    natter_console::Service::new(
+        config.console.clone(),
+        natter_console::Parts {
+            account: links.account.clone(),
+            operators: links.operators.clone(),
+            audit: links.audit.clone(),
+            reports: links.reports.clone(),
+            administration: links.administration.clone(),
+            traces: links.traces.clone(),
+            credentials: links.credentials.clone(),
+            push: links.push.clone(),
+            alerting: links.alerting.clone(),
+            dialog: links.dialog.clone(),
+            history: links.history.clone(),
+            clock: parts.clock.clone(),
+            tokens: links.tokens.clone(),
+            presence: links.presence.clone(),
+            chat_sessions: links.sessions.clone(),
+            storage: links.storage.clone(),
+            events: links.events.clone(),
+            metrics: parts.metrics.clone(),
+            token: facts.admin_token,
+            sdk: facts.sdk,
+            system: facts.system,
+        },
+    )
 }

@@ -28,5 +28,6 @@ mod rpc;
 mod service;
 mod store;
 
+pub use bytes::S3Options;
 pub use options::Options;
 pub use service::{Parts, Place, Service};

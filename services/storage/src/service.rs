@@ -22,6 +22,7 @@ use crate::room::Room;
 use crate::store::{Blobs, Embedded};
 
 /// Where contents are kept.
+#[derive(Clone, Debug)]
 pub enum Place {
     /// For tests and simulations.
     Memory,

@@ -37,7 +37,7 @@ pub struct NatsOptions {
     pub prefix: String,
     /// Who connects. Empty: nobody is named.
     pub user: String,
-    /// The password.
+    /// The password of that user.
     pub password: String,
     /// A file of credentials, as NATS writes it for a user. Empty: none.
     pub credentials: PathBuf,

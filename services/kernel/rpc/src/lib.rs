@@ -28,9 +28,9 @@ mod contract;
 #[cfg(feature = "testing")]
 mod faulty;
 
+pub use about::About;
 #[cfg(feature = "testing")]
 pub use faulty::Faults;
-pub use about::About;
 pub use link::{Link, LinkOptions};
 pub use routed::{Place, Places, Routing, elsewhere};
 pub use serve::serve;

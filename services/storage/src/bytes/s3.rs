@@ -37,9 +37,9 @@ pub struct S3Options {
     pub bucket: String,
     /// What the names of objects begin with.
     pub prefix: String,
-    /// Who asks.
+    /// Name of the key that requests are signed with.
     pub access_key: String,
-    /// The secret that signs.
+    /// The secret of that key.
     pub secret_key: String,
     /// Whether the bucket is a part of the host's name, as AWS wants it, instead of the path.
     pub virtual_hosts: bool,

@@ -19,7 +19,7 @@ pub struct CqlOptions {
     pub replicas: u32,
     /// Who connects. Empty: nobody is named.
     pub user: String,
-    /// The password.
+    /// The password of that user.
     pub password: String,
     /// A PEM file of the authorities that sign the servers' certificates. Empty: no TLS.
     pub ca: PathBuf,

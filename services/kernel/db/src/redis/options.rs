@@ -15,7 +15,7 @@ pub struct RedisOptions {
     pub cluster: bool,
     /// Who connects (ACL). Empty: the default user.
     pub user: String,
-    /// The password.
+    /// The password of that user.
     pub password: String,
     /// A PEM file of the authorities that sign the servers' certificates. Empty: no TLS.
     pub ca: PathBuf,

@@ -1,0 +1,274 @@
+//! What makes a process one of a cluster: its settings, its announcement, and where requests to a role go. Which engines it gets says
+//! `parts.rs`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+use natter_bus::Bus;
+use natter_cluster::{Cluster, Member, Own, Shard};
+use natter_proto::{AppId, DialogId};
+use natter_rpc::{About, Link, LinkOptions, Place, Places, Routing};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::roles::Role;
+
+/// One process among several.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Name of this process, another one than that of every other, and the same when it is started again. Empty: the host's name and the roles.
+    pub name: String,
+    /// Address that calls of the other processes are taken at.
+    pub address: String,
+    /// Port of the same.
+    pub port: u16,
+    /// `HOST:PORT` under which the other processes reach it. Empty: `address` and `port`, which then must be one that they reach.
+    pub advertise: String,
+    /// Directory of what all processes share and none makes: `admin.token`, `verifier.key`, `push.key`, and in `tls` the `ca.pem`, `cert.pem` and `cert.key`. `natter secrets DIR` makes one.
+    pub secrets: PathBuf,
+    /// `HOST:PORT` of REST as apps reach it, for the lines that the console shows. Empty: this host and `api.tls_port`.
+    pub public_api: String,
+    /// URL of the chat door over WebSocket as apps reach it, for the same. Empty: this host and `edge.wss_port`.
+    pub public_websocket: String,
+    /// Rows of everything that is durable: ScyllaDB or Cassandra.
+    pub cql: natter_db::cql::CqlOptions,
+    /// Events between processes, and the durable log: NATS with JetStream.
+    pub nats: natter_bus::NatsOptions,
+    /// What may be lost: Redis or Valkey.
+    pub redis: natter_db::redis::RedisOptions,
+    /// Contents of files: a bucket of S3.
+    pub s3: natter_storage::S3Options,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            name: String::new(),
+            address: "127.0.0.1".into(),
+            port: 7400,
+            advertise: String::new(),
+            secrets: PathBuf::new(),
+            public_api: String::new(),
+            public_websocket: String::new(),
+            cql: Default::default(),
+            nats: Default::default(),
+            redis: Default::default(),
+            s3: Default::default(),
+        }
+    }
+}
+
+impl Options {
+    /// Whether they can be those of a process of a cluster.
+    ///
+    /// # Errors
+    /// A setting is missing; it is named.
+    pub fn check(&self) -> Result<()> {
+        let missing = [
+            ("cluster.cql.nodes", self.cql.nodes.is_empty()),
+            ("cluster.nats.nodes", self.nats.nodes.is_empty()),
+            ("cluster.redis.nodes", self.redis.nodes.is_empty()),
+            ("cluster.s3.bucket", self.s3.bucket.is_empty()),
+            ("cluster.secrets", self.secrets.as_os_str().is_empty()),
+        ];
+        match missing.iter().find(|(_, is_missing)| *is_missing) {
+            Some((name, _)) => bail!("a role that runs in a process of its own needs the setting {name}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// This process as a member: announced from the moment it runs. `port`: the one that calls are taken at.
+///
+/// # Errors
+/// It has no address that others could reach.
+pub fn member(config: &Config, roles: &[Role], port: u16, bus: Bus) -> Result<Cluster> {
+    let options = &config.cluster;
+    let served: Vec<String> = roles.iter().map(|role| role.name().to_owned()).collect();
+    let name = match options.name.as_str() {
+        "" => format!("{}-{}", host_name(), served.join("-")),
+        name => name.to_owned(),
+    };
+    let address = match options.advertise.as_str() {
+        "" if ["0.0.0.0", "::"].contains(&options.address.as_str()) => {
+            bail!(
+                "cluster.advertise has to say where the other processes reach this one, as cluster.address is {}",
+                options.address
+            )
+        }
+        "" => format!("{}:{port}", crate::doors::in_url(&options.address)),
+        advertise => advertise.to_owned(),
+    };
+    // Larger than those of its earlier starts, by the wall clock: one that was set back makes this start look dead, and is said.
+    let boot = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock stands before 1970")?;
+    let boot = u64::try_from(boot.as_micros()).context("the clock stands far in the future")?;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Ok(Cluster::new(Member { name, boot, roles: served, address, version, is_draining: false }, bus))
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "natter".to_owned() } else { name.trim().to_owned() }
+}
+
+/// How requests find the process that should serve them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum By {
+    /// One process serves all of a role, the others stand by.
+    Role,
+    /// By the app that a request names.
+    App,
+    /// By the dialog, and where it names none by the app.
+    Dialog,
+}
+
+fn by(role: Role) -> By {
+    match role {
+        Role::Dialog | Role::History => By::Dialog,
+        Role::Presence | Role::Push | Role::Storage => By::App,
+        // Its requests name tokens, logins and keys: what of them is whose app's is what it finds out.
+        Role::Account | Role::Api | Role::Console | Role::Edge => By::Role,
+    }
+}
+
+/// What of a role is this process's.
+pub fn own(cluster: Option<&Cluster>, role: Role) -> Own {
+    match cluster {
+        None => Own::All,
+        Some(cluster) => Own::Of(cluster.clone(), owners(role)),
+    }
+}
+
+/// A link to a role: to the process that should own what a request is about, which may be this one.
+pub fn link(cluster: &Cluster, role: Role, here: Option<Link>, options: LinkOptions) -> Link {
+    let places = Arc::new(Owners { cluster: cluster.clone(), role: owners(role), by: by(role) });
+    Link::routed(Routing { places, here, repeats }, options)
+}
+
+/// Dialog and history are one process: the log of a dialog is where its members are.
+fn owners(role: Role) -> &'static str {
+    match role {
+        Role::History => Role::Dialog.name(),
+        role => role.name(),
+    }
+}
+
+/// The shard whose owner does what is done once for all of a role.
+pub const ROLE_SHARD: Shard = Shard(0);
+
+struct Owners {
+    cluster: Cluster,
+    role: &'static str,
+    by: By,
+}
+
+impl Places for Owners {
+    fn place(&self, about: &About) -> Place {
+        let app = AppId(about.app);
+        let shard = match (self.by, about.dialog) {
+            (By::Role, _) => ROLE_SHARD,
+            (By::Dialog, Some(dialog)) => Shard::of_dialog(app, DialogId(dialog)),
+            (By::App, _) | (By::Dialog, None) => Shard::of_app(app),
+        };
+        let (view, me) = (self.cluster.view(), self.cluster.me());
+        match view.owner(self.role, shard) {
+            None => Place::Nowhere,
+            Some(owner) if owner.name == me.name && owner.boot == me.boot => Place::Here,
+            Some(owner) => Place::There(owner.address.clone(), owner.boot),
+        }
+    }
+
+    fn moved(&self) -> futures::future::BoxFuture<'static, ()> {
+        let mut changes = self.cluster.changes();
+        Box::pin(async move {
+            if changes.changed().await.is_err() {
+                std::future::pending().await
+            }
+        })
+    }
+}
+
+/// Requests that may be carried out twice: those that only look, and those that say what is to be so.
+fn repeats(path: &str) -> bool {
+    let Some((service, method)) = path.trim_start_matches('/').split_once('/') else { return false };
+    let looks = match service {
+        "natter.dialog.v1.Dialogs" => {
+            &["Audience", "Get", "List", "Mark", "Notify", "Occupants", "Post", "Reactions", "Unread"][..]
+        }
+        "natter.history.v1.History" => {
+            &["Changes", "Find", "Gap", "Heads", "Hide", "Join", "Kept", "Drop", "Mark", "Members", "Page", "Reactions", "Unread"]
+        }
+        "natter.presence.v1.Presence" => &[
+            "Attention",
+            "Contacts",
+            "Enter",
+            "Exit",
+            "Judge",
+            "LastActivity",
+            "Occupants",
+            "Online",
+            "PrivacyList",
+            "PrivacyLists",
+            "Reachable",
+            "Record",
+            "SetInactive",
+        ],
+        "natter.account.v1.Accounts" => &[
+            "Authenticate",
+            "FindApp",
+            "FindUser",
+            "GetApp",
+            "GetUsers",
+            "ListApps",
+            "ListUsers",
+            "Resolve",
+            "Touch",
+            "VisitApp",
+        ],
+        "natter.storage.v1.Storage" => &["Find", "Get", "List"],
+        "natter.push.v1.Push" => &["Journal", "List"],
+        _ => return false,
+    };
+    looks.contains(&method)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(app: u64, dialog: Option<u8>) -> About {
+        About { app, dialog: dialog.map(|byte| [byte; 12]) }
+    }
+
+    fn places(by: By) -> Owners {
+        let me = Member { name: "a".into(), boot: 1, roles: vec!["dialog".into()], ..Member::default() };
+        Owners { cluster: Cluster::new(me, Bus::local()), role: "dialog", by }
+    }
+
+    #[test]
+    fn who_is_alone_serves_everything_of_its_role_and_nothing_of_others() {
+        for by in [By::Role, By::App, By::Dialog] {
+            assert_eq!(places(by).place(&about(1, Some(7))), Place::Here);
+            assert_eq!(Owners { role: "push", ..places(by) }.place(&about(1, None)), Place::Nowhere);
+        }
+    }
+
+    #[test]
+    fn posts_and_looks_may_be_repeated_and_what_makes_something_new_may_not() {
+        assert!(repeats("/natter.dialog.v1.Dialogs/Post") && repeats("/natter.account.v1.Accounts/Resolve"));
+        for path in
+            ["/natter.dialog.v1.Dialogs/Create", "/natter.account.v1.Accounts/SignUp", "/natter.push.v1.Events/Create", "", "/"]
+        {
+            assert!(!repeats(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_a_cluster_needs_is_named() {
+        let error = Options::default().check().unwrap_err();
+        assert!(error.to_string().contains("cluster.cql.nodes"), "{error}");
+    }
+}
