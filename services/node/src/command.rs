@@ -131,7 +131,12 @@ mod tests {
 
     #[test]
     fn names_of_roles_stand_for_a_command_with_the_flags_around_them() {
-        for line in ["natter edge,push --data d", "natter --data d edge,push", "natter edge --data d push", "natter run edge push --data d"] {
+        for line in [
+            "natter edge,push --data d",
+            "natter --data d edge,push",
+            "natter edge --data d push",
+            "natter run edge push --data d",
+        ] {
             let cli = Cli::try_parse_from(spelled_out(line.split(' ').map(OsString::from))).unwrap();
             let Some(Command::Run { roles }) = cli.command else { panic!("{line}") };
             assert_eq!(roles.join(",").replace(' ', ","), "edge,push", "{line}");

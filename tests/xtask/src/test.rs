@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use anyhow::Result;
+use natter_servers::Servers;
 
 use crate::command::{cargo, run, target};
-use crate::servers::Servers;
 use crate::{report, tools};
 
 /// Tests that need a server process, the SDK packages or another language. Cargo runs them only when they are named.
@@ -25,7 +25,7 @@ pub fn all() -> Result<()> {
     for name in WITH_PROCESSES {
         tests.args(["--test", name]);
     }
-    match Servers::install() {
+    match Servers::install(&target()?) {
         Ok(()) => with_servers()?,
         Err(error) => println!("xtask: NOT RUN, the tests that need Cassandra, NATS, Redis or S3: {error:#}"),
     }
@@ -48,7 +48,7 @@ pub fn all() -> Result<()> {
 /// that who runs the others by hand sees that they are there.
 pub fn with_servers() -> Result<()> {
     let folder = target()?.join("tmp/servers");
-    let servers = Servers::start(&folder, 1)?;
+    let servers = Servers::start(&target()?, &folder, 1)?;
     let mut tests = nextest()?;
     tests.args(["--run-ignored", "only"]);
     let outcome = run(tests.envs(servers.environment()));
