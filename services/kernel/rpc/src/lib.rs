@@ -5,7 +5,7 @@
 //! service cannot tell which it was given. It names tonic in its `rpc.rs` only, and there through this crate.
 //!
 //! The parts: [`Link`], what a client calls through; [`serve`], what a channel arrives at; `transport`, what makes the two
-//! transports fail alike; `routed`, which chooses a process for each request, by what `about` reads in it; with the feature `testing`, `faulty`: links that lose and delay calls by a seed.
+//! transports fail alike; `routed`, which chooses a process for each request, by what `about` reads in it, and `guard`, which refuses at the other end what should not have come; with the feature `testing`, `faulty`: links that lose and delay calls by a seed.
 //!
 //! Invariants, on both transports (the contract suite in `contract.rs` runs on both):
 //! - Every call ends at its link's deadline, as `deadline_exceeded`. The header `grpc-timeout` is not used: in process
@@ -18,6 +18,7 @@
 //! - The current span is the parent of what the handler does: in process by being current, over a channel as `traceparent`.
 
 mod about;
+mod guard;
 mod link;
 mod routed;
 mod serve;
@@ -31,6 +32,7 @@ mod faulty;
 pub use about::About;
 #[cfg(feature = "testing")]
 pub use faulty::Faults;
+pub use guard::{Guarded, Serves, guarded};
 pub use link::{Link, LinkOptions};
 pub use routed::{Place, Places, Routing, elsewhere};
 pub use serve::serve;
