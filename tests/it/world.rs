@@ -189,6 +189,8 @@ async fn services(store: Kv, clock: Clock, chance: Chance, setting: Setting) -> 
         history: suffer(history.clone()),
         account: account.clone(),
         presence: presence_link.clone(),
+        own: natter_cluster::Own::All,
+        peers: Link::absent(),
         executor: executor.clone(),
         clock: clock.clone(),
         chance: chance.clone(),

@@ -29,7 +29,9 @@ impl Lapses {
             Err(error) => return tracing::warn!(%error, "cannot read who entered public dialogs"),
         };
         self.after = views.last().filter(|_| views.len() == PAGE).map(|(key, user, _)| (*key, *user));
-        for (key, user, _) in views.into_iter().filter(|(_, _, view)| view.entered) {
+        // Each process looks after its own.
+        let is_ours = |key: &Key| rpc.shared.own.has_dialog(key.app, key.dialog);
+        for (key, user, _) in views.into_iter().filter(|(key, _, view)| view.entered && is_ours(key)) {
             if let Err(failure) = lapse(rpc, key, user).await {
                 tracing::warn!(app = %key.app, dialog = %key.dialog, %user, %failure, "cannot tell whether a join has lapsed");
             }

@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use natter_actor::{AskError, Registry};
 use natter_proto::dialog::v1 as wire;
+use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::dialog::v1::dialogs_server::Dialogs;
 use natter_proto::history::v1::Found;
 use natter_proto::{AppId, DialogId, Failure, MessageId, UserId};
-use natter_rpc::{Reply, Request, Response, async_trait};
+use natter_rpc::{Link, Reply, Request, Response, async_trait};
 use tracing::Instrument;
 
 use crate::actor::{Answer, By, Create, DialogActor, DialogMessage, Notify, Posted, Remove, Removed, Subscribing};
@@ -48,7 +49,23 @@ impl Rpc {
         Ok(Key { app, dialog })
     }
 
-    async fn post(&self, request: wire::PostRequest) -> Result<wire::PostReply, Failure> {
+    /// Names the dialog of a pair in a request that names none. Gives whoever has it, if that is another process.
+    async fn name_pair(&self, app: u64, dialog: &mut Vec<u8>, pair: (u64, u64)) -> Result<Option<DialogsClient<Link>>, Failure> {
+        let (user, other) = pair;
+        if !dialog.is_empty() || app == 0 || user == 0 || other == 0 {
+            return Ok(None);
+        }
+        let app = AppId(app);
+        let id = self.shared.pairs.id_of(app, UserId(user), UserId(other)).await?;
+        *dialog = id.to_vec();
+        Ok(self.shared.peer(Key { app, dialog: id }))
+    }
+
+    async fn post(&self, mut request: wire::PostRequest) -> Result<wire::PostReply, Failure> {
+        let pair = (request.message.as_ref().map_or(0, |message| message.sender), request.recipient);
+        if let Some(mut peer) = self.name_pair(request.app, &mut request.dialog, pair).await? {
+            return Ok(peer.post(request).await?.into_inner());
+        }
         let brief = request.brief;
         let (app, dialog, post) = decode::post(request)?;
         self.shared.admit(app).await?;
@@ -57,56 +74,84 @@ impl Rpc {
         Ok(encode_posted(key.dialog, &posted, brief))
     }
 
-    async fn mark(&self, request: wire::MarkRequest) -> Result<u32, Failure> {
-        let (app, dialog, mark) = decode::mark(request)?;
+    async fn mark(&self, mut request: wire::MarkRequest) -> Result<u32, Failure> {
+        let pair = (request.user, request.author);
+        if let Some(mut peer) = self.name_pair(request.app, &mut request.dialog, pair).await? {
+            return Ok(peer.mark(request).await?.into_inner().found);
+        }
+        let (app, dialog, mark) = decode::mark(request.clone())?;
         if dialog.is_empty() && mark.author.is_none() {
-            return self.mark_anywhere(app, mark).await;
+            return self.mark_anywhere(app, mark, request).await;
         }
         let key = self.key(app, &dialog, (mark.user, mark.author)).await?;
         self.ask(key, |answer| DialogMessage::Mark(mark, answer)).await
     }
 
     /// Marks messages by id wherever the user has them.
-    async fn mark_anywhere(&self, app: AppId, mark: Mark) -> Result<u32, Failure> {
+    async fn mark_anywhere(&self, app: AppId, mark: Mark, request: wire::MarkRequest) -> Result<u32, Failure> {
         let found = list::find(&self.shared, app, mark.user, mark.ids().to_vec()).await?;
         let mut count = 0;
         for (dialog, found) in by_dialog(found)? {
+            let key = Key { app, dialog };
+            if let Some(mut peer) = self.shared.peer(key) {
+                let ids = found.into_iter().map(|found| found.asked).collect();
+                let request = wire::MarkRequest { dialog: dialog.to_vec(), ids, ..request.clone() };
+                count += peer.mark(request).await?.into_inner().found;
+                continue;
+            }
             let ids = found.iter().filter_map(|found| MessageId::try_from(found.asked.as_slice()).ok()).collect();
             let mark = Mark { rows: Marked::Ids(ids), ..mark.clone() };
-            count += self.ask(Key { app, dialog }, |answer| DialogMessage::Mark(mark, answer)).await?;
+            count += self.ask(key, |answer| DialogMessage::Mark(mark, answer)).await?;
         }
         Ok(count)
     }
 
-    async fn signal(&self, request: wire::SignalRequest) -> Result<(), Failure> {
+    async fn signal(&self, mut request: wire::SignalRequest) -> Result<(), Failure> {
+        let pair = (request.user, request.recipient);
+        if let Some(mut peer) = self.name_pair(request.app, &mut request.dialog, pair).await? {
+            return Ok(peer.signal(request).await.map(drop)?);
+        }
         let (app, dialog, signal) = decode::signal(request)?;
         let key = self.key(app, &dialog, (signal.user, signal.recipient)).await?;
         self.ask(key, |answer| DialogMessage::Signal(signal, answer)).await
     }
 
-    async fn signal_call(&self, request: wire::SignalCallRequest) -> Result<(), Failure> {
+    async fn signal_call(&self, mut request: wire::SignalCallRequest) -> Result<(), Failure> {
+        let pair = (request.signal.as_ref().map_or(0, |signal| signal.user), request.recipient);
+        if let Some(mut peer) = self.name_pair(request.app, &mut request.dialog, pair).await? {
+            return Ok(peer.signal_call(request).await.map(drop)?);
+        }
         let (app, dialog, signal) = decode::call_signal(request)?;
         let key = self.key(app, &dialog, (signal.from, Some(signal.to))).await?;
         self.ask(key, |answer| DialogMessage::CallSignal(Box::new(signal), answer)).await
     }
 
     async fn create(&self, request: wire::CreateRequest) -> Result<wire::Dialog, Failure> {
-        let (app, dialog, create) = decode::create(request)?;
+        let (app, dialog, create) = decode::create(request.clone())?;
         let key = match create {
             Create::Private { owner, other } => self.key(app, &dialog, (owner, Some(other))).await?,
-            Create::New { .. } if dialog.is_empty() => Key { app, dialog: self.shared.fresh_dialog() },
+            Create::New { .. } if dialog.is_empty() => Key { app, dialog: self.shared.fresh_dialog(app) },
             Create::New { .. } => Key { app, dialog: decode::dialog(&dialog)? },
         };
+        if let Some(mut peer) = self.shared.peer(key) {
+            let request = wire::CreateRequest { id: key.dialog.to_vec(), ..request };
+            return Ok(peer.create(request).await?.into_inner());
+        }
         self.ask(key, |answer| DialogMessage::Create(Box::new(create), answer)).await
     }
 
     async fn update(&self, request: wire::UpdateMessageRequest) -> Result<(), Failure> {
-        let (app, dialog, edit) = decode::edit(request)?;
+        let (app, dialog, edit) = decode::edit(request.clone())?;
         let dialog = match dialog.as_slice() {
             [] => self.dialog_of_message(app, edit.user, edit.id).await?,
             id => decode::dialog(id)?,
         };
-        self.ask(Key { app, dialog }, |answer| DialogMessage::Edit(Box::new(edit), answer)).await
+        let key = Key { app, dialog };
+        if let Some(mut peer) = self.shared.peer(key) {
+            let request = wire::UpdateMessageRequest { dialog: dialog.to_vec(), ..request };
+            return Ok(peer.update(request).await.map(drop)?);
+        }
+        self.ask(key, |answer| DialogMessage::Edit(Box::new(edit), answer)).await
     }
 
     async fn dialog_of_message(&self, app: AppId, user: UserId, id: MessageId) -> Result<DialogId, Failure> {
@@ -129,9 +174,19 @@ impl Rpc {
         let missing = request.ids.iter().filter(|id| !found.iter().any(|found| found.asked == **id));
         all.not_found.extend(missing.cloned());
         for (dialog, rows) in by_dialog(found)? {
+            let key = Key { app, dialog };
+            if let Some(mut peer) = self.shared.peer(key) {
+                let ids = rows.into_iter().map(|found| found.asked).collect();
+                let request = wire::RemoveMessagesRequest { dialog: dialog.to_vec(), ids, ..request.clone() };
+                let removed = peer.remove(request).await?.into_inner();
+                all.removed.extend(removed.removed);
+                all.not_found.extend(removed.not_found);
+                all.forbidden.extend(removed.forbidden);
+                continue;
+            }
             let by = By { origin: request.origin.clone(), stanza_id: request.stanza_id.clone() };
             let remove = Remove { user, rows, force, by };
-            let removed = self.ask(Key { app, dialog }, |answer| DialogMessage::Remove(remove, answer)).await?;
+            let removed = self.ask(key, |answer| DialogMessage::Remove(remove, answer)).await?;
             all.removed.extend(removed.removed);
             all.not_found.extend(removed.not_found);
             all.forbidden.extend(removed.forbidden);
@@ -275,6 +330,12 @@ impl Dialogs for Rpc {
         let wire::UnreadCountsRequest { app, user, dialogs } = request.into_inner();
         let (app, user) = (decode::app(app)?, decode::user(user)?);
         Ok(Response::new(list::unread_counts(&self.shared, app, user, dialogs).await?))
+    }
+
+    async fn forget(&self, request: Request<wire::ForgetRequest>) -> Reply<wire::ForgetReply> {
+        let wire::ForgetRequest { app, dialog, user } = request.into_inner();
+        self.forget(decode::key(app, &dialog)?, decode::user(user)?).await?;
+        Ok(Response::new(wire::ForgetReply {}))
     }
 }
 

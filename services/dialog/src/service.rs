@@ -4,9 +4,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::select;
+use futures::future::{join, select};
 use natter_actor::{Chance, Clock, Executor, Registry};
 use natter_bus::Bus;
+use natter_cluster::Own;
 use natter_db::Kv;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::dialog::v1::eraser_server::EraserServer;
@@ -35,6 +36,10 @@ pub struct Parts {
     pub history: Link,
     pub account: Link,
     pub presence: Link,
+    /// Which dialogs are this process's.
+    pub own: Own,
+    /// To the dialogs that are another process's.
+    pub peers: Link,
     pub executor: Executor,
     pub clock: Clock,
     pub chance: Chance,
@@ -74,8 +79,17 @@ impl Service {
     /// Publishes heads once a second, and looks for joins that lapse, until `stop`. Stopped or cut off, nothing is lost: heads are a
     /// hint, and who is no member any more is found again.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
-        let (publishing, sweeping) = (pin!(self.publish(stop)), pin!(self.sweep()));
-        select(publishing, sweeping).await;
+        let (publishing, others) = (pin!(self.publish(stop)), pin!(join(self.sweep(), self.yield_dialogs())));
+        select(publishing, others).await;
+    }
+
+    /// Ends the actors of dialogs that become another process's: what they know grows old from then on.
+    async fn yield_dialogs(&self) {
+        loop {
+            let changed = self.shared.own.changed();
+            self.dialogs.close(|key| !self.shared.own.has_dialog(key.app, key.dialog));
+            changed.await;
+        }
     }
 
     async fn publish(&self, stop: impl Future<Output = ()>) {

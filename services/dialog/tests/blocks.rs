@@ -117,7 +117,7 @@ async fn a_blocked_user_changes_nothing_that_he_said_before() {
         assert_eq!(code(door.dialogs.update(edit.clone()).await), Code::Blocked, "over REST");
         let edit = UpdateMessageRequest { told: true, stanza_id: "e".into(), ..edit };
         assert_eq!(code(door.dialogs.update(edit).await), Code::Blocked);
-        let react = ReactRequest { app: APP, user: BOB, id: id(2), add: "+".into(), remove: String::new() };
+        let react = ReactRequest { app: APP, user: BOB, id: id(2), add: "+".into(), ..ReactRequest::default() };
         assert_eq!(code(door.dialogs.react(react).await), Code::Blocked);
         let remove = RemoveMessagesRequest { app: APP, user: BOB, ids: vec![id(1)], force: true, ..Default::default() };
         assert_eq!(door.dialogs.remove(remove.clone()).await.unwrap().into_inner().forbidden, [id(1)], "over REST, in its list");

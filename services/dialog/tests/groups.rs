@@ -145,7 +145,7 @@ async fn who_is_no_member_of_a_public_dialog_hears_what_he_does_there_and_marks_
         let edit = UpdateMessageRequest { app: APP, user: CAT, dialog, id: id(1), body, told, ..UpdateMessageRequest::default() };
         door.dialogs.update(edit).await.unwrap();
         door.dialogs
-            .react(ReactRequest { app: APP, user: CAT, id: id(1), add: "+".into(), remove: String::new() })
+            .react(ReactRequest { app: APP, user: CAT, id: id(1), add: "+".into(), ..ReactRequest::default() })
             .await
             .unwrap();
         let to: Vec<Vec<u64>> = door.told().await.into_iter().map(|frame| frame.to).collect();
@@ -283,7 +283,7 @@ async fn a_reaction_is_told_once_and_listed() {
         let group = create(&door, DialogKind::Group, &[BOB]).await.unwrap();
         door.post(say(&group.id, ANN, 1, "hi")).await.unwrap();
         door.told().await;
-        let react = |user, add: &str| ReactRequest { app: APP, user, id: id(1), add: add.into(), remove: String::new() };
+        let react = |user, add: &str| ReactRequest { app: APP, user, id: id(1), add: add.into(), ..ReactRequest::default() };
         door.dialogs.react(react(BOB, "+")).await.unwrap();
         door.dialogs.react(react(BOB, "+")).await.unwrap();
         assert_eq!(code(door.dialogs.react(react(CAT, "+")).await), Code::NotFound);

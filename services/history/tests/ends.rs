@@ -92,7 +92,7 @@ impl Play {
         let rows = vec![row(1, "one"), row(2, "two")];
         client.append(AppendRequest { app, dialog: dialog(), first_seq: 1, rows, quiet: vec![] }).await.unwrap();
         for (seq, user) in [(1, ROMEO), (1, JULIET), (2, ROMEO)] {
-            let request = ReactRequest { app, dialog: dialog(), seq, user, add: "+".into(), remove: String::new() };
+            let request = ReactRequest { app, dialog: dialog(), seq, user, add: "+".into(), ..ReactRequest::default() };
             client.react(request).await.unwrap();
         }
         for user in [ROMEO, JULIET] {

@@ -61,7 +61,7 @@ async fn edits_removals_and_reactions_tell_nothing() {
     let edited = Some(Message { body: Some("other".into()), ..row(1) });
     let edit = EditRequest { app: APP, dialog: dialog(), seq: 1, row: edited, user: ROMEO, silent: false };
     client.edit(edit).await.unwrap();
-    let react = ReactRequest { app: APP, dialog: dialog(), seq: 1, user: JULIET, add: "x".into(), remove: String::new() };
+    let react = ReactRequest { app: APP, dialog: dialog(), seq: 1, user: JULIET, add: "x".into(), ..ReactRequest::default() };
     client.react(react).await.unwrap();
     client.remove(RemoveRequest { app: APP, dialog: dialog(), seq: 1, user: ROMEO }).await.unwrap();
     assert_eq!(door.told().await.len(), 1);

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use natter_bus::Bus;
 use natter_cluster::{Cluster, Member, Own, Shard};
 use natter_proto::{AppId, DialogId};
-use natter_rpc::{About, Link, LinkOptions, Place, Places, Routing};
+use natter_rpc::{About, Link, LinkOptions, Place, Places, Routing, Serves};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -125,6 +125,18 @@ enum By {
     Dialog,
 }
 
+impl By {
+    /// The shard whose owner has to serve a request; none: anybody may.
+    fn shard(self, about: &About) -> Option<Shard> {
+        let app = AppId(about.app);
+        match (self, about.dialog) {
+            (By::Role, _) => Some(ROLE_SHARD),
+            (By::App, _) => (about.app > 0).then(|| Shard::of_app(app)),
+            (By::Dialog, dialog) => dialog.map(|dialog| Shard::of_dialog(app, DialogId(dialog))),
+        }
+    }
+}
+
 fn by(role: Role) -> By {
     match role {
         Role::Dialog | Role::History => By::Dialog,
@@ -148,6 +160,12 @@ pub fn link(cluster: &Cluster, role: Role, here: Option<Link>, options: LinkOpti
     Link::routed(Routing { places, here, repeats }, options)
 }
 
+/// Whether this process should serve what is about something, of a role that it has.
+pub fn serves(cluster: Option<&Cluster>, role: Role) -> Serves {
+    let (own, by) = (own(cluster, role), by(role));
+    Arc::new(move |about| by.shard(about).is_none_or(|shard| own.has(shard)))
+}
+
 /// Dialog and history are one process: the log of a dialog is where its members are.
 fn owners(role: Role) -> &'static str {
     match role {
@@ -167,12 +185,7 @@ struct Owners {
 
 impl Places for Owners {
     fn place(&self, about: &About) -> Place {
-        let app = AppId(about.app);
-        let shard = match (self.by, about.dialog) {
-            (By::Role, _) => ROLE_SHARD,
-            (By::Dialog, Some(dialog)) => Shard::of_dialog(app, DialogId(dialog)),
-            (By::App, _) | (By::Dialog, None) => Shard::of_app(app),
-        };
+        let shard = self.by.shard(about).unwrap_or_else(|| Shard::of_app(AppId(about.app)));
         let (view, me) = (self.cluster.view(), self.cluster.me());
         match view.owner(self.role, shard) {
             None => Place::Nowhere,
@@ -196,7 +209,7 @@ fn repeats(path: &str) -> bool {
     let Some((service, method)) = path.trim_start_matches('/').split_once('/') else { return false };
     let looks = match service {
         "natter.dialog.v1.Dialogs" => {
-            &["Audience", "Get", "List", "Mark", "Notify", "Occupants", "Post", "Reactions", "Unread"][..]
+            &["Audience", "Forget", "Get", "List", "Mark", "Notify", "Occupants", "Post", "Reactions", "Unread"][..]
         }
         "natter.history.v1.History" => {
             &["Changes", "Find", "Gap", "Heads", "Hide", "Join", "Kept", "Drop", "Mark", "Members", "Page", "Reactions", "Unread"]

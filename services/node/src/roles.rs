@@ -143,7 +143,7 @@ pub async fn run(roles: Roles, loaded: Loaded, stop: Stop) -> Result<()> {
         below.spawn(cluster.clone().run(lower.now.clone().cancelled_owned()));
     }
     if let Some(calls) = doors.calls {
-        let (listener, routes) = (tokio_listener(calls)?, services.routes());
+        let (listener, routes) = (tokio_listener(calls)?, services.routes(&parts));
         let served = serve(listener, routes, end());
         below.spawn(async move {
             if let Err(error) = served.await {

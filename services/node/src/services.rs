@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use natter_bus::Bus;
 use natter_console::{SdkFacts, SystemFacts};
-use natter_rpc::{Link, Routes};
+use natter_rpc::{Link, Routes, guarded};
 
 use crate::cluster;
 use crate::config::Config;
@@ -169,31 +169,51 @@ impl Services {
     }
 
     /// What calls of other processes arrive at: every door of every role that is here.
-    pub fn routes(&self) -> Routes {
+    pub fn routes(&self, parts: &Parts) -> Routes {
+        let guard = |role| cluster::serves(parts.cluster.as_ref(), role);
         let mut routes = Routes::default();
         if let Some(account) = &self.account {
-            routes = routes.add_service(account.server()).add_service(account.administration_server());
-            routes = routes.add_service(account.operators_server()).add_service(account.audit_server());
-            routes = routes.add_service(account.reports_server()).add_service(account.tokens_server());
-            routes = routes.add_service(account.eraser_server());
+            routes = routes
+                .add_service(guarded(account.server(), guard(Role::Account)))
+                .add_service(guarded(account.administration_server(), guard(Role::Account)));
+            routes = routes
+                .add_service(guarded(account.operators_server(), guard(Role::Account)))
+                .add_service(guarded(account.audit_server(), guard(Role::Account)));
+            routes = routes
+                .add_service(guarded(account.reports_server(), guard(Role::Account)))
+                .add_service(guarded(account.tokens_server(), guard(Role::Account)));
+            routes = routes.add_service(guarded(account.eraser_server(), guard(Role::Account)));
         }
         if let Some(presence) = &self.presence {
-            routes = routes.add_service(presence.server()).add_service(presence.sessions_server());
-            routes = routes.add_service(presence.eraser_server());
+            routes = routes
+                .add_service(guarded(presence.server(), guard(Role::Presence)))
+                .add_service(guarded(presence.sessions_server(), guard(Role::Presence)));
+            routes = routes.add_service(guarded(presence.eraser_server(), guard(Role::Presence)));
         }
         if let Some(storage) = &self.storage {
-            routes = routes.add_service(storage.server()).add_service(storage.eraser_server());
+            routes = routes
+                .add_service(guarded(storage.server(), guard(Role::Storage)))
+                .add_service(guarded(storage.eraser_server(), guard(Role::Storage)));
         }
         if let Some(history) = &self.history {
-            routes = routes.add_service(history.server()).add_service(history.eraser_server());
+            routes = routes
+                .add_service(guarded(history.server(), guard(Role::History)))
+                .add_service(guarded(history.eraser_server(), guard(Role::History)));
         }
         if let Some(dialog) = &self.dialog {
-            routes = routes.add_service(dialog.server()).add_service(dialog.eraser_server());
+            routes = routes
+                .add_service(guarded(dialog.server(), guard(Role::Dialog)))
+                .add_service(guarded(dialog.eraser_server(), guard(Role::Dialog)));
         }
         if let Some(push) = &self.push {
-            routes = routes.add_service(push.server()).add_service(push.events_server()).add_service(push.traces_server());
-            routes = routes.add_service(push.credentials_server()).add_service(push.alerting_server());
-            routes = routes.add_service(push.eraser_server());
+            routes = routes
+                .add_service(guarded(push.server(), guard(Role::Push)))
+                .add_service(guarded(push.events_server(), guard(Role::Push)))
+                .add_service(guarded(push.traces_server(), guard(Role::Push)));
+            routes = routes
+                .add_service(guarded(push.credentials_server(), guard(Role::Push)))
+                .add_service(guarded(push.alerting_server(), guard(Role::Push)));
+            routes = routes.add_service(guarded(push.eraser_server(), guard(Role::Push)));
         }
         routes
     }
@@ -275,6 +295,8 @@ fn dialog(config: &Config, parts: &Parts, history: Link, account: Link, presence
             history,
             account,
             presence,
+            own: cluster::own(parts.cluster.as_ref(), Role::Dialog),
+            peers: To { config, parts, role: Role::Dialog }.link(None),
             executor: parts.executor.clone(),
             clock: parts.clock.clone(),
             chance: parts.chance.clone(),

@@ -213,6 +213,7 @@ fake! { Dialogs, dialog, {
     signal_call: SignalCallRequest => SignalCallReply,
     react: ReactRequest => ReactReply,
     reactions: ReactionsRequest => ReactionsReply,
+    forget: ForgetRequest => ForgetReply,
     update: UpdateMessageRequest => UpdateMessageReply,
     remove: RemoveMessagesRequest => RemoveMessagesReply,
 }

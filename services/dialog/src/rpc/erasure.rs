@@ -1,5 +1,6 @@
 //! The door for the walk of an erasure: the user's dialogs are asked one after another, each to do without him.
 
+use natter_proto::dialog::v1::ForgetRequest;
 use natter_proto::dialog::v1::eraser_server::Eraser;
 use natter_proto::erasure::v1::{EraseReply, EraseRequest, Erased};
 use natter_proto::{AppId, Failure, UserId};
@@ -34,10 +35,19 @@ impl Rpc {
         let dialogs = self.shared.store.memberships(app, user, max).await.map_err(of_read)?;
         let (mut private, mut left) = (0, 0);
         for (dialog, kind) in dialogs.iter().take(DIALOGS).copied() {
-            self.ask(Key { app, dialog }, |answer| DialogMessage::Erase(user, answer)).await?;
+            self.forget(Key { app, dialog }, user).await?;
             *if kind == Kind::Private { &mut private } else { &mut left } += 1;
         }
         Ok(reply(&[("private_dialogs", private), ("dialogs_left", left)], dialogs.len() > DIALOGS))
+    }
+
+    /// A dialog does without a user who is no more, or is gone.
+    pub(super) async fn forget(&self, key: Key, user: UserId) -> Result<(), Failure> {
+        if let Some(mut peer) = self.shared.peer(key) {
+            let request = ForgetRequest { app: key.app.0, dialog: key.dialog.to_vec(), user: user.0 };
+            return Ok(peer.forget(request).await.map(drop)?);
+        }
+        self.ask(key, |answer| DialogMessage::Erase(user, answer)).await
     }
 
     async fn erase_app(&self, app: AppId) -> Result<EraseReply, Failure> {

@@ -16,7 +16,7 @@ const REACTION_BYTES_MAX: usize = 64;
 
 impl Rpc {
     pub(super) async fn react(&self, request: wire::ReactRequest) -> Result<(), Failure> {
-        let wire::ReactRequest { app, user, id, add, remove } = request;
+        let wire::ReactRequest { app, dialog, user, id, add, remove } = request.clone();
         let (app, user) = (decode::app(app)?, decode::user(user)?);
         for (field, text) in [("add", &add), ("remove", &remove)] {
             if text.len() > REACTION_BYTES_MAX {
@@ -28,6 +28,13 @@ impl Rpc {
             return Err(Failure::of_field(Code::Invalid, "add", "or remove is required"));
         }
         let (key, row) = self.message(app, user, &id).await?;
+        if !dialog.is_empty() && dialog != key.dialog.0 {
+            return Err(decode::no_message(decode::message_id(&id)?));
+        }
+        if let Some(mut peer) = self.shared.peer(key) {
+            let request = wire::ReactRequest { dialog: key.dialog.to_vec(), ..request };
+            return Ok(peer.react(request).await.map(drop)?);
+        }
         self.ask(key, |answer| DialogMessage::React(React { user, row, add, remove }, answer)).await
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use natter_actor::{Chance, Clock, Executor};
 use natter_bus::{Bus, Subscription};
+use natter_cluster::Own;
 use natter_db::Kv;
 use natter_dialog::{Options, Parts, Service};
 use natter_proto::account::v1::accounts_server::AccountsServer;
@@ -82,6 +83,11 @@ impl World {
 
     /// Starts a process. Call it inside the LocalSet that is to be its life.
     pub fn start(&self) -> Door {
+        self.start_as(Own::All, Link::absent())
+    }
+
+    /// One among several, whose dialogs are those of `own`, and others are reached by `peers`.
+    pub fn start_as(&self, own: Own, peers: Link) -> Door {
         let bus = Bus::local();
         let deadline = LinkOptions { deadline: Duration::from_secs(2) };
         let tracing = natter_trace::Options { one_in: self.one_in, ..natter_trace::Options::default() };
@@ -92,6 +98,8 @@ impl World {
             history: Link::local(HistoryServer::new(self.history.clone()), deadline),
             account: Link::local(AccountsServer::new(Accounts), deadline),
             presence: Link::local(PresenceServer::new(self.presence.clone()), deadline),
+            own,
+            peers,
             executor: Executor::local(),
             clock: Clock::paused(NOW),
             chance: Chance::seeded(1),

@@ -335,6 +335,7 @@ fake! { Dialogs, dialogs, {
     notify: NotifyRequest => NotifyReply,
     react: ReactRequest => ReactReply,
     reactions: ReactionsRequest => ReactionsReply,
+    forget: ForgetRequest => ForgetReply,
     unread: UnreadCountsRequest => UnreadCountsReply,
 }
 

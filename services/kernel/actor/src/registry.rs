@@ -77,6 +77,21 @@ where
         self.post(key, message).map(|_| ())
     }
 
+    /// Closes the actors of keys that a choice says yes to, in the order of their keys: what runs goes on to its end, what waits is
+    /// refused, and who asks again makes another one.
+    pub fn close(&self, choice: impl Fn(&K) -> bool)
+    where
+        K: Ord,
+    {
+        let live = self.0.live.lock();
+        let mut chosen: Vec<(&K, &Mailbox<A::Message>)> = live.iter().filter(|(key, _)| choice(key)).collect();
+        chosen.sort_by_key(|(key, _)| *key);
+        let chosen: Vec<Mailbox<A::Message>> = chosen.into_iter().map(|(_, mailbox)| mailbox.clone()).collect();
+        // Unlocked: who ends takes itself out.
+        drop(live);
+        chosen.iter().for_each(Mailbox::close);
+    }
+
     /// How many actors live.
     pub fn len(&self) -> usize {
         self.0.live.lock().len()

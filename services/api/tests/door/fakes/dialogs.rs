@@ -201,5 +201,6 @@ impl Dialogs for Fake {
         audience: dialog::AudienceRequest => dialog::AudienceReply,
         enter: dialog::EnterRequest => dialog::EnterReply,
         exit: dialog::ExitRequest => dialog::ExitReply,
+        forget: dialog::ForgetRequest => dialog::ForgetReply,
     }
 }
