@@ -34,7 +34,7 @@ async fn two() -> Two {
     let owns = [&a, &b].map(|cluster| Own::Of(cluster.clone(), "dialog"));
     spawn_local(a.run(std::future::pending()));
     let b_lives = spawn_local(b.run(std::future::pending()));
-    sleep(Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(2)).await;
     let own = |door: &Door| Link::local(door.service.server(), LinkOptions { deadline: Duration::from_secs(20) });
     let b = world.start_as(owns[1].clone(), Link::absent());
     let a = world.start_as(owns[0].clone(), own(&b));
@@ -110,7 +110,7 @@ async fn who_loses_a_dialog_and_gets_it_back_knows_what_happened_meanwhile() {
         assert_eq!(two.a.told().await.len(), 1);
         let Own::Of(b, _) = two.owns[1].clone() else { unreachable!("there are two") };
         let b_lives = spawn_local(b.run(std::future::pending()));
-        sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(2)).await;
         two.b.post(post(one, other, 2, "by b")).await.unwrap();
         b_lives.abort();
         sleep(Duration::from_secs(4)).await;

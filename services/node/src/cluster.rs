@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use natter_bus::Bus;
@@ -154,10 +154,15 @@ pub fn own(cluster: Option<&Cluster>, role: Role) -> Own {
     }
 }
 
+/// By then a process that died is known to be dead, and another has its place.
+const TAKEN_OVER: Duration = Duration::from_secs(6);
+
 /// A link to a role: to the process that should own what a request is about, which may be this one.
 pub fn link(cluster: &Cluster, role: Role, here: Option<Link>, options: LinkOptions) -> Link {
     let places = Arc::new(Owners { cluster: cluster.clone(), role: owners(role), by: by(role) });
-    Link::routed(Routing { places, here, repeats }, options)
+    // What may be repeated is, until another process has taken over from one that died.
+    let deadline = options.deadline.max(TAKEN_OVER);
+    Link::routed(Routing { places, here, repeats }, LinkOptions { deadline })
 }
 
 /// Whether this process should serve what is about something, of a role that it has.
@@ -256,16 +261,19 @@ mod tests {
         About { app, dialog: dialog.map(|byte| [byte; 12]) }
     }
 
-    fn places(by: By) -> Owners {
+    async fn places(by: By) -> Owners {
         let me = Member { name: "a".into(), boot: 1, roles: vec!["dialog".into()], ..Member::default() };
-        Owners { cluster: Cluster::new(me, Bus::local()), role: "dialog", by }
+        let cluster = Cluster::new(me, Bus::local());
+        tokio::spawn(cluster.clone().run(std::future::pending()));
+        cluster.joined().await;
+        Owners { cluster, role: "dialog", by }
     }
 
-    #[test]
-    fn who_is_alone_serves_everything_of_its_role_and_nothing_of_others() {
+    #[tokio::test]
+    async fn who_is_alone_serves_everything_of_its_role_and_nothing_of_others() {
         for by in [By::Role, By::App, By::Dialog] {
-            assert_eq!(places(by).place(&about(1, Some(7))), Place::Here);
-            assert_eq!(Owners { role: "push", ..places(by) }.place(&about(1, None)), Place::Nowhere);
+            assert_eq!(places(by).await.place(&about(1, Some(7))), Place::Here);
+            assert_eq!(Owners { role: "push", ..places(by).await }.place(&about(1, None)), Place::Nowhere);
         }
     }
 

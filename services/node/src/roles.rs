@@ -198,6 +198,13 @@ pub async fn run(roles: Roles, loaded: Loaded, stop: Stop) -> Result<()> {
         let end = drain();
         above.spawn(async move { console.run(door, end).await.context("the console ended") });
     }
+    if let Some(cluster) = &parts.cluster {
+        tokio::select! {
+            biased;
+            () = stop.drain.cancelled() => {}
+            () = cluster.joined() => {}
+        }
+    }
     ready.set(true);
     match banner {
         Some(banner) => banner.print(),

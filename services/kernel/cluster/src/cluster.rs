@@ -18,6 +18,8 @@ use crate::view::{Heard, Member, View};
 
 /// How often a member says that it lives.
 const EVERY: Duration = Duration::from_millis(500);
+/// How long a member only listens when it begins: it must not take for its own what others have that it has not heard of yet.
+const LISTENS: Duration = Duration::from_millis(1_200);
 /// How long an answer of the bus is waited for.
 const ANSWER: Duration = Duration::from_secs(1);
 
@@ -31,11 +33,9 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A member that knows itself, and says nothing before it [`run`](Cluster::run)s.
+    /// A member that knows nobody yet, itself neither, before it [`run`](Cluster::run)s.
     pub fn new(me: Member, bus: Bus) -> Cluster {
-        let mut heard = Heard::default();
-        heard.hear(me.alive(State::Ready), Duration::ZERO);
-        let (view, _) = watch::channel(Arc::new(heard.view(Duration::ZERO)));
+        let (view, _) = watch::channel(Arc::default());
         Cluster { me: Arc::new(Mutex::new(me)), view, bus, alive: Gauge::default() }
     }
 
@@ -75,7 +75,16 @@ impl Cluster {
         self.say(State::Draining);
     }
 
-    /// Says that it lives, and believes what others say, until `stop`; then it says that it is gone.
+    /// Resolves when it has listened long enough to believe in itself.
+    pub async fn joined(&self) {
+        let (mut changes, me) = (self.changes(), self.me());
+        let is_in = |view: &Arc<View>| view.has(&me.name, me.boot);
+        if changes.wait_for(is_in).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Listens for a while; then says that it lives, and believes what others say, until `stop`; then it says that it is gone.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut stop = Box::pin(stop);
         let mut words = self.bus.subscribe(&Subject::Alive.to_string());
@@ -86,6 +95,9 @@ impl Cluster {
                 biased;
                 () = &mut stop => break,
                 _ = ticks.tick() => {
+                    if began.elapsed() < LISTENS {
+                        continue;
+                    }
                     self.say(if self.me.lock().is_draining { State::Draining } else { State::Ready });
                     let is_reached = timeout(ANSWER, self.bus.is_reached()).await.unwrap_or(false);
                     heard.reach(is_reached, began.elapsed());
@@ -94,6 +106,9 @@ impl Cluster {
                     Some(word) => heard.hear(word, began.elapsed()),
                     None => break,
                 },
+            }
+            if began.elapsed() < LISTENS {
+                continue;
             }
             // Itself it believes, whatever it heard or did not hear.
             let me = self.me.lock().clone();
@@ -159,10 +174,12 @@ mod tests {
     async fn members_find_each_other_and_who_leaves_or_dies_is_missed() {
         let bus = Bus::local();
         let (a, _stop_a, _running_a) = begin(&bus, "a", 1);
-        assert_eq!(names(&a), ["a"], "it knows itself from the start");
+        assert!(names(&a).is_empty() && !a.is_mine("dialog", Shard(1)), "it listens first");
+        a.joined().await;
+        assert_eq!(names(&a), ["a"]);
         let (b, stop_b, running_b) = begin(&bus, "b", 1);
         let (c, _stop_c, running_c) = begin(&bus, "c", 1);
-        sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(2)).await;
         assert_eq!((names(&a), names(&b), names(&c)), (names(&c), names(&c), vec!["a".into(), "b".into(), "c".into()]));
         // A word of its own, and nobody waits.
         drop(stop_b);
@@ -182,7 +199,7 @@ mod tests {
         let bus = Bus::local();
         let (a, _stop_a, _running_a) = begin(&bus, "a", 1);
         let (b, _stop_b, _running_b) = begin(&bus, "b", 1);
-        sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(2)).await;
         let of = |cluster: &Cluster| (0..1_000).filter(|shard| cluster.is_mine("dialog", Shard(*shard))).count();
         assert!(of(&a) > 400 && of(&b) > 400 && of(&a) + of(&b) == 1_000);
         let mut changes = a.changes();
@@ -197,10 +214,10 @@ mod tests {
         let bus = Bus::local();
         let (a, _stop_a, _running_a) = begin(&bus, "a", 1);
         let (_, _stop_b, running_b) = begin(&bus, "b", 1);
-        sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(2)).await;
         running_b.abort();
         let (_, _stop_b, _running_b) = begin(&bus, "b", 2);
-        sleep(Duration::from_millis(10)).await;
+        sleep(Duration::from_millis(1_600)).await;
         assert!(a.view().has("b", 2) && !a.view().has("b", 1));
     }
 }

@@ -121,10 +121,10 @@ mod tests {
         };
         let told = || (begun.load(Ordering::Relaxed), running.load(Ordering::Relaxed));
         let story = async {
-            sleep(Duration::from_secs(1)).await;
+            sleep(Duration::from_secs(2)).await;
             assert_eq!(told(), (1, 1));
             let other = tokio::spawn(Cluster::new(member("b"), bus.clone()).run(std::future::pending()));
-            sleep(Duration::from_secs(1)).await;
+            sleep(Duration::from_secs(2)).await;
             assert_eq!(told(), (1, 0), "it is another's");
             other.abort();
             sleep(Duration::from_secs(4)).await;
