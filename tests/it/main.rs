@@ -7,6 +7,7 @@ mod blocked;
 mod edges;
 mod fuzz;
 mod model;
+mod requests;
 mod rights;
 mod simulation;
 mod tidy;

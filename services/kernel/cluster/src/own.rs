@@ -131,6 +131,7 @@ mod tests {
             assert_eq!(told(), (2, 1), "it is ours again");
         };
         tokio::select! {
+            biased;
             () = own.while_mine(shard, work, std::future::pending()) => unreachable!("it never ends"),
             () = ours.clone().run(std::future::pending()) => unreachable!("it never ends"),
             () = story => {}
