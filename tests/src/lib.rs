@@ -1,7 +1,7 @@
 //! The tests' kit: a Natter process ([`process`]), SDK clients in processes of their own ([`sdk`], [`build`]), a network that
 //! can be cut ([`proxy`]), a reference model ([`model`]), stanza scenarios ([`play`]), the tables of rights ([`rights`]) and of
 //! blocks ([`blocked`]), push providers that check ([`providers`]), lean XMPP clients ([`client`], [`stream`]), what they hear ([`heard`]) and whether they may
-//! ([`membership`]). What a scenario checks stands in the test crates beside this folder.
+//! ([`membership`]), and traffic that remembers what it was told ([`traffic`]). What a scenario checks stands in the test crates beside this folder.
 
 pub mod address;
 pub mod blocked;
@@ -19,3 +19,4 @@ pub mod proxy;
 pub mod rights;
 pub mod sdk;
 pub mod stream;
+pub mod traffic;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::client::{Account, Client, http};
+use crate::heard;
 use anyhow::{Context, Result, bail, ensure};
 use natter_actor::Chance;
-use natter_tests::client::{Account, Client, http};
-use natter_tests::heard;
 use natter_xmpp::{Element, StreamEvent, StreamReader};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};

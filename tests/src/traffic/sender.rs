@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::build::Build;
+use crate::client::{ASK, Account, Client, group_message, message};
+use crate::heard::{self, Heard};
+use crate::sdk::Sdk;
 use anyhow::{Context, Result};
 use natter_proto::MessageId;
-use natter_tests::build::Build;
-use natter_tests::client::{ASK, Account, Client, group_message, message};
-use natter_tests::heard::{self, Heard};
-use natter_tests::sdk::Sdk;
 use natter_xmpp::StreamReader;
 use serde_json::{Value, json};
 use tokio_rustls::TlsConnector;
 
-use crate::record::{Answer, Lane, Record, Ticks};
+use super::record::{Answer, Lane, Record, Ticks};
 
 /// What a sender is to do: say something in one lane after the other until `stop`.
 pub struct Errand {

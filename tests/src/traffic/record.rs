@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::client::Account;
+use crate::membership::Tick;
 use natter_proto::DialogId;
-use natter_tests::client::Account;
-use natter_tests::membership::Tick;
 
 /// The order of all events.
 #[derive(Clone, Default)]

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::membership::{Membership, Move, Tick, during};
+use crate::sdk::Sdk;
 use anyhow::{Context, Result, bail, ensure};
 use natter_proto::DialogId;
-use natter_tests::membership::{Membership, Move, Tick, during};
-use natter_tests::sdk::Sdk;
 use serde_json::{Value, json};
 
-use crate::Person;
-use crate::record::{Answer, Record, Sent};
+use super::Person;
+use super::record::{Answer, Record, Sent};
 
 /// Reads the whole dialog of the reader and one sender, and proves: every acked message there, none twice, in the order of
 /// sending, unread as many as there are. Returns the counts.

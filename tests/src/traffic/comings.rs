@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::membership::Move;
+use crate::sdk::Sdk;
 use anyhow::{Context, Result};
 use natter_actor::Chance;
 use natter_proto::DialogId;
-use natter_tests::membership::Move;
-use natter_tests::sdk::Sdk;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::Person;
-use crate::record::Ticks;
+use super::Person;
+use super::record::Ticks;
 
 /// How long a request may take to be answered, with all the kills it meets.
 const PATIENCE: Duration = Duration::from_secs(60);
