@@ -38,6 +38,7 @@ async fn run(natter: &mut Natter, seed: u64, kills: u64) -> Result<String> {
         *user = natter.create_user(1, login, PASSWORD)?;
     }
     let stage = Stage {
+        app: 1,
         config: natter.sdk_config(1, false)?,
         ca: &natter.ca(),
         wss: vec![natter.ports.wss],

@@ -59,14 +59,15 @@ impl Person {
 
 /// Where the traffic goes.
 pub struct Stage<'a> {
-    /// As `natter sdk-config --json` gives it, of app 1.
+    pub app: u64,
+    /// As `natter sdk-config --json` gives it, of that app.
     pub config: Value,
     pub ca: &'a Path,
     /// Chat over WebSocket with TLS on localhost, one for each edge: the clients are dealt out.
     pub wss: Vec<u16>,
     /// REST without TLS on localhost.
     pub rest_plain: u16,
-    /// Users of app 1, as the logins say, with [`PASSWORD`].
+    /// Users of the app, as the logins say, with [`PASSWORD`].
     pub users: [u64; LOGINS.len()],
 }
 
@@ -97,7 +98,7 @@ impl Traffic {
     /// Makes the groups, and begins.
     pub async fn begin(stage: &Stage<'_>, seed: u64) -> Result<Traffic> {
         let person = |(login, user): (&&'static str, &u64)| {
-            let account = Account { app: 1, user: *user, password: PASSWORD.into() };
+            let account = Account { app: stage.app, user: *user, password: PASSWORD.into() };
             Person { login, account }
         };
         let people: Arc<Vec<Person>> = Arc::new(LOGINS.iter().zip(&stage.users).map(person).collect());

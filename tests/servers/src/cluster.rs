@@ -257,7 +257,7 @@ fn parts(plan: Plan) -> Result<Vec<Part>> {
     ]
     .concat();
     let count = all.iter().map(|(_, _, settings)| settings.len()).sum();
-    let mut free = ports::free(&[Ipv4Addr::LOCALHOST], count)?.into_iter();
+    let mut free = ports::lasting(count)?.into_iter();
     let part = |(name, roles, settings): (String, String, Vec<String>)| {
         let ports = settings.into_iter().zip(free.by_ref()).collect();
         Part { name, roles, ports }

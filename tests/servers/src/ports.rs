@@ -22,6 +22,25 @@ pub fn free(ips: &[Ipv4Addr], count: usize) -> Result<Vec<u16>> {
     Ok(ports)
 }
 
+/// So many ports that are free on loopback, and not of those that the system gives to whoever connects (`ip_local_port_range`): between two
+/// starts of a process nobody takes them by chance.
+pub fn lasting(count: usize) -> Result<Vec<u16>> {
+    let mut held: Vec<TcpListener> = Vec::new();
+    // Where it begins differs from one call to the next; every port of the range is tried once.
+    let first = u32::from(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?.local_addr()?.port());
+    for step in 0..LASTING.len() as u32 {
+        if held.len() == count {
+            break;
+        }
+        let port = LASTING.start + ((first * 31 + step) % LASTING.len() as u32) as u16;
+        held.extend(TcpListener::bind(("0.0.0.0", port)));
+    }
+    anyhow::ensure!(held.len() == count, "only {} ports are free", held.len());
+    Ok(held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect::<std::io::Result<_>>()?)
+}
+
+const LASTING: std::ops::Range<u16> = 10_000..32_000;
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -33,5 +52,12 @@ mod tests {
         let ports = free(&ips, 3).unwrap();
         let listening: Vec<_> = ports.iter().flat_map(|port| ips.map(|ip| TcpListener::bind((ip, *port)).unwrap())).collect();
         assert_eq!(listening.len(), 6);
+    }
+
+    #[test]
+    fn lasting_ports_are_free_and_not_for_who_connects() {
+        let ports = lasting(40).unwrap();
+        let listening: Vec<_> = ports.iter().map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).unwrap()).collect();
+        assert!(listening.len() == 40 && ports.iter().all(|port| LASTING.contains(port)));
     }
 }

@@ -28,6 +28,7 @@ pub enum Lane {
 /// What a sender did, in the order of sending, and the ids of what it heard from others.
 pub struct Record {
     pub name: &'static str,
+    pub app: u64,
     pub user: u64,
     pub lanes: Vec<Lane>,
     pub sent: Vec<Sent>,
@@ -54,8 +55,8 @@ pub enum Answer {
 }
 
 impl Record {
-    pub fn new(name: &'static str, user: u64, lanes: Vec<Lane>) -> Record {
-        Record { name, user, lanes, sent: Vec::new(), heard: BTreeSet::new() }
+    pub fn new(name: &'static str, me: &Account, lanes: Vec<Lane>) -> Record {
+        Record { name, app: me.app, user: me.user, lanes, sent: Vec::new(), heard: BTreeSet::new() }
     }
 
     /// The next message, in the next lane. Its place in `sent`.

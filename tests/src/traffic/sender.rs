@@ -28,7 +28,7 @@ pub struct Errand {
 
 impl Errand {
     fn record(&self) -> Record {
-        Record::new(self.name, self.me.user, self.lanes.clone())
+        Record::new(self.name, &self.me, self.lanes.clone())
     }
 
     fn is_over(&self) -> bool {
@@ -145,7 +145,7 @@ async fn send(client: &mut Client, record: &Record, n: usize) -> Result<()> {
     let sent = &record.sent[n];
     let stanza = match &record.lanes[sent.lane] {
         Lane::Private(to) => message(to, &sent.id, &sent.id),
-        Lane::Group(group) => group_message(1, &group.to_string(), &sent.id, &sent.id),
+        Lane::Group(group) => group_message(record.app, &group.to_string(), &sent.id, &sent.id),
     };
     client.feed(stanza).await?;
     client.feed(ASK.into()).await

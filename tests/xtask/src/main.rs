@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod cluster;
 mod command;
+mod faults;
 mod fuzz;
 mod model;
 mod report;
@@ -26,6 +27,8 @@ const USAGE: &str = "usage: cargo xtask <command>
   fuzz [SECONDS]  each fuzz target for so long, 60 s if not said; needs rustup with a nightly toolchain
   servers start DIR [NODES] | stop DIR
                   Cassandra, NATS, Redis and S3 on this machine; prints where they are
+  faults [--nodes 3] [NAME ...]
+                  what breaks under traffic in a cluster; target/reports/faults.md
   cluster start DIR [--edges N] [--nodes N] [--presences N] | stop DIR
                   a whole cluster: servers and processes of the binary; DIR/sdk.json is what the SDK takes
   bench [NAME]    measurements; a table on stdout, JSON under target/bench/";
@@ -46,6 +49,8 @@ fn main() -> Result<()> {
         ["fuzz"] => fuzz::all("60"),
         ["fuzz", seconds] => fuzz::all(seconds),
         ["servers", words @ ..] => servers::run(words),
+        ["faults", "--nodes", nodes, names @ ..] => faults::all(nodes, names),
+        ["faults", names @ ..] => faults::all("1", names),
         ["cluster", words @ ..] => cluster::run_words(words),
         ["bench", names @ ..] => bench::run(names),
         _ => bail!("{USAGE}"),

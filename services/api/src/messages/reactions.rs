@@ -16,7 +16,8 @@ pub(crate) async fn react(door: &Door, asked: &Asked, caller: &Caller) -> Result
     if add.is_empty() && remove.is_empty() {
         return Err(Refusal::field("add", "is required"));
     }
-    let request = ReactRequest { app: caller.0.app, user: caller.0.user, id: id.to_vec(), add, remove, ..ReactRequest::default() };
+    let request =
+        ReactRequest { app: caller.0.app, user: caller.0.user, id: id.to_vec(), add, remove, ..ReactRequest::default() };
     door.dialogs().react(request).await?;
     Ok(Answer::empty())
 }

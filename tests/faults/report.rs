@@ -1,0 +1,70 @@
+//! What a run found, as a page: `target/reports/faults.md`.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::fault::{Fault, What};
+use crate::stage::Outcome;
+
+/// The rows so far.
+pub struct Report {
+    rows: Vec<String>,
+    failures: Vec<String>,
+    head: String,
+}
+
+impl Report {
+    pub fn new(seed: u64, nodes: usize) -> Report {
+        let head = format!(
+            "# Faults\n\n3 edges, 2 dialog+history, and one each of account, presence, storage, push, api and console; {nodes} Cassandra, \
+             {nodes} NATS, Redis, S3; all of it and the clients on one machine. Seed {seed}.\n\n\
+             Silence: the longest that a user at an edge that did not break waited for the ack of a message. Acked lost, doubled or out of order: \
+             a row says `none` only if the checker found none, in 1-1 and groups, with unread counts, members, contacts, lists and files.\n\n\
+             | what | for | silence s | streams of that user that ended | lost, doubled, out of order |\n|---|---|---|---|---|\n"
+        );
+        Report { rows: Vec::new(), failures: Vec::new(), head }
+    }
+
+    pub fn add(&mut self, fault: &Fault, outcome: Outcome) {
+        let (longest, answers, ends) = outcome.silence.told();
+        let lasted = match fault.what {
+            What::Killed(time) | What::HeldStill(time) => format!("{} s", time.as_secs()),
+            What::Nothing | What::Drained | What::Wiped => String::new(),
+        };
+        let found = match &outcome.checked {
+            Ok(_) => "none".to_owned(),
+            Err(error) => {
+                self.failures.push(format!("{}: {error:#}", fault.name));
+                "**see below**".to_owned()
+            }
+        };
+        let silence = longest.as_secs_f64();
+        self.rows.push(format!("| {} | {lasted} | {silence:.1} of {answers} answers | {ends} | {found} |", fault.name));
+        if let Ok(lines) = outcome.checked {
+            println!("  {}", lines.join("; "));
+        }
+    }
+
+    pub fn left_out(&mut self, fault: &Fault, why: &str) {
+        self.rows.push(format!("| {} | | | | not run: {why} |", fault.name));
+    }
+
+    pub fn has_failed(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
+    pub fn write(&self) -> Result<()> {
+        let mut page = self.head.clone();
+        self.rows.iter().for_each(|row| writeln!(page, "{row}").expect("a String takes all"));
+        for failure in &self.failures {
+            writeln!(page, "\n- {failure}")?;
+        }
+        let target = PathBuf::from(std::env::var_os("NATTER_TARGET").unwrap_or_else(|| "target".into()));
+        std::fs::create_dir_all(target.join("reports"))?;
+        std::fs::write(target.join("reports/faults.md"), &page)?;
+        println!("{page}");
+        Ok(())
+    }
+}
