@@ -1,4 +1,4 @@
-//! The tests' kit: a Natter process ([`process`]), SDK clients in processes of their own ([`sdk`], [`build`]), a network that
+//! The tests' kit: a Natter process ([`process`]), on embedded stores or as one of a cluster ([`clustered`]), SDK clients in processes of their own ([`sdk`], [`build`]), a network that
 //! can be cut ([`proxy`]), a reference model ([`model`]), stanza scenarios ([`play`]), the tables of rights ([`rights`]) and of
 //! blocks ([`blocked`]), push providers that check ([`providers`]), lean XMPP clients ([`client`], [`stream`]), what they hear ([`heard`]) and whether they may
 //! ([`membership`]), and traffic that remembers what it was told ([`traffic`]). What a scenario checks stands in the test crates beside this folder.
@@ -7,6 +7,7 @@ pub mod address;
 pub mod blocked;
 pub mod build;
 pub mod client;
+pub mod clustered;
 pub mod heard;
 pub mod inputs;
 pub mod limits;

@@ -12,6 +12,7 @@ use tokio::process::Child;
 
 use crate::address::Address;
 use crate::client::http;
+use crate::clustered::{Clustered, ROLES};
 
 /// Where clients look for XMPP over TCP.
 pub const XMPP_PORT: u16 = 5222;
@@ -34,6 +35,7 @@ pub struct Natter {
     binary: PathBuf,
     data: TempDir,
     settings: Vec<String>,
+    clustered: Option<Clustered>,
     child: Option<Child>,
     starts: u32,
     pub ports: Ports,
@@ -60,14 +62,26 @@ impl Natter {
     async fn start_on(ports: Ports, settings: &[&str]) -> Result<Natter> {
         let binary =
             std::env::var_os("NATTER_BINARY").context("NATTER_BINARY names the binary to test: run `cargo xtask test`")?;
+        let data = tempfile::Builder::new().prefix("natter-test-").tempdir()?;
+        let clustered = Clustered::of(&data.path().join("secrets"))?;
         let mut natter = Natter {
             binary: binary.into(),
-            data: tempfile::Builder::new().prefix("natter-test-").tempdir()?,
+            data,
+            clustered,
             settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
             child: None,
             starts: 0,
             ports,
         };
+        if natter.clustered.is_some() {
+            let secrets = natter.secrets().display().to_string();
+            natter.shell(&["secrets", &secrets])?;
+            natter.shell(&["migrate"])?;
+            natter.restart().await?;
+            // What nobody makes by himself in a cluster.
+            natter.shell(&["app", "create", "--title", "First app"])?;
+            return Ok(natter);
+        }
         // A port that was free may be taken before it is listened at.
         for _ in 0..PORTS_TRIED {
             match natter.restart().await {
@@ -96,7 +110,8 @@ impl Natter {
     pub async fn restart(&mut self) -> Result<()> {
         self.starts += 1;
         let log = std::fs::File::create(self.log())?;
-        let mut command = tokio::process::Command::from(self.command(&[]));
+        let roles: &[&str] = if self.clustered.is_some() { &[ROLES] } else { &[] };
+        let mut command = tokio::process::Command::from(self.command(roles));
         command.stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
         self.child = Some(command.spawn().with_context(|| format!("cannot start {}", self.binary.display()))?);
         self.wait_until_ready().await
@@ -217,7 +232,12 @@ impl Natter {
 
     /// The CA of the data directory, PEM.
     pub fn ca(&self) -> PathBuf {
-        self.data().join("tls/ca.pem")
+        let folder = if self.clustered.is_some() { self.secrets() } else { self.data() };
+        folder.join("tls/ca.pem")
+    }
+
+    fn secrets(&self) -> PathBuf {
+        self.data.path().join("secrets")
     }
 
     /// The log of the latest start, kept under the build directory when a test fails.
@@ -250,7 +270,8 @@ impl Natter {
         let mut command = Command::new(&self.binary);
         command.current_dir(self.data.path()).stdin(Stdio::null()).env_remove("NATTER_DATA");
         command.arg("--data").arg(self.data());
-        for setting in set.iter().chain(&self.settings) {
+        let of_cluster = self.clustered.iter().flat_map(Clustered::settings);
+        for setting in set.iter().chain(of_cluster).chain(&self.settings) {
             command.args(["--set", setting]);
         }
         command.args(arguments);

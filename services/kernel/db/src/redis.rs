@@ -38,6 +38,7 @@ impl Script {
 #[derive(Clone)]
 pub struct Redis {
     connection: Connection,
+    prefix: Arc<str>,
     deadline: Duration,
     meters: Arc<Meters>,
 }
@@ -113,7 +114,8 @@ impl Redis {
                 Connection::One(Box::new(manager))
             }
         };
-        Ok(Redis { connection, deadline: options.deadline(), meters: Arc::new(Meters::new()) })
+        let prefix = options.prefix.as_str().into();
+        Ok(Redis { connection, prefix, deadline: options.deadline(), meters: Arc::new(Meters::new()) })
     }
 
     /// Shows the metrics of this connection in a registry.
@@ -122,7 +124,7 @@ impl Redis {
     }
 
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, Error> {
-        self.ask(Op::Get, cmd("GET").arg(key)).await
+        self.ask(Op::Get, cmd("GET").arg(self.key(key))).await
     }
 
     /// Those of one hash tag, in the order asked.
@@ -130,37 +132,38 @@ impl Redis {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.ask(Op::Get, cmd("MGET").arg(keys)).await
+        self.ask(Op::Get, cmd("MGET").arg(keys.iter().map(|key| self.key(key)).collect::<Vec<_>>())).await
     }
 
     /// Puts a value, which goes by itself after so long.
     pub async fn put(&self, key: &str, value: &[u8], life: Duration) -> Result<(), Error> {
-        self.ask(Op::Commit, cmd("SET").arg(key).arg(value).arg("PX").arg(millis(life))).await
+        self.ask(Op::Commit, cmd("SET").arg(self.key(key)).arg(value).arg("PX").arg(millis(life))).await
     }
 
     /// The same where there is none yet. Whether it was put.
     pub async fn put_new(&self, key: &str, value: &[u8], life: Duration) -> Result<bool, Error> {
         let put: Option<String> =
-            self.ask(Op::Commit, cmd("SET").arg(key).arg(value).arg("NX").arg("PX").arg(millis(life))).await?;
+            self.ask(Op::Commit, cmd("SET").arg(self.key(key)).arg(value).arg("NX").arg("PX").arg(millis(life))).await?;
         Ok(put.is_some())
     }
 
     /// Whether there was one.
     pub async fn forget(&self, key: &str) -> Result<bool, Error> {
-        self.ask(Op::Commit, cmd("DEL").arg(key)).await
+        self.ask(Op::Commit, cmd("DEL").arg(self.key(key))).await
     }
 
     /// Fields of a hash, in no order.
     pub async fn fields(&self, key: &str) -> Result<Vec<(String, Bytes)>, Error> {
-        self.ask(Op::Scan, cmd("HGETALL").arg(key)).await
+        self.ask(Op::Scan, cmd("HGETALL").arg(self.key(key))).await
     }
 
     /// Puts an entry at the end of a stream that keeps about `most` of the newest and goes after so long without one.
     pub async fn append(&self, stream: &str, value: &[u8], most: usize, life: Duration) -> Result<String, Error> {
         let mut together = redis::pipe();
         together.atomic();
-        together.cmd("XADD").arg(stream).arg("MAXLEN").arg("~").arg(most).arg("*").arg("v").arg(value);
-        together.cmd("PEXPIRE").arg(stream).arg(millis(life)).ignore();
+        let stream = self.key(stream);
+        together.cmd("XADD").arg(&stream).arg("MAXLEN").arg("~").arg(most).arg("*").arg("v").arg(value);
+        together.cmd("PEXPIRE").arg(&stream).arg(millis(life)).ignore();
         let started = Instant::now();
         let answer = match &self.connection {
             Connection::One(one) => self.bounded(together.query_async::<(String,)>(&mut one.as_ref().clone())).await,
@@ -175,7 +178,7 @@ impl Redis {
     pub async fn read(&self, stream: &str, above: &str, limit: usize) -> Result<Vec<StreamEntry>, Error> {
         let from = if above.is_empty() { "-".to_owned() } else { format!("({above}") };
         let rows: Vec<(String, Vec<(String, Bytes)>)> =
-            self.ask(Op::Scan, cmd("XRANGE").arg(stream).arg(from).arg("+").arg("COUNT").arg(limit)).await?;
+            self.ask(Op::Scan, cmd("XRANGE").arg(self.key(stream)).arg(from).arg("+").arg("COUNT").arg(limit)).await?;
         let value = |(id, mut fields): (String, Vec<(String, Bytes)>)| fields.pop().map(|(_, value)| (id, value));
         rows.into_iter().map(value).collect::<Option<_>>().ok_or_else(|| Error::Corrupt("an entry of a stream is empty".into()))
     }
@@ -184,7 +187,7 @@ impl Redis {
     pub async fn run(&self, script: &Script, keys: &[&str], arguments: &[&[u8]]) -> Result<Vec<Bytes>, Error> {
         let mut invocation = script.0.prepare_invoke();
         for key in keys {
-            invocation.key(*key);
+            invocation.key(self.key(key));
         }
         for argument in arguments {
             invocation.arg(*argument);
@@ -196,6 +199,11 @@ impl Redis {
         };
         self.meters.observe(Op::Commit, started, &answer);
         answer
+    }
+
+    // As it stands on the servers.
+    fn key(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
     }
 
     async fn ask<T: FromRedisValue>(&self, op: Op, command: &mut Cmd) -> Result<T, Error> {

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct RedisOptions {
     /// `HOST:PORT`; of a cluster some of them.
     pub nodes: Vec<String>,
+    /// What all keys begin with, so that several installations can share servers. Empty: nothing.
+    pub prefix: String,
     /// Whether the servers are a cluster.
     pub cluster: bool,
     /// Who connects (ACL). Empty: the default user.
@@ -27,6 +29,7 @@ impl Default for RedisOptions {
     fn default() -> Self {
         RedisOptions {
             nodes: Vec::new(),
+            prefix: String::new(),
             cluster: false,
             user: String::new(),
             password: String::new(),
