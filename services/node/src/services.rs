@@ -54,7 +54,7 @@ impl Services {
         let dialog = natter_dialog::Service::new(
             config.dialog.clone(),
             natter_dialog::Parts {
-                db: parts.db.clone(),
+                db: parts.db.clone().into(),
                 bus: parts.bus.clone(),
                 history: history.clone(),
                 account: account_link.clone(),
