@@ -48,8 +48,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// The engine.
 pub struct JetStream {
     shared: Arc<Shared>,
-    /// The lanes that this process reads. What reads a lane ends when it goes from here.
-    owned: Mutex<BTreeMap<u64, (Arc<Owned>, JoinSet<()>)>>,
+    /// The lanes that this process reads.
+    owned: Mutex<BTreeMap<u64, Reading>>,
+}
+
+struct Reading {
+    owned: Arc<Owned>,
+    /// They end when this is dropped.
+    _tasks: JoinSet<()>,
 }
 
 struct Owned {
@@ -125,16 +131,10 @@ impl JetStream {
         let mut given_back = Vec::new();
         let mut owned = self.owned.lock();
         for lane in 0..LANES {
-            if !is_owned(lane) {
-                let Some((gone, _reads)) = owned.remove(&lane) else { continue };
-                given_back.extend(std::mem::take(&mut *gone.lane.lock()).give_back());
-            } else if !owned.contains_key(&lane) {
-                let (begun, mut reads) = (Arc::new(Owned { lane: Mutex::default(), room: Notify::new() }), JoinSet::new());
-                reads.spawn(follow(self.shared.clone(), begun.clone(), lane));
-                if lane == 0 {
-                    reads.spawn(look(self.shared.clone()));
-                }
-                owned.insert(lane, (begun, reads));
+            if is_owned(lane) {
+                owned.entry(lane).or_insert_with(|| Reading::begin(&self.shared, lane));
+            } else if let Some(gone) = owned.remove(&lane) {
+                given_back.extend(std::mem::take(&mut *gone.owned.lane.lock()).give_back());
             }
         }
         drop(owned);
@@ -155,23 +155,34 @@ impl JetStream {
 
     pub fn lanes(&self) -> Vec<u64> {
         let owned = self.owned.lock();
-        owned.iter().filter(|(_, (owned, _))| !owned.lane.lock().is_empty()).map(|(lane, _)| *lane).collect()
+        owned.iter().filter(|(_, reading)| !reading.owned.lane.lock().is_empty()).map(|(lane, _)| *lane).collect()
     }
 
     pub fn read(&self, lane: u64, limit: usize) -> Vec<Entry> {
-        self.owned.lock().get(&lane).map_or_else(Vec::new, |(owned, _)| owned.lane.lock().read(limit))
+        self.owned.lock().get(&lane).map_or_else(Vec::new, |reading| reading.owned.lane.lock().read(limit))
     }
 
     /// An acknowledgement that does not reach the servers is given when they send the entry again.
     pub async fn done(&self, entries: &[Entry]) {
         let mut replies = Vec::with_capacity(entries.len());
         for entry in entries {
-            if let Some((owned, _)) = self.owned.lock().get(&lane_of(entry.app)) {
+            if let Some(Reading { owned, .. }) = self.owned.lock().get(&lane_of(entry.app)) {
                 replies.extend(owned.lane.lock().finish(entry.number));
                 owned.room.notify_one();
             }
         }
         self.shared.answer(replies, "+ACK").await;
+    }
+}
+
+impl Reading {
+    fn begin(shared: &Arc<Shared>, lane: u64) -> Reading {
+        let (owned, mut tasks) = (Arc::new(Owned { lane: Mutex::default(), room: Notify::new() }), JoinSet::new());
+        tasks.spawn(follow(shared.clone(), owned.clone(), lane));
+        if lane == 0 {
+            tasks.spawn(look(shared.clone()));
+        }
+        Reading { owned, _tasks: tasks }
     }
 }
 
