@@ -110,8 +110,8 @@ impl Log {
         }
     }
 
-    /// Adds an entry that no row of the same store tells of. It is there when this is answered; `id` names what it tells of within the
-    /// app, and told again soon it may be one entry or two.
+    /// Adds an entry that no row of the same store tells of. It is there when this is answered; `id` names what it tells of, and nothing
+    /// else of the app. Told again soon it may be one entry or two.
     ///
     /// # Errors
     /// It was not added, or (`Unknown`) that is not known: the servers did not say so in time.
