@@ -184,7 +184,7 @@ async fn services(store: Kv, clock: Clock, chance: Chance, setting: Setting) -> 
     let presence_link = Link::local(presence.server(), inner);
     let executor = Executor::local();
     let parts = natter_dialog::Parts {
-        db: store,
+        db: store.into(),
         bus: bus.clone(),
         history: suffer(history.clone()),
         account: account.clone(),

@@ -107,6 +107,8 @@ pub struct Dialog {
     pub facts: Facts,
     pub profile: Profile,
     pub members: Members,
+    /// What the store calls this state of facts, profile and members.
+    pub version: u64,
     order: Order,
     /// Ids of the newest rows.
     tail: Tail,
@@ -138,6 +140,7 @@ impl Dialog {
             facts,
             profile,
             members,
+            version: 0,
             order: Order::default(),
             tail,
             unsaved,
@@ -145,6 +148,12 @@ impl Dialog {
             changed_at: 0,
             changed_before_at: 0,
         }
+    }
+
+    /// Takes over what the store calls it.
+    pub fn with_version(mut self, version: u64) -> Dialog {
+        self.version = version;
+        self
     }
 
     /// Takes over what the log says: its newest row, the stamp of its newest change, the ids of its newest rows.
@@ -204,10 +213,10 @@ impl Dialog {
         Kept { facts: self.facts, profile: self.profile.clone(), members: self.members.clone() }
     }
 
-    /// The dialog is kept like this now.
-    pub fn apply_kept(&mut self, kept: Kept) {
+    /// The dialog is kept like this now, under this version.
+    pub fn apply_kept(&mut self, kept: Kept, version: u64) {
         let Kept { facts, profile, members } = kept;
-        (self.facts, self.profile, self.members) = (facts, profile, members);
+        (self.facts, self.profile, self.members, self.version) = (facts, profile, members, version);
     }
 
     /// The state moves over rows that are stored now.

@@ -40,3 +40,6 @@ mod store;
 
 pub use options::Options;
 pub use service::{Parts, Service};
+
+/// The tables of this service.
+pub const TABLES: &[natter_db::cql::Migration] = &[store::TABLES];

@@ -89,7 +89,7 @@ pub(crate) async fn find(shared: &Shared, app: AppId, user: UserId, ids: Vec<Mes
 /// One dialog as a user sees it who may read it, or with `preview` who may look at its newest messages (contract rest 5.2); user 0
 /// of proto, `None`, is nobody's view.
 pub(crate) async fn get(shared: &Shared, key: Key, user: Option<UserId>, preview: bool) -> Result<Dialog, Failure> {
-    let Kept { facts, profile, members } = shared.store.load(key).await.map_err(of_read)?.ok_or_else(|| no_dialog(key))?;
+    let Kept { facts, profile, members } = load(shared, key).await?.ok_or_else(|| no_dialog(key))?;
     if let Some(user) = user {
         let reads = rights::may(facts.kind, role(&facts, &profile, &members, user), Action::Read);
         let looks = preview && profile.allow_preview == Some(true);
@@ -111,7 +111,7 @@ pub(crate) async fn members(shared: &Shared, key: Key, user: UserId) -> Result<V
 
 /// Members above `after`, ascending, at most `limit`, and who of them wants no alerts. Nobody's view, nobody is refused.
 pub(crate) async fn audience(shared: &Shared, key: Key, after: u64, limit: usize) -> Result<AudienceReply, Failure> {
-    let Kept { facts, profile, members } = shared.store.load(key).await.map_err(of_read)?.ok_or_else(|| no_dialog(key))?;
+    let Kept { facts, profile, members } = load(shared, key).await?.ok_or_else(|| no_dialog(key))?;
     let mut above = members.iter().filter(|(user, view)| user.0 > after && !view.gone);
     let listeners = above.by_ref().take(limit.max(1)).map(|(user, view)| Listener { user: user.0, muted: view.muted }).collect();
     let (kind, name) = (facts.kind.to_wire() as i32, profile.name.unwrap_or_default());
@@ -126,7 +126,7 @@ pub(crate) async fn find_in(shared: &Shared, key: Key, user: UserId, ids: Vec<Me
 
 /// Users in the room of a dialog; nobody for one who may not read it (contract xmpp 4.6).
 pub(crate) async fn occupants(shared: &Shared, key: Key, user: UserId) -> Result<Vec<u64>, Failure> {
-    let Some(kept) = shared.store.load(key).await.map_err(of_read)? else { return Ok(Vec::new()) };
+    let Some(kept) = load(shared, key).await? else { return Ok(Vec::new()) };
     let role = role(&kept.facts, &kept.profile, &kept.members, user);
     if !rights::may(kept.facts.kind, role, Action::Read) {
         return Ok(Vec::new());
@@ -137,12 +137,16 @@ pub(crate) async fn occupants(shared: &Shared, key: Key, user: UserId) -> Result
 
 /// The dialog, for one who may read it.
 async fn read_by(shared: &Shared, key: Key, user: UserId) -> Result<Kept, Failure> {
-    let kept = shared.store.load(key).await.map_err(of_read)?.ok_or_else(|| no_dialog(key))?;
+    let kept = load(shared, key).await?.ok_or_else(|| no_dialog(key))?;
     let role = role(&kept.facts, &kept.profile, &kept.members, user);
     match rights::may(kept.facts.kind, role, Action::Read) {
         true => Ok(kept),
         false => Err(forbidden(key, user)),
     }
+}
+
+async fn load(shared: &Shared, key: Key) -> Result<Option<Kept>, Failure> {
+    Ok(shared.store.load(key).await.map_err(of_read)?.map(|(kept, _)| kept))
 }
 
 async fn of_user(shared: &Shared, app: AppId, user: UserId) -> Result<Vec<Listed>, Failure> {

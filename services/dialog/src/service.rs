@@ -8,7 +8,7 @@ use futures::future::{join, select};
 use natter_actor::{Chance, Clock, Executor, Registry};
 use natter_bus::Bus;
 use natter_cluster::Own;
-use natter_db::Kv;
+use natter_db::Db;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::dialog::v1::eraser_server::EraserServer;
 use natter_proto::subject::Subject;
@@ -31,7 +31,7 @@ const REQUEST_BYTES_MAX: usize = 4 << 20;
 
 /// What the dialog service is made of.
 pub struct Parts {
-    pub db: Kv,
+    pub db: Db,
     pub bus: Bus,
     pub history: Link,
     pub account: Link,

@@ -290,7 +290,7 @@ fn dialog(config: &Config, parts: &Parts, history: Link, account: Link, presence
     Ok(natter_dialog::Service::new(
         config.dialog.clone(),
         natter_dialog::Parts {
-            db: kv(parts)?,
+            db: parts.db.clone(),
             bus: parts.bus.clone(),
             history,
             account,

@@ -58,32 +58,50 @@ impl Shared {
     /// Reads what comes, for ever. Dropped anywhere, it goes on where it was: what was looked at is forgotten with what came of
     /// it.
     pub async fn take_in(&self) {
-        while let Err(error) = self.alerts.ready().await {
+        while let Err(error) = self.ready().await {
             tracing::warn!(%error, "what waits to be alerted cannot be read");
             tokio::time::sleep(PAUSE).await;
         }
         // For whoever waits for what was found.
         self.moved.notify_one();
         loop {
-            if self.log.apps().is_empty() {
+            if self.log.lanes().is_empty() {
                 self.log.moved().await;
             }
             tokio::time::sleep(GATHER).await;
-            // A page of each in turn: no app waits for another's storm to end.
-            for app in self.log.apps() {
-                if let Err(error) = self.take_in_page(app).await {
-                    tracing::warn!(app, %error, "what was posted cannot be looked at");
+            // A page of each in turn: no lane waits for another's storm to end.
+            for lane in self.log.lanes() {
+                if let Err(error) = self.take_in_page(lane).await {
+                    tracing::warn!(lane, %error, "the durable log cannot be read");
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
     }
 
-    async fn take_in_page(&self, app: u64) -> Result<(), Error> {
-        let entries = self.log.read(app, ENTRIES).await?;
+    async fn ready(&self) -> Result<(), Error> {
+        self.log.ready().await?;
+        Ok(self.alerts.ready().await?)
+    }
+
+    /// Each app by itself: what fails of one is read again, and holds up no other.
+    async fn take_in_page(&self, lane: u64) -> Result<(), Error> {
+        let mut apps = BTreeMap::<u64, Vec<Entry>>::new();
+        for entry in self.log.read(lane, ENTRIES).await? {
+            apps.entry(entry.app).or_default().push(entry);
+        }
+        for (app, entries) in apps {
+            if let Err(error) = self.take_in_app(app, entries).await {
+                tracing::warn!(app, %error, "what was posted cannot be looked at");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_in_app(&self, app: u64, entries: Vec<Entry>) -> Result<(), Error> {
         // Of an app without any device nothing is noted: that there is none explains it all.
-        let has_devices = !entries.is_empty() && self.subscriptions.count(app).await? > 0;
-        if !has_devices {
+        if self.subscriptions.count(app).await? == 0 {
             let count = entries.len() as u64;
             self.metrics.posted.inc_by(count);
             self.metrics.decided(Reason::NoSubscription.word(), count);
@@ -230,13 +248,14 @@ impl Shared {
         }
     }
 
-    /// Takes a step, and tells whoever sends.
+    /// Takes a step, and tells whoever sends. What was looked at is done when it is taken.
     pub async fn keep(&self, step: Step) -> Result<(), Error> {
+        let looked_at = step.entries.clone();
         let dropped = self.alerts.take(step).await?;
         self.metrics.dropped.inc_by(dropped);
         self.moved.notify_one();
         self.noted.notify_waiters();
-        Ok(())
+        Ok(self.log.done(&looked_at).await?)
     }
 
     pub fn proof_ms(&self) -> i64 {

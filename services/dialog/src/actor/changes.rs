@@ -85,8 +85,9 @@ async fn hide(shared: &Shared, dialog: &mut Dialog, user: UserId, force: bool) -
 async fn delete_for_all(shared: &Shared, dialog: &mut Dialog, user: UserId) -> Result<bool, Trouble> {
     let users = everybody(dialog);
     let kept = Kept { members: Members::default(), ..dialog.kept() };
-    shared.store.write(dialog.key, Write { kept: &kept, put: &[], removed: &users, gone: true }).await?;
-    dialog.apply_kept(kept);
+    let write = Write { kept: &kept, added: &[], views: &[], removed: &users, gone: true };
+    let version = shared.store.write(dialog.key, dialog.version, write).await?;
+    dialog.apply_kept(kept, version);
     evict(shared, dialog, user, &users).await;
     Ok(true)
 }
@@ -189,8 +190,9 @@ async fn settle(shared: &Shared, dialog: &mut Dialog, changed: Changed) -> Resul
     }
     let gone = members.is_empty() && facts.kind == Kind::Group;
     let kept = Kept { facts, profile, members };
-    shared.store.write(dialog.key, Write { kept: &kept, put: &added, removed: &removed, gone }).await?;
-    dialog.apply_kept(kept);
+    let write = Write { kept: &kept, added: &added, views: &[], removed: &removed, gone };
+    let version = shared.store.write(dialog.key, dialog.version, write).await?;
+    dialog.apply_kept(kept, version);
     Ok(gone)
 }
 
@@ -229,8 +231,9 @@ async fn set_view(shared: &Shared, dialog: &mut Dialog, user: UserId, view: Memb
 
 async fn set_views(shared: &Shared, dialog: &mut Dialog, members: Members, users: &[UserId]) -> Result<(), Trouble> {
     let kept = Kept { members, ..dialog.kept() };
-    shared.store.write(dialog.key, Write { kept: &kept, put: users, removed: &[], gone: false }).await?;
-    dialog.apply_kept(kept);
+    let write = Write { kept: &kept, added: &[], views: users, removed: &[], gone: false };
+    let version = shared.store.write(dialog.key, dialog.version, write).await?;
+    dialog.apply_kept(kept, version);
     Ok(())
 }
 

@@ -29,7 +29,7 @@ impl DialogActor {
             LoadRequest { app: self.key.app.0, dialog: self.key.dialog.to_vec(), ids_max: self.shared.limits.tail_ids as u32 };
         let mut history = self.shared.history();
         let (kept, log) = join!(self.shared.store.load(self.key), history.load(request));
-        let Some(kept) = kept.map_err(of_read)? else {
+        let Some((kept, version)) = kept.map_err(of_read)? else {
             self.state = State::Absent;
             return Ok(());
         };
@@ -43,8 +43,8 @@ impl DialogActor {
         let told = rows.len().saturating_sub(BATCH_MAX);
         rows[..told].iter_mut().for_each(|known| known.told = true);
         let order = Order { head: head.seq, date_sent: head.date_sent, updated_at: head.updated_at };
-        let dialog =
-            Dialog::new(self.key, kept, &self.shared.limits).with_log(order, head.stamp, rows).with_changed_at(changed_at);
+        let dialog = Dialog::new(self.key, kept, &self.shared.limits).with_version(version);
+        let dialog = dialog.with_log(order, head.stamp, rows).with_changed_at(changed_at);
         if head.seq > 0 {
             // Whoever owned it before may have died between storing and telling; then the edges miss rows without knowing.
             self.shared.loaded(&dialog);
@@ -92,8 +92,8 @@ impl DialogActor {
     }
 
     async fn make(&mut self, kept: Kept) -> Result<(), Trouble> {
-        self.shared.store.create(self.key, &kept).await?;
-        self.state = State::Live(Box::new(Dialog::new(self.key, kept, &self.shared.limits)));
+        let version = self.shared.store.create(self.key, &kept).await?;
+        self.state = State::Live(Box::new(Dialog::new(self.key, kept, &self.shared.limits).with_version(version)));
         Ok(())
     }
 }

@@ -6,9 +6,6 @@
 //! not the usual one. In the list of a user stands what never changes of a dialog, and his view: truth by dialog, copy by user,
 //! written in one batch. Of a private dialog that is all a list needs. What lists read is kept in memory.
 
-mod cache;
-mod rows;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,8 +14,8 @@ use natter_proto::{AppId, DialogId, UserId};
 use natter_rpc::async_trait;
 use prost::Message;
 
-use self::cache::Cache;
-use self::rows::{DialogRow, ListedRow, MemberRow, corrupt, decode};
+use super::cache::Cache;
+use super::rows::{DialogRow, ListedRow, MemberRow, corrupt, decode};
 use super::{DialogStore, Listed, Write};
 use crate::dialog::group::Profile;
 use crate::dialog::members::{Member, Members};
@@ -29,6 +26,8 @@ const MEMBERS: Table = Table("dialog_members");
 const BY_USER: Table = Table("dialogs_by_user");
 const PUBLIC: Table = Table("public_dialogs");
 
+/// Of every dialog: nobody else writes.
+const VERSION: u64 = 0;
 /// Bytes of a member's key: app, dialog, user.
 const MEMBER_KEY: usize = 8 + 12 + 8;
 /// Rows of members read at once.
@@ -127,17 +126,17 @@ impl Embedded {
 
 #[async_trait]
 impl DialogStore for Embedded {
-    async fn load(&self, key: Key) -> Result<Option<Kept>, Error> {
+    async fn load(&self, key: Key) -> Result<Option<(Kept, u64)>, Error> {
         let Some(row) = self.db.get(DIALOGS, &dialog_key(key)).await? else { return Ok(None) };
         let row: DialogRow = decode(&row)?;
         let views = self.views(key).await?;
         let (facts, profile) = (row.facts()?, row.profile()?);
         let view = |user| (user, views.get(&user).copied().unwrap_or_default());
         let members: Members = row.members.iter().map(|user| view(UserId(*user))).collect();
-        Ok(Some(Kept { facts, profile, members }))
+        Ok(Some((Kept { facts, profile, members }, VERSION)))
     }
 
-    async fn create(&self, key: Key, kept: &Kept) -> Result<(), Error> {
+    async fn create(&self, key: Key, kept: &Kept) -> Result<u64, Error> {
         let mut batch = Batch::new();
         batch.require_absent(DIALOGS, dialog_key(key));
         batch.put(DIALOGS, dialog_key(key), DialogRow::of(kept).encode_to_vec());
@@ -146,13 +145,14 @@ impl DialogStore for Embedded {
         }
         kept.members.iter().for_each(|(user, _)| put_member(&mut batch, key, kept, user));
         let users = kept.members.iter().map(|(user, _)| (key.app, user)).collect();
-        self.commit(key, users, batch).await
+        self.commit(key, users, batch).await.map(|()| VERSION)
     }
 
-    async fn write(&self, key: Key, write: Write<'_>) -> Result<(), Error> {
-        let Write { kept, put, removed, gone } = write;
+    async fn write(&self, key: Key, _version: u64, write: Write<'_>) -> Result<u64, Error> {
+        let Write { kept, added, views, removed, gone } = write;
+        let put = || added.iter().chain(views);
         let mut batch = Batch::new();
-        put.iter().for_each(|user| put_member(&mut batch, key, kept, *user));
+        put().for_each(|user| put_member(&mut batch, key, kept, *user));
         for user in removed {
             batch.delete(MEMBERS, member_key(key, *user));
             batch.delete(BY_USER, by_user_key(key, *user));
@@ -163,8 +163,8 @@ impl DialogStore for Embedded {
         } else if kept.facts.kind != Kind::Private {
             batch.put(DIALOGS, dialog_key(key), DialogRow::of(kept).encode_to_vec());
         }
-        let users = put.iter().chain(removed).map(|user| (key.app, *user)).collect();
-        self.commit(key, users, batch).await
+        let users = put().chain(removed).map(|user| (key.app, *user)).collect();
+        self.commit(key, users, batch).await.map(|()| VERSION)
     }
 
     async fn of_user(&self, app: AppId, user: UserId, max: usize) -> Result<Vec<Listed>, Error> {

@@ -93,7 +93,7 @@ impl World {
         let tracing = natter_trace::Options { one_in: self.one_in, ..natter_trace::Options::default() };
         let trace = Recorder::new(&tracing, "dialog", bus.clone(), Clock::paused(NOW), &Metrics::new());
         let parts = Parts {
-            db: self.db.clone(),
+            db: self.db.clone().into(),
             bus: bus.clone(),
             history: Link::local(HistoryServer::new(self.history.clone()), deadline),
             account: Link::local(AccountsServer::new(Accounts), deadline),

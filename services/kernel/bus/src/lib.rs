@@ -37,7 +37,7 @@ use natter_telemetry::Metrics;
 #[cfg(feature = "testing")]
 pub use faulty::Faults;
 pub use inbox::{BYTES_MAX, MESSAGES_MAX};
-pub use log::{Entry, Log};
+pub use log::{Entry, LANES, Log, LogOptions, lane_of};
 use nats::Nats;
 pub use nats::NatsOptions;
 pub use payload::Payload;

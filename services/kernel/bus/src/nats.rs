@@ -150,7 +150,7 @@ impl Nats {
     }
 }
 
-fn note(event: &Event, connected: &Gauge, dropped: &Counter) {
+pub(crate) fn note(event: &Event, connected: &Gauge, dropped: &Counter) {
     match event {
         Event::Connected => drop(connected.set(1)),
         Event::Disconnected | Event::Closed => drop(connected.set(0)),

@@ -16,6 +16,8 @@ pub struct Batch {
     pub(crate) writes: Vec<Write>,
     pub(crate) conditions: Vec<Condition>,
     pub(crate) relaxed: bool,
+    /// Why the whole batch is refused, whatever else it says.
+    pub(crate) refused: Option<&'static str>,
 }
 
 /// A put, or (without a value) a delete.
@@ -81,6 +83,11 @@ impl Batch {
     /// not the machine. The batch keeps its place in the order.
     pub fn relaxed(&mut self) {
         self.relaxed = true;
+    }
+
+    /// Refuses the whole batch with [`Error::NotStored`](crate::Error::NotStored): something of it cannot be in this store.
+    pub fn refuse(&mut self, reason: &'static str) {
+        self.refused = Some(reason);
     }
 
     /// Whether the batch writes nothing.

@@ -40,6 +40,9 @@ impl Queue {
 
     /// Enqueues at once, or refuses at once.
     pub fn push(&self, batch: Batch) -> Commit {
+        if let Some(reason) = batch.refused {
+            return Commit::refused(Error::NotStored(reason.into()));
+        }
         if !batch.keys_fit() {
             return Commit::refused(Error::NotStored("a key is empty or too long".into()));
         }

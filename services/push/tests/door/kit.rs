@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use natter_actor::Clock;
 use natter_bus::{Bus, Log};
-use natter_db::{Batch, Kv, Table};
+use natter_db::{Kv, Table};
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::dialog::v1::DialogKind;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
@@ -106,8 +106,27 @@ impl Door {
         door
     }
 
+    /// What it alerts of is told by this log.
+    pub fn told_by(posted: Log) -> Door {
+        let (clock, keys) = (Clock::paused(START_MS), Keys::new([7; 32], &[]));
+        let mut door = Door::on((Kv::memory(), posted), clock, Arc::default(), Arc::default(), Options::default(), keys);
+        door.run();
+        door
+    }
+
     fn made(db: Kv, clock: Clock, world: Arc<World>, providers: Arc<Recording>, options: Options, keys: Keys) -> Door {
         let posted = Log::embedded(db.clone(), Table("posted"), options.queue_max);
+        Door::on((db, posted), clock, world, providers, options, keys)
+    }
+
+    fn on(
+        (db, posted): (Kv, Log),
+        clock: Clock,
+        world: Arc<World>,
+        providers: Arc<Recording>,
+        options: Options,
+        keys: Keys,
+    ) -> Door {
         let (bus, fakes) = (Bus::local(), Fakes(world.clone()));
         let deadline = LinkOptions::default();
         let links = Links {
@@ -235,11 +254,10 @@ impl Door {
             recipient: message.recipient,
             at: message.created_at,
         };
-        let rows = messages.into_iter().map(row).collect();
-        let mut batch = Batch::new();
+        let rows: Vec<PostedRow> = messages.into_iter().map(row).collect();
+        let id = format!("{dialog}:{}", rows[0].place);
         let posted = Posted { dialog: vec![dialog; 12], rows, kept_for, ..Posted::default() };
-        self.posted.append(&mut batch, APP, posted.encode_to_vec());
-        self.db.commit(batch).await.unwrap();
+        self.posted.tell(APP, &id, posted.encode_to_vec()).await.unwrap();
     }
 
     /// Ann asks Bob to be her contact, and presence tells of it.
@@ -247,9 +265,8 @@ impl Door {
         self.world.asking.lock().insert((ANN, BOB));
         self.posted.ready().await.unwrap();
         let contact_request = Some(PostedRequest { from: ANN, to: BOB, at: self.clock.now_ms() });
-        let mut batch = Batch::new();
-        self.posted.append(&mut batch, APP, Posted { contact_request, ..Posted::default() }.encode_to_vec());
-        self.db.commit(batch).await.unwrap();
+        let posted = Posted { contact_request, ..Posted::default() };
+        self.posted.tell(APP, "asks", posted.encode_to_vec()).await.unwrap();
     }
 
     // === what is asked ===

@@ -8,6 +8,7 @@ mod devices;
 mod ends;
 mod events;
 mod fakes;
+mod jetstream;
 mod kit;
 mod requests;
 mod ways;

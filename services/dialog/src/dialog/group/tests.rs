@@ -99,7 +99,7 @@ fn to_a_public_dialog_everybody_adds_himself_and_only_who_entered_leaves_with_th
     let mut entered = group(Kind::Public);
     let changed = public.subscribe(DAN, true, &limits, NOW).unwrap().unwrap();
     assert_eq!(changed.added, [DAN]);
-    entered.apply_kept(Kept { facts: changed.facts, profile: changed.profile, members: changed.members });
+    entered.apply_kept(Kept { facts: changed.facts, profile: changed.profile, members: changed.members }, 1);
     assert_eq!(entered.subscribe(DAN, true, &limits, NOW), Ok(None));
     assert_eq!(entered.exit(DAN, NOW).unwrap().removed, [DAN]);
     assert!(entered.exit(CAT, NOW).is_none(), "who subscribed stays");

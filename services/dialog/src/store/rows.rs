@@ -1,4 +1,4 @@
-//! What stands in the rows of the embedded engine, and what it means.
+//! What stands in the rows of the engines, and what it means.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct DialogRow {
     /// Unix milliseconds.
     #[prost(int64, tag = "3")]
     pub created_at: i64,
-    /// The oldest member first.
+    /// The oldest member first. On ScyllaDB only those of a private dialog.
     #[prost(uint64, repeated, tag = "4")]
     pub members: Vec<u64>,
     #[prost(string, optional, tag = "5")]
@@ -73,6 +73,30 @@ pub struct ListedRow {
     pub other: u64,
     #[prost(message, optional, tag = "5")]
     pub member: Option<MemberRow>,
+}
+
+/// What follows from a change of a dialog: rows of its members, and copies.
+#[derive(Clone, PartialEq, Message)]
+pub struct Pending {
+    #[prost(message, repeated, tag = "1")]
+    pub put: Vec<PutRow>,
+    #[prost(uint64, repeated, tag = "2")]
+    pub removed: Vec<u64>,
+    /// The kind of the dialog, also of one that is gone.
+    #[prost(int32, tag = "3")]
+    pub kind: i32,
+}
+
+/// A member whose rows are written.
+#[derive(Clone, PartialEq, Message)]
+pub struct PutRow {
+    #[prost(uint64, tag = "1")]
+    pub user: u64,
+    #[prost(message, optional, tag = "2")]
+    pub member: Option<MemberRow>,
+    /// His place in the order in which members came; absent: he keeps his.
+    #[prost(int64, optional, tag = "3")]
+    pub place: Option<i64>,
 }
 
 impl DialogRow {
@@ -129,6 +153,16 @@ impl ListedRow {
         }
     }
 
+    /// The same from the rows of a dialog and a member.
+    pub fn of_rows(row: &DialogRow, user: u64, view: MemberRow) -> ListedRow {
+        let (kind, member) = (row.kind, Some(view));
+        if row.kind != Kind::Private.to_wire() as i32 {
+            return ListedRow { kind, member, ..ListedRow::default() };
+        }
+        let other = row.members.iter().copied().find(|one| *one != user).unwrap_or_default();
+        ListedRow { kind, owner: row.owner, created_at: row.created_at, other, member }
+    }
+
     pub fn kind(&self) -> Result<Kind, Error> {
         kind(self.kind)
     }
@@ -157,7 +191,7 @@ fn facts(kind: i32, owner: u64, created_at: i64) -> Result<Facts, Error> {
     Ok(Facts { kind: self::kind(kind)?, owner: UserId(owner), created_at })
 }
 
-fn kind(kind: i32) -> Result<Kind, Error> {
+pub fn kind(kind: i32) -> Result<Kind, Error> {
     Kind::from_wire(kind).ok_or_else(|| corrupt("kind of a dialog"))
 }
 
