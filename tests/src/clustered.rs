@@ -39,6 +39,7 @@ impl Clustered {
             "cluster.cql.replicas=1".to_owned(),
             format!("cluster.nats.nodes={}", servers("NATTER_TEST_NATS")?),
             format!("cluster.nats.prefix={name}"),
+            format!("cluster.posted.stream={name}"),
             format!("cluster.redis.nodes={}", servers("NATTER_TEST_REDIS")?),
             format!("cluster.redis.prefix={name}:"),
             format!("cluster.s3.endpoint=http://{}", word("NATTER_TEST_S3")?),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
-use natter_bus::Bus;
+use natter_bus::{Bus, Log, lane_of};
 use natter_cluster::{Cluster, Member, Own, Shard};
 use natter_proto::{AppId, DialogId};
 use natter_rpc::{About, Link, LinkOptions, Place, Places, Routing, Serves};
@@ -37,6 +37,8 @@ pub struct Options {
     pub cql: natter_db::cql::CqlOptions,
     /// Events between processes, and the durable log: NATS with JetStream.
     pub nats: natter_bus::NatsOptions,
+    /// The durable log on the same servers.
+    pub posted: natter_bus::LogOptions,
     /// What may be lost: Redis or Valkey.
     pub redis: natter_db::redis::RedisOptions,
     /// Contents of files: a bucket of S3.
@@ -55,6 +57,7 @@ impl Default for Options {
             public_websocket: String::new(),
             cql: Default::default(),
             nats: Default::default(),
+            posted: Default::default(),
             redis: Default::default(),
             s3: Default::default(),
         }
@@ -121,6 +124,8 @@ enum By {
     Role,
     /// By the app that a request names.
     App,
+    /// By the lane of the durable log in which the app's entries are: who reads those has all of the app.
+    Lane,
     /// By the dialog, and where it names none by the app.
     Dialog,
 }
@@ -131,6 +136,7 @@ impl By {
         let app = AppId(about.app);
         match (self, about.dialog) {
             (By::Role, _) => Some(ROLE_SHARD),
+            (By::Lane, _) => (about.app > 0).then(|| lane_shard(lane_of(about.app))),
             (By::App, _) => (about.app > 0).then(|| Shard::of_app(app)),
             (By::Dialog, dialog) => dialog.map(|dialog| Shard::of_dialog(app, DialogId(dialog))),
         }
@@ -140,9 +146,25 @@ impl By {
 fn by(role: Role) -> By {
     match role {
         Role::Dialog | Role::History => By::Dialog,
-        Role::Presence | Role::Push | Role::Storage => By::App,
+        Role::Presence | Role::Storage => By::App,
+        Role::Push => By::Lane,
         // Its requests name tokens, logins and keys: what of them is whose app's is what it finds out.
         Role::Account | Role::Api | Role::Console | Role::Edge => By::Role,
+    }
+}
+
+/// The shard of a lane of the durable log.
+fn lane_shard(lane: u64) -> Shard {
+    Shard(lane as u16)
+}
+
+/// Reads the lanes of the durable log that are this process's, as they change, until it is dropped.
+pub async fn read_lanes(cluster: &Cluster, posted: &Log) {
+    let own = own(Some(cluster), Role::Push);
+    loop {
+        let changed = own.changed();
+        posted.own(|lane| own.has(lane_shard(lane)));
+        changed.await;
     }
 }
 

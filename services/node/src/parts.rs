@@ -1,7 +1,7 @@
 //! What the roles of a process share, opened once from the settings: stores, bus, executor, clock, metrics. The one place that knows
 //! whether a process has everything to itself or is one of a cluster.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use natter_actor::{Chance, Clock, Executor};
 use natter_bus::{Bus, Log};
 use natter_cluster::Cluster;
@@ -79,7 +79,7 @@ impl Parts {
         let files = Place::S3(options.s3.clone());
         let redis = Redis::connect(&options.redis).await.context("cannot reach Redis")?;
         redis.register(&metrics);
-        let posted = bail_log()?;
+        let posted = Log::jetstream(&options.nats, &options.posted).await.context("cannot use the durable log of the cluster")?;
         let stores = Stores { db: cql.into(), bus, posted, cluster: Some(cluster), files };
         Parts::open(config, data, metrics, stores)
     }
@@ -114,10 +114,6 @@ impl Parts {
             files,
         })
     }
-}
-
-fn bail_log() -> Result<Log> {
-    bail!("the durable log of a cluster is not joined yet")
 }
 
 /// The keys of what apps keep secret with the push service. Without them alerts wait, and everything else runs.

@@ -173,6 +173,16 @@ pub async fn run(roles: Roles, loaded: Loaded, stop: Stop) -> Result<()> {
         below.spawn(storage.run(end()));
     }
     if let Some(push) = push {
+        if let Some(cluster) = parts.cluster.clone() {
+            let (posted, end) = (parts.posted.clone(), end());
+            below.spawn(async move {
+                tokio::select! {
+                    biased;
+                    () = end => {}
+                    () = cluster::read_lanes(&cluster, &posted) => {}
+                }
+            });
+        }
         below.spawn(push.run(end()));
     }
     below.spawn({
