@@ -26,11 +26,14 @@ use crate::verifier::Verifier;
 mod audit;
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod cql;
 mod embedded;
 mod erasures;
 mod operators;
 mod reports;
 mod sign_ins;
+mod written;
 
 pub use audit::Audit;
 pub use erasures::Erasures;

@@ -276,7 +276,7 @@ fn storage(config: &Config, parts: &Parts) -> Result<natter_storage::Service> {
     let service = natter_storage::Service::new(
         config.storage.clone(),
         natter_storage::Parts {
-            db: kv(parts)?,
+            db: parts.db.clone(),
             place: parts.files.clone(),
             clock: parts.clock.clone(),
             chance: parts.chance.clone(),
