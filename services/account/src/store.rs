@@ -26,10 +26,13 @@ use crate::verifier::Verifier;
 mod audit;
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod cql;
 mod embedded;
 mod erasures;
 mod operators;
 mod reports;
+mod rows;
 mod sign_ins;
 
 pub use audit::Audit;
