@@ -49,9 +49,8 @@ use std::path::Path;
 use natter_db::{Kv, KvOptions};
 use natter_proto::account::v1::{App, PreviousKeys, User};
 
-use super::{Along, Error, Kept, Store, TokenChange, TokenRow, UserRow};
+use super::{Along, Error, Kept, Store, TokenRow, UserRow};
 use crate::name::Name;
-use crate::reset::ResetRow;
 use crate::token::TokenKey;
 use crate::verifier::Verifier;
 

@@ -5,14 +5,14 @@
 
 mod beside;
 mod conditions;
-#[cfg(test)]
-mod crashes;
 mod erasing;
 mod erasures;
 mod guests;
 mod names;
 mod reports;
 mod tokens;
+#[cfg(test)]
+mod user_crashes;
 mod users;
 
 use std::ops::Range;
@@ -27,6 +27,7 @@ pub const TABLES: [Migration; 7] =
     [users::TABLES, names::TABLES, guests::TABLES, beside::TABLES, tokens::TABLES, reports::TABLES, erasures::TABLES];
 
 /// The engine.
+#[derive(Clone)]
 pub struct OnCql {
     pub(super) cql: Cql,
 }
@@ -37,9 +38,5 @@ impl OnCql {
     pub(super) async fn take_ids(&self, _kind: &str, length: u64) -> Result<Range<u64>> {
         let first = NEXT.fetch_add(length, Ordering::Relaxed);
         Ok(first..first + length)
-    }
-
-    pub(super) async fn app_is_erased(&self, _app: u64) -> Result<bool> {
-        Ok(true)
     }
 }

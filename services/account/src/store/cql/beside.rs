@@ -52,7 +52,7 @@ impl OnCql {
 
     /// The same in a task of its own, which ends with the deadline of its write.
     pub(super) fn keep_without_waiting(&self, app: u64, user: u64, verifier: &Verifier) {
-        let (engine, verifier) = (OnCql { cql: self.cql.clone() }, verifier.clone());
+        let (engine, verifier) = (self.clone(), verifier.clone());
         tokio::spawn(async move { engine.keep_beside(app, user, Some(verifier)).await });
     }
 

@@ -1,10 +1,10 @@
 //! Erasures: a row under app and user, and a mark in one of 16 partitions while it goes on.
 //!
-//! An erasure is begun before the step that ends its user or its app, since a user who has ended without one would stay for ever. Such a
-//! row is not sure: it shows, and is walked, only if its user is deleted, or its app is erased. So a step that is refused, or that a
-//! crash cuts off, leaves a row that nobody sees; a further end of the same user writes it again. The walk's first step makes it sure.
-//! A mark is removed only when its erasure has ended: one of a user who is still there costs a look each time, and there are as many as
-//! there were crashes.
+//! An erasure of a user is begun before the step that deletes him, since one who was deleted without it would stay for ever. Such a row
+//! is not sure: it shows, and is walked, only if its user is deleted. So a step that is refused, or that a crash cuts off, leaves a row
+//! that nobody sees; a further end of the same user writes it again. The walk's first step makes it sure. A mark is removed only when
+//! its erasure has ended: one of a user who is still there costs a look each time, and there are as many as there were crashes.
+//! The erasure of an app is put behind its end, and sure: that it has yet to be put is kept with the app.
 //!
 //! An erasure that has ended goes by itself, so there is nothing to forget.
 
@@ -46,7 +46,7 @@ impl Erasures for OnCql {
     async fn erasure(&self, app: u64, user: u64) -> Result<Option<ErasureRow>> {
         let found = self.cql.row::<(Option<bool>, Option<Vec<u8>>)>(GET, (app as i64, user as i64)).await?;
         let Some((is_sure, Some(row))) = found else { return Ok(None) };
-        let shows = is_sure == Some(true) || self.has_ended(app, user).await?;
+        let shows = is_sure == Some(true) || self.is_deleted(app, user).await?;
         Ok(if shows { Some(rows::to_erasure(app, user, &row)?) } else { None })
     }
 
@@ -97,7 +97,7 @@ impl Erasures for OnCql {
 const LOOKED_AT: usize = 64;
 
 impl OnCql {
-    /// Begins an erasure. Called before the step that ends its user or its app.
+    /// Begins the erasure of a user. Called before the step that deletes him.
     pub(super) async fn begin_erasure(&self, row: &ErasureRow) -> Result<()> {
         self.cql.write(PUT, (row.app as i64, row.user as i64, false, rows::of_erasure(row))).await?;
         self.mark_erasure(row.app, row.user).await
@@ -125,14 +125,11 @@ impl OnCql {
             self.unmark_erasure(app, user).await?;
             return Ok(None);
         }
-        let goes_on = is_sure == Some(true) || self.has_ended(app, user).await?;
+        let goes_on = is_sure == Some(true) || self.is_deleted(app, user).await?;
         Ok(goes_on.then_some(row))
     }
 
-    async fn has_ended(&self, app: u64, user: u64) -> Result<bool> {
-        if user == 0 {
-            return self.app_is_erased(app).await;
-        }
+    async fn is_deleted(&self, app: u64, user: u64) -> Result<bool> {
         Ok(self.lying(app, user).await?.row()?.is_some_and(|row| row.deleted))
     }
 
