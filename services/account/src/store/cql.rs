@@ -13,6 +13,8 @@ mod reports;
 mod tokens;
 #[cfg(test)]
 mod user_crashes;
+#[cfg(test)]
+mod user_races;
 mod users;
 
 use std::ops::Range;

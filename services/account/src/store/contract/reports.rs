@@ -8,6 +8,7 @@ on_each_engine! {
     a_report_is_replaced_by_who_saw_it_last
     only_a_users_own_are_removed
     with_a_user_go_his_reports_and_with_an_app_all
+    as_many_and_as_long_as_may_be_are_filed_at_once
 }
 
 async fn reports_lie_with_their_user_and_with_their_app(store: Store) {
@@ -74,6 +75,20 @@ async fn with_a_user_go_his_reports_and_with_an_app_all(store: Store) {
     assert_eq!(store.reports.report_page(1, None, 10).await.unwrap(), []);
     assert_eq!(store.reports.reports_of(1, 8).await.unwrap(), []);
     assert_eq!(store.reports.report_page(2, None, 10).await.unwrap(), [row(2, 7, 4)]);
+}
+
+async fn as_many_and_as_long_as_may_be_are_filed_at_once(store: Store) {
+    let fields = format!(r#"{{"reason":"{}"}}"#, "x".repeat(16_000));
+    let rows: Vec<_> =
+        (1..=crate::report::FILED_MAX as u8).map(|n| ReportRow { fields: fields.clone(), ..row(1, 7, n) }).collect();
+    assert!(store.reports.add_reports(rows.clone(), 200).await.unwrap());
+    assert!(
+        store.reports.reports_of(1, 7).await.unwrap() == rows
+            && store.reports.report_page(1, None, 99).await.unwrap() == rows[..99]
+    );
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    assert_eq!(store.reports.remove_reports(1, 7, &ids).await.unwrap(), ids);
+    assert!(store.reports.reports_of(1, 7).await.unwrap().is_empty());
 }
 
 fn row(app: u64, reporter: u64, n: u8) -> ReportRow {

@@ -38,8 +38,10 @@ const UNMARK: Statement = Statement::write("DELETE FROM erasing WHERE part = ? A
 const MARKS: Statement = Statement::read("SELECT app, user FROM erasing WHERE part = ? LIMIT ?");
 
 const PARTS: u64 = 16;
-/// A day longer than reports of erasures are kept, in seconds.
-const ENDED_LIFE_S: i32 = 31 * 24 * 60 * 60;
+/// How long an erasure is shown behind its end, in seconds.
+const ENDED_LIFE_S: i32 = 30 * 24 * 60 * 60;
+/// Marks that are looked at before it is asked whether there are enough.
+const LOOKED_AT: usize = 64;
 
 #[async_trait]
 impl Erasures for OnCql {
@@ -92,9 +94,6 @@ impl Erasures for OnCql {
         }
     }
 }
-
-/// Marks that are looked at before it is asked whether there are enough.
-const LOOKED_AT: usize = 64;
 
 impl OnCql {
     /// Begins the erasure of a user. Called before the step that deletes him.

@@ -10,11 +10,13 @@ use super::OnCql;
 use super::conditions::few_at_once;
 use crate::store::{Result, UserRow};
 
-/// `until`: unix milliseconds; `hour`: hours of unix time. `guest_hours` is one partition of the hours that have marks.
+/// `until`: unix milliseconds; `hour`: hours of unix time. `guest_hours` is one partition of the hours that have marks. Marks that have
+/// gone are thrown away after a day: one that came back by that is looked at and goes again.
 pub const TABLES: Migration = Migration {
     name: "account/013-guests",
     statements: &[
-        "CREATE TABLE IF NOT EXISTS guests (hour bigint, until bigint, app bigint, id bigint, PRIMARY KEY (hour, until, app, id))",
+        "CREATE TABLE IF NOT EXISTS guests (hour bigint, until bigint, app bigint, id bigint, PRIMARY KEY (hour, until, app, id)) WITH \
+         gc_grace_seconds = 86400",
         "CREATE TABLE IF NOT EXISTS guest_hours (part int, hour bigint, PRIMARY KEY (part, hour))",
     ],
 };

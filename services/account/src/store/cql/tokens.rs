@@ -22,12 +22,14 @@ use crate::sign_in::Id;
 use crate::store::{Error, Kept, OfUser, Result, TokenChange, TokenRow, Tokens, rows};
 use crate::token::TokenKey;
 
-/// `key`: the hash; `row`: as on a key-value store.
+/// `key`: the hash; `row`: as on a key-value store. Marks that have gone are thrown away after a day: one that came back by that is not
+/// shown, and ends.
 pub const TABLES: Migration = Migration {
     name: "account/015-tokens",
     statements: &[
         "CREATE TABLE IF NOT EXISTS tokens (key blob PRIMARY KEY, version bigint, row blob)",
-        "CREATE TABLE IF NOT EXISTS tokens_of_user (app bigint, user bigint, key blob, PRIMARY KEY ((app, user), key))",
+        "CREATE TABLE IF NOT EXISTS tokens_of_user (app bigint, user bigint, key blob, PRIMARY KEY ((app, user), key)) WITH \
+         gc_grace_seconds = 86400",
     ],
 };
 
