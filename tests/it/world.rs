@@ -132,7 +132,7 @@ impl World {
 fn account(store: &Kv, clock: &Clock, chance: &Chance) -> natter_account::Service {
     let options = natter_account::Options { argon2: natter_account::Argon2Options::cheap(), ..Default::default() };
     let parts = natter_account::Parts {
-        db: store.clone(),
+        db: store.clone().into(),
         clock: clock.clone(),
         chance: chance.clone(),
         metrics: Metrics::new(),

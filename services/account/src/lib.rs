@@ -5,8 +5,8 @@
 //! `Operators`, `Audit`, `Tokens` and `Administration`; nobody else reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`],
 //! [`mod@password`], [`mod@token`], [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`],
 //! [`mod@sign_in`] and [`mod@audit`] (of operators), [`mod@report`], [`mod@index`] (lists of users), [`mod@identity`] (providers), [`mod@reset`] (forgotten passwords),
-//! [`mod@erasure`]. The calls in `calls/` read, ask the rules, write one batch and answer: a call that is dropped half way has
-//! written all or nothing. There is no actor: what must be ordered is ordered by the store's conditions.
+//! [`mod@erasure`]. The calls in `calls/` read, ask the rules, take one step of the store and answer: a call that is
+//! dropped half way has taken it or not, as far as anybody can see. There is no actor: what must be ordered is ordered by the store's conditions.
 //!
 //! Invariants:
 //! - A name (login, e-mail, phone, external ids) belongs to one user of an app. Logins are taken as written, so `Ann` and
@@ -66,3 +66,6 @@ mod walk;
 pub use options::{Argon2Options, Options};
 pub use service::{Parts, Service};
 pub use walk::Keepers;
+
+/// The tables that the service keeps on ScyllaDB, in the order in which they are made.
+pub const TABLES: [natter_db::cql::Migration; 12] = store::cql::TABLES;

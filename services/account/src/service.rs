@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use natter_actor::{Chance, Clock};
-use natter_db::Kv;
+use natter_db::Db;
 use natter_mail::Mails;
 use natter_outbound::Outbound;
 use natter_proto::account::v1::App;
@@ -42,7 +42,7 @@ use crate::walk::{self, Keepers};
 
 /// What the service is given.
 pub struct Parts {
-    pub db: Kv,
+    pub db: Db,
     pub clock: Clock,
     /// Tokens and keys come from here: the operating system's in production.
     pub chance: Chance,
@@ -128,7 +128,7 @@ impl Service {
                 span: 1000 * i64::from(options.token_life_s),
                 write_every: 1000 * i64::from(options.token_write_every_s),
             },
-            store: Store::embedded(parts.db),
+            store: Store::open(parts.db, &parts.clock),
             clock: parts.clock,
             chance: parts.chance,
             hashers: Hashers::new(&options.argon2, metrics.clone()),

@@ -6,13 +6,15 @@
 //! - A write is there wholly or not at all, and durable when it is answered.
 //! - A name belongs to at most one user of an app, however many ask at once.
 //! - An id of a user is given once: a user that was deleted leaves its id behind.
-//! - Dropping a call leaves it undone or done, never half.
+//! - Dropping a call leaves it undone or done, never half. An engine that takes several steps may be cut off between two of them:
+//!   that shows to nobody as a half, and is mended by who comes next. Its files say what each step leaves.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use natter_db::Kv;
+use natter_actor::Clock;
+use natter_db::{Cql, Db, Kv};
 use natter_proto::account::v1::{App, User};
 use natter_rpc::async_trait;
 
@@ -26,12 +28,12 @@ use crate::verifier::Verifier;
 mod audit;
 #[cfg(test)]
 mod contract;
-#[cfg(test)]
-mod cql;
+pub(crate) mod cql;
 mod embedded;
 mod erasures;
 mod operators;
 mod reports;
+mod rows;
 mod sign_ins;
 mod written;
 
@@ -89,9 +91,12 @@ pub struct UserRow {
 /// What is written in the same step as a user.
 #[derive(Clone, Default)]
 pub struct Along<'a> {
+    /// If it gets lost, a password is hashed once more.
     pub verifier: Option<Verifier>,
+    /// An engine that cannot write both at once writes it behind the user: cut off between them, the token ends with the password that
+    /// it was of.
     pub token: Option<TokenChange<'a>>,
-    /// Begins with a user's end.
+    /// Begins with a user's end. No user is deleted without it, and it shows only if he is.
     pub erasure: Option<ErasureRow>,
 }
 
@@ -157,7 +162,7 @@ pub trait Users: Send + Sync {
     /// `Changed` if the user or the token along is not what is kept. A deleted user's verifier, reset key and last
     /// request go with it.
     async fn change_user(&self, before: &Kept<UserRow>, after: UserRow, along: Along<'_>) -> Result<Kept<UserRow>>;
-    /// At most `limit` guests whose end is not after `now`, as app and id, by their end.
+    /// At most `limit` guests whose end is not after `now`, as app and id, by their end. Fewer do not say that there are no more.
     async fn guests_over(&self, now: i64, limit: usize) -> Result<Vec<(u64, u64)>>;
     /// The latest key for a forgotten password.
     async fn reset(&self, app: u64, user: u64) -> Result<Option<ResetRow>>;
@@ -194,9 +199,10 @@ pub trait Tokens: Send + Sync {
     /// The token of a user whose key begins with these bytes.
     async fn token_called(&self, app: u64, user: u64, id: &Id) -> Result<Option<(TokenKey, Kept<TokenRow>)>>;
     /// Makes tokens of an earlier version known to [`tokens_of`](Tokens::tokens_of), a page above `after`. Answers where to go on;
-    /// `None` when all are, which is kept: asked again it is one read.
+    /// `None` when all are, which is kept: asked again it is one read. An engine without an earlier version has nothing to do.
     async fn index_tokens(&self, after: Option<TokenKey>, limit: usize) -> Result<Option<TokenKey>>;
-    /// At most `limit` tokens above `after`, by key: for the sweep of those whose life is over.
+    /// At most `limit` tokens above `after`, by key: for the sweep of those whose life is over. None of an engine that lets them go by
+    /// itself.
     async fn tokens(&self, after: Option<TokenKey>, limit: usize) -> Result<Vec<(TokenKey, Kept<TokenRow>)>>;
 }
 
@@ -214,6 +220,29 @@ pub struct Store {
 }
 
 impl Store {
+    /// The ports on this store.
+    pub fn open(db: Db, clock: &Clock) -> Store {
+        match db {
+            Db::Kv(kv) => Store::embedded(kv),
+            Db::Cql(cql) => Store::on_cql(cql, clock.clone()),
+        }
+    }
+
+    /// The ports on ScyllaDB.
+    fn on_cql(cql: Cql, clock: Clock) -> Store {
+        let engine = Arc::new(cql::OnCql { cql });
+        Store {
+            apps: Arc::new(cql::AppsOnCql::new((*engine).clone(), engine.clone(), clock)),
+            users: engine.clone(),
+            tokens: engine.clone(),
+            operators: engine.clone(),
+            sign_ins: engine.clone(),
+            audit: engine.clone(),
+            reports: engine.clone(),
+            erasures: engine,
+        }
+    }
+
     /// The ports on a key-value store.
     pub fn embedded(kv: Kv) -> Store {
         let engine = Arc::new(embedded::Embedded::new(kv));

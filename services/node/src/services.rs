@@ -247,7 +247,7 @@ fn account(config: &Config, parts: &Parts, host: &str) -> Result<natter_account:
     Ok(natter_account::Service::new(
         config.account.clone(),
         natter_account::Parts {
-            db: kv(parts)?,
+            db: parts.db.clone(),
             clock: parts.clock.clone(),
             chance: parts.chance.clone(),
             metrics: parts.metrics.clone(),

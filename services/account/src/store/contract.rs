@@ -36,12 +36,14 @@ macro_rules! on_each_engine {
 
 mod apps;
 mod audit;
+mod cassandra;
 mod cassandra_apps;
 mod erasures;
 mod operators;
 mod reports;
 mod sign_ins;
 mod tokens;
+mod users;
 
 use std::future::Future;
 use std::path::Path;
@@ -49,32 +51,10 @@ use std::path::Path;
 use natter_db::{Kv, KvOptions};
 use natter_proto::account::v1::{App, User};
 
-use super::{Along, Error, Kept, Store, TokenChange, TokenRow, UserRow};
+use super::{Along, Error, Kept, Store, TokenRow, UserRow};
 use crate::name::Name;
-use crate::reset::ResetRow;
 use crate::token::TokenKey;
 use crate::verifier::Verifier;
-
-#[tokio::test]
-async fn guests_are_found_when_their_time_is_over() {
-    on_each_engine(async |store| {
-        let guest =
-            |id: u64, guest_until: i64| UserRow { user: named(id, &format!("guest {id}")), guest_until, ..UserRow::default() };
-        for (id, until) in [(7, 300), (8, 100), (9, 200)] {
-            store.users.add_user(guest(id, until), None).await.unwrap();
-        }
-        store.users.add_user(ann(6), None).await.unwrap();
-        assert_eq!(store.users.guests_over(99, 9).await.unwrap(), []);
-        assert_eq!(store.users.guests_over(200, 9).await.unwrap(), [(1, 8), (1, 9)]);
-        assert_eq!(store.users.guests_over(900, 1).await.unwrap(), [(1, 8)]);
-        let before = store.users.users(1, &[8]).await.unwrap().remove(0).unwrap();
-        assert_eq!(before.row.guest_until, 100);
-        let gone = UserRow { user: User { id: 8, app: 1, ..User::default() }, deleted: true, ..UserRow::default() };
-        store.users.change_user(&before, gone, Along::default()).await.unwrap();
-        assert_eq!(store.users.guests_over(200, 9).await.unwrap(), [(1, 9)]);
-    })
-    .await;
-}
 
 #[tokio::test]
 async fn blocks_of_ids_do_not_overlap() {
@@ -83,126 +63,6 @@ async fn blocks_of_ids_do_not_overlap() {
         let mut firsts: Vec<u64> = blocks.into_iter().map(|block| block.unwrap().start).collect();
         firsts.sort_unstable();
         assert_eq!(firsts, [1, 1001, 2001, 3001, 4001, 5001, 6001, 7001]);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn of_two_users_with_one_name_one_is_added() {
-    on_each_engine(async |store| {
-        let (first, second) = tokio::join!(store.users.add_user(ann(7), None), store.users.add_user(ann(8), None));
-        let (winner, refused) = match (first, second) {
-            (Ok(_), refused) => (7, refused),
-            (refused, Ok(_)) => (8, refused),
-            both => panic!("{both:?}"),
-        };
-        assert_eq!(refused.unwrap_err(), Error::Taken("login"));
-        assert_eq!(store.users.holder(1, &Name::login("ann")).await.unwrap(), Some(winner));
-        let rows = store.users.users(1, &[7, 8]).await.unwrap();
-        assert_eq!(rows.iter().flatten().count(), 1, "the loser left nothing");
-        let elsewhere = UserRow { user: User { app: 2, ..ann(9).user }, ..UserRow::default() };
-        assert!(store.users.add_user(elsewhere, None).await.is_ok(), "another app has its own names");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_change_moves_the_names_and_meets_other_writers() {
-    on_each_engine(async |store| {
-        let before = store.users.add_user(ann(7), None).await.unwrap();
-        store.users.add_user(UserRow { user: named(8, "ben"), ..UserRow::default() }, None).await.unwrap();
-        let taken =
-            store.users.change_user(&before, UserRow { user: named(7, "ben"), ..UserRow::default() }, Along::default()).await;
-        assert_eq!(taken.unwrap_err(), Error::Taken("login"));
-
-        let cat = UserRow { user: named(7, "cat"), ..UserRow::default() };
-        let after = store.users.change_user(&before, cat.clone(), Along::default()).await.unwrap();
-        assert_eq!(store.users.change_user(&before, cat, Along::default()).await.unwrap_err(), Error::Changed);
-        assert_eq!(store.users.holder(1, &Name::login("ann")).await.unwrap(), None, "free again");
-        assert_eq!(store.users.holder(1, &Name::login("cat")).await.unwrap(), Some(7));
-        assert_eq!(store.users.users(1, &[7, 9]).await.unwrap(), [Some(after), None]);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_deleted_user_frees_its_names_and_keeps_its_id() {
-    on_each_engine(async |store| {
-        let before = store.users.add_user(ann(7), Some(verifier())).await.unwrap();
-        assert_eq!(store.users.verifier(1, 7).await.unwrap(), Some(verifier()));
-        let reset = |hash: u8| ResetRow { hash: vec![hash; 32], password_version: 3, expires_at: 5 };
-        store.users.put_reset(1, 7, reset(1)).await.unwrap();
-        store.users.put_reset(1, 7, reset(2)).await.unwrap();
-        assert_eq!(store.users.reset(1, 7).await.unwrap(), Some(reset(2)), "the latest one");
-        let gone = UserRow { user: User { id: 7, app: 1, ..User::default() }, deleted: true, ..UserRow::default() };
-        store.users.change_user(&before, gone, Along::default()).await.unwrap();
-        assert_eq!(store.users.verifier(1, 7).await.unwrap(), None);
-        assert_eq!(store.users.reset(1, 7).await.unwrap(), None);
-        assert!(store.users.add_user(ann(8), None).await.is_ok());
-        let again = store.users.add_user(UserRow { user: named(7, "dan"), ..UserRow::default() }, None).await;
-        assert_eq!(again.unwrap_err(), Error::Taken("id"));
-        assert_eq!(store.users.holder(1, &Name::login("dan")).await.unwrap(), None);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn tokens_are_replaced_by_who_saw_them_last() {
-    on_each_engine(async |store| {
-        store.users.add_user(ann(7), None).await.unwrap();
-        let (key, opened) = (TokenKey([1; 32]), TokenRow { app: 1, expires_at: 10, ..TokenRow::default() });
-        let before = store.tokens.add_token(&key, opened, 5).await.unwrap();
-        let signed_in = TokenRow { user: 7, ..before.row.clone() };
-        let after = store.tokens.change_token(&key, &before, signed_in.clone(), 6).await.unwrap();
-        let late = store.tokens.change_token(&key, &before, signed_in, 7).await;
-        assert_eq!(late.unwrap_err(), Error::Changed);
-        assert_eq!(store.tokens.end_token_if(&key, &before).await.unwrap_err(), Error::Changed);
-        assert_eq!(store.tokens.token(&key).await.unwrap(), Some(after.clone()));
-        assert_eq!(last_request(&store.users.users(1, &[7]).await.unwrap()), 6);
-
-        store.tokens.end_token(&key).await.unwrap();
-        assert_eq!(store.tokens.token(&key).await.unwrap(), None);
-        let revived = store.tokens.change_token(&key, &after, after.row.clone(), 8).await;
-        assert_eq!(revived.unwrap_err(), Error::Changed, "what was ended stays ended");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_user_changes_together_with_a_token_or_not_at_all() {
-    on_each_engine(async |store| {
-        let before = store.users.add_user(ann(7), None).await.unwrap();
-        let key = TokenKey([1; 32]);
-        let opened = store.tokens.add_token(&key, TokenRow { app: 1, user: 7, ..TokenRow::default() }, 5).await.unwrap();
-        let later = TokenRow { password_version: 2, ..opened.row.clone() };
-        let along = || Along { token: Some(TokenChange { key, before: &opened, after: later.clone() }), ..Along::default() };
-        let cat = UserRow { user: named(7, "cat"), password_version: 2, ..UserRow::default() };
-        let after = store.users.change_user(&before, cat.clone(), along()).await.unwrap();
-        assert_eq!(store.tokens.token(&key).await.unwrap().unwrap().row, later);
-
-        let dan = UserRow { user: named(7, "dan"), ..cat };
-        assert_eq!(store.users.change_user(&after, dan, along()).await.unwrap_err(), Error::Changed, "the token has changed");
-        assert_eq!(store.users.holder(1, &Name::login("dan")).await.unwrap(), None);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn users_are_read_in_pages_of_their_app() {
-    on_each_engine(async |store| {
-        for (app, id) in [(1, 300), (1, 2), (2, 1), (1, 9)] {
-            let user = User { app, ..named(id, &format!("user {id}")) };
-            store.users.add_user(UserRow { user, revision: id, ..UserRow::default() }, None).await.unwrap();
-        }
-        let token = TokenRow { app: 1, user: 9, ..TokenRow::default() };
-        store.tokens.add_token(&TokenKey([1; 32]), token, 44).await.unwrap();
-        let mut seen = Vec::new();
-        let mut after = 0;
-        while let Some(row) = store.users.user_page(1, after, 1).await.unwrap().pop() {
-            after = row.user.id;
-            seen.push((row.user.id, row.revision, row.user.last_request_at));
-        }
-        assert_eq!(seen, [(2, 2, 0), (9, 9, 44), (300, 300, 0)]);
     })
     .await;
 }

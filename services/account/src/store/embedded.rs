@@ -6,7 +6,6 @@ mod audit;
 mod erasures;
 mod operators;
 mod reports;
-mod rows;
 mod sign_ins;
 mod tokens;
 mod users;

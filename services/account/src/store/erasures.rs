@@ -14,7 +14,8 @@ pub trait Erasures: Send + Sync {
     async fn pending_erasures(&self, limit: usize) -> Result<Vec<ErasureRow>>;
     /// Keeps how far an erasure is. Who walks it is alone.
     async fn put_erasure(&self, row: &ErasureRow) -> Result<()>;
-    /// Forgets those among a page behind `after` that ended before `before`. Answers where to go on; `None` at the end.
+    /// Forgets those among a page behind `after` that ended before `before`. Answers where to go on; `None` at the end, and of an engine
+    /// that lets them go by itself.
     async fn forget_erasures(&self, after: Option<(u64, u64)>, before: i64, limit: usize) -> Result<Option<(u64, u64)>>;
 
     /// Removes a page of the rows that accounts keep of a deleted user beside his own, or of an app (user 0) all but its own.

@@ -8,6 +8,13 @@ use natter_proto::erasure::v1::Erased;
 use super::{Along, App, Error, Name, Store, TokenKey, TokenRow, UserRow, ann, app, named, on_each_engine, verifier};
 use crate::erasure::ErasureRow;
 
+on_each_engine! {
+    an_erasure_begins_with_the_end_of_its_user_and_is_pending_until_it_ends
+    of_a_user_tokens_and_what_a_late_login_wrote_go_and_nothing_of_others
+    of_an_app_all_goes_but_its_own_report_and_nothing_of_the_next
+    with_an_app_go_its_guests_and_its_keys_for_forgotten_passwords
+}
+
 #[tokio::test]
 async fn an_app_is_changed_by_who_saw_it_last_and_its_key_moves_along() {
     on_each_engine(async |store| {
@@ -42,30 +49,26 @@ async fn an_erased_app_frees_its_key_keeps_its_id_and_begins_an_erasure() {
     .await;
 }
 
-#[tokio::test]
-async fn an_erasure_begins_with_the_end_of_its_user_and_is_pending_until_it_ends() {
-    on_each_engine(async |store| {
-        let before = store.users.add_user(ann(7), None).await.unwrap();
-        store.users.add_user(UserRow { user: named(8, "bob"), ..UserRow::default() }, None).await.unwrap();
-        let late = UserRow { user: named(7, "late"), ..before.row.clone() };
-        let kept = store.users.change_user(&before, late, Along::default()).await.unwrap();
-        let end = |at| Along { erasure: Some(ErasureRow::begun(1, 7, at)), ..Along::default() };
-        let refused = store.users.change_user(&before, gone(), end(5)).await;
-        assert_eq!(refused.unwrap_err(), Error::Changed);
-        assert_eq!(store.erasures.erasure(1, 7).await, Ok(None), "with the refused step nothing began");
-        store.users.change_user(&kept, gone(), end(6)).await.unwrap();
-        let mut row = ErasureRow::begun(1, 7, 6);
-        assert_eq!(store.erasures.pending_erasures(9).await, Ok(vec![row.clone()]));
-        (row.step, row.round, row.after, row.found) = (3, 1, vec![4, 5], true);
-        row.erased.insert("files".into(), 9);
-        store.erasures.put_erasure(&row).await.unwrap();
-        assert_eq!(store.erasures.pending_erasures(9).await, Ok(vec![row.clone()]));
-        row.ended_at = 10;
-        store.erasures.put_erasure(&row).await.unwrap();
-        assert_eq!(store.erasures.pending_erasures(9).await, Ok(vec![]));
-        assert_eq!(store.erasures.erasure(1, 7).await, Ok(Some(row)));
-    })
-    .await;
+async fn an_erasure_begins_with_the_end_of_its_user_and_is_pending_until_it_ends(store: Store) {
+    let before = store.users.add_user(ann(7), None).await.unwrap();
+    store.users.add_user(UserRow { user: named(8, "bob"), ..UserRow::default() }, None).await.unwrap();
+    let late = UserRow { user: named(7, "late"), ..before.row.clone() };
+    let kept = store.users.change_user(&before, late, Along::default()).await.unwrap();
+    let end = |at| Along { erasure: Some(ErasureRow::begun(1, 7, at)), ..Along::default() };
+    let refused = store.users.change_user(&before, gone(), end(5)).await;
+    assert_eq!(refused.unwrap_err(), Error::Changed);
+    assert_eq!(store.erasures.erasure(1, 7).await, Ok(None), "with the refused step nothing began");
+    store.users.change_user(&kept, gone(), end(6)).await.unwrap();
+    let mut row = ErasureRow::begun(1, 7, 6);
+    assert_eq!(store.erasures.pending_erasures(9).await, Ok(vec![row.clone()]));
+    (row.step, row.round, row.after, row.found) = (3, 1, vec![4, 5], true);
+    row.erased.insert("files".into(), 9);
+    store.erasures.put_erasure(&row).await.unwrap();
+    assert_eq!(store.erasures.pending_erasures(9).await, Ok(vec![row.clone()]));
+    row.ended_at = 10;
+    store.erasures.put_erasure(&row).await.unwrap();
+    assert_eq!(store.erasures.pending_erasures(9).await, Ok(vec![]));
+    assert_eq!(store.erasures.erasure(1, 7).await, Ok(Some(row)));
 }
 
 #[tokio::test]
@@ -91,42 +94,34 @@ async fn reports_are_forgotten_by_their_age() {
     .await;
 }
 
-#[tokio::test]
-async fn of_a_user_tokens_and_what_a_late_login_wrote_go_and_nothing_of_others() {
-    on_each_engine(async |store| {
-        fill(&store).await;
-        let count = |kind: &str, count| Erased { kind: kind.into(), count };
-        assert_eq!(all(&store, 1, 7).await, [count("last_requests", 1), count("tokens", 2), count("verifiers", 1)]);
-        assert_eq!(all(&store, 1, 7).await, []);
-        for (n, left) in [(1, false), (2, false), (3, true), (4, true)] {
-            assert_eq!(store.tokens.token(&TokenKey([n; 32])).await.unwrap().is_some(), left, "token {n}");
-        }
-        assert_eq!(store.users.verifier(1, 8).await.unwrap(), Some(verifier()));
-        assert_eq!(store.users.users(1, &[7, 8]).await.unwrap().iter().flatten().count(), 2, "rows of users stay");
-    })
-    .await;
+async fn of_a_user_tokens_and_what_a_late_login_wrote_go_and_nothing_of_others(store: Store) {
+    fill(&store).await;
+    let count = |kind: &str, count| Erased { kind: kind.into(), count };
+    assert_eq!(all(&store, 1, 7).await, [count("last_requests", 1), count("tokens", 2), count("verifiers", 1)]);
+    assert_eq!(all(&store, 1, 7).await, []);
+    for (n, left) in [(1, false), (2, false), (3, true), (4, true)] {
+        assert_eq!(store.tokens.token(&TokenKey([n; 32])).await.unwrap().is_some(), left, "token {n}");
+    }
+    assert_eq!(store.users.verifier(1, 8).await.unwrap(), Some(verifier()));
+    assert_eq!(store.users.users(1, &[7, 8]).await.unwrap().iter().flatten().count(), 2, "rows of users stay");
 }
 
-#[tokio::test]
-async fn of_an_app_all_goes_but_its_own_report_and_nothing_of_the_next() {
-    on_each_engine(async |store| {
-        fill(&store).await;
-        for user in [0, 7] {
-            store.erasures.put_erasure(&ErasureRow::begun(1, user, 1)).await.unwrap();
-        }
-        let erased = all(&store, 1, 0).await;
-        let of = |kind: &str| erased.iter().find(|one| one.kind == kind).map_or(0, |one| one.count);
-        let kinds = ["users", "names", "tokens", "last_requests", "verifiers", "reports"];
-        assert_eq!(kinds.map(of), [2, 2, 3, 2, 2, 1], "{erased:?}");
-        assert_eq!(all(&store, 1, 0).await, []);
-        assert!(store.erasures.erasure(1, 0).await.unwrap().is_some());
-        assert_eq!(store.users.user_page(1, 0, 9).await.unwrap(), []);
-        assert_eq!(store.users.holder(1, &Name::login("ann")).await, Ok(None));
-        assert_eq!(store.users.holder(2, &Name::login("ann")).await, Ok(Some(7)));
-        assert_eq!(store.users.user_page(2, 0, 9).await.unwrap().len(), 1);
-        assert!(store.tokens.token(&TokenKey([4; 32])).await.unwrap().is_some());
-    })
-    .await;
+async fn of_an_app_all_goes_but_its_own_report_and_nothing_of_the_next(store: Store) {
+    fill(&store).await;
+    for user in [0, 7] {
+        store.erasures.put_erasure(&ErasureRow::begun(1, user, 1)).await.unwrap();
+    }
+    let erased = all(&store, 1, 0).await;
+    let of = |kind: &str| erased.iter().find(|one| one.kind == kind).map_or(0, |one| one.count);
+    let kinds = ["users", "names", "tokens", "last_requests", "verifiers", "reports"];
+    assert_eq!(kinds.map(of), [2, 2, 3, 2, 2, 1], "{erased:?}");
+    assert_eq!(all(&store, 1, 0).await, []);
+    assert!(store.erasures.erasure(1, 0).await.unwrap().is_some());
+    assert_eq!(store.users.user_page(1, 0, 9).await.unwrap(), []);
+    assert_eq!(store.users.holder(1, &Name::login("ann")).await, Ok(None));
+    assert_eq!(store.users.holder(2, &Name::login("ann")).await, Ok(Some(7)));
+    assert_eq!(store.users.user_page(2, 0, 9).await.unwrap().len(), 1);
+    assert!(store.tokens.token(&TokenKey([4; 32])).await.unwrap().is_some());
 }
 
 /// Users 7 and 8 of app 1 and user 7 of app 2, with verifiers; two tokens of the first, one of each other.
@@ -158,16 +153,12 @@ fn gone() -> UserRow {
     UserRow { user: User { id: 7, app: 1, ..User::default() }, deleted: true, ..UserRow::default() }
 }
 
-#[tokio::test]
-async fn with_an_app_go_its_guests_and_its_keys_for_forgotten_passwords() {
-    on_each_engine(async |store| {
-        for (app, id) in [(1, 7), (1, 8), (2, 9)] {
-            let user = User { app, ..named(id, &format!("guest {id}")) };
-            store.users.add_user(UserRow { user, guest_until: 50, ..UserRow::default() }, None).await.unwrap();
-        }
-        let erased = all(&store, 1, 0).await;
-        assert!(erased.iter().any(|one| one.kind == "guests" && one.count == 2), "{erased:?}");
-        assert_eq!(store.users.guests_over(100, 9).await.unwrap(), [(2, 9)]);
-    })
-    .await;
+async fn with_an_app_go_its_guests_and_its_keys_for_forgotten_passwords(store: Store) {
+    for (app, id) in [(1, 7), (1, 8), (2, 9)] {
+        let user = User { app, ..named(id, &format!("guest {id}")) };
+        store.users.add_user(UserRow { user, guest_until: 50, ..UserRow::default() }, None).await.unwrap();
+    }
+    let erased = all(&store, 1, 0).await;
+    assert!(erased.iter().any(|one| one.kind == "guests" && one.count == 2), "{erased:?}");
+    assert_eq!(store.users.guests_over(100, 9).await.unwrap(), [(2, 9)]);
 }

@@ -2,48 +2,44 @@
 
 use natter_db::{Batch, Kv, Table};
 
-use super::on_each_engine;
 use crate::sign_in::Id;
 use crate::store::{Store, TokenRow};
 use crate::token::TokenKey;
 
-#[tokio::test]
-async fn the_tokens_of_a_user_are_found_as_long_as_they_are_his() {
-    on_each_engine(async |store| {
-        for (n, app, user) in [(3, 1, 7), (1, 1, 7), (255, 1, 7), (2, 1, 8), (4, 2, 7), (5, 1, 0)] {
-            store.tokens.add_token(&key(n), of(app, user), 0).await.unwrap();
-        }
-        assert_eq!(all(&store, 1, 7, 10).await, [1, 3, 255]);
-        assert_eq!(all(&store, 1, 7, 1).await, [1, 3, 255], "page by page");
-        assert_eq!((all(&store, 1, 8, 10).await, all(&store, 2, 7, 10).await), (vec![2], vec![4]));
-        assert_eq!(all(&store, 1, 0, 10).await, [0; 0], "nobody's are nobody's");
-
-        let before = store.tokens.token(&key(1)).await.unwrap().unwrap();
-        let moved = store.tokens.change_token(&key(1), &before, of(1, 8), 0).await.unwrap();
-        assert_eq!((all(&store, 1, 7, 10).await, all(&store, 1, 8, 10).await), (vec![3, 255], vec![1, 2]));
-        store.tokens.change_token(&key(1), &moved, of(1, 0), 0).await.unwrap();
-        store.tokens.end_token(&key(2)).await.unwrap();
-        let three = store.tokens.token(&key(3)).await.unwrap().unwrap();
-        store.tokens.end_token_if(&key(3), &three).await.unwrap();
-        assert_eq!((all(&store, 1, 7, 10).await, all(&store, 1, 8, 10).await), (vec![255], vec![]));
-        store.tokens.end_token(&key(9)).await.unwrap();
-    })
-    .await;
+on_each_engine! {
+    the_tokens_of_a_user_are_found_as_long_as_they_are_his
+    a_token_is_found_by_the_beginning_of_its_key_and_for_its_user_only
 }
 
-#[tokio::test]
-async fn a_token_is_found_by_the_beginning_of_its_key_and_for_its_user_only() {
-    on_each_engine(async |store| {
-        store.tokens.add_token(&key(3), of(1, 7), 0).await.unwrap();
-        store.tokens.add_token(&key(4), of(1, 0), 0).await.unwrap();
-        let found =
-            async |app, user, n| store.tokens.token_called(app, user, &Id::of(&key(n))).await.unwrap().map(|(key, _)| key.0[0]);
-        assert_eq!(found(1, 7, 3).await, Some(3));
-        for (app, user, n) in [(1, 8, 3), (2, 7, 3), (1, 7, 4), (1, 0, 4), (1, 7, 5)] {
-            assert_eq!(found(app, user, n).await, None, "{app} {user} {n}");
-        }
-    })
-    .await;
+async fn the_tokens_of_a_user_are_found_as_long_as_they_are_his(store: Store) {
+    for (n, app, user) in [(3, 1, 7), (1, 1, 7), (255, 1, 7), (2, 1, 8), (4, 2, 7), (5, 1, 0)] {
+        store.tokens.add_token(&key(n), of(app, user), 0).await.unwrap();
+    }
+    assert_eq!(all(&store, 1, 7, 10).await, [1, 3, 255]);
+    assert_eq!(all(&store, 1, 7, 1).await, [1, 3, 255], "page by page");
+    assert_eq!((all(&store, 1, 8, 10).await, all(&store, 2, 7, 10).await), (vec![2], vec![4]));
+    assert_eq!(all(&store, 1, 0, 10).await, [0; 0], "nobody's are nobody's");
+
+    let before = store.tokens.token(&key(1)).await.unwrap().unwrap();
+    let moved = store.tokens.change_token(&key(1), &before, of(1, 8), 0).await.unwrap();
+    assert_eq!((all(&store, 1, 7, 10).await, all(&store, 1, 8, 10).await), (vec![3, 255], vec![1, 2]));
+    store.tokens.change_token(&key(1), &moved, of(1, 0), 0).await.unwrap();
+    store.tokens.end_token(&key(2)).await.unwrap();
+    let three = store.tokens.token(&key(3)).await.unwrap().unwrap();
+    store.tokens.end_token_if(&key(3), &three).await.unwrap();
+    assert_eq!((all(&store, 1, 7, 10).await, all(&store, 1, 8, 10).await), (vec![255], vec![]));
+    store.tokens.end_token(&key(9)).await.unwrap();
+}
+
+async fn a_token_is_found_by_the_beginning_of_its_key_and_for_its_user_only(store: Store) {
+    store.tokens.add_token(&key(3), of(1, 7), 0).await.unwrap();
+    store.tokens.add_token(&key(4), of(1, 0), 0).await.unwrap();
+    let found =
+        async |app, user, n| store.tokens.token_called(app, user, &Id::of(&key(n))).await.unwrap().map(|(key, _)| key.0[0]);
+    assert_eq!(found(1, 7, 3).await, Some(3));
+    for (app, user, n) in [(1, 8, 3), (2, 7, 3), (1, 7, 4), (1, 0, 4), (1, 7, 5)] {
+        assert_eq!(found(app, user, n).await, None, "{app} {user} {n}");
+    }
 }
 
 #[tokio::test]

@@ -1,42 +1,21 @@
 //! Erasures: a row under app and user, and a mark beside it while it goes on. And what they remove of accounts.
 
-use std::collections::BTreeMap;
-
 use natter_db::{Batch, KeyRange, Table};
 use natter_proto::erasure::v1::Erased;
 use natter_rpc::async_trait;
-use prost::Message;
 
+use super::tokens;
 use super::{
     ERASING, ERASURES, Embedded, GUESTS, LAST_REQUESTS, REPORTS, REPORTS_OF_USER, RESETS, TOKENS, TOKENS_OF, USER_BY_EMAIL,
-    USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE, USERS, VERIFIERS, corrupt, decode, number_of, pair,
+    USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE, USERS, VERIFIERS, corrupt, number_of, pair,
 };
-use super::{rows, tokens};
 use crate::erasure::ErasureRow;
+use crate::store::rows;
 use crate::store::{Erasures, Reports, Result};
 use crate::token::TokenKey;
 
 /// Rows that one page looks at or removes.
 const PAGE: usize = 500;
-
-/// How a row is written. Fields are added, never renumbered.
-#[derive(Clone, PartialEq, Message)]
-struct StoredErasure {
-    #[prost(int64, tag = "1")]
-    begun_at: i64,
-    #[prost(int64, tag = "2")]
-    ended_at: i64,
-    #[prost(btree_map = "string, uint64", tag = "3")]
-    erased: BTreeMap<String, u64>,
-    #[prost(uint32, tag = "4")]
-    round: u32,
-    #[prost(uint32, tag = "5")]
-    step: u32,
-    #[prost(bytes = "vec", tag = "6")]
-    after: Vec<u8>,
-    #[prost(bool, tag = "7")]
-    found: bool,
-}
 
 /// What accounts keep by app, and by user where there is one, with the kind that is reported.
 const OF_APP: [(Table, &str); 12] = [
@@ -59,9 +38,8 @@ const TOKENS_PLACE: u8 = OF_APP.len() as u8;
 /// Writes an erasure into `batch`.
 pub fn put(batch: &mut Batch, row: &ErasureRow) {
     let key = pair(row.app, row.user);
-    let ErasureRow { begun_at, ended_at, erased, round, step, after, found, .. } = row.clone();
-    batch.put(ERASURES, key.clone(), StoredErasure { begun_at, ended_at, erased, round, step, after, found }.encode_to_vec());
-    match ended_at {
+    batch.put(ERASURES, key.clone(), rows::of_erasure(row));
+    match row.ended_at {
         0 => batch.put(ERASING, key, Vec::new()),
         _ => batch.delete(ERASING, key),
     }
@@ -69,8 +47,7 @@ pub fn put(batch: &mut Batch, row: &ErasureRow) {
 
 fn of(key: &[u8], row: &[u8]) -> Result<ErasureRow> {
     let (app, user) = ids(key)?;
-    let StoredErasure { begun_at, ended_at, erased, round, step, after, found } = decode(ERASURES, row)?;
-    Ok(ErasureRow { app, user, begun_at, ended_at, erased, round, step, after, found })
+    Ok(rows::to_erasure(app, user, row)?)
 }
 
 fn ids(key: &[u8]) -> Result<(u64, u64)> {

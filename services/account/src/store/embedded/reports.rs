@@ -4,25 +4,10 @@ use std::collections::BTreeSet;
 
 use natter_db::{Batch, Error as DbError, KeyRange};
 use natter_rpc::async_trait;
-use prost::Message;
 
-use super::{Embedded, REPORTS, REPORTS_OF_USER, TRIES, corrupt, decode, pair};
+use super::{Embedded, REPORTS, REPORTS_OF_USER, TRIES, corrupt, pair};
+use crate::store::rows::{of_report, to_report};
 use crate::store::{Error, ReportId, ReportRow, Reports, Result};
-
-/// How a row is written. Fields are added, never renumbered.
-#[derive(Clone, PartialEq, Message)]
-struct StoredReport {
-    #[prost(int32, tag = "1")]
-    kind: i32,
-    #[prost(uint64, tag = "2")]
-    reporter: u64,
-    #[prost(int64, tag = "3")]
-    created_at: i64,
-    #[prost(int64, tag = "4")]
-    updated_at: i64,
-    #[prost(string, tag = "5")]
-    fields: String,
-}
 
 /// A user's ids, ascending.
 type Own = BTreeSet<ReportId>;
@@ -54,7 +39,8 @@ impl Reports for Embedded {
         let (own, _) = self.own(app, reporter).await?;
         let found = self.kv.multi_get(REPORTS, own.iter().map(|id| key(app, id)).collect()).await?;
         // One that was taken back between the two reads is not there any more.
-        own.into_iter().zip(found).filter_map(|(id, row)| Some(to_report(app, id, &row?))).collect()
+        let there = own.into_iter().zip(found).filter_map(|(id, row)| Some((id, row?)));
+        there.map(|(id, row)| Ok(to_report(app, id, &row)?)).collect()
     }
 
     async fn change_report(&self, before: &ReportRow, after: ReportRow) -> Result<()> {
@@ -90,7 +76,7 @@ impl Reports for Embedded {
         let rows = self.kv.scan(REPORTS, KeyRange::between(from, app.saturating_add(1).to_be_bytes()), limit).await?;
         let read = |(key, row): (bytes::Bytes, bytes::Bytes)| {
             let id = key.get(8..).and_then(|id| id.try_into().ok()).ok_or_else(|| corrupt(REPORTS))?;
-            to_report(app, id, &row)
+            Ok(to_report(app, id, &row)?)
         };
         rows.into_iter().map(read).collect()
     }
@@ -120,14 +106,4 @@ fn put_own(batch: &mut Batch, app: u64, reporter: u64, own: &Own) {
 
 fn key(app: u64, id: &ReportId) -> Vec<u8> {
     [app.to_be_bytes().as_slice(), id].concat()
-}
-
-fn of_report(row: &ReportRow) -> Vec<u8> {
-    let ReportRow { kind, reporter, created_at, updated_at, fields, .. } = row.clone();
-    StoredReport { kind, reporter, created_at, updated_at, fields }.encode_to_vec()
-}
-
-fn to_report(app: u64, id: ReportId, bytes: &[u8]) -> Result<ReportRow> {
-    let StoredReport { kind, reporter, created_at, updated_at, fields } = decode(REPORTS, bytes)?;
-    Ok(ReportRow { app, id, kind, reporter, created_at, updated_at, fields })
 }

@@ -6,9 +6,9 @@
 use natter_db::{Batch, Error as DbError, KeyRange};
 use natter_rpc::async_trait;
 
-use super::rows;
 use super::{Embedded, LAST_REQUESTS, TOKENS, TOKENS_OF, TRIES, corrupt, pair, stamp};
 use crate::sign_in::Id;
+use crate::store::rows;
 use crate::store::{Error, Kept, OfUser, Result, TokenRow, Tokens};
 use crate::token::TokenKey;
 

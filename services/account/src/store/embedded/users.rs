@@ -10,9 +10,10 @@ use natter_rpc::async_trait;
 
 use super::{Embedded, GUESTS, LAST_REQUESTS, RESETS, TOKENS, USERS, VERIFIERS, corrupt, number_of, pair, stamp};
 use super::{USER_BY_EMAIL, USER_BY_EXTERNAL, USER_BY_LOGIN, USER_BY_PHONE};
-use super::{erasures, rows, tokens};
+use super::{erasures, tokens};
 use crate::name::{Name, names};
 use crate::reset::ResetRow;
+use crate::store::rows;
 use crate::store::{Along, Error, Kept, Result, UserRow, Users};
 use crate::verifier::Verifier;
 

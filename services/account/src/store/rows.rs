@@ -1,14 +1,16 @@
-//! How the rows of users, tokens and verifiers are written. Fields are added, never renumbered.
+//! How every engine writes the rows of users, tokens, verifiers, reports and erasures. Fields are added, never renumbered.
+
+use std::collections::BTreeMap;
 
 use natter_db::Error as DbError;
 use natter_proto::account::v1::User;
+use prost::Message;
 
-use super::{RESETS, TOKENS, USERS, VERIFIERS, corrupt, decode};
+use super::{ReportId, ReportRow, TokenRow, UserRow};
+use crate::erasure::ErasureRow;
 use crate::name::Proofs;
 use crate::reset::ResetRow;
-use crate::store::{TokenRow, UserRow};
 use crate::verifier::Verifier;
-use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]
 struct StoredUser {
@@ -66,6 +68,38 @@ struct StoredVerifier {
     expires_at: i64,
 }
 
+#[derive(Clone, PartialEq, Message)]
+struct StoredReport {
+    #[prost(int32, tag = "1")]
+    kind: i32,
+    #[prost(uint64, tag = "2")]
+    reporter: u64,
+    #[prost(int64, tag = "3")]
+    created_at: i64,
+    #[prost(int64, tag = "4")]
+    updated_at: i64,
+    #[prost(string, tag = "5")]
+    fields: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct StoredErasure {
+    #[prost(int64, tag = "1")]
+    begun_at: i64,
+    #[prost(int64, tag = "2")]
+    ended_at: i64,
+    #[prost(btree_map = "string, uint64", tag = "3")]
+    erased: BTreeMap<String, u64>,
+    #[prost(uint32, tag = "4")]
+    round: u32,
+    #[prost(uint32, tag = "5")]
+    step: u32,
+    #[prost(bytes = "vec", tag = "6")]
+    after: Vec<u8>,
+    #[prost(bool, tag = "7")]
+    found: bool,
+}
+
 pub fn of_user(row: &UserRow) -> Vec<u8> {
     let user = User { last_request_at: 0, ..row.user.clone() };
     let stored = StoredUser {
@@ -81,8 +115,8 @@ pub fn of_user(row: &UserRow) -> Vec<u8> {
 }
 
 pub fn to_user(bytes: &[u8], last_request_at: i64) -> Result<UserRow, DbError> {
-    let StoredUser { user, password, password_version, deleted, revision, guest_until, proofs } = decode(USERS, bytes)?;
-    let user = User { last_request_at, ..user.ok_or_else(|| corrupt(USERS))? };
+    let StoredUser { user, password, password_version, deleted, revision, guest_until, proofs } = decode("users", bytes)?;
+    let user = User { last_request_at, ..user.ok_or_else(|| corrupt("users"))? };
     Ok(UserRow { user, password, password_version, deleted, revision, guest_until, proofs: Proofs(proofs) })
 }
 
@@ -93,7 +127,7 @@ pub fn of_token(row: &TokenRow) -> Vec<u8> {
 
 pub fn to_token(bytes: &[u8]) -> Result<TokenRow, DbError> {
     let StoredToken { app, user, created_at, updated_at, expires_at, nonce, timestamp, password_version } =
-        decode(TOKENS, bytes)?;
+        decode("tokens", bytes)?;
     Ok(TokenRow { app, user, created_at, updated_at, expires_at, nonce, timestamp, password_version })
 }
 
@@ -103,7 +137,7 @@ pub fn of_reset(row: ResetRow) -> Vec<u8> {
 }
 
 pub fn to_reset(bytes: &[u8]) -> Result<ResetRow, DbError> {
-    let StoredReset { hash, password_version, expires_at } = decode(RESETS, bytes)?;
+    let StoredReset { hash, password_version, expires_at } = decode("resets", bytes)?;
     Ok(ResetRow { hash, password_version, expires_at })
 }
 
@@ -112,7 +146,35 @@ pub fn of_verifier(verifier: &Verifier) -> Vec<u8> {
 }
 
 pub fn to_verifier(bytes: &[u8]) -> Result<Verifier, DbError> {
-    let stored: StoredVerifier = decode(VERIFIERS, bytes)?;
-    let mac = stored.mac.try_into().map_err(|_| corrupt(VERIFIERS))?;
+    let stored: StoredVerifier = decode("verifiers", bytes)?;
+    let mac = stored.mac.try_into().map_err(|_| corrupt("verifiers"))?;
     Ok(Verifier { mac, expires_at: stored.expires_at })
+}
+
+pub fn of_report(row: &ReportRow) -> Vec<u8> {
+    let ReportRow { kind, reporter, created_at, updated_at, fields, .. } = row.clone();
+    StoredReport { kind, reporter, created_at, updated_at, fields }.encode_to_vec()
+}
+
+pub fn to_report(app: u64, id: ReportId, bytes: &[u8]) -> Result<ReportRow, DbError> {
+    let StoredReport { kind, reporter, created_at, updated_at, fields } = decode("reports", bytes)?;
+    Ok(ReportRow { app, id, kind, reporter, created_at, updated_at, fields })
+}
+
+pub fn of_erasure(row: &ErasureRow) -> Vec<u8> {
+    let ErasureRow { begun_at, ended_at, erased, round, step, after, found, .. } = row.clone();
+    StoredErasure { begun_at, ended_at, erased, round, step, after, found }.encode_to_vec()
+}
+
+pub fn to_erasure(app: u64, user: u64, bytes: &[u8]) -> Result<ErasureRow, DbError> {
+    let StoredErasure { begun_at, ended_at, erased, round, step, after, found } = decode("erasures", bytes)?;
+    Ok(ErasureRow { app, user, begun_at, ended_at, erased, round, step, after, found })
+}
+
+fn decode<M: Message + Default>(table: &str, row: &[u8]) -> Result<M, DbError> {
+    M::decode(row).map_err(|_| corrupt(table))
+}
+
+fn corrupt(table: &str) -> DbError {
+    DbError::Corrupt(format!("cannot read a row of {table}"))
 }
