@@ -166,9 +166,10 @@ fn history(config: &Config, parts: &Parts) -> natter_history::Service {
     natter_history::Service::new(
         config.history.clone(),
         natter_history::Parts {
-            db: parts.db.clone(),
+            db: parts.db.clone().into(),
             posted: parts.posted.clone(),
             clock: parts.clock.clone(),
+            chance: parts.chance.clone(),
             metrics: parts.metrics.clone(),
         },
     )

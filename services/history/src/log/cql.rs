@@ -18,6 +18,8 @@ mod read;
 mod rows;
 mod segments;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod told;
 mod wipe;
 
@@ -42,6 +44,7 @@ use self::owned::Dialogs;
 use self::rows::Rows;
 use self::segments::Segments;
 pub use self::tables::TABLES;
+pub(crate) use self::tables::{BUCKETS, bucket_of};
 pub use self::told::Told;
 use super::segment::Boot;
 use super::{Append, Changed, DialogKey, MessageLog, Moved};
@@ -53,9 +56,6 @@ use crate::ranges::Ranges;
 
 /// Members read at once.
 const AT_ONCE: usize = 32;
-/// What follows from a last batch that is not older is told again by who takes over. Older ones were told, or their sender has posted
-/// again.
-const TELL_AGAIN_MS: i64 = 5 * 60 * 1_000;
 
 /// How the engine is set up.
 pub struct Setup {
@@ -76,7 +76,6 @@ struct Engine {
     boot: Boot,
     segment_rows: u32,
     changes_kept: u64,
-    tell_again_ms: i64,
     clock: Clock,
     owned: Dialogs,
     segments: Segments,
@@ -96,7 +95,6 @@ impl OnCql {
             boot: setup.boot,
             segment_rows: setup.segment_rows.max(1),
             changes_kept: setup.changes_kept,
-            tell_again_ms: TELL_AGAIN_MS,
             clock,
             owned: Dialogs::new(setup.dialogs_max),
             segments: Segments::new(cql.clone()),

@@ -25,15 +25,30 @@ pub enum Phase {
     /// The segment is its own, and it knows the next position.
     Ready(Segment),
     /// A batch that ends before `upto` is being written; then its segment is looked at.
-    Appending { segment: Segment, upto: u32, is_written: bool },
+    Appending {
+        segment: Segment,
+        upto: u32,
+        is_written: bool,
+    },
     /// It wants to fence the segment.
     Fencing(Segment),
     /// It reads the last batch: first the highest row, then those before it.
-    Reading { segment: Segment, top: Option<Stored> },
+    Reading {
+        segment: Segment,
+        top: Option<Stored>,
+    },
     /// It writes the rows of the last batch again.
-    WritingAgain { segment: Segment, rows: Vec<Stored>, length: u32 },
+    WritingAgain {
+        segment: Segment,
+        rows: Vec<Stored>,
+        length: u32,
+    },
     /// It seals. `own`: its own segment, in which nothing is in flight.
-    Sealing { segment: Segment, length: u32, own: bool },
+    Sealing {
+        segment: Segment,
+        length: u32,
+        own: bool,
+    },
     /// It does again what follows from the last batch of a sealed segment: whoever wrote that may have ended before.
     FollowingUp(Segment),
     /// It opens the segment behind a sealed one, or the first.
@@ -69,11 +84,22 @@ pub enum Command {
     /// The highest row there is.
     ReadTop(Segment),
     /// The rows from `first` on, below `below`.
-    ReadBatch { segment: Segment, first: u32, below: u32 },
+    ReadBatch {
+        segment: Segment,
+        first: u32,
+        below: u32,
+    },
     /// Rows and id rows, with the fixed timestamp, until both are at a quorum.
-    WriteAgain { segment: Segment, rows: Vec<Stored> },
+    WriteAgain {
+        segment: Segment,
+        rows: Vec<Stored>,
+    },
     /// Conditional: fenced (one's own: open or fenced) to sealed.
-    Seal { segment: Segment, length: u32, own: bool },
+    Seal {
+        segment: Segment,
+        length: u32,
+        own: bool,
+    },
     FollowUp(Segment),
     /// Conditional: there is none of that number.
     Open(Segment),
@@ -84,7 +110,10 @@ pub enum Command {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Answer {
     /// The last segment, and whether its next position is in this process's memory.
-    Loaded { last: Option<Segment>, is_known: bool },
+    Loaded {
+        last: Option<Segment>,
+        is_known: bool,
+    },
     /// The state that a look, a fence or a seal was answered with.
     Is(State),
     Top(Option<Stored>),
@@ -173,7 +202,11 @@ fn next(boot: Boot, wants: Wants, phase: Phase, answer: Answer) -> Phase {
         (Phase::FollowingUp(segment), Answer::FollowedUp) => Phase::Opening(behind(boot, segment)),
 
         (Phase::Opening(segment), Answer::Opened(stands)) => {
-            Phase::Done(if stands.writer == boot && stands.first_seq == segment.first_seq { End::Opened(stands) } else { End::Taken(stands) })
+            Phase::Done(if stands.writer == boot && stands.first_seq == segment.first_seq {
+                End::Opened(stands)
+            } else {
+                End::Taken(stands)
+            })
         }
 
         // Unknown, or no answer to what was asked: it is asked again.

@@ -94,8 +94,8 @@ impl Engine {
                 _ => Edit::Remove.apply(&row, change.at)?.unwrap_or(row),
             };
             let is_removed = edited.removed;
-            let is_changed = is_changed
-                || known(self.rows.edit(key, segment, &stored, &edited, change.stamp as i64).await)? == Some(true);
+            let is_changed =
+                is_changed || known(self.rows.edit(key, segment, &stored, &edited, change.stamp as i64).await)? == Some(true);
             if is_changed {
                 if is_removed {
                     self.facts.remove(key, change.seq).await?;

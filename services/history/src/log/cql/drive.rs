@@ -14,6 +14,8 @@ use crate::log::{Append, DialogKey};
 
 /// How long a command without a known outcome is given again.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// A last batch that is not older is told again by who takes over, as it may not have been. It is told as one that may come twice.
+const TELL_AGAIN_MS: i64 = 5 * 60 * 1_000;
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(400);
 
@@ -116,7 +118,7 @@ impl Engine {
         let rows = batch.iter().map(rows::message).collect::<Result<Vec<Message>, Error>>()?;
         let quiet = batch.iter().zip(&rows).flat_map(|(stored, row)| rows::quiet(stored).map(|user| (user, row.seq))).collect();
         let first_seq = segment.seq_of(last + 1) - rows.len() as u64;
-        let is_recent = rows.last().is_some_and(|row| self.clock.now_ms() - row.created_at < self.tell_again_ms);
+        let is_recent = rows.last().is_some_and(|row| self.clock.now_ms() - row.created_at < TELL_AGAIN_MS);
         self.follow(key, &Append { first_seq, rows, quiet }, is_recent).await
     }
 }

@@ -20,28 +20,22 @@ const FLOOR: i32 = 4;
 
 const GET: Statement =
     Statement::read("SELECT kind, first, last, newest FROM dialog_facts WHERE app = ? AND dialog = ? AND kind < 9");
-const PUT: Statement = Statement::write(
-    "INSERT INTO dialog_facts (app, dialog, kind, first, last) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
-);
-const DROP: Statement = Statement::write(
-    "DELETE FROM dialog_facts USING TIMESTAMP ? WHERE app = ? AND dialog = ? AND kind = ? AND first = ?",
-);
-const NEWEST: Statement = Statement::change(
-    "UPDATE dialog_facts SET newest = ? WHERE app = ? AND dialog = ? AND kind = 0 AND first = 0 IF newest = ?",
-);
+const PUT: Statement =
+    Statement::write("INSERT INTO dialog_facts (app, dialog, kind, first, last) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?");
+const DROP: Statement =
+    Statement::write("DELETE FROM dialog_facts USING TIMESTAMP ? WHERE app = ? AND dialog = ? AND kind = ? AND first = ?");
+const NEWEST: Statement =
+    Statement::change("UPDATE dialog_facts SET newest = ? WHERE app = ? AND dialog = ? AND kind = 0 AND first = 0 IF newest = ?");
 /// Seven days.
-const CHANGE: Statement = Statement::change(
-    "INSERT INTO dialog_facts (app, dialog, kind, first, change) VALUES (?, ?, 9, ?, ?) USING TTL 604800",
-);
+const CHANGE: Statement =
+    Statement::change("INSERT INTO dialog_facts (app, dialog, kind, first, change) VALUES (?, ?, 9, ?, ?) USING TTL 604800");
 const REPLACE: Statement = Statement::change(
     "UPDATE dialog_facts USING TTL 604800 SET change = ? WHERE app = ? AND dialog = ? AND kind = 9 AND first = ? IF EXISTS",
 );
-const DONE: Statement = Statement::write(
-    "UPDATE dialog_facts USING TTL 604800 SET last = ? WHERE app = ? AND dialog = ? AND kind = 9 AND first = ?",
-);
-const CHANGES: Statement = Statement::read(
-    "SELECT change, last FROM dialog_facts WHERE app = ? AND dialog = ? AND kind = 9 AND first > ? LIMIT ?",
-);
+const DONE: Statement =
+    Statement::write("UPDATE dialog_facts USING TTL 604800 SET last = ? WHERE app = ? AND dialog = ? AND kind = 9 AND first = ?");
+const CHANGES: Statement =
+    Statement::read("SELECT change, last FROM dialog_facts WHERE app = ? AND dialog = ? AND kind = 9 AND first > ? LIMIT ?");
 const NEWEST_CHANGES: Statement = Statement::read(
     "SELECT change, last FROM dialog_facts WHERE app = ? AND dialog = ? AND kind = 9 ORDER BY kind DESC, first DESC LIMIT ?",
 );
@@ -114,9 +108,8 @@ impl DialogFacts {
             self.put(key, mark).await?;
         }
         let (app, dialog) = columns(key);
-        let write = |mark: Mark| -> Write {
-            (DROP, Box::new((mark.last as i64, app, dialog.clone(), mark.kind, mark.first as i64)))
-        };
+        let write =
+            |mark: Mark| -> Write { (DROP, Box::new((mark.last as i64, app, dialog.clone(), mark.kind, mark.first as i64))) };
         let drops: Vec<Write> = diff.drop.into_iter().map(write).collect();
         if !drops.is_empty() {
             self.cql.write_all(drops).await?;

@@ -8,8 +8,7 @@ use crate::error::Error;
 use crate::log::DialogKey;
 use crate::member::{Member, Move};
 
-const GET: Statement =
-    Statement::read("SELECT kind, first, last FROM member_ranges WHERE app = ? AND dialog = ? AND user = ?");
+const GET: Statement = Statement::read("SELECT kind, first, last FROM member_ranges WHERE app = ? AND dialog = ? AND user = ?");
 const ALL: Statement = Statement::read(
     "SELECT user, kind, first, last FROM member_ranges WHERE app = ? AND dialog = ? AND (user, kind, first) > (?, ?, ?) LIMIT ?",
 );

@@ -18,9 +18,8 @@ const FROM: Statement = Statement::read(
 const LAST: Statement = Statement::read(
     "SELECT number, writer, state, first_seq, length FROM segments WHERE app = ? AND dialog = ? ORDER BY number DESC LIMIT 1",
 );
-const FENCE: Statement = Statement::change(
-    "UPDATE segments SET state = 1 WHERE app = ? AND dialog = ? AND number = ? IF state = 0 AND length = null",
-);
+const FENCE: Statement =
+    Statement::change("UPDATE segments SET state = 1 WHERE app = ? AND dialog = ? AND number = ? IF state = 0 AND length = null");
 const SEAL: Statement = Statement::change(
     "UPDATE segments SET state = 2, length = ? WHERE app = ? AND dialog = ? AND number = ? IF state = 1 AND length = null",
 );
