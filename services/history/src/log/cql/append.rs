@@ -32,7 +32,7 @@ impl Engine {
         let batch = Batch { segment: owned.segment, stored: rows::batch(owned.next, &append.rows, &append.quiet) };
         let upto = owned.next + append.rows.len() as u32;
         let writing = Phase::Appending { segment: owned.segment, upto, is_written: false };
-        let end = self.drive(key, Wants::Sealed, writing, None, Some(&batch)).await?;
+        let end = self.drive(key, Wants::Sealed, writing, None, Some(&batch)).await.map_err(in_doubt)?;
         let is_open = match end {
             End::Stands(_) => true,
             End::Sealed(segment) if segment.length().is_some_and(|length| upto <= length) => false,
@@ -40,7 +40,7 @@ impl Engine {
             End::Sealed(segment) => return Err(conflict(segment.next_seq().unwrap_or(segment.first_seq) - 1, &append)),
             _ => return Err(Error::Corrupt("the end of an append")),
         };
-        self.follow_surely(key, &append).await?;
+        self.follow_surely(key, &append).await.map_err(in_doubt)?;
 
         let last = append.rows.last().ok_or(Error::Corrupt("an append of nothing"))?;
         if is_open {
@@ -134,6 +134,16 @@ impl Engine {
         };
         try_join!(moved, told)?;
         Ok(())
+    }
+}
+
+/// Whatever was refused in the end, a part of the append may be there, or come.
+fn in_doubt(error: Error) -> Error {
+    match error {
+        Error::Store(natter_db::Error::Unknown(text)) => Error::Store(natter_db::Error::Unknown(text)),
+        Error::Store(error) => Error::Store(natter_db::Error::Unknown(error.to_string())),
+        Error::Busy => Error::Store(natter_db::Error::Unknown("a segment is in dispute".into())),
+        error => error,
     }
 }
 
