@@ -173,8 +173,13 @@ async fn services(store: Kv, clock: Clock, chance: Chance, setting: Setting) -> 
     let (bus, metrics) = (Bus::local().faulty(setting.bus, chance.clone()), Metrics::new());
     let inner = LinkOptions { deadline: Duration::from_secs(2) };
     let posted = natter_bus::Log::embedded(store.clone(), natter_db::Table("posted"), 100_000);
-    let parts =
-        natter_history::Parts { db: store.clone(), posted: posted.clone(), clock: clock.clone(), metrics: metrics.clone() };
+    let parts = natter_history::Parts {
+        db: store.clone().into(),
+        posted: posted.clone(),
+        clock: clock.clone(),
+        chance: chance.clone(),
+        metrics: metrics.clone(),
+    };
     let history = natter_history::Service::new(Default::default(), parts);
     let history = Link::local(history.server(), inner);
     let account = Link::local(account(&store, &clock, &chance).server(), inner);

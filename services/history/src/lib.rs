@@ -39,3 +39,6 @@ pub mod unread;
 
 pub use options::Options;
 pub use service::{Parts, Service};
+
+/// The tables on ScyllaDB.
+pub const TABLES: &[natter_db::cql::Migration] = &[log::cql::TABLES, offline::cql::TABLES, reactions::cql::TABLES];

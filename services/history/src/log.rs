@@ -1,6 +1,8 @@
 //! The port of the message log: what an engine has to keep, and what it promises. What can be derived from rows, heads and
 //! members' states (pages, counts, gaps) is not asked of an engine: see `queries`.
 
+use std::collections::BTreeMap;
+
 use natter_proto::event::v1::{Change, Message};
 use natter_proto::history::v1::IdRow;
 use natter_proto::{AppId, DialogId, MessageId};
@@ -14,7 +16,10 @@ use crate::ranges::Ranges;
 
 #[cfg(test)]
 mod contract;
+pub(crate) mod cql;
 pub(crate) mod embedded;
+pub(crate) mod segment;
+mod takeover;
 
 /// A dialog of an app: what every row of the log is kept under.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -83,6 +88,22 @@ pub fn id_row(row: &Message) -> IdRow {
         alias: row.alias.clone(),
         date_sent: row.date_sent,
     }
+}
+
+/// What rows mean for the states of members: their senders' own, and those who do not see them.
+fn moves_of(append: &Append) -> BTreeMap<u64, Vec<Move>> {
+    let mut wrote: BTreeMap<u64, Ranges> = BTreeMap::new();
+    let mut quiet: BTreeMap<u64, Ranges> = BTreeMap::new();
+    for row in &append.rows {
+        wrote.entry(row.sender).or_default().insert(row.seq, row.seq);
+    }
+    for (user, seq) in &append.quiet {
+        quiet.entry(*user).or_default().insert(*seq, *seq);
+    }
+    let mut moves: BTreeMap<u64, Vec<Move>> = BTreeMap::new();
+    wrote.into_iter().for_each(|(user, rows)| moves.entry(user).or_default().push(Move::Wrote(rows)));
+    quiet.into_iter().for_each(|(user, rows)| moves.entry(user).or_default().push(Move::Hid(rows)));
+    moves
 }
 
 /// The log of all dialogs. Every write is answered when it is durable, and not before.

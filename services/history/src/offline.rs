@@ -8,6 +8,9 @@ use natter_rpc::async_trait;
 
 use crate::error::Error;
 
+#[cfg(test)]
+mod contract;
+pub(crate) mod cql;
 pub(crate) mod embedded;
 
 /// One queue per user, oldest first. Places are dense from 1 and each is given once, also when the queue was empty meanwhile; a

@@ -11,6 +11,7 @@ use crate::ranges::Ranges;
 
 #[cfg(test)]
 mod contract;
+pub(crate) mod cql;
 pub(crate) mod embedded;
 pub(crate) mod row;
 

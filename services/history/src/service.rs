@@ -1,32 +1,40 @@
-//! The history service: an engine per port, behind the generated server. Nothing runs beside the calls.
+//! The history service: an engine per port, behind the generated server. Beside the calls it is only looked for what the durable log
+//! was not told.
 
 use std::sync::Arc;
 
-use natter_actor::Clock;
+use natter_actor::{Chance, Clock};
 use natter_bus::Log;
-use natter_db::Kv;
+use natter_db::{Cql, Db, Kv};
 use natter_proto::history::v1::eraser_server::EraserServer;
 use natter_proto::history::v1::history_server::HistoryServer;
 
-use crate::log::MessageLog;
+use crate::log::cql::{Setup, Told};
 use crate::log::embedded::EmbeddedLog;
+use crate::log::segment::Boot;
+use crate::log::{self, MessageLog};
 use crate::metrics::Metrics;
-use crate::offline::OfflineQueue;
 use crate::offline::embedded::EmbeddedQueue;
+use crate::offline::{self, OfflineQueue};
 use crate::options::Options;
-use crate::reactions::ReactionStore;
 use crate::reactions::embedded::EmbeddedReactions;
+use crate::reactions::{self, ReactionStore};
 use crate::rpc::Rpc;
 
 /// Most bytes of a request: a batch of 256 messages of the largest size, with room.
 const REQUEST_BYTES_MAX: usize = 32 << 20;
 
-/// What the service needs from outside. It must be the only writer of its tables in `db`.
+/// Rows of a segment (decision 0028).
+const SEGMENT_ROWS: u32 = 1_024;
+
+/// What the service needs from outside. Of a key-value store it must be the only writer of its tables.
 pub struct Parts {
-    pub db: Kv,
-    /// In the same store.
+    pub db: Db,
+    /// Beside a key-value store: in the same one.
     pub posted: Log,
     pub clock: Clock,
+    /// Tells this run of the process from all others.
+    pub chance: Chance,
     pub metrics: natter_telemetry::Metrics,
 }
 
@@ -42,17 +50,51 @@ pub struct Service {
     pub(crate) metrics: Metrics,
 }
 
+/// The engines for where rows are kept.
+struct Ports {
+    log: Arc<dyn MessageLog>,
+    queue: Arc<dyn OfflineQueue>,
+    reactions: Arc<dyn ReactionStore>,
+}
+
+impl Ports {
+    fn embedded(kv: &Kv, options: &Options, parts: &Parts) -> Ports {
+        let posted = &parts.posted;
+        Ports {
+            log: Arc::new(EmbeddedLog::new(kv.clone(), options.cached_dialogs, options.changes_kept, posted.clone())),
+            queue: Arc::new(EmbeddedQueue::new(kv.clone(), options, posted.clone())),
+            reactions: Arc::new(EmbeddedReactions::new(kv.clone(), options)),
+        }
+    }
+
+    fn on_cql(cql: &Cql, options: &Options, parts: &Parts) -> Ports {
+        let told = Told::new(cql.clone(), parts.posted.clone());
+        let setup = Setup {
+            boot: Boot(parts.chance.u64()),
+            segment_rows: SEGMENT_ROWS,
+            dialogs_max: options.cached_dialogs,
+            changes_kept: options.changes_kept,
+        };
+        Ports {
+            log: Arc::new(log::cql::OnCql::new(cql.clone(), setup, told.clone(), parts.clock.clone())),
+            queue: Arc::new(offline::cql::OnCql::new(cql.clone(), options, told)),
+            reactions: Arc::new(reactions::cql::OnCql::new(cql.clone(), options)),
+        }
+    }
+}
+
 impl Service {
-    /// Opens the log in the given store.
+    /// Opens the log in the given store. On servers it needs a tokio runtime.
     pub fn new(options: Options, parts: Parts) -> Service {
-        let log = EmbeddedLog::new(parts.db.clone(), options.cached_dialogs, options.changes_kept, parts.posted.clone());
-        let reactions = EmbeddedReactions::new(parts.db.clone(), &options);
-        let queue = EmbeddedQueue::new(parts.db, &options, parts.posted.clone());
+        let Ports { log, queue, reactions } = match &parts.db {
+            Db::Kv(kv) => Ports::embedded(kv, &options, &parts),
+            Db::Cql(cql) => Ports::on_cql(cql, &options, &parts),
+        };
         Service {
-            log: Arc::new(log),
-            queue: Arc::new(queue),
+            log,
+            queue,
             posted: parts.posted,
-            reactions: Arc::new(reactions),
+            reactions,
             options: Arc::new(options),
             clock: parts.clock,
             metrics: Metrics::new(&parts.metrics),

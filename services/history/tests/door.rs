@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use natter_actor::Clock;
+use natter_actor::{Chance, Clock};
 use natter_bus::Log;
 use natter_db::{Faults, Kv, Table};
 use natter_history::{Options, Parts, Service};
@@ -362,7 +362,13 @@ impl Play {
     fn on(db: Kv, options: Options) -> Play {
         let metrics = Metrics::new();
         let posted = Log::embedded(db.clone(), Table("posted"), 1_000);
-        let parts = Parts { db: db.clone(), posted, clock: Clock::paused(START), metrics: metrics.clone() };
+        let parts = Parts {
+            db: db.clone().into(),
+            chance: Chance::seeded(1),
+            posted,
+            clock: Clock::paused(START),
+            metrics: metrics.clone(),
+        };
         let service = Service::new(options, parts);
         Play { client: HistoryClient::new(Link::local(service.server(), LinkOptions::default())), metrics, db }
     }

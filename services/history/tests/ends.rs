@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use natter_actor::Clock;
+use natter_actor::{Chance, Clock};
 use natter_bus::Log;
 use natter_db::{Faults, Kv, Table};
 use natter_history::{Options, Parts, Service};
@@ -67,7 +67,13 @@ struct Play {
 impl Play {
     fn on(kv: Kv) -> Play {
         let posted = Log::embedded(kv.clone(), Table("posted"), 1_000);
-        let parts = Parts { db: kv.clone(), posted, clock: Clock::paused(1_800_000_000_000), metrics: Metrics::new() };
+        let parts = Parts {
+            db: kv.clone().into(),
+            chance: Chance::seeded(1),
+            posted,
+            clock: Clock::paused(1_800_000_000_000),
+            metrics: Metrics::new(),
+        };
         let service = Service::new(Options::default(), parts);
         let client = HistoryClient::new(Link::local(service.server(), LinkOptions::default()));
         let eraser = EraserClient::new(Link::local(service.eraser_server(), LinkOptions::default()));

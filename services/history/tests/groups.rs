@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use natter_actor::Clock;
+use natter_actor::{Chance, Clock};
 use natter_bus::Log;
 use natter_db::{Kv, Table};
 use natter_history::{Options, Parts, Service};
@@ -97,7 +97,13 @@ impl Play {
     fn new(options: Options) -> Play {
         let db = Kv::memory();
         let posted = Log::embedded(db.clone(), Table("posted"), 1_000);
-        let parts = Parts { db, posted, clock: Clock::paused(1_800_000_000_000), metrics: Metrics::new() };
+        let parts = Parts {
+            db: db.into(),
+            chance: Chance::seeded(1),
+            posted,
+            clock: Clock::paused(1_800_000_000_000),
+            metrics: Metrics::new(),
+        };
         let link = Link::local(Service::new(options, parts).server(), LinkOptions::default());
         Play { client: HistoryClient::new(link) }
     }

@@ -1,7 +1,7 @@
 //! What the durable log is told of what became durable, at the door.
 #![allow(clippy::unwrap_used)]
 
-use natter_actor::Clock;
+use natter_actor::{Chance, Clock};
 use natter_bus::Log;
 use natter_db::{Faults, Kv, Table};
 use natter_history::{Options, Parts, Service};
@@ -95,7 +95,13 @@ impl Door {
     fn open() -> Door {
         let db = Kv::memory();
         let posted = Log::embedded(db.clone(), Table("posted"), 1_000);
-        let parts = Parts { db: db.clone(), posted: posted.clone(), clock: Clock::paused(START), metrics: Metrics::new() };
+        let parts = Parts {
+            db: db.clone().into(),
+            chance: Chance::seeded(1),
+            posted: posted.clone(),
+            clock: Clock::paused(START),
+            metrics: Metrics::new(),
+        };
         let service = Service::new(Options::default(), parts);
         Door { db, posted, client: HistoryClient::new(Link::local(service.server(), LinkOptions::default())) }
     }

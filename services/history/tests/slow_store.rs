@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use natter_actor::Clock;
+use natter_actor::{Chance, Clock};
 use natter_bus::Log;
 use natter_db::{Faults, Kv, Table};
 use natter_history::{Options, Parts, Service};
@@ -22,7 +22,13 @@ async fn an_append_to_a_slow_store_is_of_unknown_outcome_and_the_next_one_waits_
     let delay = Duration::from_secs(3);
     let db = Kv::memory_with(Faults { delay_min: delay, delay_max: delay, deadline: 2 * delay, ..Faults::default() });
     let posted = Log::embedded(db.clone(), Table("posted"), 1_000);
-    let parts = Parts { db: db.clone(), posted, clock: Clock::paused(1_800_000_000_000), metrics: Metrics::new() };
+    let parts = Parts {
+        db: db.clone().into(),
+        chance: Chance::seeded(1),
+        posted,
+        clock: Clock::paused(1_800_000_000_000),
+        metrics: Metrics::new(),
+    };
     let service = Service::new(Options::default(), parts);
     let patient = Link::local(service.server(), LinkOptions { deadline: 20 * delay });
     append(&patient, 1, "first").await.unwrap();

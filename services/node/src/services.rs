@@ -230,9 +230,10 @@ fn history(config: &Config, parts: &Parts) -> Result<natter_history::Service> {
     Ok(natter_history::Service::new(
         config.history.clone(),
         natter_history::Parts {
-            db: kv(parts)?,
+            db: parts.db.clone(),
             posted: parts.posted.clone(),
             clock: parts.clock.clone(),
+            chance: parts.chance.clone(),
             metrics: parts.metrics.clone(),
         },
     ))

@@ -162,7 +162,7 @@ pub fn start(db: &Kv, clock: &Clock, options: Options, verifier_key: [u8; 32]) -
 fn parts(db: &Kv, clock: &Clock, metrics: &Metrics, verifier_key: [u8; 32], mails: Mails, outbound: Outbound) -> Parts {
     let (db, clock, metrics) = (db.clone(), clock.clone(), metrics.clone());
     let hosts = vec!["Shared.example".to_owned(), "127.0.0.1".to_owned()];
-    Parts { db, clock, chance: Chance::system(), metrics, mails, outbound, verifier_key, hosts }
+    Parts { db: db.into(), clock, chance: Chance::system(), metrics, mails, outbound, verifier_key, hosts }
 }
 
 pub fn cheap() -> Options {

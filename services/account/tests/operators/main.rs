@@ -157,7 +157,7 @@ impl Door {
     fn with(db: Kv, clock: Clock, options: Options) -> Door {
         let metrics = Metrics::new();
         let parts = Parts {
-            db: db.clone(),
+            db: db.clone().into(),
             clock: clock.clone(),
             chance: Chance::system(),
             metrics: metrics.clone(),

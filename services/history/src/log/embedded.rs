@@ -9,7 +9,7 @@ mod read;
 mod slot;
 mod wipe;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use natter_bus::Log;
@@ -23,7 +23,7 @@ use prost::Message as _;
 use self::keys::{CHANGES, HEADS, MESSAGE_IDS, MESSAGES};
 use self::live::{Dialog, Live, Lives, Missing, Step, Touch, Verdict};
 use self::read::Reader;
-use super::{Append, Changed, DialogKey, MessageLog, Moved, id_row};
+use super::{Append, Changed, DialogKey, MessageLog, Moved, id_row, moves_of};
 use crate::edit::Edit;
 use crate::error::Error;
 use crate::head::Head;
@@ -316,22 +316,6 @@ fn encode_rows(key: DialogKey, rows: &[Message]) -> Batch {
         batch.put(MESSAGE_IDS, keys::id(key, &row.id, row.sender), index);
     }
     batch
-}
-
-/// What rows mean for the states of members: their senders' own, and those who do not see them.
-fn moves_of(append: &Append) -> BTreeMap<u64, Vec<Move>> {
-    let mut wrote: BTreeMap<u64, Ranges> = BTreeMap::new();
-    let mut quiet: BTreeMap<u64, Ranges> = BTreeMap::new();
-    for row in &append.rows {
-        wrote.entry(row.sender).or_default().insert(row.seq, row.seq);
-    }
-    for (user, seq) in &append.quiet {
-        quiet.entry(*user).or_default().insert(*seq, *seq);
-    }
-    let mut moves: BTreeMap<u64, Vec<Move>> = BTreeMap::new();
-    wrote.into_iter().for_each(|(user, rows)| moves.entry(user).or_default().push(Move::Wrote(rows)));
-    quiet.into_iter().for_each(|(user, rows)| moves.entry(user).or_default().push(Move::Hid(rows)));
-    moves
 }
 
 fn put_head(key: DialogKey, head: &Head, batch: &mut Batch) {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use natter_db::cql::testing::on_cassandra;
 use natter_db::{Faults, Kv, KvOptions};
 use natter_proto::{AppId, DialogId};
 
@@ -32,6 +33,16 @@ async fn embedded_reactions_keep_the_contract_on_disk() {
     all(|| embedded(kv.clone())).await;
 }
 
+#[tokio::test]
+#[ignore = "needs Cassandra: cargo xtask test --servers"]
+async fn reactions_on_cassandra_keep_the_contract() {
+    on_cassandra(&[super::cql::TABLES], async |cql| {
+        let open = || Arc::new(super::cql::OnCql::new(cql.clone(), &options())) as Arc<dyn ReactionStore>;
+        all(open).await;
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_reaction_that_was_answered_is_there_whatever_the_store_does() {
     for seed in 0..40 {
@@ -55,7 +66,9 @@ async fn all(open: impl Fn() -> Arc<dyn ReactionStore>) {
     reactions_are_kept_by_row(&*store).await;
     rows_and_apps_are_apart(&*store).await;
     an_answer_has_a_size(&*store).await;
-    many_at_once_all_count(store).await;
+    many_at_once_all_count(store.clone()).await;
+    what_a_user_reacted_with_is_taken_away(&*store).await;
+    of_an_app_that_is_erased_nothing_is_left(&*store).await;
     let again = open();
     assert!(again.react(key(1), 9, Reacted { user: 7, ..Reacted::default() }).await.is_err());
 }
@@ -105,6 +118,37 @@ async fn an_answer_has_a_size(store: &dyn ReactionStore) {
     assert_eq!((seen, calls), ((1..=9).collect(), 3));
 }
 
+async fn what_a_user_reacted_with_is_taken_away(store: &dyn ReactionStore) {
+    for (n, seq) in [(6, 1), (6, 2), (6, 900), (7, 1)] {
+        for user in [7, 8] {
+            store.react(DialogKey { app: AppId(8), ..key(n) }, seq, add(user, "+")).await.unwrap();
+        }
+    }
+    let (mut after, mut changed) = (Vec::new(), 0);
+    loop {
+        let (rows, next) = store.erase_user(AppId(8), 7, &after, 2).await.unwrap();
+        changed += rows;
+        after = next;
+        if after.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(changed, 4);
+    for (n, seq) in [(6, 1), (6, 2), (6, 900), (7, 1)] {
+        assert_eq!(users(store, DialogKey { app: AppId(8), ..key(n) }, seq).await, [8]);
+    }
+}
+
+async fn of_an_app_that_is_erased_nothing_is_left(store: &dyn ReactionStore) {
+    for (n, seq) in [(1, 1), (1, 700), (2, 1), (3, 1)] {
+        store.react(DialogKey { app: AppId(9), ..key(n) }, seq, add(7, "+")).await.unwrap();
+    }
+    while store.erase_app(AppId(9), 2).await.unwrap() >= 2 {}
+    assert_eq!(store.erase_app(AppId(9), 2).await, Ok(0));
+    assert_eq!(of(store, DialogKey { app: AppId(9), ..key(1) }, Ranges::of(1, 999)).await, []);
+    assert_ne!(of(store, key(5), Ranges::of(1, 1)).await, []);
+}
+
 async fn many_at_once_all_count(store: Arc<dyn ReactionStore>) {
     let reacting: Vec<_> = (1..=20)
         .map(|user| {
@@ -120,8 +164,11 @@ async fn many_at_once_all_count(store: Arc<dyn ReactionStore>) {
 
 /// Rows of at most 20 reactions, two of a user; answers of at most four rows with a long one.
 fn embedded(kv: Kv) -> Arc<dyn ReactionStore> {
-    let options = Options { reactions_per_user: 2, reactions_per_row: 20, reply_bytes: 300, ..Options::default() };
-    Arc::new(EmbeddedReactions::new(kv, &options))
+    Arc::new(EmbeddedReactions::new(kv, &options()))
+}
+
+fn options() -> Options {
+    Options { reactions_per_user: 2, reactions_per_row: 20, reply_bytes: 300, ..Options::default() }
 }
 
 async fn of(store: &dyn ReactionStore, key: DialogKey, places: Ranges) -> Vec<(u64, Vec<(String, Vec<u64>)>)> {

@@ -11,6 +11,7 @@ mod connect;
 mod failure;
 mod migrate;
 mod options;
+mod outcome;
 mod statement;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -30,6 +31,7 @@ use scylla::value::Row;
 
 pub use migrate::{Applied, Migration};
 pub use options::CqlOptions;
+pub use outcome::{Outcome, Standing};
 pub use statement::Statement;
 
 use crate::error::Error;
@@ -111,6 +113,14 @@ impl Cql {
     pub async fn change(&self, change: Statement, values: impl SerializeRow) -> Result<bool, Error> {
         let started = Instant::now();
         let changed = async { held(self.execute(change, values).await?) }.await;
+        self.inner.meters.observe(Op::Commit, started, &changed);
+        changed
+    }
+
+    /// As [`change`](Cql::change), and what stands there instead if the condition did not hold.
+    pub async fn change_or_see(&self, change: Statement, values: impl SerializeRow) -> Result<Outcome, Error> {
+        let started = Instant::now();
+        let changed = async { Outcome::of(self.execute(change, values).await?) }.await;
         self.inner.meters.observe(Op::Commit, started, &changed);
         changed
     }

@@ -3,7 +3,7 @@
 
 use natter_db::Error;
 use natter_db::cql::testing::{on_cassandra, options};
-use natter_db::cql::{Applied, Cql, Migration, Statement};
+use natter_db::cql::{Applied, Cql, Migration, Outcome, Statement};
 
 const ROWS: Migration = Migration {
     name: "test/001-rows",
@@ -44,6 +44,31 @@ async fn a_condition_says_whether_it_held_and_changes_nothing_otherwise() {
         assert!(cql.change(SWAP, (vec![3_u8], 1_i64, 1_i32, vec![1_u8])).await.unwrap());
         assert!(!cql.change(SWAP, (vec![4_u8], 1_i64, 1_i32, vec![1_u8])).await.unwrap());
         assert!(!cql.change(SWAP, (vec![4_u8], 1_i64, 8_i32, vec![1_u8])).await.unwrap(), "of a row that is not there");
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Cassandra: cargo xtask test --servers"]
+async fn a_condition_that_did_not_hold_tells_what_stands_there() {
+    const COUNT: Migration = Migration {
+        name: "test/003-count",
+        statements: &["CREATE TABLE IF NOT EXISTS counts (part bigint PRIMARY KEY, state int, total bigint)"],
+    };
+    const NEW: Statement = Statement::change("INSERT INTO counts (part, state) VALUES (?, ?) IF NOT EXISTS");
+    const END: Statement =
+        Statement::change("UPDATE counts SET state = 2, total = ? WHERE part = ? IF state = 1 AND total = null");
+    on_cassandra(&[COUNT], async |cql| {
+        let stands = async |change, values: (i64, i64)| match cql.change_or_see(change, values).await.unwrap() {
+            Outcome::Applied => None,
+            Outcome::Not(standing) => Some((standing.number("state"), standing.number("total"))),
+        };
+        assert_eq!(cql.change_or_see(NEW, (1_i64, 1_i32)).await.unwrap(), Outcome::Applied);
+        let Outcome::Not(standing) = cql.change_or_see(NEW, (1_i64, 7_i32)).await.unwrap() else { panic!("it is there") };
+        assert_eq!((standing.number("part"), standing.number("state"), standing.number("total")), (Some(1), Some(1), None));
+        assert_eq!(stands(END, (30, 1)).await, None);
+        assert_eq!(stands(END, (40, 1)).await, Some((Some(2), Some(30))));
+        assert_eq!(stands(END, (40, 9)).await, Some((None, None)), "of a row that is not there");
     })
     .await;
 }
