@@ -15,7 +15,9 @@ pub struct Arguments {
 
 /// Every migration of every service, in order.
 pub fn migrations() -> Vec<Migration> {
-    natter_push::TABLES.to_vec()
+    let of_services: [&[Migration]; 5] =
+        [&natter_account::TABLES, natter_dialog::TABLES, natter_history::TABLES, &natter_push::TABLES, &natter_storage::TABLES];
+    of_services.concat()
 }
 
 /// Prints each migration, and whether it was done before, is done now, or waits.
