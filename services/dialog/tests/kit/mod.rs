@@ -49,6 +49,7 @@ pub struct World {
     pub db: Kv,
     pub history: History,
     pub presence: Presence,
+    pub accounts: Accounts,
     pub options: Options,
     /// One of so many messages is traced; 0: none.
     pub one_in: u32,
@@ -75,6 +76,7 @@ impl World {
             db: Kv::memory(),
             history: History::default(),
             presence: Presence::default(),
+            accounts: Accounts::default(),
             options: Options::default(),
             one_in: 0,
         }
@@ -90,7 +92,7 @@ impl World {
             db: self.db.clone(),
             bus: bus.clone(),
             history: Link::local(HistoryServer::new(self.history.clone()), deadline),
-            account: Link::local(AccountsServer::new(Accounts), deadline),
+            account: Link::local(AccountsServer::new(self.accounts.clone()), deadline),
             presence: Link::local(PresenceServer::new(self.presence.clone()), deadline),
             executor: Executor::local(),
             clock: Clock::paused(NOW),
