@@ -24,12 +24,8 @@ async fn an_app_says_who_removes_members_and_what_who_comes_later_sees() {
 async fn say_so() -> Result<()> {
     let mut natter = Natter::start(&[]).await?;
     let rest = Rest::of(&natter, 1)?;
-    let [ann, bob, cat, dan] = [
-        rest.sign_up("ann").await?,
-        rest.sign_up("bob").await?,
-        rest.sign_up("cat").await?,
-        rest.sign_up("dan").await?,
-    ];
+    let [ann, bob, cat, dan] =
+        [rest.sign_up("ann").await?, rest.sign_up("bob").await?, rest.sign_up("cat").await?, rest.sign_up("dan").await?];
     let group = made(&rest, &ann, &[&bob, &dan]).await?;
     let admins = json!({"push_all": {"admins_ids": [bob.account.user]}});
     rest.done(put(&rest, &ann, &format!("/chat/Dialog/{group}/admins.json"), &admins)).await?;

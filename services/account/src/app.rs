@@ -56,7 +56,8 @@ pub struct Wanted {
 impl Wanted {
     /// Refuses what no app can be.
     pub fn read(request: ApplyAppRequest) -> Result<Wanted, Fault> {
-        let ApplyAppRequest { id, title, auth_key, auth_secret, signed_only, quotas, chat_host, api_host, origins, groups } = request;
+        let ApplyAppRequest { id, title, auth_key, auth_secret, signed_only, quotas, chat_host, api_host, origins, groups } =
+            request;
         if id == 0 {
             return Err(Fault::new("id", "can't be blank"));
         }

@@ -82,8 +82,7 @@ pub async fn apply(door: web::Data<Door>, caller: Caller, path: web::Path<String
         None => None,
         Some(mut groups) => {
             let mut says = |field: &str| groups.truth(field).map(Option::unwrap_or_default);
-            let read =
-                Groups { admins_remove: says("admins_remove")?, history_from_joining: says("history_from_joining")? };
+            let read = Groups { admins_remove: says("admins_remove")?, history_from_joining: says("history_from_joining")? };
             groups.end()?;
             Some(read)
         }

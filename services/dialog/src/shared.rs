@@ -102,7 +102,12 @@ impl Shared {
         if dialog.facts.kind != Kind::Group || !self.settings(app).await?.from_joining {
             return Ok(Vec::new());
         }
-        let request = MembersRequest { app: app.0, dialog: id.to_vec(), users: dialog.members.ids(), within: Some(Range { from: seq, upto: seq }) };
+        let request = MembersRequest {
+            app: app.0,
+            dialog: id.to_vec(),
+            users: dialog.members.ids(),
+            within: Some(Range { from: seq, upto: seq }),
+        };
         let members = self.history().members(request).await.map_err(of_read)?.into_inner().members;
         Ok(members.into_iter().filter(|member| member.joined >= seq).map(|member| member.user).collect())
     }

@@ -20,9 +20,8 @@ async fn where_the_app_says_so_admins_remove_members() {
         let door = world.start();
         let group = create(&door, &[BOB, CAT, DAN]).await;
         change(&door, &group, ANN, |change| change.add_admins = vec![BOB, DAN]).await.unwrap();
-        let remove = async |user, others: &[u64]| {
-            change(&door, &group, user, |change| change.remove_members = others.to_vec()).await
-        };
+        let remove =
+            async |user, others: &[u64]| change(&door, &group, user, |change| change.remove_members = others.to_vec()).await;
         assert_eq!(code(remove(BOB, &[CAT]).await), Code::Forbidden, "the owner alone");
         world.accounts.say(says(Groups { admins_remove: true, ..Groups::default() }));
         assert_eq!(code(remove(BOB, &[CAT]).await), Code::Forbidden, "what was heard holds for some seconds");

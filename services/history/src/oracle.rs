@@ -102,7 +102,11 @@ impl Oracle {
             let paged = self.page(log, key, user).await;
             assert_eq!(paged.iter().map(|row| (row.seq, row.body.clone())).collect::<Vec<_>>(), expected, "page of {user}");
 
-            let counted = unread::counts(log, key.app, UserId(user), &[key.dialog], unread::Beside::State { from_joining: false }).await.unwrap().remove(0);
+            let counted =
+                unread::counts(log, key.app, UserId(user), &[key.dialog], unread::Beside::State { from_joining: false })
+                    .await
+                    .unwrap()
+                    .remove(0);
             let unread = visible.iter().filter(|row| !self.has_read(user, row)).count();
             assert_eq!(counted.unread, unread as u64, "unread of {user}: {counted:?}");
             assert_eq!(counted.last.as_ref().map(|row| row.seq), visible.last().map(|row| row.seq));
@@ -129,7 +133,7 @@ impl Oracle {
 
     async fn page(&self, log: &dyn MessageLog, key: DialogKey, user: u64) -> Vec<Message> {
         let (reader, wanted) = (user, Wanted::default());
-            let query = page::Query { key, reader, from_joining: false, wanted, descending: false, skip: 0, limit: 1_000 };
+        let query = page::Query { key, reader, from_joining: false, wanted, descending: false, skip: 0, limit: 1_000 };
         page::page(log, &query, &Options::default()).await.unwrap().rows
     }
 }

@@ -230,9 +230,8 @@ impl History for Rpc {
             None => gap::After::Time(asked.since),
         };
         let user = (UserId(asked.user), asked.from_joining);
-        let (changes, more) = gap::changes_after(&*self.0.log, key, user, after, limit, self.0.options.reply_bytes)
-            .await
-            .map_err(Failure::from)?;
+        let (changes, more) =
+            gap::changes_after(&*self.0.log, key, user, after, limit, self.0.options.reply_bytes).await.map_err(Failure::from)?;
         Ok(Response::new(ChangesReply { changes, more }))
     }
 

@@ -42,20 +42,21 @@ pub fn form_of(identity: &Identity) -> Form {
 fn of_address(custom: &CustomProvider) -> Vec<Field> {
     let headers: Vec<String> = custom.headers.iter().map(|header| format!("{}: {MASK}", header.name)).collect();
     vec![
-        Field::text("custom.url", "Address that is asked", &custom.url).hint("As in https://id.example.org/check."),
-        Field::text("custom.request", "What it is sent", &custom.request).hint(
-            r##"JSON, in which #{login} and #{password} stand for what the user gave. Empty: {"token": "#{login}"}."##,
-        ),
+        Field::text("custom.url", "Address that is asked", &custom.url).hint("A whole one, https: and all."),
+        Field::text("custom.request", "What it is sent", &custom.request)
+            .hint(r##"JSON, in which #{login} and #{password} stand for what the user gave. Empty: {"token": "#{login}"}."##),
         Field::text("custom.response", "Where its answer says who it is", &custom.response)
             .hint(r##"JSON, as in {"uid": "#{user.id}"}. Beside uid there may be full_name and avatar."##),
-        Field::secret_lines("custom.headers", "Headers", headers.join("\n"))
-            .hint("One a line, as in X-Key: value. A value that is kept is shown as stars; a line that is taken out is forgotten."),
+        Field::secret_lines("custom.headers", "Headers", headers.join("\n")).hint(
+            "One a line, as in X-Key: value. A value that is kept is shown as stars; a line that is taken out is forgotten.",
+        ),
     ]
 }
 
 fn of_tokens(jwt: &JwtProvider) -> Vec<Field> {
     let mut fields = vec![
-        Field::text("jwt.jwks_url", "Address of the keys", &jwt.jwks_url).hint("As in https://id.example.org/jwks.json."),
+        Field::text("jwt.jwks_url", "Address of the keys", &jwt.jwks_url)
+            .hint("The same: where the public keys are served as a JWK set."),
         secret("jwt.hs256_secret", "Shared secret", &jwt.hs256_secret),
         Field::text("jwt.issuer", "Issuer", &jwt.issuer).hint("What iss of a token must be. Needed beside an address of keys."),
         Field::text("jwt.audience", "Audience", &jwt.audience).hint("The same of aud."),
@@ -181,7 +182,9 @@ mod tests {
 
     #[test]
     fn what_the_form_shows_is_what_it_asks_for_but_the_secrets_which_are_kept() {
-        for was in [Identity::default(), Identity { guests: true, ..whole() }, Identity { custom: None, jwt: shared(), ..whole() }] {
+        for was in
+            [Identity::default(), Identity { guests: true, ..whole() }, Identity { custom: None, jwt: shared(), ..whole() }]
+        {
             let form = form_of(&was);
             assert!(shown(&form).iter().all(|(_, value)| !value.contains("s3cret")), "{:?}", shown(&form));
             assert_eq!(masked(wanted(&was, &Entered::of(shown(&form))).unwrap()), masked(was.clone()));
@@ -200,7 +203,7 @@ mod tests {
         assert_eq!(secret(&[("jwt.hs256_secret", " another ")]).unwrap(), " another ");
         let keys = ("jwt.jwks_url", "https://id.test/jwks");
         assert_eq!(secret(&[keys, ("jwt.hs256_secret.remove", "on")]).unwrap(), "");
-        for refused in [&[keys].as_slice(), &[("jwt.hs256_secret.remove", "on")]] {
+        for refused in [[keys].as_slice(), &[("jwt.hs256_secret.remove", "on")]] {
             assert_eq!(secret(refused).unwrap_err().field(), "jwt.jwks_url", "{refused:?}");
         }
         assert_eq!(secret(&[("provider", "other")]).unwrap_err().field(), "provider");
@@ -224,7 +227,10 @@ mod tests {
     // What a browser sends of a form: of a check only one that is on.
     fn shown(form: &Form) -> Vec<(String, String)> {
         let fields = form.groups.iter().flat_map(|group| &group.fields);
-        fields.filter(|field| !(field.is_check() && field.value.is_empty())).map(|field| (field.name.into(), field.value.clone())).collect()
+        fields
+            .filter(|field| !(field.is_check() && field.value.is_empty()))
+            .map(|field| (field.name.into(), field.value.clone()))
+            .collect()
     }
 
     fn masked(mut identity: Identity) -> Identity {
@@ -247,7 +253,11 @@ mod tests {
                 response: r##"{"uid":"#{id}"}"##.into(),
                 headers: ["X-Key", "X-Two"].map(|name| Header { name: name.into(), value: "s3cret".into() }).to_vec(),
             }),
-            facebook: Some(FacebookProvider { app_id: "7".into(), app_secret: "s3cret".into(), endpoint: "https://f.test".into() }),
+            facebook: Some(FacebookProvider {
+                app_id: "7".into(),
+                app_secret: "s3cret".into(),
+                endpoint: "https://f.test".into(),
+            }),
             twitter: Some(TwitterProvider {
                 consumer_key: "k".into(),
                 consumer_secret: "s3cret".into(),

@@ -40,29 +40,31 @@ fn identity_of(app: &App) -> Identity {
 fn form_of(app: &App, caller: &Caller) -> Form {
     let identity = identity_of(app);
     let (quotas, groups) = (app.quotas.unwrap_or_default(), app.groups.unwrap_or_default());
-    let form = Form::of(vec![Field::text("title", "Title", &app.title)]).with(
-        "Who gets in",
-        "",
-        vec![
-            Field::check("signed_only", "Signed sessions only", app.signed_only)
-                .hint("Refuses sessions that are not signed with the auth secret. SDK 4.x to 6.x do not sign."),
-            Field::check("guests", "Guests", identity.guests).hint("Users without a sign-up, for a day each."),
-            Field::check("create_unknown", "Make unknown users", identity.create_unknown)
-                .hint("Whom the app's identity provider vouches for is made a user at the first login."),
-            Field::text("origins", "Allowed origins", app.origins.join(" "))
-                .hint("Web pages that may use this app: scheme, host and port of each, with spaces between them. Empty: any."),
-        ],
-    )
-    .with(
-        "Groups",
-        "",
-        vec![
-            Field::check("admins_remove", "Admins remove members", groups.admins_remove)
-                .hint("Not the owner alone. Admins remove neither the owner nor each other."),
-            Field::check("history_from_joining", "History from joining on", groups.history_from_joining)
-                .hint("Who is added to a group sees what is said from then on. Else members see all of it."),
-        ],
-    );
+    let form = Form::of(vec![Field::text("title", "Title", &app.title)])
+        .with(
+            "Who gets in",
+            "",
+            vec![
+                Field::check("signed_only", "Signed sessions only", app.signed_only)
+                    .hint("Refuses sessions that are not signed with the auth secret. SDK 4.x to 6.x do not sign."),
+                Field::check("guests", "Guests", identity.guests).hint("Users without a sign-up, for a day each."),
+                Field::check("create_unknown", "Make unknown users", identity.create_unknown)
+                    .hint("Whom the app's identity provider vouches for is made a user at the first login."),
+                Field::text("origins", "Allowed origins", app.origins.join(" ")).hint(
+                    "Web pages that may use this app: scheme, host and port of each, with spaces between them. Empty: any.",
+                ),
+            ],
+        )
+        .with(
+            "Groups",
+            "",
+            vec![
+                Field::check("admins_remove", "Admins remove members", groups.admins_remove)
+                    .hint("Not the owner alone. Admins remove neither the owner nor each other."),
+                Field::check("history_from_joining", "History from joining on", groups.history_from_joining)
+                    .hint("Who is added to a group sees what is said from then on. Else members see all of it."),
+            ],
+        );
     if caller.is_limited() {
         return form;
     }

@@ -46,7 +46,8 @@ async fn an_app_says_of_its_groups_who_removes_members_and_what_those_see() {
 async fn the_form_says_it_too() {
     let console = with_app("Shop").await;
     let is_ticked = |page: &str, name: &str| page.contains(&format!(r#"name="{name}" value="on" checked"#));
-    for (entered, said) in [("admins_remove=on", (true, false)), ("history_from_joining=on", (false, true)), ("", (false, false))] {
+    for (entered, said) in [("admins_remove=on", (true, false)), ("history_from_joining=on", (false, true)), ("", (false, false))]
+    {
         let (head, _) = console.form(SETTINGS, &format!("title=Shop&{entered}")).await;
         assert!(head.contains("settings?done=saved"), "{head}");
         let groups = console.asked().applied.pop().unwrap().groups.unwrap();
@@ -60,7 +61,8 @@ async fn the_form_says_it_too() {
 #[tokio::test]
 async fn the_form_about_other_services_shows_no_secret_and_keeps_what_is_left_empty() {
     let console = with_app("Shop").await;
-    let own = "provider=address&custom.url=https%3A%2F%2Fid.test&custom.request=&custom.response=%7B%22uid%22%3A%22%23%7Bid%7D%22%7D";
+    let own =
+        "provider=address&custom.url=https%3A%2F%2Fid.test&custom.request=&custom.response=%7B%22uid%22%3A%22%23%7Bid%7D%22%7D";
     let entered = format!(
         "{own}&custom.headers=X-Key%3A+s3cret%0D%0A&facebook=on&facebook.app_id=7&facebook.app_secret=s3cret&facebook.endpoint=\
         &firebase=on&firebase.project_ids=p++q&firebase.jwks_url=&reset_mail.subject=Hi&reset_mail.text=a%0D%0A%23%7Blink%7D"
@@ -94,7 +96,9 @@ async fn the_form_about_other_services_shows_no_secret_and_keeps_what_is_left_em
     assert!(!page.contains("s3cret"), "{page}");
 
     // What is kept the account service puts in the place of its mask.
-    console.form(IDENTITY, &format!("{own}&custom.headers=X-Key%3A+********&facebook=on&facebook.app_id=8&facebook.app_secret=")).await;
+    console
+        .form(IDENTITY, &format!("{own}&custom.headers=X-Key%3A+********&facebook=on&facebook.app_id=8&facebook.app_secret="))
+        .await;
     let set = console.asked().apps[0].identity.clone().unwrap();
     let facebook = FacebookProvider { app_id: "8".into(), app_secret: "********".into(), endpoint: String::new() };
     assert_eq!((set.facebook, set.custom.unwrap().headers[0].value.as_str()), (Some(facebook), "********"));
