@@ -25,6 +25,7 @@ const APPS: &[&str] = &[
     "an app is made and its secret shown when asked for",
     "keys are rotated, and those before ended",
     "settings are saved, and a wrong one is named",
+    "sign-in by other services is set, its secrets are kept unseen and removed",
     "an app is suspended, resumed, and deleted by its name",
 ];
 const SDK: &[&str] = &["the lines for a version of the SDK are copied"];

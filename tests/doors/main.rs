@@ -16,6 +16,7 @@ mod ending;
 mod erase;
 mod export;
 mod forgotten;
+mod groups;
 mod identity;
 mod kept;
 mod keys;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use natter_proto::account::v1::{App, AppState, ApplyAppRequest, CreateAppRequest, PreviousKeys, Quotas};
+use natter_proto::account::v1::{App, AppState, ApplyAppRequest, CreateAppRequest, Groups, PreviousKeys, Quotas};
 use subtle::ConstantTimeEq;
 
 use crate::user::Fault;
@@ -50,12 +50,14 @@ pub struct Wanted {
     chat_host: Option<String>,
     api_host: Option<String>,
     origins: Option<Vec<String>>,
+    groups: Option<Groups>,
 }
 
 impl Wanted {
     /// Refuses what no app can be.
     pub fn read(request: ApplyAppRequest) -> Result<Wanted, Fault> {
-        let ApplyAppRequest { id, title, auth_key, auth_secret, signed_only, quotas, chat_host, api_host, origins } = request;
+        let ApplyAppRequest { id, title, auth_key, auth_secret, signed_only, quotas, chat_host, api_host, origins, groups } =
+            request;
         if id == 0 {
             return Err(Fault::new("id", "can't be blank"));
         }
@@ -68,7 +70,7 @@ impl Wanted {
         let name = |field, name: Option<String>| name.map(|name| host::accept(field, &name)).transpose();
         let (chat_host, api_host) = (name(host::CHAT, chat_host)?, name(host::API, api_host)?);
         let origins = origins.map(|given| origin::accept(&given.origins)).transpose()?;
-        let wanted = Wanted { id, title, auth_key, auth_secret, signed_only, quotas, chat_host, api_host, origins };
+        let wanted = Wanted { id, title, auth_key, auth_secret, signed_only, quotas, chat_host, api_host, origins, groups };
         check(id, wanted.title.as_deref().unwrap_or_default())?;
         Ok(wanted)
     }
@@ -101,7 +103,10 @@ impl Wanted {
         set(host::CHAT, &mut after.chat_host, &self.chat_host, &mut changed);
         set(host::API, &mut after.api_host, &self.api_host, &mut changed);
         set(origin::FIELD, &mut after.origins, &self.origins, &mut changed);
+        let mut groups = before.groups.unwrap_or_default();
+        set("groups", &mut groups, &self.groups, &mut changed);
         after.quotas = Some(quotas).filter(|quotas| *quotas != Quotas::default());
+        after.groups = Some(groups).filter(|groups| *groups != Groups::default());
         if !changed.is_empty() {
             after.updated_at = now;
         }
@@ -229,6 +234,14 @@ mod tests {
         assert_eq!(Wanted::read(nameless).unwrap().applied(&named.0, 11).0.chat_host, "");
         let none = ApplyAppRequest { id: 7, quotas: Some(Quotas::default()), ..ApplyAppRequest::default() };
         assert_eq!(Wanted::read(none).unwrap().applied(&after, 11).0.quotas, None);
+        let groups = |admins_remove| Some(Groups { admins_remove, history_from_joining: false });
+        let say = |groups| Wanted::read(ApplyAppRequest { id: 7, groups, ..ApplyAppRequest::default() }).unwrap();
+        let (said, changed) = say(groups(true)).applied(&after, 12);
+        assert_eq!((said.groups, changed, said.updated_at), (groups(true), vec!["groups"], 12));
+        assert_eq!(say(groups(true)).applied(&said, 13), (said.clone(), vec![]));
+        assert_eq!(say(None).applied(&said, 13), (said.clone(), vec![]), "absent: as it is");
+        assert_eq!(say(groups(false)).applied(&said, 13).0, App { updated_at: 13, ..after.clone() });
+        assert_eq!(say(groups(false)).applied(&after, 13).1, [""; 0]);
         for request in [
             ApplyAppRequest::default(),
             ApplyAppRequest { id: 1 << 53, ..ApplyAppRequest::default() },

@@ -84,11 +84,11 @@ fn allow_preview(params: &Params) -> Option<bool> {
 
 // The dialog object for the caller, with what the log says of it.
 async fn shown(door: &Door, caller: &Caller, dialog: &Dialog) -> Result<Value, Refusal> {
-    let (app, viewer) = (caller.0.app, caller.0.user);
+    let (app, viewer, from_joining) = (caller.0.app, caller.0.user, dialog.from_joining);
     let mut state = None;
     // Who just left a group sees no more of it.
     if is_public(dialog) || dialog.members.contains(&viewer) {
-        let request = UnreadRequest { app, user: viewer, dialogs: vec![dialog.id.clone()], counts_only: false };
+        let request = UnreadRequest { app, user: viewer, dialogs: vec![dialog.id.clone()], counts_only: false, from_joining };
         state = door.history().unread(request).await?.into_inner().rows.pop();
     }
     let opponent = users(door, app, opponent_of(dialog, viewer).into_iter().collect()).await?.pop_first();

@@ -169,6 +169,7 @@ fn page(search: &Search, caller: &Caller, dialog: &Dialog) -> PageRequest {
         app: caller.0.app,
         dialog: dialog.id.clone(),
         reader: caller.0.user,
+        from_joining: dialog.from_joining,
         descending: true,
         limit: search.limit as u32,
         filters,

@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 use natter_proto::AppId;
 use natter_proto::account::v1::{
-    App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, Erasure, GetAppRequest, ListAppsRequest, Origins, Quotas,
-    RotateKeysRequest, SuspendAppRequest,
+    App, AppState, ApplyAppReply, ApplyAppRequest, CreateAppRequest, Erasure, GetAppRequest, Groups, ListAppsRequest, Origins,
+    Quotas, RotateKeysRequest, SuspendAppRequest,
 };
 use serde_json::{Value, json};
 
@@ -78,6 +78,15 @@ pub async fn apply(door: web::Data<Door>, caller: Caller, path: web::Path<String
             Some(read)
         }
     };
+    let groups = match fields.object("groups")? {
+        None => None,
+        Some(mut groups) => {
+            let mut says = |field: &str| groups.truth(field).map(Option::unwrap_or_default);
+            let read = Groups { admins_remove: says("admins_remove")?, history_from_joining: says("history_from_joining")? };
+            groups.end()?;
+            Some(read)
+        }
+    };
     let request = ApplyAppRequest {
         id: id.0,
         title: fields.text("title")?,
@@ -88,6 +97,7 @@ pub async fn apply(door: web::Data<Door>, caller: Caller, path: web::Path<String
         chat_host: fields.text("chat_host")?,
         api_host: fields.text("api_host")?,
         origins: fields.texts("origins")?.map(|origins| Origins { origins }),
+        groups,
     };
     fields.end()?;
     let ApplyAppReply { app, created, changed } = change(&door, &caller, request).await?;
@@ -188,6 +198,7 @@ fn without_secret(app: &App) -> Value {
         "api_host": name(&app.api_host),
         // Of pages that may use it; none: of any.
         "origins": app.origins,
+        "groups": groups(&app.groups.unwrap_or_default()),
     })
 }
 
@@ -205,6 +216,11 @@ fn quotas(quotas: &Quotas) -> Value {
         "storage_bytes": storage_bytes,
         "requests_per_second": requests_per_second,
     })
+}
+
+fn groups(groups: &Groups) -> Value {
+    let Groups { admins_remove, history_from_joining } = *groups;
+    json!({ "admins_remove": admins_remove, "history_from_joining": history_from_joining })
 }
 
 fn with_secret(app: &App) -> Value {

@@ -17,7 +17,7 @@ use crate::error::Refusal;
 use crate::service::Door;
 
 /// What stands for a secret that is kept; the account service takes it back for that one.
-const MASK: &str = "********";
+pub const MASK: &str = "********";
 
 /// The settings as JSON. What is absent is off.
 #[derive(Serialize, Deserialize, Default)]

@@ -10,7 +10,7 @@
 //! | `GET`, `DELETE /admin/v1/sessions[?operator=NAME]`, `DELETE /admin/v1/sessions/{id}` | sign-ins that live; ends all, or one |
 //! | `POST /admin/v1/apps` `{id?, auth_key?, auth_secret?, title?}` | makes an app |
 //! | `GET /admin/v1/apps`, `GET /admin/v1/apps/{id}` | apps without their secrets; one with it, for who may change it |
-//! | `PUT /admin/v1/apps/{id}` `{title?, auth_key?, auth_secret?, signed_only?, quotas?, chat_host?, api_host?, origins?}` | makes or changes it |
+//! | `PUT /admin/v1/apps/{id}` `{title?, auth_key?, auth_secret?, signed_only?, quotas?, chat_host?, api_host?, origins?, groups?}` | makes or changes it |
 //! | `POST /admin/v1/apps/{id}/keys` `{overlap_s?}`, `DELETE .../keys/previous` | gives it other keys; ends those it had before |
 //! | `POST /admin/v1/apps/{id}/suspend`, `.../resume` | closes an app, opens it again; what is kept stays |
 //! | `DELETE /admin/v1/apps/{id}`, `GET /admin/v1/apps/{id}/erasure` | ends a suspended app for good; what went so far |

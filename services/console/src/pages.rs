@@ -17,6 +17,7 @@ mod devices;
 mod erasures;
 mod form;
 mod frame;
+mod identity;
 mod notice;
 mod operators;
 mod push;
@@ -84,6 +85,7 @@ fn of_apps(routes: &mut Routes<'_>) {
         .at("/console/apps/new", [(M::GET, web::to(apps::blank))])
         .at("/console/apps/{app}", [(M::GET, web::to(apps::one))])
         .at("/console/apps/{app}/settings", [(M::GET, web::to(settings::form)), (M::POST, web::to(settings::change))])
+        .at("/console/apps/{app}/identity", [(M::POST, web::to(settings::change_identity))])
         .at("/console/apps/{app}/suspend", [(M::POST, web::to(apps::suspend))])
         .at("/console/apps/{app}/resume", [(M::POST, web::to(apps::resume))])
         .at("/console/apps/{app}/keys", [(M::POST, web::to(apps::rotate))])

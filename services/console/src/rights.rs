@@ -134,6 +134,7 @@ pub const RIGHTS: &[Right] = &[
     right("GET", "/console/apps/{app}", Of(Viewer, App), ""),
     right("GET", "/console/apps/{app}/settings", Of(Operator, App), ""),
     right("POST", "/console/apps/{app}/settings", Of(Operator, App), "app.apply"),
+    right("POST", "/console/apps/{app}/identity", Of(Operator, App), "app.identity"),
     right("POST", "/console/apps/{app}/suspend", Of(Operator, AppByHouse), "app.suspend"),
     right("POST", "/console/apps/{app}/resume", Of(Operator, AppByHouse), "app.resume"),
     right("POST", "/console/apps/{app}/keys", Of(Operator, App), "app.keys.rotate"),

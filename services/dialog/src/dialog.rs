@@ -277,5 +277,7 @@ pub fn to_wire(key: Key, facts: &Facts, profile: &Profile, members: &[u64], view
         allow_preview: profile.allow_preview,
         count: members.len() as u32,
         muted: view.muted,
+        // What the app says, the door adds.
+        from_joining: false,
     }
 }

@@ -57,16 +57,16 @@ pub fn group_typing(dialog: &Dialog, origin: Option<SessionRef>, typing: Typing)
     Frame { to, origin, told: Some(Told::Typing(Typing { recipient: 0, ..typing })), ..of(dialog) }
 }
 
-/// An edit or a removal of a row, for every member and whoever made it.
-pub fn change(dialog: &Dialog, change: Change, origin: Option<SessionRef>) -> Frame {
+/// An edit or a removal of a row, for every member and whoever made it. `except` hear nothing of it but its number.
+pub fn change(dialog: &Dialog, change: Change, except: Vec<u64>, origin: Option<SessionRef>) -> Frame {
     let (to, stamp) = (members_and(dialog, change.user), change.stamp);
     let changed_at = dialog.changed_at_below(stamp);
-    Frame { to, stamp, changed_at, origin, told: Some(Told::Change(change)), ..of(dialog) }
+    Frame { to, except, stamp, changed_at, origin, told: Some(Told::Change(change)), ..of(dialog) }
 }
 
-/// A reaction to a message, for every member and whoever reacted.
-pub fn reaction(dialog: &Dialog, reaction: Reaction) -> Frame {
-    Frame { to: members_and(dialog, reaction.user), told: Some(Told::Reaction(reaction)), ..of(dialog) }
+/// A reaction to a message, for every member but `except` and whoever reacted.
+pub fn reaction(dialog: &Dialog, reaction: Reaction, except: Vec<u64>) -> Frame {
+    Frame { to: members_and(dialog, reaction.user), except, told: Some(Told::Reaction(reaction)), ..of(dialog) }
 }
 
 /// A user is no member any more: for those in the room, and for himself if it was not his wish.

@@ -7,7 +7,8 @@
 //!
 //! The parts, in the order a message meets them: `rpc` (decode, find the actor, ask, encode), `actor` (the beats), `dialog`
 //! (the rules), `frames` (what is told). Beside them `store` (what is kept of dialogs), `pairs` (which two users a private
-//! dialog is of), `barring` (whom privacy lists keep from speaking in one), `list` (a user's dialogs, as queries), `quotas` (how fast an app may send), `heads` (the hint that heals a lost last frame).
+//! dialog is of), `barring` (whom privacy lists keep from speaking in one), `list` (a user's dialogs, as queries), `apps` (what an app
+//! says of its dialogs: how fast it may send, what admins may, what members see), `heads` (the hint that heals a lost last frame).
 //!
 //! Invariants:
 //! - Numbers of a dialog are dense from 1 and dates never go back. A number is given out only with its row stored.
@@ -22,6 +23,7 @@
 //! Who is in a room is presence's; that he may be there is asked here.
 
 mod actor;
+mod apps;
 mod barring;
 mod dialog;
 mod error;
@@ -32,7 +34,6 @@ mod list;
 mod metrics;
 mod options;
 mod pairs;
-mod quotas;
 mod rpc;
 mod service;
 mod shared;

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use natter_proto::dialog::v1::{AudienceReply, Dialog, Entry, ListReply, Listener, UnreadCount, UnreadCountsReply};
+use natter_proto::dialog::v1::{AudienceReply, Dialog, DialogKind, Entry, ListReply, Listener, UnreadCount, UnreadCountsReply};
 use natter_proto::history::v1::{DialogHead, Found, HeadsRequest, UnreadRequest, UnreadRow};
 use natter_proto::presence::v1::RoomRequest;
 use natter_proto::{AppId, DialogId, Failure, MessageId, UserId};
@@ -47,6 +47,7 @@ pub(crate) async fn list(
     let dialogs: Vec<DialogId> = page.iter().map(|listed| listed.key.dialog).collect();
     let states = unread(shared, app, user, &dialogs, false).await?;
     let mut entries: Vec<Entry> = page.into_iter().zip(states).map(|(listed, state)| entry(listed, state)).collect();
+    from_joining(shared, app, entries.iter_mut().filter_map(|entry| entry.dialog.as_mut())).await?;
     // One may have moved since the heads were read.
     entries.sort_by(|a, b| newest(b).cmp(&newest(a)));
     fit(&mut entries);
@@ -59,7 +60,8 @@ pub(crate) async fn brief(shared: &Shared, app: AppId, user: UserId) -> Result<L
     let memberships = memberships(shared, app, user).await?;
     let dialog =
         |(id, kind): (DialogId, Kind)| Dialog { id: id.to_vec(), app: app.0, kind: kind.to_wire() as i32, ..Dialog::default() };
-    let entries: Vec<Entry> = memberships.into_iter().map(|one| Entry { dialog: Some(dialog(one)), state: None }).collect();
+    let mut entries: Vec<Entry> = memberships.into_iter().map(|one| Entry { dialog: Some(dialog(one)), state: None }).collect();
+    from_joining(shared, app, entries.iter_mut().filter_map(|entry| entry.dialog.as_mut())).await?;
     Ok(ListReply { total: entries.len() as u64, entries })
 }
 
@@ -101,7 +103,9 @@ pub(crate) async fn get(shared: &Shared, key: Key, user: Option<UserId>, preview
     let heads = shared.history().heads(request).await.map_err(of_read)?.into_inner().heads;
     let row_at = heads.first().map_or(0, |head| head.updated_at);
     let view = user.and_then(|user| members.get(user)).copied().unwrap_or_default();
-    Ok(to_wire(key, &facts, &profile, &members.ids(), view, row_at))
+    let mut dialog = to_wire(key, &facts, &profile, &members.ids(), view, row_at);
+    from_joining(shared, key.app, [&mut dialog]).await?;
+    Ok(dialog)
 }
 
 /// Who is in a dialog, ascending, for one who may read it.
@@ -149,6 +153,14 @@ async fn load(shared: &Shared, key: Key) -> Result<Option<Kept>, Failure> {
     Ok(shared.store.load(key).await.map_err(of_read)?.map(|(kept, _)| kept))
 }
 
+/// Says of groups what their app says: that members see what was said since they joined.
+async fn from_joining(shared: &Shared, app: AppId, dialogs: impl IntoIterator<Item = &mut Dialog>) -> Result<(), Failure> {
+    let from_joining = shared.settings(app).await?.from_joining;
+    let groups = dialogs.into_iter().filter(|dialog| dialog.kind() == DialogKind::Group);
+    groups.for_each(|dialog| dialog.from_joining = from_joining);
+    Ok(())
+}
+
 async fn of_user(shared: &Shared, app: AppId, user: UserId) -> Result<Vec<Listed>, Failure> {
     shared.store.of_user(app, user, shared.options.dialogs_of_user_max).await.map_err(of_read)
 }
@@ -180,9 +192,10 @@ async fn unread(
     counts_only: bool,
 ) -> Result<Vec<UnreadRow>, Failure> {
     let mut rows = Vec::with_capacity(dialogs.len());
+    let from_joining = !counts_only && shared.settings(app).await?.from_joining;
     for chunk in dialogs.chunks(if counts_only { COUNTS_CHUNK } else { CHUNK }) {
         let dialogs = chunk.iter().map(|dialog| dialog.to_vec()).collect();
-        let request = UnreadRequest { app: app.0, user: user.0, dialogs, counts_only };
+        let request = UnreadRequest { app: app.0, user: user.0, dialogs, counts_only, from_joining };
         let reply = shared.history().unread(request).await.map_err(of_read)?.into_inner();
         if reply.rows.len() != chunk.len() {
             return Err(broken("history's answer about unread messages"));

@@ -115,6 +115,8 @@ impl Options {
             extensions_max: self.extensions_max,
             text_bytes_max: self.text_bytes_max,
             description_bytes_max: self.description_bytes_max,
+            // Unless the app says otherwise.
+            admins_remove: false,
         }
     }
 

@@ -18,7 +18,7 @@ use natter_proto::{AppId, DialogId, Failure, MessageId, UserId};
 use natter_rpc::{Link, Reply, Request, Response, async_trait};
 use tracing::Instrument;
 
-use crate::actor::{Answer, By, Create, DialogActor, DialogMessage, Notify, Posted, Remove, Removed, Subscribing};
+use crate::actor::{Answer, By, Changing, Create, DialogActor, DialogMessage, Notify, Posted, Remove, Removed, Subscribing};
 use crate::dialog::Key;
 use crate::dialog::marks::{Mark, Marked};
 use crate::list;
@@ -38,6 +38,19 @@ impl Rpc {
     async fn ask<T>(&self, key: Key, make: impl FnOnce(Answer<T>) -> DialogMessage) -> Result<T, Failure> {
         let answer = self.dialogs.ask(&key, self.shared.options.answer(), make).await;
         answer.map_err(|error: AskError| Failure { text: format!("dialog {}: {error}", key.dialog), ..error.into() })?
+    }
+
+    /// The same where the answer is the dialog: with what its app says of it. That is asked first, so that nothing was done if nobody
+    /// knows.
+    async fn ask_whole(
+        &self,
+        key: Key,
+        make: impl FnOnce(Answer<wire::Dialog>) -> DialogMessage,
+    ) -> Result<wire::Dialog, Failure> {
+        let settings = self.shared.settings(key.app).await?;
+        let mut dialog = self.ask(key, make).await?;
+        dialog.from_joining = settings.from_joining && dialog.kind() == wire::DialogKind::Group;
+        Ok(dialog)
     }
 
     /// The dialog that is named by its id, or by the pair it is of.
@@ -137,7 +150,7 @@ impl Rpc {
             let request = wire::CreateRequest { id: key.dialog.to_vec(), ..request };
             return Ok(peer.create(request).await?.into_inner());
         }
-        self.ask(key, |answer| DialogMessage::Create(Box::new(create), answer)).await
+        self.ask_whole(key, |answer| DialogMessage::Create(Box::new(create), answer)).await
     }
 
     async fn update(&self, request: wire::UpdateMessageRequest) -> Result<(), Failure> {
@@ -254,9 +267,10 @@ impl Dialogs for Rpc {
     }
 
     async fn change(&self, request: Request<wire::ChangeDialogRequest>) -> Reply<wire::Dialog> {
-        let (key, changing) = decode::change(request.into_inner())?;
-        let changed = self.ask(key, |answer| DialogMessage::Change(Box::new(changing), answer)).await?;
-        Ok(Response::new(changed))
+        let (key, user, change) = decode::change(request.into_inner())?;
+        let admins_remove = self.shared.settings(key.app).await?.admins_remove;
+        let changing = Changing { user, change, admins_remove };
+        Ok(Response::new(self.ask_whole(key, |answer| DialogMessage::Change(Box::new(changing), answer)).await?))
     }
 
     async fn subscribe(&self, request: Request<wire::SubscribeRequest>) -> Reply<wire::Dialog> {

@@ -9,7 +9,7 @@ use natter_cluster::Own;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::event::v1::Frame;
 use natter_proto::history::v1::history_client::HistoryClient;
-use natter_proto::history::v1::{FindRequest, Found};
+use natter_proto::history::v1::{FindRequest, Found, MembersRequest, Range};
 use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::subject::Subject;
 use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
@@ -17,14 +17,14 @@ use natter_rpc::Link;
 use natter_trace::Recorder;
 use parking_lot::Mutex;
 
+use crate::apps::{Apps, Settings};
 use crate::dialog::duplicates::Known;
-use crate::dialog::{Dialog, Key, Limits};
+use crate::dialog::{Dialog, Key, Kind, Limits};
 use crate::error::over_rate;
 use crate::heads::Heads;
 use crate::metrics::{Meters, Outcome};
 use crate::options::Options;
 use crate::pairs::Pairs;
-use crate::quotas::Quotas;
 use crate::service::Parts;
 use crate::store::{self, DialogStore};
 
@@ -40,7 +40,7 @@ pub(crate) struct Shared {
     pub limits: Limits,
     pub store: Arc<dyn DialogStore>,
     pub pairs: Pairs,
-    quotas: Quotas,
+    apps: Apps,
     pub clock: Clock,
     pub heads: Heads,
     pub meters: Meters,
@@ -60,7 +60,7 @@ impl Shared {
         Shared {
             limits: options.limits(),
             store: store::open(&parts.db),
-            quotas: Quotas::new(parts.account.clone()),
+            apps: Apps::new(parts.account.clone()),
             pairs: Pairs::new(parts.account),
             clock: parts.clock,
             heads: Heads::new(options.heads_active_s as i64 * 1000, options.heads_max),
@@ -84,12 +84,40 @@ impl Shared {
     /// `TooMany`: the app is over its rate.
     pub async fn admit(&self, app: AppId) -> Result<(), Failure> {
         let now_ms = self.clock.now_ms();
-        let rate = self.quotas.rate_of(app, now_ms).await.unwrap_or(self.options.app_rate);
+        let own = self.apps.settings(app, now_ms).await.ok().and_then(|settings| settings.rate);
+        let rate = own.unwrap_or(self.options.app_rate);
         if self.rates.lock().admit_at(rate, app, now_ms) {
             return Ok(());
         }
         self.meters.posted(Outcome::Refused);
         Err(over_rate(app, rate))
+    }
+
+    /// What the app says of its dialogs.
+    ///
+    /// # Errors
+    /// Nobody knows. Nothing was done.
+    pub async fn settings(&self, app: AppId) -> Result<Settings, Failure> {
+        self.apps.settings(app, self.clock.now_ms()).await
+    }
+
+    /// Members of a group who are told nothing of its row `seq`, which was there before they joined: nobody, unless the app says so.
+    ///
+    /// # Errors
+    /// Nobody knows. Nothing was done.
+    pub async fn later_than(&self, dialog: &Dialog, seq: u64) -> Result<Vec<u64>, Failure> {
+        let Key { app, dialog: id } = dialog.key;
+        if dialog.facts.kind != Kind::Group || !self.settings(app).await?.from_joining {
+            return Ok(Vec::new());
+        }
+        let request = MembersRequest {
+            app: app.0,
+            dialog: id.to_vec(),
+            users: dialog.members.ids(),
+            within: Some(Range { from: seq, upto: seq }),
+        };
+        let members = self.history().members(request).await.map_err(of_read)?.into_inner().members;
+        Ok(members.into_iter().filter(|member| member.joined >= seq).map(|member| member.user).collect())
     }
 
     /// A client of its own for one call.
@@ -137,8 +165,8 @@ impl Shared {
         rows.map(|row| Known::of_row(row).map_err(|_| broken("a row of history"))).collect()
     }
 
-    /// Rows with these ids, or aliases, in these dialogs, without those hidden from the reader, if there is one. Asks nobody if there
-    /// are no ids or dialogs.
+    /// Rows with these ids, or aliases, in these dialogs, without those that the reader does not see, if there is one. Asks nobody if
+    /// there are no ids or dialogs.
     ///
     /// # Errors
     /// `Busy` where history's answer did not come: nothing was done.
@@ -150,15 +178,20 @@ impl Shared {
         dialogs: &[DialogId],
     ) -> Result<Vec<Found>, Failure> {
         let mut found = Vec::new();
-        if dialogs.is_empty() {
+        if dialogs.is_empty() || ids.is_empty() {
             return Ok(found);
         }
+        let from_joining = match reader {
+            Some(_) => self.settings(app).await?.from_joining,
+            None => false,
+        };
         for ids in ids.chunks(FIND_CHUNK) {
             let request = FindRequest {
                 app: app.0,
                 ids: ids.iter().map(|id| id.to_vec()).collect(),
                 dialogs: dialogs.iter().map(|dialog| dialog.to_vec()).collect(),
                 reader: reader.map_or(0, |reader| reader.0),
+                from_joining,
             };
             found.extend(self.history().find(request).await.map_err(of_read)?.into_inner().found);
         }

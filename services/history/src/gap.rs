@@ -53,6 +53,8 @@ pub struct Limits {
     pub bytes: usize,
     /// The oldest; else the newest.
     pub oldest: bool,
+    /// No change of a row from before the member joined is told.
+    pub from_joining: bool,
 }
 
 /// One dialog's part of the list: rows ascending by `seq`.
@@ -88,14 +90,14 @@ pub fn interleave(parts: Vec<Part>, limits: &Limits, weigh: impl Fn(&Message) ->
     rows.into_iter().map(|(_, dialog, row)| (dialog, row)).collect()
 }
 
-/// Of changes in the order of their stamps, those that are told to a member: of each row the newest, of rows that are not hidden
-/// from him. From `first_seq` on rows are told as they are, but those that were removed: a client may have them without having
+/// Of changes in the order of their stamps, those that are told to a member: of each row the newest, of rows that are not kept from
+/// him. From `first_seq` on rows are told as they are, but those that were removed: a client may have them without having
 /// proved it.
-pub fn told(changes: impl IntoIterator<Item = Change>, first_seq: u64, member: &Member) -> Vec<Change> {
+pub fn told(changes: impl IntoIterator<Item = Change>, first_seq: u64, member: &Member, from_joining: bool) -> Vec<Change> {
     let mut newest: BTreeMap<u64, Change> = BTreeMap::new();
     for change in changes {
         let is_removal = matches!(change.what, Some(What::Removed(true)));
-        if !change.silent && (change.seq < first_seq || is_removal) && !member.quiet.contains(change.seq) {
+        if !change.silent && (change.seq < first_seq || is_removal) && !member.is_kept_from(change.seq, from_joining) {
             newest.insert(change.seq, change);
         }
     }
@@ -132,7 +134,7 @@ mod tests {
     fn the_list_is_ordered_by_time_and_never_against_a_dialogs_order() {
         let parts = || vec![(dialog(1), vec![row(1, 50), row(2, 20)]), (dialog(2), vec![row(7, 10), row(8, 50), row(9, 60)])];
         let list = |in_all, bytes, oldest| {
-            let list = interleave(parts(), &Limits { per_dialog: 10, in_all, bytes, oldest }, |_| 1);
+            let list = interleave(parts(), &Limits { per_dialog: 10, in_all, bytes, oldest, from_joining: false }, |_| 1);
             list.into_iter().map(|(_, row)| row.seq).collect::<Vec<_>>()
         };
         assert_eq!(list(10, 10, false), [7, 1, 2, 8, 9]);
@@ -148,13 +150,16 @@ mod tests {
         let change = |stamp, seq, silent| Change { stamp, seq, silent, ..Change::default() };
         let changes = [change(1, 3, false), change(2, 5, false), change(3, 3, false), change(4, 7, false), change(5, 2, true)];
         let stamps = |first_seq, member: &Member| -> Vec<u64> {
-            told(changes.iter().cloned(), first_seq, member).iter().map(|change| change.stamp).collect()
+            told(changes.iter().cloned(), first_seq, member, false).iter().map(|change| change.stamp).collect()
         };
         assert_eq!(stamps(9, &Member::new(1)), [2, 3, 4]);
         assert_eq!(stamps(7, &Member::new(1)), [2, 3], "7 is told as it is");
         let removed = Change { what: Some(What::Removed(true)), ..change(6, 8, false) };
-        assert_eq!(told([removed], 7, &Member::new(1)).len(), 1, "8 is not told, and may have been");
+        assert_eq!(told([removed], 7, &Member::new(1), false).len(), 1, "8 is not told, and may have been");
         assert_eq!(stamps(9, &Member { quiet: Ranges::of(5, 5), ..Member::new(1) }), [3, 4]);
+        let later = Member { joined: 5, ..Member::new(1) };
+        assert_eq!(stamps(9, &later), [2, 3, 4], "he may read what was said before");
+        assert_eq!(told(changes, 9, &later, true).iter().map(|change| change.stamp).collect::<Vec<_>>(), [4]);
     }
 
     fn check(owed: Owed, head: &Head, member: &Member, expected: &[u64]) {

@@ -110,6 +110,17 @@ impl Member {
         self.settled.union(&self.delivered).union(&self.quiet).gaps_within(self.base + 1, head)
     }
 
+    /// The first place whose row he may see: with `from_joining`, where the app shows members what was said since they joined, that
+    /// is behind where he joined.
+    pub fn first_shown(&self, from_joining: bool) -> u64 {
+        if from_joining { self.joined.saturating_add(1) } else { 1 }
+    }
+
+    /// Whether the row is hidden from him, or too old for him.
+    pub fn is_kept_from(&self, seq: u64, from_joining: bool) -> bool {
+        seq < self.first_shown(from_joining) || self.quiet.contains(seq)
+    }
+
     /// How many ranges it takes to keep it.
     pub fn range_count(&self) -> usize {
         self.settled.range_count() + self.quiet.range_count() + self.delivered.range_count()

@@ -102,7 +102,11 @@ impl Oracle {
             let paged = self.page(log, key, user).await;
             assert_eq!(paged.iter().map(|row| (row.seq, row.body.clone())).collect::<Vec<_>>(), expected, "page of {user}");
 
-            let counted = unread::counts(log, key.app, UserId(user), &[key.dialog], false).await.unwrap().remove(0);
+            let counted =
+                unread::counts(log, key.app, UserId(user), &[key.dialog], unread::Beside::State { from_joining: false })
+                    .await
+                    .unwrap()
+                    .remove(0);
             let unread = visible.iter().filter(|row| !self.has_read(user, row)).count();
             assert_eq!(counted.unread, unread as u64, "unread of {user}: {counted:?}");
             assert_eq!(counted.last.as_ref().map(|row| row.seq), visible.last().map(|row| row.seq));
@@ -114,7 +118,7 @@ impl Oracle {
             assert_eq!(counted.last_delivered, others(Self::has_received), "last delivered of {user}");
 
             let owed = Owed { undelivered: true, ..Owed::default() };
-            let limits = Limits { per_dialog: 1_000, in_all: 1_000, bytes: usize::MAX, oldest: false };
+            let limits = Limits { per_dialog: 1_000, in_all: 1_000, bytes: usize::MAX, oldest: false, from_joining: false };
             let gap = gap::gap(log, key.app, UserId(user), BTreeMap::from([(key.dialog, owed)]), limits).await.unwrap();
             let missing: Vec<u64> = visible.iter().filter(|row| !self.has_received(user, row)).map(|row| row.seq).collect();
             assert_eq!(gap.rows.iter().map(|(_, row)| row.seq).collect::<Vec<_>>(), missing, "owed to {user}");
@@ -128,7 +132,8 @@ impl Oracle {
     }
 
     async fn page(&self, log: &dyn MessageLog, key: DialogKey, user: u64) -> Vec<Message> {
-        let query = page::Query { key, reader: user, wanted: Wanted::default(), descending: false, skip: 0, limit: 1_000 };
+        let (reader, wanted) = (user, Wanted::default());
+        let query = page::Query { key, reader, from_joining: false, wanted, descending: false, skip: 0, limit: 1_000 };
         page::page(log, &query, &Options::default()).await.unwrap().rows
     }
 }

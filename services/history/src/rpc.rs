@@ -65,6 +65,7 @@ impl History for Rpc {
         let query = page::Query {
             key: key(asked.app, &asked.dialog)?,
             reader: asked.reader,
+            from_joining: asked.from_joining,
             wanted: Wanted::parse(&asked.filters).map_err(Failure::from)?,
             descending: asked.descending,
             skip: asked.skip.into(),
@@ -86,8 +87,8 @@ impl History for Rpc {
         let asked = request.into_inner();
         // What is not an id is not found.
         let ids: Vec<MessageId> = asked.ids.iter().filter_map(|id| id.as_slice().try_into().ok().map(MessageId)).collect();
-        let dialogs = dialogs(&asked.dialogs)?;
-        let found = find::find(&*self.0.log, AppId(asked.app), asked.reader, &ids, &dialogs).await.map_err(Failure::from)?;
+        let (dialogs, reader) = (dialogs(&asked.dialogs)?, (asked.reader, asked.from_joining));
+        let found = find::find(&*self.0.log, AppId(asked.app), reader, &ids, &dialogs).await.map_err(Failure::from)?;
         Ok(Response::new(FindReply { found }))
     }
 
@@ -168,7 +169,11 @@ impl History for Rpc {
     async fn unread(&self, request: Request<UnreadRequest>) -> Reply<UnreadReply> {
         let asked = request.into_inner();
         let (app, user, dialogs) = (AppId(asked.app), UserId(asked.user), dialogs(&asked.dialogs)?);
-        let rows = unread::counts(&*self.0.log, app, user, &dialogs, asked.counts_only).await.map_err(Failure::from)?;
+        let beside = match asked.counts_only {
+            true => unread::Beside::Nothing,
+            false => unread::Beside::State { from_joining: asked.from_joining },
+        };
+        let rows = unread::counts(&*self.0.log, app, user, &dialogs, beside).await.map_err(Failure::from)?;
         Ok(Response::new(UnreadReply { rows }))
     }
 
@@ -207,6 +212,7 @@ impl History for Rpc {
             in_all: (u64::from(asked.in_all).min(self.0.options.page_rows)) as usize,
             bytes: self.0.options.reply_bytes,
             oldest: asked.oldest,
+            from_joining: asked.from_joining,
         };
         let gap = gap::gap(&*self.0.log, AppId(asked.app), UserId(asked.user), owed, limits).await.map_err(Failure::from)?;
         let row = |(dialog, row): (DialogId, _)| GapRow { dialog: dialog.to_vec(), row: Some(row) };
@@ -223,9 +229,9 @@ impl History for Rpc {
             Some(stamp) => gap::After::Stamp(stamp),
             None => gap::After::Time(asked.since),
         };
-        let (changes, more) = gap::changes_after(&*self.0.log, key, UserId(asked.user), after, limit, self.0.options.reply_bytes)
-            .await
-            .map_err(Failure::from)?;
+        let user = (UserId(asked.user), asked.from_joining);
+        let (changes, more) =
+            gap::changes_after(&*self.0.log, key, user, after, limit, self.0.options.reply_bytes).await.map_err(Failure::from)?;
         Ok(Response::new(ChangesReply { changes, more }))
     }
 

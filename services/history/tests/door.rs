@@ -202,6 +202,7 @@ async fn a_returning_session_gets_each_missed_row_once_in_order() {
         per_dialog: 100,
         in_all: 500,
         oldest: false,
+        from_joining: false,
     };
     let list = async |request: &GapRequest| {
         let reply = play.client.clone().gap(request.clone()).await.unwrap().into_inner();
@@ -258,7 +259,15 @@ async fn a_returning_session_gets_the_changes_it_missed() {
     let hide = HideRequest { ranges: vec![Range { from: 4, upto: 4 }], ..play.hide(JULIET) };
     play.client.clone().hide(hide).await.unwrap();
     let above = async |above, limit| {
-        let request = ChangesRequest { app: APP, dialog: dialog(1), above: Some(above), limit, user: JULIET, since: 0 };
+        let request = ChangesRequest {
+            app: APP,
+            dialog: dialog(1),
+            above: Some(above),
+            limit,
+            user: JULIET,
+            since: 0,
+            from_joining: false,
+        };
         let reply = play.client.clone().changes(request).await.unwrap().into_inner();
         (reply.changes.iter().map(|change| (change.stamp, change.silent)).collect::<Vec<_>>(), reply.more)
     };
@@ -401,7 +410,8 @@ impl Play {
     }
 
     async fn unread(&mut self, user: u64) -> UnreadRow {
-        let request = UnreadRequest { app: APP, user, dialogs: vec![dialog(2), dialog(1)], counts_only: false };
+        let request =
+            UnreadRequest { app: APP, user, dialogs: vec![dialog(2), dialog(1)], counts_only: false, from_joining: false };
         let mut rows = self.client.unread(request.clone()).await.unwrap().into_inner().rows;
         let counts = self.client.unread(UnreadRequest { counts_only: true, ..request }).await.unwrap().into_inner().rows;
         assert_eq!(

@@ -47,6 +47,66 @@ async fn what_was_there_before_a_join_is_not_unread_and_was_not_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_the_app_says_so_a_member_sees_what_was_said_since_he_joined() {
+    let mut play = Play::new(Options::default());
+    play.append(1, 3).await;
+    play.join(&[JULIET]).await;
+    for (from_joining, seqs, last) in [(false, [1, 2, 3].as_slice(), Some(3)), (true, &[], None)] {
+        assert_eq!(play.seen(JULIET, from_joining).await, (seqs.to_vec(), last), "nothing said since");
+    }
+    play.append(4, 2).await;
+    for (user, from_joining, seqs) in [
+        (JULIET, false, [1, 2, 3, 4, 5].as_slice()),
+        (JULIET, true, &[4, 5]),
+        (ROMEO, true, &[1, 2, 3, 4, 5]),
+        (0, true, &[1, 2, 3, 4, 5]),
+    ] {
+        assert_eq!(play.seen(user, from_joining).await, (seqs.to_vec(), Some(5)), "{user} {from_joining}");
+        let page = PageRequest { from_joining, limit: 2, ..page(user) };
+        assert_eq!(play.seqs(page.clone()).await, seqs[..2]);
+        assert_eq!(play.seqs(PageRequest { skip: 1, ..page.clone() }).await, seqs[1..seqs.len().min(3)]);
+        assert_eq!(play.seqs(PageRequest { descending: true, ..page.clone() }).await, [5, 4]);
+        let ids = Filter { field: "_id".into(), op: Op::In.into(), values: vec![hex(2), hex(4)], numbers: vec![] };
+        let body = Filter { field: "message".into(), op: Op::Ctn.into(), values: vec!["x".into()], numbers: vec![] };
+        let of_both: Vec<u64> = [2, 4].into_iter().filter(|seq| seqs.contains(seq)).collect();
+        assert_eq!(play.seqs(PageRequest { filters: vec![ids], ..page.clone() }).await, of_both);
+        for filters in [vec![], vec![body]] {
+            let count = PageRequest { filters, count_only: true, ..page.clone() };
+            assert_eq!(play.client.page(count).await.unwrap().into_inner().count, seqs.len() as u64);
+        }
+    }
+    // Who comes back begins anew.
+    play.join(&[JULIET]).await;
+    assert_eq!(play.seen(JULIET, true).await, (vec![], None));
+    assert_eq!(play.seen(JULIET, false).await, (vec![1, 2, 3, 4, 5], Some(5)), "nothing is lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_app_says_so_what_changes_of_older_messages_is_kept_from_a_member() {
+    let mut play = Play::new(Options::default());
+    play.append(1, 3).await;
+    play.join(&[JULIET]).await;
+    play.append(4, 1).await;
+    for seq in [2, 4] {
+        let row = Message { id: id(seq), sender: ROMEO, seq, body: Some("y".into()), ..Message::default() };
+        let request = EditRequest { app: APP, dialog: dialog(), seq, row: Some(row), user: ROMEO, silent: false };
+        play.client.edit(request).await.unwrap();
+    }
+    for (from_joining, shown) in [(false, [2, 4].as_slice()), (true, &[4])] {
+        let above = |seq| From { dialog: dialog(), seq, stamp: Some(0) };
+        let gap = GapRequest { app: APP, user: JULIET, from: vec![above(4)], per_dialog: 9, in_all: 9, ..GapRequest::default() };
+        let gap = play.client.gap(GapRequest { from_joining, ..gap }).await.unwrap().into_inner();
+        let seqs: Vec<u64> = gap.changes.iter().map(|change| change.change.as_ref().unwrap().seq).collect();
+        assert_eq!(seqs, shown, "{from_joining}");
+        let changes = ChangesRequest { app: APP, dialog: dialog(), above: Some(0), limit: 9, user: JULIET, ..Default::default() };
+        let changes = play.client.changes(ChangesRequest { from_joining, ..changes }).await.unwrap().into_inner().changes;
+        assert_eq!(changes.iter().map(|change| change.stamp).collect::<Vec<_>>(), [1, 2], "every stamp is accounted for");
+        let told = changes.iter().filter(|change| change.what.is_some() && !change.silent);
+        assert_eq!(told.map(|change| change.seq).collect::<Vec<_>>(), shown, "{from_joining}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn reactions_are_added_once_listed_and_taken_back() {
     let mut play = Play::new(Options::default());
     play.append(1, 3).await;
@@ -121,8 +181,25 @@ impl Play {
     }
 
     async fn unread(&mut self, user: u64) -> u64 {
-        let request = UnreadRequest { app: APP, user, dialogs: vec![dialog()], counts_only: true };
+        let request = UnreadRequest { app: APP, user, dialogs: vec![dialog()], counts_only: true, from_joining: false };
         self.client.unread(request).await.unwrap().into_inner().rows[0].unread
+    }
+
+    /// The places of a page.
+    async fn seqs(&mut self, request: PageRequest) -> Vec<u64> {
+        self.client.page(request).await.unwrap().into_inner().rows.iter().map(|row| row.seq).collect()
+    }
+
+    /// The places that a user sees, by page and by id, and of the last row of his list.
+    async fn seen(&mut self, user: u64, from_joining: bool) -> (Vec<u64>, Option<u64>) {
+        let seqs = self.seqs(PageRequest { from_joining, limit: 100, ..page(user) }).await;
+        let ids = (1..=9).map(id).collect();
+        let find = FindRequest { app: APP, ids, dialogs: vec![dialog()], reader: user, from_joining };
+        let found = self.client.find(find).await.unwrap().into_inner().found;
+        assert_eq!(found.into_iter().map(|found| found.row.unwrap().seq).collect::<Vec<_>>(), seqs);
+        let unread = UnreadRequest { app: APP, user, dialogs: vec![dialog()], counts_only: false, from_joining };
+        let state = self.client.unread(unread).await.unwrap().into_inner().rows.remove(0);
+        (seqs, state.last.map(|last| last.seq))
     }
 
     async fn react(&mut self, user: u64, seq: u64, add: &str, remove: &str) -> Result<bool, Failure> {
@@ -136,6 +213,14 @@ impl Play {
         assert!(!reply.more);
         reply.reactions
     }
+}
+
+fn page(reader: u64) -> PageRequest {
+    PageRequest { app: APP, dialog: dialog(), reader, ..PageRequest::default() }
+}
+
+fn hex(seq: u64) -> String {
+    id(seq).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn dialog() -> Vec<u8> {

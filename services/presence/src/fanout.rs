@@ -55,7 +55,7 @@ impl Fanout {
     fn address(&self, frame: Arc<Frame>, edges: &mut BTreeMap<String, Vec<Payload>>) {
         let span = span_of(&frame);
         let _in_span = span.enter();
-        let there = self.shared.directory.lock().told(AppId(frame.app), &frame.to, &frame.except);
+        let there = self.shared.directory.lock().told(AppId(frame.app), &frame.to);
         let meters = &self.shared.meters;
         meters.told.inc();
         meters.untold.inc_by(u64::from(there.is_empty()));
@@ -67,16 +67,18 @@ impl Fanout {
         }
     }
 
-    /// Of these users, all of whom are there, those whose privacy lists keep the one out who says this; or whom his own keeps
-    /// it from.
+    /// Of these users, all of whom are there, those whom the frame is not for; those whose privacy lists keep the one out who says
+    /// this; and those whom his own keeps it from.
     fn kept_out(&self, frame: &Frame, users: &[u64]) -> Vec<u64> {
         let (app, defaults) = (AppId(frame.app), self.shared.defaults.lock());
+        let is_excepted = |to: &u64| frame.except.contains(to);
         match speaker(frame) {
             Some((user, passing)) if defaults.has_any(app) => {
                 let passes = |to: &u64| defaults.judge(app, UserId(user), UserId(*to), passing) == Verdict::Passes;
-                users.iter().copied().filter(|to| !passes(to)).collect()
+                users.iter().copied().filter(|to| is_excepted(to) || !passes(to)).collect()
             }
-            _ => Vec::new(),
+            _ if frame.except.is_empty() => Vec::new(),
+            _ => users.iter().copied().filter(is_excepted).collect(),
         }
     }
 }

@@ -124,7 +124,8 @@ impl Neighbours {
     async fn row(&self, due: &Due) -> Result<Known, Failure> {
         let mut history = HistoryClient::new(self.links.history.clone());
         let (ids, dialogs) = (vec![due.message.to_vec()], vec![due.dialog.to_vec()]);
-        let request = FindRequest { app: due.app, ids, dialogs, reader: due.user };
+        // What was said before he joined counts as read.
+        let request = FindRequest { app: due.app, ids, dialogs, reader: due.user, ..FindRequest::default() };
         let found = history.find(request).await?.into_inner().found;
         let message = found.into_iter().filter_map(|found| found.row).find(|row| row.seq == due.place && !row.removed);
         let within = Some(Range { from: due.place, upto: due.place });

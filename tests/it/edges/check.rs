@@ -78,7 +78,7 @@ async fn rows(scene: &Scene, ledger: &Ledger, dialog: DialogId) -> Vec<Row> {
     let asked: Vec<Vec<u8>> = ledger.posts.keys().map(|id| id.to_vec()).collect();
     let mut found = Vec::new();
     for ids in asked.chunks(50) {
-        let request = FindRequest { app: APP, ids: ids.to_vec(), dialogs: vec![dialog.to_vec()], reader: 0 };
+        let request = FindRequest { app: APP, ids: ids.to_vec(), dialogs: vec![dialog.to_vec()], ..FindRequest::default() };
         found.extend(history.find(request).await.unwrap().into_inner().found);
     }
     let mut found: Vec<Message> = found.into_iter().filter_map(|found| found.row).collect();
@@ -148,7 +148,7 @@ async fn check_unread(scene: &Scene, ledger: &Ledger, user: usize, log: &Log) {
     if ledger.during(log.dialog, user, true, Tick::MAX, Tick::MAX) != Membership::Certain {
         return;
     }
-    let request = UnreadRequest { app: APP, user, dialogs: vec![log.dialog.to_vec()], counts_only: true };
+    let request = UnreadRequest { app: APP, user, dialogs: vec![log.dialog.to_vec()], counts_only: true, from_joining: false };
     let unread = scene.world.doors().unwrap().history.unread(request).await.unwrap().into_inner().rows[0].unread;
     let last = ledger.moves.iter().rev().find(|moved| moved.group == log.dialog && moved.user == user);
     let (began, ended) = last.map_or((0, 0), |came| (came.began, came.ended.unwrap_or(Tick::MAX)));

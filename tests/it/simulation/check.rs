@@ -59,7 +59,8 @@ async fn dialog(
 async fn check_unread(scene: &Scene, dialog: DialogId, record: &Record, rows: &[Message]) {
     let read: BTreeSet<&[u8]> = record.read.iter().map(|id| id.0.as_slice()).collect();
     let expected = rows.iter().filter(|row| row.sender != record.user && !read.contains(row.id.as_slice())).count() as u64;
-    let request = UnreadRequest { app: APP, user: record.user, dialogs: vec![dialog.to_vec()], counts_only: true };
+    let request =
+        UnreadRequest { app: APP, user: record.user, dialogs: vec![dialog.to_vec()], counts_only: true, from_joining: false };
     let unread = scene.world.doors().unwrap().history.unread(request).await.unwrap().into_inner().rows[0].unread;
     assert_eq!(unread, expected, "unread of user {}", record.user);
 }

@@ -47,9 +47,11 @@ pub(crate) async fn list(door: &Door, asked: &Asked, caller: &Caller) -> Result<
         limit: limit as u32,
         filters: conditions(params, &CONTROLS, kind)?.into_iter().map(filter).collect(),
         count_only: params.flag("count"),
+        ..PageRequest::default()
     };
     let preview = params.flag("preview");
     let known = door.dialogs().get(GetRequest { app, dialog: dialog.to_vec(), user, preview }).await?.into_inner();
+    let request = PageRequest { from_joining: known.from_joining, ..request };
     let is_guest = !is_public(&known) && !known.members.contains(&user);
     if preview && is_guest {
         return previewed(door, caller, &known).await;

@@ -20,6 +20,7 @@ const APPLIED: Body = &[
     ("chat_host", Text, MayBe),
     ("api_host", Text, MayBe),
     ("origins", List, MayBe),
+    ("groups", Object, MayBe),
 ];
 const IDENTITY: Body = &[
     ("guests", Truth, MayBe),

@@ -47,7 +47,8 @@ impl Export {
             }
             Err(failure) => return Err(failure.into()),
         };
-        let request = UnreadRequest { app, user, dialogs: vec![id.to_vec()], counts_only: false };
+        let from_joining = dialog.from_joining;
+        let request = UnreadRequest { app, user, dialogs: vec![id.to_vec()], counts_only: false, from_joining };
         let state = self.door.history().unread(request).await?.into_inner().rows.into_iter().next().unwrap_or_default();
         let row = rows::dialog(&dialog, &state, user);
         Ok((vec![row], Step::Messages { dialog: id, place: Place::default(), rest }))

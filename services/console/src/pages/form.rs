@@ -34,6 +34,8 @@ pub struct Field {
     /// What stands in it. Of a check: `on`, or nothing.
     pub value: String,
     pub hint: &'static str,
+    /// What an empty field stands for.
+    pub placeholder: &'static str,
     pub error: String,
     pub is_required: bool,
     /// What a browser may fill in (`autocomplete`).
@@ -47,6 +49,10 @@ pub enum Kind {
     Secret,
     /// A secret of several lines: the text of a file.
     Paper,
+    /// Several lines.
+    Lines,
+    /// The same with secrets among them, of which only names are shown.
+    SecretLines,
     Check,
     /// One of these.
     Choice(&'static [&'static str]),
@@ -68,7 +74,7 @@ impl Form {
     pub fn filled(mut self, entered: &Entered) -> Form {
         for field in self.fields() {
             match field.kind {
-                Kind::Secret | Kind::Paper => {}
+                Kind::Secret | Kind::Paper | Kind::SecretLines => {}
                 _ => field.value = entered.text(field.name).to_owned(),
             }
         }
@@ -94,7 +100,8 @@ impl Form {
 impl Field {
     pub fn text(name: &'static str, label: &'static str, value: impl Into<String>) -> Field {
         let value = value.into();
-        Field { name, label, kind: Kind::Text, value, hint: "", error: String::new(), is_required: false, fill: "off" }
+        let (hint, placeholder, error) = ("", "", String::new());
+        Field { name, label, kind: Kind::Text, value, hint, placeholder, error, is_required: false, fill: "off" }
     }
 
     /// A whole number; 0 is shown as nothing.
@@ -111,6 +118,14 @@ impl Field {
         Field { kind: Kind::Paper, ..Field::text(name, label, "") }
     }
 
+    pub fn lines(name: &'static str, label: &'static str, value: impl Into<String>) -> Field {
+        Field { kind: Kind::Lines, ..Field::text(name, label, value) }
+    }
+
+    pub fn secret_lines(name: &'static str, label: &'static str, shown: impl Into<String>) -> Field {
+        Field { kind: Kind::SecretLines, ..Field::text(name, label, shown) }
+    }
+
     pub fn check(name: &'static str, label: &'static str, is_on: bool) -> Field {
         Field { kind: Kind::Check, ..Field::text(name, label, if is_on { "on" } else { "" }) }
     }
@@ -121,6 +136,11 @@ impl Field {
 
     pub fn hint(mut self, hint: &'static str) -> Field {
         self.hint = hint;
+        self
+    }
+
+    pub fn placeholder(mut self, placeholder: &'static str) -> Field {
+        self.placeholder = placeholder;
         self
     }
 
@@ -137,7 +157,7 @@ impl Field {
     /// `type` of the input.
     pub fn input(&self) -> &'static str {
         match self.kind {
-            Kind::Text | Kind::Number | Kind::Choice(_) | Kind::Paper => "text",
+            Kind::Text | Kind::Number | Kind::Choice(_) | Kind::Paper | Kind::Lines | Kind::SecretLines => "text",
             Kind::Secret => "password",
             Kind::Check => "checkbox",
         }
@@ -149,6 +169,10 @@ impl Field {
 
     pub fn is_paper(&self) -> bool {
         self.kind == Kind::Paper
+    }
+
+    pub fn has_lines(&self) -> bool {
+        matches!(self.kind, Kind::Lines | Kind::SecretLines)
     }
 
     /// Of a choice, what can be chosen.

@@ -268,6 +268,9 @@ impl Accounts for Fake {
         let mut asked = self.asked()?;
         let app = asked.apps.iter_mut().find(|row| row.id == app);
         let app = app.ok_or_else(|| Status::from(Failure::new(Code::NotFound, "App not found")))?;
+        if identity.as_ref().and_then(|identity| identity.custom.as_ref()).is_some_and(|custom| custom.url.is_empty()) {
+            return Err(Failure::of_field(Code::Invalid, "custom.url", "must be an address").into());
+        }
         app.identity = identity;
         Ok(Response::new(app.clone()))
     }
@@ -403,8 +406,8 @@ impl Administration for Fake {
     async fn apply_app(&self, request: Request<ApplyAppRequest>) -> Reply<ApplyAppReply> {
         let request = request.into_inner();
         let (chat_host, api_host) = (request.chat_host.clone().unwrap_or_default(), request.api_host.clone().unwrap_or_default());
-        let (id, quotas) = (request.id, request.quotas);
-        let app = App { id, auth_secret: "s3cret".into(), quotas, chat_host, api_host, ..App::default() };
+        let (id, quotas, groups) = (request.id, request.quotas, request.groups);
+        let app = App { id, auth_secret: "s3cret".into(), quotas, groups, chat_host, api_host, ..App::default() };
         let mut asked = self.asked()?;
         asked.apps.iter_mut().filter(|known| known.id == id).for_each(|known| *known = app.clone());
         asked.applied.push(request);

@@ -17,6 +17,7 @@ mod people;
 mod push_pages;
 mod pushed;
 mod sessions;
+mod settings;
 mod staff;
 mod trace_pages;
 mod traces;

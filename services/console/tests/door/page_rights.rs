@@ -59,6 +59,7 @@ const RIGHTS: &[(&str, &str, [u16; 6])] = &[
     ("GET", "/console/apps/77", [2, 2, 2, 2, 2, 4]),
     ("GET", "/console/apps/77/settings", [3, 3, 2, 2, 2, 4]),
     ("POST", "/console/apps/77/settings", [3, 3, 2, 2, 2, 4]),
+    ("POST", "/console/apps/77/identity", [3, 3, 2, 2, 2, 4]),
     ("POST", "/console/apps/77/suspend", [3, 3, 2, 2, 3, 4]),
     ("POST", "/console/apps/77/resume", [3, 3, 2, 2, 3, 4]),
     ("POST", "/console/apps/77/keys", [3, 3, 2, 2, 2, 4]),

@@ -6,7 +6,7 @@ use natter_proto::presence::v1::EvictRequest;
 use natter_proto::{Failure, UserId};
 
 use super::{Changing, Create, Delete, Notify, Subscribe, Subscribing};
-use crate::dialog::group::{Change, Changed};
+use crate::dialog::group::{Change, Changed, GroupLimits};
 use crate::dialog::members::{Member, Members};
 use crate::dialog::rights::Action;
 use crate::dialog::{Dialog, Kept, Kind};
@@ -111,12 +111,13 @@ pub(super) async fn clear(shared: &Shared, dialog: &mut Dialog, delete: &Delete)
 /// Name, members, admins, pins become different (contract rest 4.5). True beside the answer: its last member has left, and it is
 /// gone.
 pub(super) async fn change(shared: &Shared, dialog: &mut Dialog, changing: Changing) -> Result<(wire::Dialog, bool), Trouble> {
-    let Changing { user, change } = changing;
-    dialog.check_rights(user, &change).map_err(|error| of_group(dialog, user, error))?;
+    let Changing { user, change, admins_remove } = changing;
+    let limits = GroupLimits { admins_remove, ..shared.options.group() };
+    dialog.check_rights(user, &change, &limits).map_err(|error| of_group(dialog, user, error))?;
     let new = |user: &UserId| dialog.members.get(*user).is_none();
     let add = change.add.iter().copied().filter(new).collect();
     let change = Change { add: shared.pairs.known(dialog.key.app, add).await?, ..change };
-    let changed = dialog.change(user, &change, &shared.options.group(), shared.clock.now_ms());
+    let changed = dialog.change(user, &change, &limits, shared.clock.now_ms());
     let changed = changed.map_err(|error| of_group(dialog, user, error))?;
     shared.check_room(dialog.key.app, &changed.added).await?;
     let removed = changed.removed.clone();

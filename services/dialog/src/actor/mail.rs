@@ -94,6 +94,8 @@ pub struct Delete {
 pub struct Changing {
     pub user: UserId,
     pub change: Change,
+    /// As the app says.
+    pub admins_remove: bool,
 }
 
 /// A user adds himself to a public dialog, or goes.

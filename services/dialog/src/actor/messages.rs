@@ -29,6 +29,7 @@ pub(super) async fn edit(shared: &Shared, dialog: &mut Dialog, edit: Edit) -> Re
     let (app, seq) = (dialog.key.app.0, row.seq);
     let row = dialog.edited(user, row, words, &shared.limits, shared.clock.now_ms());
     let row = row.map_err(|error| of_change(dialog, user, error))?;
+    let except = if told.is_some() { shared.later_than(dialog, seq).await? } else { Vec::new() };
     let dialog_id = dialog.key.dialog.to_vec();
     let request = EditRequest { app, dialog: dialog_id, seq, row: Some(row), user: user.0, silent: told.is_none() };
     // Its stamp is part of the actor's state: one that got no answer is known after a reload only.
@@ -38,7 +39,7 @@ pub(super) async fn edit(shared: &Shared, dialog: &mut Dialog, edit: Edit) -> Re
     let change = Change { relay, last, ..change(&row, user, edited.stamp, &from, row.updated_at) };
     shared.moved(dialog);
     let what = Some(What::Edited(row));
-    shared.tell(frames::change(dialog, Change { what, ..change }, from.origin));
+    shared.tell(frames::change(dialog, Change { what, ..change }, except, from.origin));
     Ok(())
 }
 
@@ -75,6 +76,7 @@ pub(super) async fn remove(shared: &Shared, dialog: &mut Dialog, remove: Remove)
 }
 
 async fn remove_for_all(shared: &Shared, dialog: &mut Dialog, user: UserId, row: &Message, by: &By) -> Result<(), Trouble> {
+    let except = shared.later_than(dialog, row.seq).await?;
     let request = RemoveRequest { app: dialog.key.app.0, dialog: dialog.key.dialog.to_vec(), seq: row.seq, user: user.0 };
     // As for an edit.
     let removed = shared.history().remove(request).await.map_err(Trouble::from)?;
@@ -82,7 +84,7 @@ async fn remove_for_all(shared: &Shared, dialog: &mut Dialog, user: UserId, row:
     dialog.apply_change(stamp, shared.clock.now_ms());
     shared.moved(dialog);
     let change = change(row, user, stamp, by, shared.clock.now_ms());
-    shared.tell(frames::change(dialog, Change { what: Some(What::Removed(true)), ..change }, by.origin.clone()));
+    shared.tell(frames::change(dialog, Change { what: Some(What::Removed(true)), ..change }, except, by.origin.clone()));
     Ok(())
 }
 
@@ -92,13 +94,14 @@ pub(super) async fn react(shared: &Shared, dialog: &Dialog, react: React) -> Res
     dialog.sees(user, &row).map_err(|error| of_change(dialog, user, error))?;
     check_bars(shared, dialog, user).await?;
     let (app, dialog_id, seq) = (dialog.key.app.0, dialog.key.dialog.to_vec(), row.seq);
+    let except = shared.later_than(dialog, seq).await?;
     let request = ReactRequest { app, dialog: dialog_id, seq, user: user.0, add: add.clone(), remove: remove.clone() };
     let changed = shared.history().react(request).await.map_err(Trouble::of_repeatable)?.into_inner().changed;
     if changed {
         let recipient = dialog.members.other_than(user).filter(|_| row.recipient > 0).map_or(0, |other| other.0);
         let stanza_id = shared.fresh_id().to_string();
         let told = Reaction { user: user.0, message_id: row.id, add, remove, stanza_id, recipient };
-        shared.tell(frames::reaction(dialog, told));
+        shared.tell(frames::reaction(dialog, told, except));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use natter_proto::{MessageId, UserId};
 
 use super::members::{Member, Members};
-use super::rights::{Action, Role};
+use super::rights::{self, Action, Role};
 use super::{Dialog, Facts, Kind};
 
 /// What a dialog is called and who runs it.
@@ -45,7 +45,7 @@ pub struct Change {
     pub unpin: Vec<MessageId>,
 }
 
-/// The bounds of a group.
+/// The bounds of a group, and what its app says of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct GroupLimits {
     pub members_max: usize,
@@ -57,6 +57,8 @@ pub struct GroupLimits {
     pub text_bytes_max: usize,
     /// Bytes of a description.
     pub description_bytes_max: usize,
+    /// Admins remove members, as `rights::may_remove` says.
+    pub admins_remove: bool,
 }
 
 /// A dialog as it is after a change, and who came and went.
@@ -86,7 +88,7 @@ pub enum GroupError {
 impl Dialog {
     /// Decides a change. Users and messages that are there already, or not, are no mistake.
     pub fn change(&self, user: UserId, change: &Change, limits: &GroupLimits, now_ms: i64) -> Result<Changed, GroupError> {
-        self.check_rights(user, change)?;
+        self.check_rights(user, change, limits)?;
         let mut changed = self.unchanged();
         describe(&mut changed.profile, change, self.facts.kind, limits)?;
         let mut members = self.members.clone();
@@ -148,7 +150,7 @@ impl Dialog {
     }
 
     /// Refuses unless the user may ask for all of this, whatever of it is so already.
-    pub fn check_rights(&self, user: UserId, change: &Change) -> Result<(), GroupError> {
+    pub fn check_rights(&self, user: UserId, change: &Change, limits: &GroupLimits) -> Result<(), GroupError> {
         let check = |wanted: bool, action| match wanted && self.may(user, action).is_err() {
             true => Err(GroupError::Forbidden),
             false => Ok(()),
@@ -162,7 +164,10 @@ impl Dialog {
         check(allow_preview.is_some(), Action::Open)?;
         check(!change.add.is_empty(), Action::AddMembers)?;
         check(change.remove.contains(&user), Action::Leave)?;
-        check(change.remove.iter().any(|other| *other != user), Action::RemoveOthers)?;
+        let removes = |other| rights::may_remove(self.facts.kind, self.role(user), self.role(other), limits.admins_remove);
+        if !change.remove.iter().filter(|other| **other != user).all(|other| removes(*other)) {
+            return Err(GroupError::Forbidden);
+        }
         check(!change.add_admins.is_empty() || !change.remove_admins.is_empty(), Action::SetAdmins)?;
         check(!change.pin.is_empty() || !change.unpin.is_empty(), Action::Pin)
     }

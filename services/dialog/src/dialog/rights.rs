@@ -53,6 +53,14 @@ pub fn may(kind: Kind, role: Role, action: Action) -> bool {
     role >= least
 }
 
+/// Whether a user with this role may take another one, with his, out of the dialog. The owner may; with `admins_remove`, which an app
+/// says, admins of a group do as well (design.md 8). But neither their owner nor each other: who is an admin the owner decides alone,
+/// and who is taken out is none any more.
+pub fn may_remove(kind: Kind, role: Role, other: Role, admins_remove: bool) -> bool {
+    let as_admin = admins_remove && kind == Kind::Group && role == Role::Admin && other < Role::Admin;
+    as_admin || may(kind, role, Action::RemoveOthers)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +84,27 @@ mod tests {
             check(kind, Role::Admin, &[Read, Post, ChangeOthers, Describe, Open, Pin, Leave]);
             let all_but_adding: Vec<Action> = ACTIONS.into_iter().filter(|action| *action != AddMembers).collect();
             check(kind, Role::Owner, &all_but_adding);
+        }
+    }
+
+    #[test]
+    fn where_the_app_says_so_admins_of_a_group_remove_who_runs_nothing() {
+        let roles = [Role::Guest, Role::Member, Role::Admin, Role::Owner];
+        for (kind, role, admins_remove, removed) in [
+            (Kind::Group, Role::Owner, false, roles.as_slice()),
+            (Kind::Group, Role::Owner, true, &roles),
+            (Kind::Group, Role::Admin, false, &[]),
+            (Kind::Group, Role::Admin, true, &[Role::Guest, Role::Member]),
+            (Kind::Group, Role::Member, true, &[]),
+            (Kind::Group, Role::Guest, true, &[]),
+            (Kind::Public, Role::Admin, true, &[]),
+            (Kind::Broadcast, Role::Admin, true, &[]),
+            (Kind::Private, Role::Owner, true, &[]),
+        ] {
+            for other in roles {
+                let expected = removed.contains(&other);
+                assert_eq!(may_remove(kind, role, other, admins_remove), expected, "{kind:?} {role:?} {other:?} {admins_remove}");
+            }
         }
     }
 

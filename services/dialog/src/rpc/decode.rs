@@ -4,7 +4,7 @@ use natter_proto::dialog::v1 as wire;
 use natter_proto::event::v1::{Frame, MarkKind};
 use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
 
-use crate::actor::{By, CallSignal, Changing, Create, Delete, Edit, Signal, TellEdit};
+use crate::actor::{By, CallSignal, Create, Delete, Edit, Signal, TellEdit};
 use crate::dialog::changes::Words;
 use crate::dialog::group::Change;
 use crate::dialog::marks::{Mark, Marked};
@@ -124,7 +124,8 @@ pub fn clear(request: wire::ClearDialogRequest) -> Result<(Key, Delete), Failure
     Ok((key, Delete { user: user(request.user)?, force: request.force }))
 }
 
-pub fn change(request: wire::ChangeDialogRequest) -> Result<(Key, Changing), Failure> {
+/// Dialog, user, what he wants of it.
+pub fn change(request: wire::ChangeDialogRequest) -> Result<(Key, UserId, Change), Failure> {
     let key = key(request.app, &request.dialog)?;
     let ids = |ids: &[Vec<u8>]| ids.iter().map(|id| message_id(id)).collect::<Result<Vec<_>, _>>();
     let change = Change {
@@ -140,7 +141,7 @@ pub fn change(request: wire::ChangeDialogRequest) -> Result<(Key, Changing), Fai
         pin: ids(&request.pin)?,
         unpin: ids(&request.unpin)?,
     };
-    Ok((key, Changing { user: user(request.user)?, change }))
+    Ok((key, user(request.user)?, change))
 }
 
 /// App, id of the dialog (empty: any of the user's), edit.

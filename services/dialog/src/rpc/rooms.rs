@@ -12,7 +12,7 @@ use crate::dialog::Key;
 
 impl Rpc {
     pub(crate) async fn subscribe(&self, key: Key, user: UserId, how: Subscribing) -> Result<wire::Dialog, Failure> {
-        self.ask(key, |answer| DialogMessage::Subscribe(Subscribe { user, how }, answer)).await
+        self.ask_whole(key, |answer| DialogMessage::Subscribe(Subscribe { user, how }, answer)).await
     }
 
     /// A session enters; who else is there. Who loses his right while he enters is taken out again: the dialog is asked before

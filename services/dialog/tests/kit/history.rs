@@ -45,6 +45,8 @@ pub struct State {
     settled: BTreeSet<(Vec<u8>, u64, u64)>,
     /// Dialog, user, number.
     hidden: BTreeSet<(Vec<u8>, u64, u64)>,
+    /// Of dialog and user: the newest row when he joined.
+    joined_at: BTreeMap<(Vec<u8>, u64), u64>,
     stamp: u64,
     fates: VecDeque<Fate>,
 }
@@ -120,7 +122,11 @@ impl State {
         self.settled.extend((1..=head).filter(within).map(|seq| (dialog.to_vec(), user, seq)));
     }
 
-    fn unread(&self, dialog: &[u8], user: u64) -> wire::UnreadRow {
+    fn joined_at(&self, dialog: &[u8], user: u64) -> u64 {
+        self.joined_at.get(&(dialog.to_vec(), user)).copied().unwrap_or_default()
+    }
+
+    fn unread(&self, dialog: &[u8], user: u64, from_joining: bool) -> wire::UnreadRow {
         let rows = self.rows.get(dialog).map(Vec::as_slice).unwrap_or_default();
         let open =
             |row: &&Message| row.sender != user && !row.removed && !self.settled.contains(&(dialog.to_vec(), user, row.seq));
@@ -128,7 +134,7 @@ impl State {
             dialog: dialog.to_vec(),
             unread: rows.iter().filter(open).count() as u64,
             head: Some(self.head(dialog)),
-            last: rows.last().cloned(),
+            last: rows.last().filter(|row| !from_joining || row.seq > self.joined_at(dialog, user)).cloned(),
             ..wire::UnreadRow::default()
         }
     }
@@ -179,12 +185,14 @@ impl history_server::History for History {
     }
 
     async fn find(&self, request: Request<wire::FindRequest>) -> Reply<wire::FindReply> {
-        let wire::FindRequest { ids, dialogs, reader, .. } = request.into_inner();
+        let wire::FindRequest { ids, dialogs, reader, from_joining, .. } = request.into_inner();
         let mut state = self.state();
         state.finds += 1;
         let mut found = Vec::new();
         for dialog in dialogs {
-            let seen = |row: &&Message| !state.hidden.contains(&(dialog.clone(), reader, row.seq));
+            let joined_at = if from_joining { state.joined_at(&dialog, reader) } else { 0 };
+            let is_hidden = |seq| state.hidden.contains(&(dialog.clone(), reader, seq));
+            let seen = |row: &&Message| row.seq > joined_at && !is_hidden(row.seq);
             for row in state.rows.get(&dialog).into_iter().flatten().filter(seen) {
                 let asked = ids.iter().filter(|id| row.id == **id || row.alias == **id);
                 found.extend(asked.map(|asked| wire::Found {
@@ -254,9 +262,9 @@ impl history_server::History for History {
     }
 
     async fn unread(&self, request: Request<wire::UnreadRequest>) -> Reply<wire::UnreadReply> {
-        let wire::UnreadRequest { dialogs, user, .. } = request.into_inner();
+        let wire::UnreadRequest { dialogs, user, from_joining, .. } = request.into_inner();
         let state = self.state();
-        let rows = dialogs.iter().map(|dialog| state.unread(dialog, user)).collect();
+        let rows = dialogs.iter().map(|dialog| state.unread(dialog, user, from_joining)).collect();
         Ok(Response::new(wire::UnreadReply { rows }))
     }
 
@@ -274,6 +282,8 @@ impl history_server::History for History {
         let request = request.into_inner();
         self.write(|state| {
             request.users.iter().for_each(|user| state.settle(&request.dialog, *user, &[], true));
+            let head = state.head(&request.dialog).seq;
+            state.joined_at.extend(request.users.iter().map(|user| ((request.dialog.clone(), *user), head)));
             state.joined.extend(request.users);
             Ok(wire::JoinReply {})
         })
@@ -302,10 +312,18 @@ impl history_server::History for History {
         Ok(Response::new(wire::ReactionsReply { reactions: request.seqs.iter().map(of_row).collect(), more: false }))
     }
 
-    async fn page(&self, _: Request<wire::PageRequest>) -> Reply<wire::PageReply> {
-        Err(refusal(Code::Internal))
+    async fn members(&self, request: Request<wire::MembersRequest>) -> Reply<wire::MembersReply> {
+        let wire::MembersRequest { dialog, users, .. } = request.into_inner();
+        let state = self.state();
+        let member = |user: &u64| wire::MemberState {
+            user: *user,
+            joined: state.joined_at(&dialog, *user),
+            ..wire::MemberState::default()
+        };
+        Ok(Response::new(wire::MembersReply { members: users.iter().map(member).collect() }))
     }
-    async fn members(&self, _: Request<wire::MembersRequest>) -> Reply<wire::MembersReply> {
+
+    async fn page(&self, _: Request<wire::PageRequest>) -> Reply<wire::PageReply> {
         Err(refusal(Code::Internal))
     }
     async fn gap(&self, _: Request<wire::GapRequest>) -> Reply<wire::GapReply> {

@@ -50,6 +50,7 @@ pub struct World {
     pub db: Kv,
     pub history: History,
     pub presence: Presence,
+    pub accounts: Accounts,
     pub options: Options,
     /// One of so many messages is traced; 0: none.
     pub one_in: u32,
@@ -76,6 +77,7 @@ impl World {
             db: Kv::memory(),
             history: History::default(),
             presence: Presence::default(),
+            accounts: Accounts::default(),
             options: Options::default(),
             one_in: 0,
         }
@@ -96,7 +98,7 @@ impl World {
             db: self.db.clone().into(),
             bus: bus.clone(),
             history: Link::local(HistoryServer::new(self.history.clone()), deadline),
-            account: Link::local(AccountsServer::new(Accounts), deadline),
+            account: Link::local(AccountsServer::new(self.accounts.clone()), deadline),
             presence: Link::local(PresenceServer::new(self.presence.clone()), deadline),
             own,
             peers,

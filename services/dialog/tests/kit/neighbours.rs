@@ -1,4 +1,6 @@
-//! Accounts that know four users.
+//! Accounts that know one app and four users.
+
+use std::sync::{Arc, Mutex};
 
 use natter_proto::Code;
 use natter_proto::account::v1 as account;
@@ -7,14 +9,35 @@ use natter_rpc::{Reply, Request, Response, async_trait};
 
 use super::{ANN, APP, BOB, CAT, DAN, PAIR_KEY, refusal};
 
-/// One app, four users.
-pub struct Accounts;
+/// One app, four users. Clones are the same ones.
+#[derive(Clone, Default)]
+pub struct Accounts(Arc<Mutex<Said>>);
+
+#[derive(Default)]
+struct Said {
+    app: account::App,
+    is_away: bool,
+}
+
+impl Accounts {
+    /// What the app says of itself from here on, besides its id and its key.
+    pub fn say(&self, app: account::App) {
+        self.0.lock().unwrap().app = app;
+    }
+
+    /// Whether nobody hears of the app from here on.
+    pub fn be_away(&self, is_away: bool) {
+        self.0.lock().unwrap().is_away = is_away;
+    }
+}
 
 #[async_trait]
 impl accounts_server::Accounts for Accounts {
     async fn get_app(&self, request: Request<account::GetAppRequest>) -> Reply<account::App> {
+        let said = self.0.lock().unwrap();
         match request.into_inner().id {
-            APP => Ok(Response::new(account::App { id: APP, pair_key: PAIR_KEY.into(), ..account::App::default() })),
+            _ if said.is_away => Err(refusal(Code::Busy)),
+            APP => Ok(Response::new(account::App { id: APP, pair_key: PAIR_KEY.into(), ..said.app.clone() })),
             _ => Err(refusal(Code::NotFound)),
         }
     }

@@ -19,6 +19,8 @@ const LIST_IN_ALL: u32 = 500;
 struct Dialogs {
     private: Vec<Vec<u8>>,
     groups: Vec<Vec<u8>>,
+    /// Of groups he sees what was said since he joined.
+    from_joining: bool,
 }
 
 impl Links {
@@ -61,14 +63,16 @@ impl Links {
         };
         let listed = self.insist("list", ask).await?.entries.into_iter().filter_map(|entry| entry.dialog);
         let (private, groups) = listed.partition::<Vec<_>, _>(|dialog| dialog.kind() == DialogKind::Private);
-        let id = |dialog: Dialog| dialog.id;
-        Ok(Dialogs { private: private.into_iter().map(id).collect(), groups: groups.into_iter().map(id).collect() })
+        // All groups of an app say the same.
+        let from_joining = groups.iter().any(|dialog| dialog.from_joining);
+        let ids = |dialogs: Vec<Dialog>| dialogs.into_iter().map(|dialog| dialog.id).collect();
+        Ok(Dialogs { private: ids(private), groups: ids(groups), from_joining })
     }
 
     /// Above the debt's proofs; of other dialogs what was stored since; of private ones also what nobody has received. Of a
     /// dialog that the user is in no more nothing is owed to him.
     async fn gap(&self, caller: &Caller, debt: Option<&SessionRecord>, dialogs: Dialogs) -> Result<GapReply, Failure> {
-        let Dialogs { private, groups } = dialogs;
+        let Dialogs { private, groups, from_joining } = dialogs;
         let (mut from, mut others) = (Vec::new(), Vec::new());
         if let Some(debt) = debt {
             let proofs: BTreeMap<&[u8], &From> = debt.proofs.iter().map(|proof| (proof.dialog.as_slice(), proof)).collect();
@@ -88,6 +92,7 @@ impl Links {
             others,
             per_dialog: LIST_PER_DIALOG,
             in_all: LIST_IN_ALL,
+            from_joining,
             oldest: false,
         };
         self.rows(caller, request).await
@@ -102,9 +107,7 @@ impl Links {
         since: i64,
     ) -> Result<Stretch, Failure> {
         self.metrics.holes.inc();
-        if self.is_barred(caller, dialog).await? {
-            return Ok(Stretch::default());
-        }
+        let Some(from_joining) = self.view(caller, dialog).await? else { return Ok(Stretch::default()) };
         let id = dialog.to_vec();
         // Above a number only rows: changes have stamps of their own.
         let (from, others, since) = match above {
@@ -119,6 +122,7 @@ impl Links {
             since,
             per_dialog: LIST_PER_DIALOG,
             in_all: LIST_PER_DIALOG,
+            from_joining,
             oldest: true,
             ..GapRequest::default()
         };
@@ -130,16 +134,20 @@ impl Links {
         })
     }
 
-    /// Whether the user may not see the dialog: he was removed from it, and its head or a late frame says that it goes on.
-    async fn is_barred(&self, caller: &Caller, dialog: DialogId) -> Result<bool, Failure> {
+    /// Whether the user sees of the dialog what was said since he joined, and no more. `None`: he may not see it at all, he was removed
+    /// from it, and its head or a late frame says that it goes on.
+    async fn view(&self, caller: &Caller, dialog: DialogId) -> Result<Option<bool>, Failure> {
         let request = GetRequest { app: caller.app, dialog: dialog.to_vec(), user: caller.user, preview: false };
         let ask = || {
             let (mut dialogs, request) = (self.dialogs.clone(), request.clone());
             async move { dialogs.get(request).await }
         };
         match self.insist("get", ask).await {
+            Ok(dialog) => Ok(Some(dialog.from_joining)),
             Err(failure) if is_passing(failure.code) => Err(failure),
-            answer => Ok(answer.is_err_and(|failure| failure.code == Code::Forbidden)),
+            Err(failure) if failure.code == Code::Forbidden => Ok(None),
+            // Of one that is gone nobody says more; what is owed of it is the same either way.
+            Err(_) => Ok(Some(true)),
         }
     }
 
@@ -152,11 +160,9 @@ impl Links {
         since: i64,
     ) -> Result<Changes, Failure> {
         self.metrics.holes.inc();
-        if self.is_barred(caller, dialog).await? {
-            return Ok(Changes::default());
-        }
+        let Some(from_joining) = self.view(caller, dialog).await? else { return Ok(Changes::default()) };
         let (app, user, dialog) = (caller.app, caller.user, dialog.to_vec());
-        let request = ChangesRequest { app, dialog, above, since, limit: LIST_PER_DIALOG, user };
+        let request = ChangesRequest { app, dialog, above, since, limit: LIST_PER_DIALOG, user, from_joining };
         let ask = || {
             let (mut history, request) = (self.history.clone(), request.clone());
             async move { history.changes(request).await }

@@ -12,18 +12,19 @@ const TAIL_MAX: u64 = 10_000;
 const CHUNK: u64 = 256;
 
 /// Messages that have one of these ids, or had it as the alias their client gave: by id asked, ids before aliases, then by
-/// dialog and place. Removed ones are among them, those that are hidden from `reader` are not; 0 is nobody.
+/// dialog and place. Removed ones are among them, those that are hidden from `reader` are not, and with `from_joining` none from
+/// before he joined; 0 is nobody.
 pub async fn find(
     log: &dyn MessageLog,
     app: AppId,
-    reader: u64,
+    (reader, from_joining): (u64, bool),
     ids: &[MessageId],
     dialogs: &[DialogId],
 ) -> Result<Vec<Found>, Error> {
     let mut asked = Vec::new();
     for (id, mut uses) in ids.iter().zip(log.find(app, ids, dialogs).await?) {
         if reader > 0 && !uses.is_empty() {
-            uses = visible(log, app, reader, uses).await?;
+            uses = visible(log, app, (reader, from_joining), uses).await?;
         }
         uses.sort_by_key(|(dialog, row)| (row.id != id.0, *dialog, row.seq));
         asked.extend(uses.into_iter().map(|(dialog, row)| (*id, (dialog, row.seq))));
@@ -40,12 +41,12 @@ pub async fn find(
 async fn visible(
     log: &dyn MessageLog,
     app: AppId,
-    reader: u64,
+    (reader, from_joining): (u64, bool),
     uses: Vec<(DialogId, IdRow)>,
 ) -> Result<Vec<(DialogId, IdRow)>, Error> {
     let of: Vec<(DialogId, u64)> = uses.iter().map(|(dialog, _)| (*dialog, reader)).collect();
     let members = log.members(app, &of).await?;
-    let seen = uses.into_iter().zip(members).filter(|((_, row), member)| !member.quiet.contains(row.seq));
+    let seen = uses.into_iter().zip(members).filter(|((_, row), member)| !member.is_kept_from(row.seq, from_joining));
     Ok(seen.map(|(row, _)| row).collect())
 }
 

@@ -60,7 +60,7 @@ pub async fn gap(
             let (key, owed) = (DialogKey { app, dialog: *dialog }, &owed[dialog]);
             let Rows { rows, left_out, first_seq } = part(log, key, owed, &head, &member, limits).await?;
             gap.more |= left_out;
-            for change in told(changes(log, key, owed, &head, limits).await?, first_seq, &member) {
+            for change in told(changes(log, key, owed, &head, limits).await?, first_seq, &member, limits.from_joining) {
                 change_bytes += change.encoded_len();
                 if gap.changes.len() < limits.in_all && change_bytes <= CHANGE_BYTES_MAX {
                     gap.changes.push((*dialog, change));
@@ -93,11 +93,11 @@ pub enum After {
 }
 
 /// Changes after a point, ascending, up to a number and a size, and whether there are more. Those of rows that are hidden from
-/// the user come without what changed.
+/// the user, or with `from_joining` are from before he joined, come without what changed.
 pub async fn changes_after(
     log: &dyn MessageLog,
     key: DialogKey,
-    user: UserId,
+    (user, from_joining): (UserId, bool),
     after: After,
     max: usize,
     bytes_max: usize,
@@ -115,7 +115,7 @@ pub async fn changes_after(
     let more = kept < changes.len();
     changes.truncate(kept);
     let member = log.members(key.app, &[(key.dialog, user.0)]).await?.pop().unwrap_or_default();
-    for change in changes.iter_mut().filter(|change| member.quiet.contains(change.seq)) {
+    for change in changes.iter_mut().filter(|change| member.is_kept_from(change.seq, from_joining)) {
         (change.what, change.silent) = (None, true);
     }
     Ok((changes, more))

@@ -21,6 +21,8 @@ pub struct Query {
     pub key: DialogKey,
     /// Whose hidden rows are left out; 0: nobody's.
     pub reader: u64,
+    /// Rows from before the reader joined are left out.
+    pub from_joining: bool,
     pub wanted: Wanted,
     pub descending: bool,
     /// Counted after filtering.
@@ -121,7 +123,7 @@ async fn places(log: &dyn MessageLog, query: &Query) -> Result<Ranges, Error> {
         user => log.members(app, &[(dialog, user)]).await?.pop().unwrap_or_default(),
     };
     let (from, upto) = between(log, query.key, &head, query.wanted.dates).await?;
-    let visible = head.visible(&member).within(from, upto);
+    let visible = head.visible(&member).within(from.max(member.first_shown(query.from_joining)), upto);
     let Some(ids) = &query.wanted.ids else { return Ok(visible) };
     let mut found = Ranges::new();
     for (_, row) in log.find(app, ids, &[dialog]).await?.into_iter().flatten() {

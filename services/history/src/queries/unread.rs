@@ -15,26 +15,35 @@ use crate::unread::unread;
 /// Dialogs looked at together.
 const CHUNK: usize = 1_000;
 
-/// Counts in the order asked. With `counts_only`, nothing but the count.
+/// What is asked beside the count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Beside {
+    /// Nothing.
+    Nothing,
+    /// All of it. `from_joining`: the last row is none from before the user joined.
+    State { from_joining: bool },
+}
+
+/// Counts in the order asked. What was said before a user joined does not count either way.
 pub async fn counts(
     log: &dyn MessageLog,
     app: AppId,
     user: UserId,
     dialogs: &[DialogId],
-    counts_only: bool,
+    beside: Beside,
 ) -> Result<Vec<UnreadRow>, Error> {
     let mut rows = Vec::with_capacity(dialogs.len());
     for dialogs in dialogs.chunks(CHUNK) {
         let heads = log.heads(app, dialogs).await?;
         let of: Vec<(DialogId, u64)> = dialogs.iter().map(|dialog| (*dialog, user.0)).collect();
         let members = log.members(app, &of).await?;
-        let mut newest = match counts_only {
-            true => BTreeMap::new(),
-            false => newest_visible(log, app, dialogs, &heads, &members).await?,
+        let mut newest = match beside {
+            Beside::Nothing => BTreeMap::new(),
+            Beside::State { from_joining } => newest_visible(log, app, dialogs, &heads, &members, from_joining).await?,
         };
         for ((dialog, head), member) in dialogs.iter().zip(heads).zip(members) {
             let last = newest.remove(dialog);
-            rows.push(row(log, DialogKey { app, dialog: *dialog }, head, member, last, counts_only).await?);
+            rows.push(row(log, DialogKey { app, dialog: *dialog }, head, member, last, beside).await?);
         }
     }
     Ok(rows)
@@ -46,10 +55,12 @@ async fn newest_visible(
     dialogs: &[DialogId],
     heads: &[Head],
     members: &[Member],
+    from_joining: bool,
 ) -> Result<BTreeMap<DialogId, Message>, Error> {
     let each = dialogs.iter().zip(heads).zip(members);
+    let shown = |head: &Head, member: &Member| head.visible(member).within(member.first_shown(from_joining), head.seq);
     let places: Vec<(DialogId, u64)> =
-        each.filter_map(|((dialog, head), member)| Some((*dialog, head.visible(member).last()?.upto))).collect();
+        each.filter_map(|((dialog, head), member)| Some((*dialog, shown(head, member).last()?.upto))).collect();
     let rows = log.pick(app, &places).await?;
     let present = places.into_iter().zip(rows).filter_map(|((dialog, _), row)| Some((dialog, lean(row?))));
     Ok(present.collect())
@@ -67,11 +78,11 @@ async fn row(
     head: Head,
     member: Member,
     last: Option<Message>,
-    counts_only: bool,
+    beside: Beside,
 ) -> Result<UnreadRow, Error> {
     let found = unread(&head, &member);
     tracing::trace!(dialog = %key.dialog, user = member.user, "{found}");
-    if counts_only {
+    if beside == Beside::Nothing {
         return Ok(UnreadRow { dialog: key.dialog.to_vec(), unread: found.count, ..UnreadRow::default() });
     }
     let own = last.as_ref().filter(|last| last.sender == member.user).map(|last| last.seq);

@@ -41,6 +41,8 @@ struct AppFile {
     /// Of web pages that may use it, as `https://app.example.org`; an empty list: of any.
     #[serde(skip_serializing_if = "Option::is_none")]
     origins: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<GroupsFile>,
 }
 
 /// Bounds of the app. One that is absent is that of the installation.
@@ -55,6 +57,18 @@ struct QuotasFile {
     storage_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     requests_per_second: Option<u64>,
+}
+
+/// What members of the app's groups may do and see. What is absent is off.
+#[derive(Serialize, Deserialize, PartialEq, Debug)]
+#[serde(deny_unknown_fields)]
+struct GroupsFile {
+    /// Admins remove members, not the owner alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admins_remove: Option<bool>,
+    /// Who is added to a group sees what is said from then on; else all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_from_joining: Option<bool>,
 }
 
 /// Applies the file and prints what came of it: nothing secret is printed.
@@ -107,13 +121,13 @@ mod tests {
 
     #[test]
     fn toml_and_json_say_the_same() {
-        let toml = "id = 7\ntitle = \"T\"\nchat_host = \"c.test\"\napi_host = \"\"\norigins = [\"https://a.test\"]\n[quotas]\nsessions = 5\n";
-        let json = r#"{"id": 7, "title": "T", "quotas": {"sessions": 5}, "chat_host": "c.test", "api_host": "", "origins": ["https://a.test"]}"#;
+        let toml = "id = 7\ntitle = \"T\"\nchat_host = \"c.test\"\napi_host = \"\"\norigins = [\"https://a.test\"]\n[quotas]\nsessions = 5\n[groups]\nadmins_remove = true\n";
+        let json = r#"{"id": 7, "title": "T", "quotas": {"sessions": 5}, "chat_host": "c.test", "api_host": "", "origins": ["https://a.test"], "groups": {"admins_remove": true}}"#;
         let app = read(Path::new("a.toml"), toml).unwrap();
         assert_eq!(app, read(Path::new("a.json"), json).unwrap());
         assert_eq!(
             serde_json::to_string(&app).unwrap(),
-            r#"{"id":7,"title":"T","quotas":{"sessions":5},"chat_host":"c.test","api_host":"","origins":["https://a.test"]}"#
+            r#"{"id":7,"title":"T","quotas":{"sessions":5},"chat_host":"c.test","api_host":"","origins":["https://a.test"],"groups":{"admins_remove":true}}"#
         );
     }
 
@@ -122,6 +136,7 @@ mod tests {
         for (name, text, line) in [
             ("a.toml", "id = 7\n\nauth_secrt = \"hush\"\n", "a.toml, line 3: unknown field `auth_secrt`"),
             ("a.toml", "id = 7\n[quotas]\nsesions = 5\n", "a.toml, line 3: unknown field `sesions`"),
+            ("a.toml", "id = 7\n[groups]\nadmin_remove = true\n", "a.toml, line 3: unknown field `admin_remove`"),
             ("a.toml", "id = \"hush\"\n", "a.toml, line 1: must be u64"),
             ("a.json", "{\"id\": 7,\n \"auth_secret\": 4711}", "a.json, line 2: must be a string"),
             ("a.toml", "title = \"T\"\n", "missing field `id`"),

@@ -28,7 +28,7 @@ async fn a_frame_goes_once_to_each_edge_that_has_somebody_to_tell() {
     let not_for_juliet = frame(&[ROMEO, JULIET], &[JULIET]);
     node.tell(&not_for_juliet);
     assert_eq!(heard(&mut at_a).await, [(not_for_juliet.clone(), vec![ROMEO])]);
-    assert_eq!(heard(&mut at_b).await, [(not_for_juliet, vec![ROMEO])]);
+    assert_eq!(heard(&mut at_b).await, [(not_for_juliet, vec![ROMEO])], "her sessions take note of its number");
 
     node.tell(&frame(&[99], &[]));
     node.tell(&Frame { app: 2, ..frame(&[ROMEO], &[]) });

@@ -43,6 +43,26 @@ fn members_add_others_and_remove_themselves() {
 }
 
 #[test]
+fn where_the_app_says_so_an_admin_removes_members_and_nobody_who_runs_the_group() {
+    let mut group = group(Kind::Group);
+    group.members.add(DAN, Member::default());
+    group.profile.admins.insert(DAN);
+    let remove = |user, others: &[UserId], admins_remove| {
+        let change = Change { remove: others.to_vec(), ..Change::default() };
+        group.change(user, &change, &GroupLimits { admins_remove, ..limits() }, NOW).map(|changed| changed.removed)
+    };
+    assert_eq!(remove(BOB, &[CAT], false), Err(GroupError::Forbidden));
+    assert_eq!(remove(BOB, &[CAT], true), Ok(vec![CAT]));
+    assert_eq!(remove(BOB, &[BOB, CAT], true), Ok(vec![CAT, BOB]), "and himself");
+    for others in [[ANN].as_slice(), &[DAN], &[CAT, DAN], &[CAT, ANN]] {
+        assert_eq!(remove(BOB, others, true), Err(GroupError::Forbidden), "{others:?}");
+    }
+    assert_eq!(remove(CAT, &[BOB], true), Err(GroupError::Forbidden));
+    assert_eq!(remove(ANN, &[BOB, CAT], true), Ok(vec![CAT, BOB]));
+    assert_eq!(remove(BOB, &[UserId(1)], true), Ok(vec![]), "who is not there is no mistake");
+}
+
+#[test]
 fn an_owner_who_goes_leaves_the_dialog_to_the_oldest_admin_else_to_the_oldest_member() {
     let mut group = group(Kind::Group);
     assert_eq!(group.leave(ANN, NOW).unwrap().facts.owner, BOB, "the admin, though CAT is older");
@@ -130,7 +150,15 @@ fn change(dialog: &Dialog, user: UserId, change: Change) -> Result<Changed, Grou
 }
 
 fn limits() -> GroupLimits {
-    GroupLimits { members_max: 4, admins_max: 2, pinned_max: 2, extensions_max: 2, text_bytes_max: 10, description_bytes_max: 10 }
+    GroupLimits {
+        members_max: 4,
+        admins_max: 2,
+        pinned_max: 2,
+        extensions_max: 2,
+        text_bytes_max: 10,
+        description_bytes_max: 10,
+        admins_remove: false,
+    }
 }
 
 fn facts(kind: Kind) -> Facts {

@@ -73,7 +73,7 @@ async fn ids_and_aliases_are_found_in_the_dialogs_asked(log: &dyn MessageLog, ke
     log.append(other, rows(1, &[1])).await.unwrap();
     let found_by = async |reader, dialogs: &[DialogKey]| {
         let dialogs: Vec<_> = dialogs.iter().map(|key| key.dialog).collect();
-        let found = find::find(log, key.app, reader, &[id(1), id(99)], &dialogs).await.unwrap();
+        let found = find::find(log, key.app, (reader, false), &[id(1), id(99)], &dialogs).await.unwrap();
         found.into_iter().map(|found| (found.dialog, found.row.unwrap().seq)).collect::<Vec<_>>()
     };
     let found = async |dialogs: &[DialogKey]| found_by(0, dialogs).await;
