@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::select;
 use natter_actor::{Chance, Clock, Executor, Registry};
-use natter_bus::Bus;
+use natter_bus::{Bus, Log};
 use natter_db::Kv;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::dialog::v1::eraser_server::EraserServer;
@@ -32,6 +32,8 @@ const REQUEST_BYTES_MAX: usize = 4 << 20;
 pub struct Parts {
     pub db: Kv,
     pub bus: Bus,
+    /// The durable log: what may have to be alerted is told there.
+    pub posted: Log,
     pub history: Link,
     pub account: Link,
     pub presence: Link,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use natter_actor::{Chance, Clock, Rates};
-use natter_bus::{Bus, Payload};
+use natter_bus::{Bus, Log, Payload};
 use natter_proto::event::v1::Frame;
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::history::v1::{FindRequest, Found};
@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     presence: PresenceClient<Link>,
     chance: Chance,
     bus: Bus,
+    /// The durable log.
+    pub posted: Log,
     told: String,
 }
 
@@ -65,6 +67,7 @@ impl Shared {
             presence: PresenceClient::new(parts.presence),
             chance: parts.chance,
             bus: parts.bus,
+            posted: parts.posted,
             told: Subject::Told.to_string(),
             options,
         }

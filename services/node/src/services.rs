@@ -56,6 +56,7 @@ impl Services {
             natter_dialog::Parts {
                 db: parts.db.clone(),
                 bus: parts.bus.clone(),
+                posted: parts.posted.clone(),
                 history: history.clone(),
                 account: account_link.clone(),
                 presence: presence_link.clone(),
