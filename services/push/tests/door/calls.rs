@@ -133,6 +133,18 @@ async fn one_call_is_one_alert_whoever_repeats_it_and_whatever_dies() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_offer_that_is_logged_again_before_the_first_one_is_decided_makes_no_second_alert() {
+    let door = bobs().await;
+    door.session(BOB, true, false, 0);
+    for _ in 0..2 {
+        door.calls("f0f1").await;
+        door.pass(1_000).await;
+    }
+    door.pass(5_000).await;
+    assert_eq!((door.sent().len(), told(&door).await), (1, vec!["not proved in time accepted p1".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_leaves_a_call_of_several_does_not_silence_who_rings_on() {
     let door = bobs().await;
     door.session(BOB, true, false, 0);
