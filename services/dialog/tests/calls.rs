@@ -106,12 +106,13 @@ async fn the_log_hears_once_that_a_call_rings_and_once_that_it_rings_no_more() {
         for name in ["1", "2", "3"] {
             ring(&door, offer(BOB, ANN, name)).await.unwrap();
         }
+        let begun =
+            PostedCall { caller: BOB, callee: ANN, session: "s".into(), kind: CallKind::Audio.into(), at: NOW, over: false };
+        assert_eq!(logged(&world).await, [begun.clone()]);
         ring(&door, signal(BOB, ANN, "candidates")).await.unwrap();
         ring(&door, with_step(signal(ANN, BOB, "4"), CallMove::Accept, "s")).await.unwrap();
         ring(&door, with_step(signal(BOB, ANN, "5"), CallMove::HangUp, "s")).await.unwrap();
         assert_eq!(said(&door.told().await).len(), 6, "all are relayed");
-        let begun =
-            PostedCall { caller: BOB, callee: ANN, session: "s".into(), kind: CallKind::Audio.into(), at: NOW, over: false };
         assert_eq!(logged(&world).await, [begun.clone(), PostedCall { over: true, ..begun }]);
         check_empty(&world, &door).await;
     })
