@@ -56,6 +56,7 @@ export const alerts = async (desk) => {
   step('a variant is added, and removed again');
 
   await desk.tick('In public dialogs');
+  await desk.tick('Also of calls');
   if (desk.hand === 'mouse') await page.getByLabel('Names only').click();
   else {
     await desk.reach(page.getByLabel('Names and text'));
@@ -66,6 +67,7 @@ export const alerts = async (desk) => {
   await desk.reads('Saved: the next alert looks so.');
   expect(!(await page.getByLabel('In public dialogs').isChecked()), 'the type is still chosen');
   expect(await page.getByLabel('Names only').isChecked(), 'the privacy is lost');
+  expect(await page.getByLabel('Also of calls').isChecked(), 'calls are lost');
   if (desk.hand === 'mouse') await page.getByLabel('Names and text').click();
   else {
     await desk.reach(page.getByLabel('Names only'));

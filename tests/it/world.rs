@@ -183,7 +183,7 @@ async fn services(store: Kv, clock: Clock, chance: Chance, setting: Setting) -> 
     let history = natter_history::Service::new(Default::default(), parts);
     let history = Link::local(history.server(), inner);
     let account = Link::local(account(&store, &clock, &chance).server(), inner);
-    let (db, bus_of_all) = (store.clone(), bus.clone());
+    let (db, bus_of_all, posted_of_all) = (store.clone(), bus.clone(), posted.clone());
     let parts = natter_presence::Parts { db, bus: bus_of_all, posted, clock: clock.clone(), metrics: metrics.clone() };
     let presence = natter_presence::Service::new(Default::default(), parts);
     let presence_link = Link::local(presence.server(), inner);
@@ -191,6 +191,7 @@ async fn services(store: Kv, clock: Clock, chance: Chance, setting: Setting) -> 
     let parts = natter_dialog::Parts {
         db: store.into(),
         bus: bus.clone(),
+        posted: posted_of_all,
         history: suffer(history.clone()),
         account: account.clone(),
         presence: presence_link.clone(),

@@ -119,6 +119,68 @@ async fn who_is_away_is_alerted_of_who_asks_to_be_his_contact(build: Build) -> R
     Ok(())
 }
 
+/// An app that switched it on: once for each call, however often it is offered, on devices that are woken for calls too.
+async fn who_is_away_is_alerted_of_a_call(build: Build) -> Result<()> {
+    let providers = Providers::start().await?;
+    let settings = providers.settings();
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let stage = Stage::open_with(build, json!({}), &settings).await?;
+    let (ann, bob) = (&stage.ann, &stage.bob);
+    let public_key = providers.give(&stage.natter, 1)?;
+    let (apple, google, postman) = (&providers.checking.apple, &providers.checking.google, &providers.checking.postman);
+    let woken = apple.device(&format!("{BUNDLE}.voip"), false).token;
+    let devices = providers.devices(&public_key);
+    let mut all = devices.subscriptions().to_vec();
+    let mut voip = all[0].clone();
+    voip["notification_channel"] = json!("apns_voip");
+    voip["push_token"]["client_identification_sequence"] = json!(woken);
+    all.push(voip);
+    for device in all {
+        bob.sdk.call("pushnotifications.subscriptions.create", json!([device])).await?;
+    }
+    bob.sdk.call("chat.disconnect", json!([])).await?;
+    signal(ann, bob.id, "call", "unheard").await?;
+    let operator = Operator::sign_in(&stage.natter).await?;
+    // Behind it: who reads the log has come by the call.
+    ann.send(bob.id, &stage.dialog, "Wherefore art thou?").await?;
+    eventually("the alert of a message", || apple.pushed().first().cloned()).await?;
+    let (status, on) = operator.ask(Method::PUT, "alerts", Some(json!({"calls": true}))).await?;
+    assert_eq!((status, &on["alerts"]["calls"]), (200, &json!(true)), "{on}");
+
+    for _ in 0..3 {
+        signal(ann, bob.id, "call", "heard").await?;
+    }
+    let rung = eventually("Apple's two", || Some(apple.pushed()).filter(|all| all.len() == 3)).await?;
+    let of = |token: &str| rung[1..].iter().find(|push| push.token == token).context("a push");
+    let (shown, ring) = (of(&devices.apple.token)?, of(&woken)?);
+    assert_eq!((shown.push_type.as_str(), &shown.payload["aps"]["alert"]), ("alert", &json!({"body": "The ann is calling"})));
+    assert_eq!((ring.push_type.as_str(), ring.topic.as_str()), ("voip", format!("{BUNDLE}.voip").as_str()));
+    for push in [shown, ring] {
+        let told = ["alert", "user_id", "call_type"].map(|name| push.payload[name].clone());
+        assert_eq!(told, [json!("call"), json!(ann.id), json!("audio")]);
+    }
+    let push = eventually("Google's alert", || google.pushed().get(1).cloned()).await?;
+    assert_eq!(push.message["data"]["message"], "The ann is calling");
+    let push = eventually("the browser's alert", || postman.pushed().get(1).cloned()).await?;
+    assert_eq!(push.payload["message"], "The ann is calling");
+    assert!((1..=45).contains(&push.ttl), "{}", push.ttl);
+    signal(ann, bob.id, "hangUp", "heard").await?;
+    ann.send(bob.id, &stage.dialog, "Good night!").await?;
+    let push = eventually("the next alert", || apple.pushed().get(3).cloned()).await?;
+    assert_eq!(push.payload["aps"]["alert"]["body"], "The ann: Good night!");
+    Ok(())
+}
+
+/// As the calling module signals, which Node has not.
+async fn signal(person: &Person, to: u64, kind: &str, session: &str) -> Result<()> {
+    let extension = json!({
+        "moduleIdentifier": "WebRTCVideoChat", "signalType": kind, "sessionID": session, "callType": 2, "callerID": person.id,
+        "opponentsIDs": [to], "platform": "node", "sdp": "v=0\r\n",
+    });
+    person.sdk.call("chat.sendWebRTCSignalingMessage", json!([to, {"extension": extension}])).await?;
+    Ok(())
+}
+
 // From here on every message of the app leaves a trace. Every process is told so, but not before the operator is answered: the
 // other way something is said until it is heard.
 async fn follow_all(operator: &Operator, bob: &Person, ann: u64, dialog: &str) -> Result<()> {
@@ -201,4 +263,5 @@ fn hop<'a>(trace: &'a Value, what: &str) -> Option<&'a Value> {
 for_each_build! {
     who_is_away_is_alerted_on_each_device,
     who_is_away_is_alerted_of_who_asks_to_be_his_contact,
+    who_is_away_is_alerted_of_a_call,
 }

@@ -59,6 +59,7 @@ pub const IMPOSSIBLE: &[Impossible] = &[
     impossible(&[Node6, Browser6], "a_contact_request_waits_and_is_refused", NO_CONTACTS, "contract xmpp 6"),
     impossible(&[Node1, Node2, Node3, Node6], "a_call_is_heard_accepted_and_hung_up", NO_WEBRTC, "contract xmpp 11"),
     impossible(&[Node1, Node2, Node3, Node6], "a_call_is_rejected", NO_WEBRTC, "contract xmpp 11"),
+    impossible(&[Node1, Browser1, Node2, Node3], "who_is_away_is_alerted_of_a_call", NO_SIGNALS, "contract xmpp 10"),
     impossible(&[Node1], "the_gap_of_a_group_comes_after_a_cut", STUCK, "contract xmpp 1.3"),
     impossible(&[Node1], "the_gap_comes_after_an_end", NO_RETURN, "contract xmpp 1.3"),
     impossible(&[Node1], "a_chat_goes_on_after_the_process_was_killed", NO_RETURN, "contract xmpp 1.3"),
@@ -87,6 +88,7 @@ const NO_OBJECT: &str = "getFileObject exists from 3.22 on";
 const NO_CONTACTS: &str = "the contact list exists from 1.x to 4.0";
 const NO_WATCH: &str = "subscribing exists from 2.1 on, and what reads the notices from 3.22 on";
 const NO_WEBRTC: &str = "the calling module needs WebRTC, which Node has not";
+const NO_SIGNALS: &str = "before 6.0 signals are sent by the calling module alone, from a page";
 const NO_STATE: &str = "markActive and markInactive exist from 1.8 on";
 const NO_DELETE: &str = "onMessageDeleteListener exists from 3.9 on";
 

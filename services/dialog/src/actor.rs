@@ -21,6 +21,7 @@ use natter_proto::event::v1::Frame;
 
 use crate::dialog::marks::Mark;
 use crate::dialog::rights::Action;
+use crate::dialog::rings::Rings;
 use crate::dialog::{Dialog, Key, Kind, Post};
 use crate::error::{Trouble, busy, no_dialog};
 use crate::frames;
@@ -36,6 +37,7 @@ pub(crate) struct DialogActor {
     own: Own,
     shared: Arc<Shared>,
     state: State,
+    rings: Rings,
 }
 
 /// The actor's own mailbox, closed before anybody hears that the dialog must be loaded again: whoever asks once more reaches
@@ -83,7 +85,7 @@ impl Actor for DialogActor {
 
 impl DialogActor {
     pub fn new(key: Key, own: &Mailbox<DialogMessage>, shared: Arc<Shared>) -> DialogActor {
-        DialogActor { key, own: Own(own.downgrade()), shared, state: State::Cold }
+        DialogActor { key, own: Own(own.downgrade()), shared, state: State::Cold, rings: Rings::default() }
     }
 
     /// None of the mail was answered before, so all of it is concurrent and any order is right, as long as each sender's
@@ -122,7 +124,7 @@ impl DialogActor {
         Ok(sorted)
     }
 
-    async fn put(&self, message: DialogMessage, sorted: &mut Sorted) {
+    async fn put(&mut self, message: DialogMessage, sorted: &mut Sorted) {
         match message {
             DialogMessage::Post(post, answer) => sorted.posts.push((post, answer)),
             DialogMessage::Mark(mark, answer) => sorted.marks.push((mark, answer)),
@@ -241,8 +243,8 @@ impl DialogActor {
         answer.send(Ok(()));
     }
 
-    async fn signal_call(&self, signal: CallSignal, answer: Answer<()>) {
-        answer.send(calls::signal(&self.shared, self.key, signal).await);
+    async fn signal_call(&mut self, signal: CallSignal, answer: Answer<()>) {
+        answer.send(calls::signal(&self.shared, self.key, &mut self.rings, signal).await);
     }
 }
 

@@ -14,6 +14,7 @@ pub mod members;
 pub mod order;
 pub mod post;
 pub mod rights;
+pub mod rings;
 #[cfg(test)]
 mod tests;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::{join, select};
 use natter_actor::{Chance, Clock, Executor, Registry};
-use natter_bus::Bus;
+use natter_bus::{Bus, Log};
 use natter_cluster::Own;
 use natter_db::Db;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
@@ -33,6 +33,8 @@ const REQUEST_BYTES_MAX: usize = 4 << 20;
 pub struct Parts {
     pub db: Db,
     pub bus: Bus,
+    /// The durable log: what may have to be alerted is told there.
+    pub posted: Log,
     pub history: Link,
     pub account: Link,
     pub presence: Link,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use natter_actor::{Chance, Clock, Rates};
-use natter_bus::{Bus, Payload};
+use natter_bus::{Bus, Log, Payload};
 use natter_cluster::Own;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::event::v1::Frame;
@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     peers: DialogsClient<Link>,
     chance: Chance,
     bus: Bus,
+    /// The durable log.
+    pub posted: Log,
     told: String,
 }
 
@@ -73,6 +75,7 @@ impl Shared {
             peers: DialogsClient::new(parts.peers),
             chance: parts.chance,
             bus: parts.bus,
+            posted: parts.posted,
             told: Subject::Told.to_string(),
             options,
         }

@@ -5,13 +5,15 @@
 mod kit;
 
 use futures::future::join_all;
-use kit::{ANN, APP, BOB, CAT, Door, NOBODY, World, code, pair, play, post, session};
+use kit::{ANN, APP, BOB, CAT, Door, NOBODY, NOW, World, code, pair, play, post, session};
+use natter_db::Faults;
 use natter_dialog::Options;
-use natter_proto::dialog::v1::{ListRequest, SignalCallRequest};
+use natter_proto::dialog::v1::{CallMove, CallStep, ListRequest, SignalCallRequest};
 use natter_proto::event::v1::frame::Told;
-use natter_proto::event::v1::{Frame, Headline};
+use natter_proto::event::v1::{CallKind, Frame, Headline, Posted, PostedCall};
 use natter_proto::presence::v1::Verdict;
 use natter_proto::{Code, Failure};
+use prost::Message as _;
 
 #[tokio::test(start_paused = true)]
 async fn signals_are_told_to_the_other_one_and_nothing_of_them_stays() {
@@ -96,9 +98,81 @@ async fn signals_do_not_count_for_the_rate_of_the_app() {
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_log_hears_once_that_a_call_rings_and_once_that_it_rings_no_more() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        for name in ["1", "2", "3"] {
+            ring(&door, offer(BOB, ANN, name)).await.unwrap();
+        }
+        let begun =
+            PostedCall { caller: BOB, callee: ANN, session: "s".into(), kind: CallKind::Audio.into(), at: NOW, over: false };
+        assert_eq!(logged(&world).await, [begun.clone()]);
+        ring(&door, signal(BOB, ANN, "candidates")).await.unwrap();
+        ring(&door, with_step(signal(ANN, BOB, "4"), CallMove::Accept, "s")).await.unwrap();
+        ring(&door, with_step(signal(BOB, ANN, "5"), CallMove::HangUp, "s")).await.unwrap();
+        assert_eq!(said(&door.told().await).len(), 6, "all are relayed");
+        assert_eq!(logged(&world).await, [begun.clone(), PostedCall { over: true, ..begun }]);
+        check_empty(&world, &door).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_takes_nothing_holds_up_no_signal_and_hears_of_the_next_offer() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        world.posted.1.ready().await.unwrap();
+        world.posted.0.set_faults(Faults { not_stored: 1.0, ..Faults::default() });
+        ring(&door, offer(BOB, ANN, "1")).await.unwrap();
+        world.posted.0.set_faults(Faults::default());
+        assert_eq!(logged(&world).await, []);
+        ring(&door, offer(BOB, ANN, "2")).await.unwrap();
+        ring(&door, offer(BOB, ANN, "3")).await.unwrap();
+        assert_eq!((said(&door.told().await).len(), logged(&world).await.len()), (3, 1));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_not_be_or_has_no_good_name_is_not_logged() {
+    play(async {
+        let world = World::new();
+        let door = world.start();
+        for session in ["", "f0\r\nf1", "ü", &"x".repeat(129)] {
+            let wrong = with_step(signal(BOB, ANN, "1"), CallMove::Offer, session);
+            assert_eq!(code(ring(&door, wrong).await), Code::Invalid);
+        }
+        let unknown = with_step(signal(BOB, ANN, "1"), CallMove::Unspecified, "s");
+        assert_eq!(code(ring(&door, unknown).await), Code::Invalid);
+        world.presence.judge(BOB, ANN, Verdict::Blocked);
+        assert_eq!(code(ring(&door, offer(BOB, ANN, "1")).await), Code::Blocked);
+        assert_eq!(logged(&world).await, []);
+    })
+    .await;
+}
+
+fn offer(from: u64, to: u64, name: &str) -> SignalCallRequest {
+    with_step(signal(from, to, name), CallMove::Offer, "s")
+}
+
+fn with_step(signal: SignalCallRequest, what: CallMove, session: &str) -> SignalCallRequest {
+    let step = CallStep { what: what.into(), session: session.to_owned(), kind: CallKind::Audio.into() };
+    SignalCallRequest { step: Some(step), ..signal }
+}
+
+/// What the durable log was told of calls.
+async fn logged(world: &World) -> Vec<PostedCall> {
+    let entries = world.posted.1.read(APP, 100).await.unwrap();
+    entries.into_iter().map(|entry| Posted::decode(entry.value).unwrap().call.unwrap()).collect()
+}
+
 fn signal(from: u64, to: u64, name: &str) -> SignalCallRequest {
     let signal = Headline { user: from, stanza_id: name.to_owned(), ..Headline::default() };
-    SignalCallRequest { app: APP, dialog: pair(from, to), recipient: to, signal: Some(signal), origin: Some(session(from)) }
+    let (dialog, origin) = (pair(from, to), Some(session(from)));
+    SignalCallRequest { app: APP, dialog, recipient: to, signal: Some(signal), origin, step: None }
 }
 
 async fn ring(door: &Door, request: SignalCallRequest) -> Result<(), Failure> {

@@ -19,8 +19,12 @@ pub(crate) use room::{Seen, Spelled, items, occupant, own_presence, removed};
 pub(crate) use write::{Envelope, Sender, Spelling, carbon, group_message, group_typing, headline, marker, message, typing};
 
 use natter_proto::DialogId;
-use natter_proto::event::v1::MarkKind;
+use natter_proto::dialog::v1::{CallMove, CallStep};
+use natter_proto::event::v1::{CallKind, MarkKind};
 use natter_xmpp::{Element, ns};
+
+/// Bytes of the name that clients give a call. They use 36.
+const CALL_SESSION_BYTES_MAX: usize = 128;
 
 /// What a `<message/>` of type `chat`, `groupchat` or `normal` is for.
 #[derive(Clone, PartialEq, Debug)]
@@ -77,6 +81,29 @@ pub(crate) fn is_call(element: &Element) -> bool {
     let extra = element.child("extraParams", ns::CLIENT);
     let module = extra.and_then(|extra| extra.child_text("moduleIdentifier", ns::CLIENT));
     module.is_some_and(|module| module.trim() == "WebRTCVideoChat")
+}
+
+/// What a signal of a call does to it, if it begins to ring by it or rings no more. Of one without a name, or with an odd one, nothing
+/// can be said.
+pub(crate) fn call_step(element: &Element) -> Option<CallStep> {
+    let extra = element.child("extraParams", ns::CLIENT)?;
+    let text = |name: &str| extra.child_text(name, ns::CLIENT).map(|text| text.trim().to_owned());
+    let what = match text("signalType")?.as_str() {
+        "call" => CallMove::Offer,
+        "accept" => CallMove::Accept,
+        "reject" => CallMove::Reject,
+        "hangUp" => CallMove::HangUp,
+        _ => return None,
+    };
+    let kind = match text("callType").as_deref() {
+        Some("1") => CallKind::Video,
+        Some("2") => CallKind::Audio,
+        _ => CallKind::Unspecified,
+    };
+    let is_name =
+        |name: &String| (1..=CALL_SESSION_BYTES_MAX).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
+    let session = text("sessionID").filter(is_name)?;
+    Some(CallStep { what: what.into(), session, kind: kind.into() })
 }
 
 /// Children that only a server may write, or that would make one stanza look like another (attacks A23 to A26): carbons,

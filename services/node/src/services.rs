@@ -293,6 +293,7 @@ fn dialog(config: &Config, parts: &Parts, history: Link, account: Link, presence
         natter_dialog::Parts {
             db: parts.db.clone(),
             bus: parts.bus.clone(),
+            posted: parts.posted.clone(),
             history,
             account,
             presence,

@@ -7,6 +7,7 @@
 
 use natter_bus::Entry;
 use natter_db::Error;
+use natter_proto::event::v1::CallKind;
 use natter_proto::push::v1::Note;
 use natter_proto::{DialogId, MessageId};
 use natter_rpc::async_trait;
@@ -17,7 +18,7 @@ mod embedded;
 
 pub use embedded::Embedded;
 
-/// An alert that waits: a message, an event or a contact request, and whom it is for. A reference: neither text nor device.
+/// An alert that waits: a message, an event, a contact request or a call, and whom it is for. A reference: neither text nor device.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Due {
     pub app: u64,
@@ -25,7 +26,7 @@ pub struct Due {
     pub at: i64,
     pub user: u64,
     pub dialog: DialogId,
-    /// Seq in the dialog's log, place in the user's queue, id of the event, or who asks.
+    /// Seq in the dialog's log, place in the user's queue, id of the event, who asks, or the beginning of the call's id.
     pub place: u64,
     pub source: Source,
     pub message: MessageId,
@@ -49,6 +50,8 @@ pub enum Source {
     Event,
     /// A contact request, in the contact list of who asks. It has no dialog.
     Request,
+    /// A call, in the log alone. It has no dialog.
+    Call(CallKind),
 }
 
 /// What changes together.

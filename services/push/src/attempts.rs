@@ -6,7 +6,7 @@ use futures::future::join_all;
 use natter_proto::AppId;
 use natter_proto::push::v1::{Channel, Environment, Event, Note, Subscription};
 
-use crate::alerts::{Due, Step};
+use crate::alerts::{Due, Source, Step};
 use crate::calls::credentials::Picked;
 use crate::decision::{Reason, Why};
 use crate::error::Error;
@@ -42,7 +42,7 @@ impl Shared {
         let is_meant = |device: &&Subscription| match &event {
             Some(event) => is_for(event, &alert, device),
             // One that is woken for calls has to ring (Apple, PushKit).
-            None => device.channel() != Channel::ApnsVoip,
+            None => device.channel() != Channel::ApnsVoip || matches!(due.source, Source::Call(_)),
         };
         let meant: Vec<&Subscription> = all.iter().filter(is_meant).collect();
         let wanted: Vec<&Subscription> =

@@ -1,8 +1,8 @@
-//! Whether a user is to be alerted of a message or a contact request, and when (design.md section 9). Decided when the message is
+//! Whether a user is to be alerted of a message, a contact request or a call, and when (design.md section 9). Decided when the message is
 //! posted, on what is known then, and again when its alert is due: the later word counts, and the same facts give the same word.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-/// What is known of a user and a message, or a contact request.
+/// What is known of a user and a message, a contact request or a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facts {
     /// He wrote it.
@@ -23,7 +23,7 @@ pub struct Facts {
     pub read: bool,
     /// A client of his has it: it has proved so, or said so.
     pub received: bool,
-    /// A client that proves anything would prove that it has it. None proves a contact request.
+    /// A client that proves anything would prove that it has it: of a call, by its answer. None proves a contact request.
     pub provable: bool,
     pub attention: Attention,
     /// When the message was made, unix milliseconds.
@@ -78,6 +78,10 @@ pub enum Reason {
     /// The client that he looks at can prove nothing.
     Unproving,
     NoSubscription,
+    /// The app wants no alerts of calls.
+    CallsOff,
+    /// The call rings no more: it was answered somewhere, refused or given up.
+    CallOver,
     /// All his devices are unknown to their providers.
     Rejected,
     /// Too many alerts of the app waited.
@@ -141,6 +145,8 @@ impl Reason {
             Reason::Received => "received",
             Reason::Unproving => "session open that cannot prove",
             Reason::NoSubscription => "no subscription",
+            Reason::CallsOff => "alerts of calls are switched off",
+            Reason::CallOver => "call over",
             Reason::Rejected => "devices unknown to their providers",
             Reason::Dropped => "dropped, too many waited",
             Reason::GivenUp => "given up, no provider took it in time",

@@ -18,6 +18,7 @@ use crate::intake::note_of;
 use crate::neighbours::{Known, Place, Sessions};
 use crate::occasion::{About, Occasion};
 use crate::provider::Alert;
+use crate::ring::RING_MS;
 use crate::service::Shared;
 use crate::text;
 
@@ -30,10 +31,12 @@ const HASTENED_MAX: usize = 10_000;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 
 /// What is to be done with an alert.
-enum Verdict {
+pub enum Verdict {
     Send(Box<Ready>),
     No(Reason),
     Wait(i64),
+    /// It goes, and what there is to say of it is noted already.
+    Nothing,
 }
 
 impl Shared {
@@ -153,12 +156,14 @@ impl Shared {
     async fn send(&self, due: &Due) -> Result<(), Error> {
         let now = self.clock.now_ms();
         let mut step = Step { app: due.app, gone: vec![due.clone()], ..Step::default() };
-        if now - due.said_at >= i64::from(self.options.alert_hours) * HOUR_MS {
+        // Of a call something else may be noted already.
+        if now >= self.expires_at(due) && !matches!(due.source, Source::Call(_)) {
             self.note(&mut step, due, now, Reason::GivenUp);
             return self.keep(step).await;
         }
         match self.judge(due).await? {
             Verdict::No(reason) => self.note(&mut step, due, now, reason),
+            Verdict::Nothing => {}
             Verdict::Wait(at) => step.put.push(Due { at, ..due.clone() }),
             Verdict::Send(ready) => self.send_to_devices(due, *ready, &mut step).await?,
         }
@@ -176,6 +181,7 @@ impl Shared {
             Source::Log | Source::Queue => self.judge_message(due).await,
             Source::Event => self.judge_event(due).await,
             Source::Request => self.judge_request(due).await,
+            Source::Call(kind) => self.judge_call(due, kind).await,
         }
     }
 
@@ -228,8 +234,13 @@ impl Shared {
         Ok(Verdict::Send(Box::new(Ready { alert, why, remark: saying.remark.unwrap_or_default(), event: None })))
     }
 
-    fn expires_at(&self, due: &Due) -> i64 {
-        due.said_at + i64::from(self.options.alert_hours) * HOUR_MS
+    /// From when on nobody needs it any more.
+    pub fn expires_at(&self, due: &Due) -> i64 {
+        let lasts = match due.source {
+            Source::Call(_) => RING_MS,
+            Source::Log | Source::Queue | Source::Event | Source::Request => i64::from(self.options.alert_hours) * HOUR_MS,
+        };
+        due.said_at + lasts
     }
 
     async fn judge_message(&self, due: &Due) -> Result<Verdict, Error> {

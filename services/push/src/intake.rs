@@ -1,5 +1,6 @@
 //! Reads the durable log and makes alerts of what was posted: one per message and member who has a device, unless it is certain
-//! that he needs none; and one per event and contact request. What is certain already is noted; the rest is decided again when it is due.
+//! that he needs none; and one per event, contact request and call (`ringing.rs`). What is certain already is noted; the rest is decided
+//! again when it is due.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -169,6 +170,9 @@ impl Shared {
         }
         if let Some(request) = posted.as_ref().and_then(|posted| posted.contact_request) {
             return self.take_in_request(app, &request, entry).await;
+        }
+        if let Some(call) = posted.as_ref().and_then(|posted| posted.call.as_ref()) {
+            return self.take_in_call((app, policy), call, entry).await;
         }
         let Some(news) = posted.and_then(|posted| News::of(app, posted)) else {
             tracing::error!(app, number = entry.number, "an entry of the durable log cannot be read");

@@ -10,7 +10,8 @@
 //! What an alert says (pure): [`mod@occasion`], what it is about and what of that may leave; [`mod@template`], the app's words for it;
 //! [`mod@text`], the alert that comes of both. [`mod@policy`] is what an app has set of it all, [`mod@settings`] where that is kept,
 //! [`mod@policies`] what is known of it. Beside them [`mod@subscription`] (pure) and [`mod@store`]: the devices; [`mod@event`] (pure) and
-//! [`mod@events`]: what users send to devices themselves; [`mod@request`] (pure): who asks to be a contact; [`mod@credential`] (pure), [`mod@vault`] and [`mod@seal`]: who apps are to the
+//! [`mod@events`]: what users send to devices themselves; [`mod@request`] (pure): who asks to be a contact; [`mod@ring`] (pure)
+//! and [`mod@ringing`]: who calls; [`mod@credential`] (pure), [`mod@vault`] and [`mod@seal`]: who apps are to the
 //! providers; and [`mod@hops`]: what every service tells of the ways of messages.
 //!
 //! Invariants:
@@ -49,6 +50,8 @@ mod policy;
 pub mod provider;
 mod providers;
 mod request;
+mod ring;
+mod ringing;
 mod rpc;
 mod seal;
 mod service;

@@ -117,7 +117,7 @@ impl Neighbours {
         match due.source {
             Source::Log => self.row(due).await,
             Source::Queue => self.kept(due).await,
-            Source::Event | Source::Request => Ok(Known::default()),
+            Source::Event | Source::Request | Source::Call(_) => Ok(Known::default()),
         }
     }
 

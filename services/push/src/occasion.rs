@@ -1,9 +1,9 @@
-//! What an alert is about, as templates see it: a message, a contact request, or a sample of one. What may not leave is taken out here.
+//! What an alert is about, as templates see it: a message, a contact request, a call, or a sample of one. What may not leave is taken out here.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use natter_proto::dialog::v1::DialogKind;
 use natter_proto::event::v1::extension::Value as Said;
-use natter_proto::event::v1::{Attachment, Extension, Message};
+use natter_proto::event::v1::{Attachment, CallKind, Extension, Message};
 use natter_proto::push::v1::{Content, DialogType, Privacy, Sample};
 use serde_json::{Value, json};
 
@@ -28,6 +28,8 @@ pub struct Occasion {
     /// The keys of the app.
     pub extension: Vec<(String, Value)>,
     pub content: Content,
+    /// Of a call, if it says so.
+    pub call: CallKind,
 }
 
 /// What is known of a message besides.
@@ -57,6 +59,7 @@ impl Occasion {
             attachments,
             unread: about.unread,
             extension: message.extensions.iter().filter_map(key_of).collect(),
+            call: CallKind::Unspecified,
         }
     }
 
@@ -67,11 +70,19 @@ impl Occasion {
         Occasion { content: Content::ContactRequest, ..Occasion::of(&message, &about) }
     }
 
+    /// That `sender` calls.
+    pub fn of_call(sender: u64, call: CallKind, about: &About) -> Occasion {
+        Occasion { content: Content::Call, call, ..Occasion::of_request(sender, about) }
+    }
+
     /// A sample. What is wrong with it, if it is none.
     pub fn of_sample(sample: &Sample) -> Result<Occasion, &'static str> {
         if !is_message(sample.content()) {
             let about = About { name: sample.sender_name.clone(), unread: sample.unread, ..About::default() };
-            return Ok(Occasion { content: sample.content(), ..Occasion::of_request(sample.sender, &about) });
+            return Ok(match sample.content() {
+                Content::Call => Occasion::of_call(sample.sender, sample.call(), &about),
+                _ => Occasion::of_request(sample.sender, &about),
+            });
         }
         let extension = match sample.extension.as_str() {
             "" => Vec::new(),
@@ -94,6 +105,7 @@ impl Occasion {
             attachments: sample.attachments.clone(),
             unread: sample.unread,
             extension,
+            call: CallKind::Unspecified,
         })
     }
 
@@ -103,7 +115,13 @@ impl Occasion {
         match privacy {
             Privacy::Unspecified | Privacy::Text => self,
             Privacy::Sender => without_text,
-            Privacy::Nothing => Occasion { sender: 0, sender_name: String::new(), dialog_name: String::new(), ..without_text },
+            Privacy::Nothing => Occasion {
+                sender: 0,
+                sender_name: String::new(),
+                dialog_name: String::new(),
+                call: CallKind::Unspecified,
+                ..without_text
+            },
         }
     }
 }
@@ -208,6 +226,30 @@ mod tests {
         assert_eq!((told.dialog.as_str(), told.text.as_str(), told.attachments.len()), ("", "", 0));
         let bare = told.within(Privacy::Nothing);
         assert_eq!((bare.sender, bare.sender_name.as_str(), bare.content), (0, "", Content::ContactRequest));
+    }
+
+    #[test]
+    fn a_call_is_told_by_who_calls_and_its_kind() {
+        let video = CallKind::Video;
+        let sample = Sample {
+            content: Content::Call.into(),
+            sender: 34,
+            sender_name: "Romeo".into(),
+            call: video.into(),
+            ..Sample::default()
+        };
+        let about = About { name: "Romeo".into(), dialog: "aa".into(), ..About::default() };
+        let told = Occasion::of_call(34, video, &about);
+        assert_eq!(Occasion::of_sample(&sample).unwrap(), told);
+        assert_eq!(
+            (told.content, told.call, told.sender_name.as_str(), told.dialog.as_str()),
+            (Content::Call, video, "Romeo", "")
+        );
+        assert_eq!(told.clone().within(Privacy::Sender), told);
+        let bare = told.within(Privacy::Nothing);
+        assert_eq!((bare.sender, bare.sender_name.as_str(), bare.call), (0, "", CallKind::Unspecified));
+        let message = Sample { content: Content::Unspecified.into(), ..sample };
+        assert_eq!(Occasion::of_sample(&message).unwrap().call, CallKind::Unspecified);
     }
 
     #[test]

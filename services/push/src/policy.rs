@@ -42,6 +42,11 @@ impl Policy {
         self.settings.dialogs.is_empty() || self.settings.dialogs().any(|taken| taken == kind)
     }
 
+    /// Whether there are alerts of calls.
+    pub fn takes_calls(&self) -> bool {
+        self.settings.calls
+    }
+
     /// What may leave of an occasion, and what is said of it.
     pub fn say(&self, occasion: Occasion) -> (Occasion, Saying) {
         let occasion = occasion.within(self.settings.privacy());

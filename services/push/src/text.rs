@@ -1,6 +1,7 @@
-//! The alert of a message or of a contact request, or of a sample of one: what its template says, and what the app on the device reads besides.
+//! The alert of a message, a contact request or a call, or of a sample of one: what its template says, and what the app on the device reads besides.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use natter_proto::event::v1::CallKind;
 use natter_proto::push::v1::Content;
 use serde_json::Value;
 
@@ -21,6 +22,9 @@ pub fn alert(occasion: &Occasion, saying: &Saying, message: &str, expires_at: i6
     // 0: who it was may not leave.
     if occasion.sender > 0 {
         data.push(("user_id".to_owned(), Value::from(occasion.sender)));
+    }
+    if let Some(kind) = call_word(occasion.call) {
+        data.push(("call_type".to_owned(), Value::from(kind)));
     }
     let is_ours = |key: &str| matches!(key, "dialog_id" | "message_id" | "user_id");
     let keys = occasion.extension.iter().filter(|(key, _)| !is_ours(key));
@@ -46,6 +50,15 @@ fn word(content: Content) -> Option<&'static str> {
         Content::Unspecified | Content::Text | Content::Attachment => None,
         Content::Call => Some("call"),
         Content::ContactRequest => Some("contact_request"),
+    }
+}
+
+/// How a call is made; nothing if it does not say.
+pub fn call_word(kind: CallKind) -> Option<&'static str> {
+    match kind {
+        CallKind::Unspecified => None,
+        CallKind::Audio => Some("audio"),
+        CallKind::Video => Some("video"),
     }
 }
 
@@ -104,6 +117,17 @@ mod tests {
         assert_eq!((nothing.text.as_str(), json!(nothing.data)), ("New contact request", json!([["alert", "contact_request"]])));
         let longest = of(&"f".repeat(24), Privacy::Text, &request).collapse;
         assert!(longest.len() <= 64 && longest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+    }
+
+    #[test]
+    fn a_call_says_who_calls_and_how_and_is_shown_once() {
+        let call = Sample { content: Content::Call.into(), call: CallKind::Video.into(), ..sample() };
+        let alert = of("8102", Privacy::Text, &call);
+        assert_eq!((alert.text.as_str(), alert.collapse.as_str()), ("Romeo is calling", "call-8102"));
+        assert_eq!((alert.thread.as_deref(), alert.expires_at), (Some("call"), Some(9)));
+        assert_eq!(json!(alert.data), json!([["alert", "call"], ["user_id", 34], ["call_type", "video"]]));
+        let nothing = of("8102", Privacy::Nothing, &call);
+        assert_eq!((nothing.text.as_str(), json!(nothing.data)), ("Incoming call", json!([["alert", "call"]])));
     }
 
     const DIALOG: &str = "000000000000000000000000";

@@ -1,5 +1,6 @@
 //! Alert settings and samples as JSON. What is absent is as it is without settings.
 
+use natter_proto::event::v1::CallKind;
 use natter_proto::push::v1 as proto;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,6 +13,8 @@ pub struct Settings {
     privacy: Privacy,
     /// Of which there are alerts; empty: of all.
     dialogs: Vec<Dialog>,
+    /// Who is away is alerted of calls.
+    calls: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     template: Option<Template>,
     variants: Vec<Variant>,
@@ -19,7 +22,14 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { enabled: true, privacy: Privacy::Text, dialogs: Vec::new(), template: None, variants: Vec::new() }
+        Settings {
+            enabled: true,
+            privacy: Privacy::Text,
+            dialogs: Vec::new(),
+            calls: false,
+            template: None,
+            variants: Vec::new(),
+        }
     }
 }
 
@@ -46,6 +56,13 @@ enum Content {
     Attachment,
     Call,
     ContactRequest,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Call {
+    Audio,
+    Video,
 }
 
 #[derive(Serialize, Deserialize, Clone, Copy, Default)]
@@ -90,12 +107,14 @@ pub struct Sample {
     attachments: Vec<String>,
     unread: u64,
     extension: Map<String, Value>,
+    /// How somebody calls, of a call.
+    call: Option<Call>,
 }
 
 // === into what the push service speaks ===
 
 impl From<Settings> for proto::Settings {
-    fn from(Settings { enabled, privacy, dialogs, template, variants }: Settings) -> proto::Settings {
+    fn from(Settings { enabled, privacy, dialogs, calls, template, variants }: Settings) -> proto::Settings {
         let privacy = match privacy {
             Privacy::Text => proto::Privacy::Text,
             Privacy::Sender => proto::Privacy::Sender,
@@ -107,6 +126,7 @@ impl From<Settings> for proto::Settings {
             dialogs: dialogs.into_iter().map(|dialog| dialog.number()).collect(),
             template: template.map(Into::into),
             variants: variants.into_iter().map(Into::into).collect(),
+            calls,
         }
     }
 }
@@ -130,10 +150,16 @@ impl From<Variant> for proto::Variant {
 
 impl From<Sample> for proto::Sample {
     fn from(sample: Sample) -> proto::Sample {
-        let Sample { content, dialog, sender, sender_name, dialog_name, text, attachments, unread, extension } = sample;
+        let Sample { content, dialog, sender, sender_name, dialog_name, text, attachments, unread, extension, call } = sample;
         let extension = Value::from(extension).to_string();
         let (dialog, content) = (dialog.map_or(0, Dialog::number), content.map_or(0, Content::number));
-        proto::Sample { dialog, sender, sender_name, dialog_name, text, attachments, unread, extension, content }
+        let call = match call {
+            None => CallKind::Unspecified,
+            Some(Call::Audio) => CallKind::Audio,
+            Some(Call::Video) => CallKind::Video,
+        };
+        let call = call.into();
+        proto::Sample { dialog, sender, sender_name, dialog_name, text, attachments, unread, extension, content, call }
     }
 }
 
@@ -191,6 +217,7 @@ impl From<proto::Settings> for Settings {
                 proto::Privacy::Nothing => Privacy::Nothing,
             },
             dialogs: settings.dialogs().filter_map(Dialog::of).collect(),
+            calls: settings.calls,
             template: settings.template.map(Into::into),
             variants: settings.variants.into_iter().map(Into::into).collect(),
         }

@@ -36,6 +36,7 @@ const ALERTS: Body = &[
     ("enabled", Truth, MayBe),
     ("privacy", OneOf(&["text", "sender", "nothing"]), MayBe),
     ("dialogs", List, MayBe),
+    ("calls", Truth, MayBe),
     ("template", Object, MayBe),
     ("variants", List, MayBe),
 ];

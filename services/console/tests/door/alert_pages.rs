@@ -10,8 +10,8 @@ use crate::pages::with_app;
 const PAGE: &str = "/console/apps/77/alerts";
 
 /// What a browser sends of a draft with one variant.
-const DRAFT: &str = "enabled=on&privacy=sender&dialog-group=on&template-title=T&template-body=one%0D%0A%7B%7B+text+%7D%7D\
-    &template-sound=ding&template-category=C&template-priority=normal&variant0-dialog=group&variant0-content=attachment\
+const DRAFT: &str = "enabled=on&calls=on&privacy=sender&dialog-group=on&template-title=T\
+    &template-body=one%0D%0A%7B%7B+text+%7D%7D&template-sound=ding&template-category=C&template-priority=normal&variant0-dialog=group&variant0-content=attachment\
     &variant0-title=&variant0-body=a+%3Cb%3E&variant0-sound=&variant0-category=&variant0-priority=high&sample-dialog=public\
     &sample-sender_name=R&sample-dialog_name=V&sample-text=hi&sample-attachments=photo+video\
     &sample-unread=9&sample-extension=%7B%7D";
@@ -29,6 +29,7 @@ async fn what_is_in_force_stands_in_the_form_with_a_preview_of_it() {
         "2 of 4096 bytes",
         "Nothing can be sent: too much.",
         "The built-in template stands in: line 1.",
+        r#"name="calls" value="on" aria"#,
     ] {
         assert!(body.contains(part), "no {part} in {body}");
     }
@@ -38,7 +39,8 @@ async fn what_is_in_force_stands_in_the_form_with_a_preview_of_it() {
 
     let template = Template { body: "\nfirst".into(), priority: Priority::Normal.into(), ..Template::default() };
     let variant = Variant { dialog: DialogType::Group.into(), content: Content::Text.into(), template: Some(template) };
-    let settings = Settings { off: true, privacy: Privacy::Nothing.into(), variants: vec![variant], ..Settings::default() };
+    let settings =
+        Settings { off: true, privacy: Privacy::Nothing.into(), variants: vec![variant], calls: true, ..Settings::default() };
     console.pushed.asked().settings = settings;
     let (_, body) = console.page(PAGE).await;
     for part in [
@@ -47,6 +49,7 @@ async fn what_is_in_force_stands_in_the_form_with_a_preview_of_it() {
         r#"value="nothing" checked"#,
         r#"<option value="normal" selected>"#,
         r#"name="enabled" value="on" aria"#,
+        r#"name="calls" value="on" checked"#,
     ] {
         assert!(body.contains(part), "no {part} in {body}");
     }
@@ -60,6 +63,7 @@ async fn a_form_is_kept_as_settings() {
     assert!(head.contains("location: /console/apps/77/alerts?done=alerts-saved"), "{head}");
     let kept = console.pushed.asked().settings.clone();
     assert_eq!((kept.off, kept.privacy(), kept.dialogs.clone()), (false, Privacy::Sender, vec![DialogType::Group.into()]));
+    assert!(kept.calls);
     let own = kept.template.clone().unwrap();
     assert_eq!((own.title.as_str(), own.body.as_str(), own.sound.as_str()), ("T", "one\n{{ text }}", "ding"));
     assert_eq!((own.category.as_str(), own.priority()), ("C", Priority::Normal));
@@ -72,7 +76,11 @@ async fn a_form_is_kept_as_settings() {
         console.form(PAGE, "privacy=text&dialog-group=on&dialog-private=on&dialog-public=on&template-body=built+in").await;
     assert!(head.contains("?done=alerts-saved"), "{head}");
     let kept = console.pushed.asked().settings.clone();
-    assert_eq!((kept.off, kept.dialogs.len(), kept.template, kept.variants.len()), (true, 0, None, 0), "the built-in one again");
+    assert_eq!(
+        (kept.off, kept.calls, kept.dialogs.len(), kept.template, kept.variants.len()),
+        (true, false, 0, None, 0),
+        "the built-in one again"
+    );
     console.stop().await;
 }
 

@@ -1,5 +1,6 @@
 //! How alerts look, what became of them, devices, and why a badge is what it is.
 
+use natter_proto::event::v1::CallKind;
 use natter_proto::push::v1::{Content, DialogType, Priority, Privacy, Settings};
 use natter_proto::{Code, Failure};
 use serde_json::{Value, json};
@@ -10,11 +11,11 @@ use crate::console::Console;
 async fn alert_settings_are_shown_and_put_as_a_whole() {
     let console = with_app().await;
     let (status, body) = console.get("/admin/v1/apps/77/alerts").await;
-    let plain = r#"{"alerts":{"enabled":true,"privacy":"text","dialogs":[],"variants":[]}}"#;
+    let plain = r#"{"alerts":{"enabled":true,"privacy":"text","dialogs":[],"calls":false,"variants":[]}}"#;
     assert_eq!((status, body.as_str()), (200, plain));
     let template = json!({"title": "T", "body": "B", "sound": "ding", "category": "C", "priority": "normal"});
     let settings = json!({
-        "enabled": false, "privacy": "sender", "dialogs": ["group", "private"], "template": template,
+        "enabled": false, "privacy": "sender", "dialogs": ["group", "private"], "calls": true, "template": template,
         "variants": [{"dialog": "public", "content": "attachment", "template": template}, {"content": "text", "template": template},
             {"content": "contact_request", "template": template}],
     });
@@ -22,7 +23,7 @@ async fn alert_settings_are_shown_and_put_as_a_whole() {
     assert_eq!((status, read(&body)), (200, json!({ "alerts": settings })));
     assert_eq!(read(&console.get("/admin/v1/apps/77/alerts").await.1), json!({ "alerts": settings }));
     let kept = console.pushed.asked().settings.clone();
-    assert_eq!((kept.off, kept.privacy()), (true, Privacy::Sender));
+    assert_eq!((kept.off, kept.privacy(), kept.calls), (true, Privacy::Sender, true));
     assert_eq!(kept.dialogs().collect::<Vec<_>>(), [DialogType::Group, DialogType::Private]);
     assert_eq!(kept.template.as_ref().unwrap().priority(), Priority::Normal);
     let named: Vec<_> = kept.variants.iter().map(|variant| (variant.dialog(), variant.content())).collect();
@@ -72,12 +73,17 @@ async fn a_draft_is_shown_as_each_channel_would_carry_it() {
     ]});
     assert_eq!((status, read(&body)), (200, json!({ "preview": preview })));
     assert_eq!(console.post("/admin/v1/apps/77/alerts/preview", "").await.0, 200);
+    let call = r#"{"sample": {"content": "call", "call": "audio"}}"#;
+    assert_eq!(console.post("/admin/v1/apps/77/alerts/preview", call).await.0, 200);
+    assert_eq!(console.post("/admin/v1/apps/77/alerts/preview", &call.replace("audio", "smoke")).await.0, 400);
     let previews = console.pushed.asked().previews.clone();
     assert_eq!(previews[0].settings.as_ref().unwrap().template.as_ref().unwrap().body, "x");
     let sample = previews[0].sample.clone().unwrap();
     assert_eq!((sample.dialog(), sample.sender, sample.unread), (DialogType::Group, 34, 3));
     assert_eq!((sample.extension.as_str(), sample.attachments.len()), (r#"{"mood":5}"#, 1));
     assert_eq!((&previews[1].settings, &previews[1].sample), (&None, &None));
+    let sample = previews[2].sample.clone().unwrap();
+    assert_eq!((sample.content(), sample.call()), (Content::Call, CallKind::Audio));
     console.stop().await;
 }
 

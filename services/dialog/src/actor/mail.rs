@@ -10,6 +10,7 @@ use natter_proto::{Failure, MessageId, UserId, dialog::v1 as wire};
 use crate::dialog::changes::Words;
 use crate::dialog::group::Change;
 use crate::dialog::marks::Mark;
+use crate::dialog::rings::Step;
 use crate::dialog::{Kind, Post};
 use crate::frames;
 
@@ -76,6 +77,8 @@ pub struct CallSignal {
     pub to: UserId,
     /// As it is told.
     pub frame: Frame,
+    /// What it does to the call, if that begins to ring or rings no more.
+    pub step: Option<Step>,
 }
 
 /// A dialog is wanted: the private one of two users, or a new one.

@@ -9,9 +9,13 @@ use crate::dialog::changes::Words;
 use crate::dialog::group::Change;
 use crate::dialog::marks::{Mark, Marked};
 use crate::dialog::post::Source;
+use crate::dialog::rings::{Move, Step};
 use crate::dialog::{Key, Kind, Post};
 use crate::error::other_kind;
 use crate::frames;
+
+/// Bytes of the name that clients give a call.
+const CALL_SESSION_BYTES_MAX: usize = 128;
 
 pub fn app(id: u64) -> Result<AppId, Failure> {
     number(id, "app").map(AppId)
@@ -166,7 +170,24 @@ pub fn call_signal(request: wire::SignalCallRequest) -> Result<(AppId, Vec<u8>, 
     let (app, to) = (app(request.app)?, user(request.recipient)?);
     let signal = request.signal.ok_or_else(|| Failure::of_field(Code::Invalid, "signal", "is missing"))?;
     let from = user(signal.user)?;
-    Ok((app, request.dialog, CallSignal { from, to, frame: frames::call_signal(app, to, signal, request.origin) }))
+    let step = request.step.map(call_step).transpose()?;
+    Ok((app, request.dialog, CallSignal { from, to, frame: frames::call_signal(app, to, signal, request.origin), step }))
+}
+
+fn call_step(step: wire::CallStep) -> Result<Step, Failure> {
+    let (what, kind) = (step.what(), step.kind());
+    let what = match what {
+        wire::CallMove::Offer => Move::Offer,
+        wire::CallMove::Accept => Move::Accept,
+        wire::CallMove::Reject => Move::Reject,
+        wire::CallMove::HangUp => Move::HangUp,
+        wire::CallMove::Unspecified => return Err(Failure::of_field(Code::Invalid, "step.what", "is missing")),
+    };
+    let is_length = (1..=CALL_SESSION_BYTES_MAX).contains(&step.session.len());
+    if !is_length || !step.session.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Failure::of_field(Code::Invalid, "step.session", "is not of 1 to 128 printable characters"));
+    }
+    Ok(Step { session: step.session, kind, what })
 }
 
 pub fn key(app_id: u64, id: &[u8]) -> Result<Key, Failure> {

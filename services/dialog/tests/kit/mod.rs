@@ -11,9 +11,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use natter_actor::{Chance, Clock, Executor};
-use natter_bus::{Bus, Subscription};
+use natter_bus::{Bus, Log, Subscription};
 use natter_cluster::Own;
-use natter_db::Kv;
+use natter_db::{Kv, Table};
 use natter_dialog::{Options, Parts, Service};
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
@@ -48,6 +48,8 @@ pub const PAIR_KEY: &[u8] = b"a key of thirty-two bytes, or so.";
 #[derive(Clone)]
 pub struct World {
     pub db: Kv,
+    /// The durable log, on a store of its own, which fails alone.
+    pub posted: (Kv, Log),
     pub history: History,
     pub presence: Presence,
     pub accounts: Accounts,
@@ -73,8 +75,10 @@ pub async fn play(test: impl Future<Output = ()>) {
 
 impl World {
     pub fn new() -> World {
+        let posted = Kv::memory();
         World {
             db: Kv::memory(),
+            posted: (posted.clone(), Log::embedded(posted, Table("posted"), 100)),
             history: History::default(),
             presence: Presence::default(),
             accounts: Accounts::default(),
@@ -97,6 +101,7 @@ impl World {
         let parts = Parts {
             db: self.db.clone().into(),
             bus: bus.clone(),
+            posted: self.posted.1.clone(),
             history: Link::local(HistoryServer::new(self.history.clone()), deadline),
             account: Link::local(AccountsServer::new(self.accounts.clone()), deadline),
             presence: Link::local(PresenceServer::new(self.presence.clone()), deadline),

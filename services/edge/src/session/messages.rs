@@ -205,6 +205,7 @@ impl Session {
             recipient: to.0,
             signal: Some(signal),
             origin: Some(self.me.session.clone()),
+            step: stanza::call_step(element),
         };
         self.ask_dialog(place, element, Job::CallSignal(Box::new(request)));
     }

@@ -30,7 +30,7 @@ pub enum AlertsCommand {
         /// Settings to try, as JSON. Without it those in force are.
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
-        /// The message, as JSON: content, dialog, sender, sender_name, dialog_name, text, attachments, unread, extension.
+        /// The message, as JSON: content, dialog, sender, sender_name, dialog_name, text, attachments, unread, extension, call.
         #[arg(long, value_name = "FILE")]
         sample: Option<PathBuf>,
     },

@@ -3,6 +3,7 @@
 
 use natter_bus::Log;
 use natter_db::{Batch, Kv, KvOptions, Table};
+use natter_proto::event::v1::CallKind;
 use natter_proto::push::v1::Note;
 use natter_proto::{DialogId, MessageId};
 
@@ -54,10 +55,14 @@ async fn what_waits_is_found_by_the_next_process() {
     on_each_engine(async |engine| {
         let first = engine.open(100).await;
         let queued = Due { source: Source::Queue, attempts: 1, done: vec![3], ..due(1, 30) };
-        put(&*first, vec![queued, Due { source: Source::Request, ..due(2, 10) }]).await;
-        let next = engine.open(2).await;
+        let kinds = [CallKind::Unspecified, CallKind::Audio, CallKind::Video].map(Source::Call);
+        let others = kinds.into_iter().chain([Source::Request]).map(|source| Due { source, ..due(2, 10) });
+        put(&*first, others.chain([queued]).collect()).await;
+        let next = engine.open(5).await;
         assert_eq!(next.next(), [(1, 10)]);
-        assert_eq!(next.due(1, 30, 9).await.unwrap(), first.due(1, 30, 9).await.unwrap());
+        let found = next.due(1, 30, 9).await.unwrap();
+        assert_eq!((found.len(), &found), (5, &first.due(1, 30, 9).await.unwrap()));
+        assert_eq!(found[1..4].iter().map(|due| due.source).collect::<Vec<_>>(), kinds, "each as it was");
         assert_eq!(put(&*next, vec![due(3, 50)]).await, 1, "what was found counts");
     })
     .await;

@@ -2,6 +2,7 @@
 //! be missing.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use natter_proto::event::v1::CallKind;
 use natter_proto::push::v1::{Content, DialogType};
 
 use crate::occasion::{Occasion, is_message};
@@ -20,18 +21,25 @@ const CONTENTS: [(&str, &[&str], bool); 4] = [
     ("two attachments without a text", &["photo", "video"], false),
 ];
 
+/// The calls there are.
+const CALLS: [(&str, CallKind); 3] =
+    [("a call", CallKind::Unspecified), ("an audio call", CallKind::Audio), ("a video call", CallKind::Video)];
+
 /// Samples for a template of this type and content. `keys`: those of the app that it may ask for; no message has to have them.
 pub fn of(dialog: DialogType, content: Content, keys: &[String]) -> Vec<Sample> {
     if is_message(content) {
         return of_messages(dialog, content, keys).collect();
     }
-    let words = if content == Content::Call { "a call" } else { "a contact request" };
-    let sample = |is_full: bool| {
+    let kinds: &[(&str, CallKind)] = match content {
+        Content::Call => &CALLS,
+        _ => &[("a contact request", CallKind::Unspecified)],
+    };
+    let sample = |(words, call): &(&str, CallKind), is_full: bool| {
         let bare = sample(DialogType::Private, ("", &[], false), &[], is_full);
         let name = format!("{words}, {}", if is_full { "with a name" } else { "without a name" });
-        Sample { name, occasion: Occasion { content, dialog: String::new(), ..bare.occasion } }
+        Sample { name, occasion: Occasion { content, call: *call, dialog: String::new(), ..bare.occasion } }
     };
-    [true, false].map(sample).into()
+    kinds.iter().flat_map(|kind| [true, false].map(|is_full| sample(kind, is_full))).collect()
 }
 
 fn of_messages(dialog: DialogType, content: Content, keys: &[String]) -> impl Iterator<Item = Sample> {
@@ -73,6 +81,7 @@ fn sample(
         attachments: attachments.iter().map(|kind| (*kind).to_owned()).collect(),
         unread: if is_full { 3 } else { 0 },
         extension: if is_full { keys.to_vec() } else { Vec::new() },
+        call: CallKind::Unspecified,
     };
     Sample { name: format!("{words} in {place}, {names}"), occasion }
 }

@@ -154,6 +154,9 @@ fn what_a_template_cannot_meet_does_not_break_it() {
     assert_eq!(request("{{ sender.name }} asks"), Ok(()));
     assert!(request("{{ text }}").unwrap_err().text.contains("(tried on a contact request, with a name)"));
     assert!(on(DialogType::Unspecified, Content::Call, "{{ sender.name }}").unwrap_err().text.contains("a call, without a name"));
+    let call = |body: &str| on(DialogType::Unspecified, Content::Call, body);
+    assert_eq!(call("{{ sender.name|default('Somebody', true) }} calls by {{ call.kind|default('any', true) }}"), Ok(()));
+    assert!(call("{% if call.kind == 'video' %}x{% endif %}").unwrap_err().text.contains("(tried on a call, with a name)"));
     let private = Settings { privacy: Privacy::Sender.into(), ..of_template(of_body("{{ text }}")) };
     assert!(check(&private).unwrap_err().text.contains("says nothing"), "the text may not leave");
     assert_eq!(check(&of_template(built_in())), Ok(()));

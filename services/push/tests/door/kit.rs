@@ -16,7 +16,7 @@ use natter_db::{Kv, Table};
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::dialog::v1::DialogKind;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
-use natter_proto::event::v1::{Message, Posted, PostedRequest, PostedRow};
+use natter_proto::event::v1::{CallKind, Message, Posted, PostedCall, PostedRequest, PostedRow};
 use natter_proto::history::v1::history_server::HistoryServer;
 use natter_proto::presence::v1::Attending;
 use natter_proto::presence::v1::presence_server::PresenceServer;
@@ -267,6 +267,26 @@ impl Door {
         let contact_request = Some(PostedRequest { from: ANN, to: BOB, at: self.clock.now_ms() });
         let posted = Posted { contact_request, ..Posted::default() };
         self.posted.tell(APP, "asks", posted.encode_to_vec()).await.unwrap();
+    }
+
+    /// Ann calls Bob, and the dialog service tells of it.
+    pub async fn calls(&self, session: &str) {
+        self.calls_of(self.call(session)).await;
+    }
+
+    /// It rings no more.
+    pub async fn ends(&self, session: &str) {
+        self.calls_of(PostedCall { over: true, ..self.call(session) }).await;
+    }
+
+    pub fn call(&self, session: &str) -> PostedCall {
+        let (kind, at) = (CallKind::Video.into(), self.clock.now_ms());
+        PostedCall { caller: ANN, callee: BOB, session: session.into(), kind, at, over: false }
+    }
+
+    pub async fn calls_of(&self, call: PostedCall) {
+        self.posted.ready().await.unwrap();
+        self.posted.tell(APP, "", Posted { call: Some(call), ..Posted::default() }.encode_to_vec()).await.unwrap();
     }
 
     // === what is asked ===

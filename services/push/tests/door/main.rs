@@ -1,6 +1,7 @@
 //! The push service at its gRPC door, on the memory engine, with paused time and providers that record.
 
 mod alerting;
+mod calls;
 mod credentials;
 mod decisions;
 mod delivery;

@@ -16,6 +16,8 @@ const VARIANTS_MAX: usize = 13;
 /// The settings in the fields of a form.
 pub struct Draft {
     pub is_on: bool,
+    /// Also of calls.
+    pub has_calls: bool,
     pub privacy: &'static str,
     /// By [`DIALOGS`]: whether there are alerts of such.
     pub dialogs: [bool; DIALOGS.len()],
@@ -43,6 +45,7 @@ impl Draft {
         let variants = variants.map(|(place, variant)| Editor::of_variant(prefix(place), variant));
         Draft {
             is_on: !settings.off,
+            has_calls: settings.calls,
             privacy: PRIVACIES.iter().find(|(_, privacy)| *privacy == settings.privacy()).map_or("text", |(word, _)| word),
             dialogs: DIALOGS.map(|(_, kind, _)| is_taken(kind)),
             editors: std::iter::once(own).chain(variants).collect(),
@@ -59,6 +62,7 @@ impl Draft {
         let privacy = entered.text("privacy");
         Draft {
             is_on: entered.is_on("enabled"),
+            has_calls: entered.is_on("calls"),
             privacy: PRIVACIES.iter().find(|(word, _)| *word == privacy).map_or("text", |(word, _)| word),
             dialogs: DIALOGS.map(|(word, ..)| entered.is_on(&format!("dialog-{word}"))),
             editors: std::iter::once(own).chain(variants).collect(),
@@ -87,6 +91,7 @@ impl Draft {
             dialogs: taken.map(|((_, kind, _), _)| (*kind).into()).collect(),
             template: own.filter(|template| !is_built_in(template)),
             variants: self.editors.iter().filter(|editor| editor.is_variant).map(Editor::variant).collect(),
+            calls: self.has_calls,
         })
     }
 
@@ -224,6 +229,7 @@ mod tests {
                 variant(DialogType::Group, Content::Attachment, "a"),
                 variant(DialogType::Unspecified, Content::Text, "b\n{{ x }}"),
             ],
+            calls: true,
         }
     }
 
@@ -232,6 +238,7 @@ mod tests {
         let mut pairs = vec![("privacy".to_owned(), draft.privacy.to_owned())];
         let mut on = |name: String, is_on: bool| pairs.extend(is_on.then(|| (name, "on".to_owned())));
         on("enabled".into(), draft.is_on);
+        on("calls".into(), draft.has_calls);
         DIALOGS.iter().zip(draft.dialogs).for_each(|((word, ..), is_on)| on(format!("dialog-{word}"), is_on));
         for editor in &draft.editors {
             let priority = if editor.is_high { "high" } else { "normal" };

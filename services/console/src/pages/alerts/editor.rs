@@ -16,7 +16,7 @@ pub const CONTENTS: [(&str, Content, &str); 4] = [
     ("text", Content::Text, "texts"),
     ("attachment", Content::Attachment, "attachments"),
     ("contact_request", Content::ContactRequest, "contact requests"),
-    ("call", Content::Call, "calls (none are sent yet)"),
+    ("call", Content::Call, "calls"),
 ];
 /// Whatever the type or the content is.
 pub const ANY: &str = "any";

@@ -1,6 +1,7 @@
 //! The message that a preview and a test are made of, as a form has it. Pure.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use natter_proto::event::v1::CallKind;
 use natter_proto::push::v1::Sample;
 
 use super::editor::{CONTENTS, DIALOGS};
@@ -10,7 +11,8 @@ use crate::pages::form::Entered;
 /// Whose the message is. Templates see it as `sender.id`.
 const SENDER: u64 = 34;
 /// What it is, if it is no message: as fields say it, in words.
-const OTHERS: [(&str, &str); 2] = [("contact_request", "a contact request"), ("call", "a call")];
+const OTHERS: [(&str, &str); 3] =
+    [("contact_request", "a contact request"), ("call", "a video call"), ("audio_call", "an audio call")];
 const MESSAGE: &str = "message";
 /// Attachments of a sample. A message has no more in earnest.
 const ATTACHMENTS_MAX: usize = 10;
@@ -77,6 +79,11 @@ impl SampleFields {
             "" => 0,
             digits => digits.parse().map_err(|_| Refusal::malformed("unread", "must be a whole number"))?,
         };
+        let (content, call) = match self.content {
+            "audio_call" => ("call", CallKind::Audio),
+            "call" => ("call", CallKind::Video),
+            content => (content, CallKind::Unspecified),
+        };
         Ok(Sample {
             dialog: DIALOGS.iter().find(|(word, ..)| *word == self.dialog).map_or(0, |(_, kind, _)| (*kind).into()),
             sender: SENDER,
@@ -86,7 +93,8 @@ impl SampleFields {
             attachments,
             unread,
             extension: self.extension.clone(),
-            content: CONTENTS.iter().find(|(word, ..)| *word == self.content).map_or(0, |(_, kind, _)| (*kind).into()),
+            content: CONTENTS.iter().find(|(word, ..)| *word == content).map_or(0, |(_, kind, _)| (*kind).into()),
+            call: call.into(),
         })
     }
 
@@ -144,9 +152,14 @@ mod tests {
         assert_eq!((sample.text.as_str(), sample.unread, sample.extension.as_str()), ("a\nb", 7, "{}"));
         assert_eq!(sample.attachments, ["photo", "video"]);
         assert_eq!(sample.content(), Content::Unspecified, "of a message it shows by itself");
-        for (content, is) in [("contact_request", Content::ContactRequest), ("call", Content::Call), ("x", Content::Unspecified)]
-        {
-            assert_eq!(SampleFields::entered(&pairs(&[("content", content)])).sample().unwrap().content(), is);
+        for (content, is, call) in [
+            ("contact_request", Content::ContactRequest, CallKind::Unspecified),
+            ("call", Content::Call, CallKind::Video),
+            ("audio_call", Content::Call, CallKind::Audio),
+            ("x", Content::Unspecified, CallKind::Unspecified),
+        ] {
+            let sample = SampleFields::entered(&pairs(&[("content", content)])).sample().unwrap();
+            assert_eq!((sample.content(), sample.call()), (is, call));
         }
         for (field, value) in [("unread", "many"), ("unread", "-1"), ("attachments", "a a a a a a a a a a a")] {
             assert_eq!(SampleFields::entered(&pairs(&[(field, value)])).sample().unwrap_err().field(), field);

@@ -13,7 +13,7 @@ pub struct Line {
     /// Lower-case hex.
     pub dialog: String,
     pub message: String,
-    /// It came of no message in a dialog, but of an event, a test or a contact request.
+    /// It came of no message in a dialog, but of an event, a test, a contact request or a call.
     pub is_event: bool,
     /// 0: several together.
     pub user: u64,
@@ -31,7 +31,7 @@ pub struct Line {
 }
 
 /// What was decided, as the push service says it and as people read it.
-const DECISIONS: [(&str, &str); 14] = [
+const DECISIONS: [(&str, &str); 16] = [
     ("own message", "The user wrote it."),
     ("alerts are off", "Alerts are switched off."),
     ("alerts of such dialogs are off", "Alerts of this type of dialog are switched off."),
@@ -43,6 +43,8 @@ const DECISIONS: [(&str, &str); 14] = [
     ("received", "A session of the user proved that it received it."),
     ("session open that cannot prove", "A session was open whose client does not say what it receives."),
     ("no subscription", "No device is subscribed."),
+    ("alerts of calls are switched off", "Alerts of calls are switched off."),
+    ("call over", "The call was answered, refused or ended before."),
     ("devices unknown to their providers", "The providers know none of the devices any more."),
     ("dropped, too many waited", "Too many alerts of the app waited, and the oldest are dropped."),
     ("given up, no provider took it in time", "No provider took it in time."),

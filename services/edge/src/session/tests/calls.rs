@@ -1,8 +1,8 @@
 //! Signals of calls (contract xmpp 11): relayed as they were sent to who is on the line, and forgotten.
 
 use super::kit::*;
-use natter_proto::dialog::v1::SignalCallRequest;
-use natter_proto::event::v1::Headline;
+use natter_proto::dialog::v1::{CallMove, CallStep, SignalCallRequest};
+use natter_proto::event::v1::{CallKind, Headline};
 
 #[test]
 fn a_signal_is_handed_on_as_it_was_written_however_long_it_is() {
@@ -50,6 +50,33 @@ fn a_refusal_is_told_and_a_signal_of_unknown_fate_is_not_repeated() {
         "{:?}",
         client.last
     );
+}
+
+#[test]
+fn what_a_signal_does_to_its_call_is_handed_on() {
+    let mut client = Client::live();
+    let mut step = |kind: &str, more: &str| {
+        let xml = signal("78-905@h", more).replace("<signalType>call</signalType>", &format!("<signalType>{kind}</signalType>"));
+        signals(&mut client, &xml).step
+    };
+    let named = |what: CallMove, kind: CallKind| Some(CallStep { what: what.into(), session: "f0f1".into(), kind: kind.into() });
+    let (audio, video, any) = (CallKind::Audio, CallKind::Video, CallKind::Unspecified);
+    for (kind, more, expected) in [
+        ("call", "<sessionID> f0f1 </sessionID><callType>1</callType>", named(CallMove::Offer, video)),
+        ("call", "<sessionID>f0f1</sessionID><callType>2</callType>", named(CallMove::Offer, audio)),
+        ("call", "<sessionID>f0f1</sessionID><callType>x</callType>", named(CallMove::Offer, any)),
+        ("accept", "<sessionID>f0f1</sessionID>", named(CallMove::Accept, any)),
+        ("reject", "<sessionID>f0f1</sessionID>", named(CallMove::Reject, any)),
+        ("hangUp", "<sessionID>f0f1</sessionID>", named(CallMove::HangUp, any)),
+        ("iceCandidates", "<sessionID>f0f1</sessionID>", None),
+        ("call", "", None),
+        ("call", "<sessionID> </sessionID>", None),
+        ("call", "<sessionID>f0\nf1</sessionID>", None),
+        ("call", "<sessionID>ü</sessionID>", None),
+        ("call", &format!("<sessionID>{}</sessionID>", "x".repeat(129)), None),
+    ] {
+        assert_eq!(step(kind, more), expected, "{kind} {more}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! How alerts and notes are written. Fields are added, never renumbered.
 
 use natter_db::{Error, Table};
+use natter_proto::event::v1::CallKind;
 use natter_proto::push::v1::Note;
 use natter_proto::{DialogId, MessageId};
 use prost::Message;
@@ -58,6 +59,9 @@ fn number_of(source: Source) -> u8 {
         Source::Queue => 1,
         Source::Event => 2,
         Source::Request => 3,
+        Source::Call(CallKind::Unspecified) => 4,
+        Source::Call(CallKind::Audio) => 5,
+        Source::Call(CallKind::Video) => 6,
     }
 }
 
@@ -67,6 +71,9 @@ fn source_of(number: Option<u8>) -> Option<Source> {
         1 => Some(Source::Queue),
         2 => Some(Source::Event),
         3 => Some(Source::Request),
+        4 => Some(Source::Call(CallKind::Unspecified)),
+        5 => Some(Source::Call(CallKind::Audio)),
+        6 => Some(Source::Call(CallKind::Video)),
         _ => None,
     }
 }
