@@ -169,7 +169,7 @@ fn say(dialog: &[u8], sender: u64, n: u16, body: &str) -> PostRequest {
 }
 
 fn react(user: u64, n: u16) -> ReactRequest {
-    ReactRequest { app: APP, user, id: id(n), add: "+".into(), remove: String::new() }
+    ReactRequest { app: APP, user, id: id(n), add: "+".into(), ..ReactRequest::default() }
 }
 
 fn edit(dialog: &[u8], n: u16) -> UpdateMessageRequest {
