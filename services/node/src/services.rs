@@ -199,9 +199,11 @@ fn presence(config: &Config, parts: &Parts) -> natter_presence::Service {
     natter_presence::Service::new(
         config.presence.clone(),
         natter_presence::Parts {
-            db: parts.db.clone(),
+            db: parts.db.clone().into(),
+            lossy: parts.db.clone().into(),
             bus: parts.bus.clone(),
             posted: parts.posted.clone(),
+            placement: natter_presence::Placement::Always,
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
         },

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use natter_proto::UserId;
+use natter_proto::{AppId, UserId};
 use natter_proto::event::v1::Shown;
 
 use crate::session::{Scope, SessionKey, UserKey};
@@ -131,6 +131,23 @@ impl Activity {
                 }
             }
         }
+    }
+
+    /// Forgets the users of these apps, and who watches them.
+    pub fn forget(&mut self, is_lost: impl Fn(AppId) -> bool) {
+        self.there.retain(|user, _| !is_lost(user.app));
+        self.watchers.retain(|user, _| !is_lost(user.app));
+        self.watched.retain(|_, users| {
+            users.retain(|user| !is_lost(user.app));
+            !users.is_empty()
+        });
+        let died = &mut self.died;
+        self.dead.retain(|dead| {
+            if is_lost(dead.user.app) {
+                died.remove(&dead.session);
+            }
+            !is_lost(dead.user.app)
+        });
     }
 
     pub fn is_there(&self, user: UserKey) -> bool {

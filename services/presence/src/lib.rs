@@ -12,14 +12,15 @@
 //! those that decide, in memory), `blocks` (changes of lists, and what they let through), `lists` (the port that keeps them,
 //! with its engine), `fanout` (frames to edges), `speech` (rules: who says what a frame tells), `debt` (rules: what is owed),
 //! `debts` (the port that keeps it, with its engine), `erasure` (what goes with a user or an app), `expulsion` (sessions
-//! as operators see and end them).
+//! as operators see and end them), `placement` (who should have an app), `ownership` (rules: which apps are here, and which of them are
+//! known), `again` (their taking over), `withheld` (rules: what is not told before they are known).
 //!
 //! Invariants:
 //! - When an announcement is answered, every frame told afterwards reaches the session (or no longer does).
 //! - A debt is held by at most one session at a time, and is gone only when that session has proved it, it has expired, or
 //!   its client said goodbye.
-//! - The directory is memory: after a restart the edges announce again. Records are kept; each one found at a start is a
-//!   debt, because every session of the time before has died.
+//! - The directory is memory, of the apps that are here: who takes an app over asks the edges for its sessions, and says of nobody that
+//!   he is away before it has them (decision 0033). Records are kept; each one found is a debt, unless its session is announced again.
 //! - A session is in a room only while it is announced; one that died stays there for the grace of `grace_s`. The same grace
 //!   holds for its user's last activity.
 //! - A step of a contact is durable before anybody is told of it; steps of a pair come one after another. A new request is in the
@@ -33,6 +34,7 @@
 //! client; the edge asks history.
 
 mod activity;
+mod again;
 mod blocks;
 mod contacts;
 mod debt;
@@ -47,6 +49,8 @@ mod lists;
 mod metrics;
 mod occupancy;
 mod options;
+mod ownership;
+mod placement;
 mod privacy;
 mod rooms;
 mod roster;
@@ -57,8 +61,14 @@ mod service;
 mod session;
 mod sessions;
 mod speech;
+mod users;
 mod watching;
+mod withheld;
 
 pub use options::Options;
+pub use placement::Placement;
 pub use rpc::Rpc;
 pub use service::{Parts, Service};
+
+/// The tables of presence on ScyllaDB.
+pub const TABLES: &[natter_db::cql::Migration] = &[users::TABLES, lists::TABLES, seen::TABLES, rosters::TABLES];

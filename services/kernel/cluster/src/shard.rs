@@ -19,6 +19,11 @@ impl Shard {
         Shard::of([&app.0.to_be_bytes()[..], &dialog.0].into_iter())
     }
 
+    /// That of an app as a whole.
+    pub fn of_app(app: AppId) -> Shard {
+        Shard::of([&app.0.to_be_bytes()[..]].into_iter())
+    }
+
     /// That of a user.
     pub fn of_user(app: AppId, user: u64) -> Shard {
         Shard::of([&app.0.to_be_bytes()[..], &user.to_be_bytes()].into_iter())
@@ -102,5 +107,6 @@ mod tests {
         // Another number here breaks running clusters.
         assert_eq!(Shard::of_dialog(AppId(7), DialogId([4; 12])), Shard(812));
         assert_eq!(Shard::of_user(AppId(7), 34), Shard(115));
+        assert_eq!(Shard::of_app(AppId(7)), Shard(3287));
     }
 }
