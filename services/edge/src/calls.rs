@@ -18,7 +18,9 @@ use natter_proto::event::v1::{MarkKind, SessionRef, Shown};
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::history::v1::{DropRequest, Range};
 use natter_proto::presence::v1::presence_client::PresenceClient;
-use natter_proto::presence::v1::{Again, AnnounceReply, AnnounceRequest, Entrance, SessionRecord, SessionState, SettleDebtRequest};
+use natter_proto::presence::v1::{
+    Again, AnnounceReply, AnnounceRequest, Entrance, SessionRecord, SessionState, SettleDebtRequest,
+};
 use natter_proto::{Code, DialogId, Failure};
 use natter_rpc::{Link, Response, Status};
 use tokio::sync::oneshot;
@@ -166,7 +168,7 @@ impl Links {
     /// Tells a presence that knows nothing of the session all that it is to know. Who has the app may be believed differently here and
     /// there for a moment, so it is asked for longer than others.
     async fn announce_again(&self, caller: &Caller, whereabouts: Whereabouts) -> Result<(), Failure> {
-        let Whereabouts { record, available, shown, rooms, watched, inactive } = whereabouts;
+        let Whereabouts { by, record, available, shown, rooms, watched, inactive } = whereabouts;
         let state = if available { SessionState::Available } else { SessionState::Bound };
         let rooms = rooms.into_iter().map(|dialog| dialog.to_vec()).collect();
         let watched = watched.into_iter().map(|user| user.0).collect();
@@ -179,7 +181,7 @@ impl Links {
             shown,
             entrance: Some(caller.entrance.as_ref().clone()),
             app_sessions_max: caller.app_sessions_max,
-            again: Some(Again { rooms, watched, inactive }),
+            again: Some(Again { rooms, watched, inactive, by: by.to_string() }),
         };
         let ask = || {
             let (mut presence, request) = (self.presence.clone(), request.clone());

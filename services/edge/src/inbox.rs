@@ -159,11 +159,12 @@ impl Inbox {
             }
             let shards: BTreeSet<u32> = told.shards.iter().copied().collect();
             let sessions = self.table.sessions_of_apps(|app| shards.contains(&u32::from(Shard::of_app(app).0)));
+            let by = Arc::<str>::from(told.by.as_str());
             tracing::info!(sessions = sessions.len(), by = told.by, "sessions are announced again");
             for some in sessions.chunks(together) {
                 for session in some {
                     // Its actor never waits for anything; one that takes nothing in this time takes nothing at all.
-                    if timeout(AGAIN_PATIENCE, session.deliver(SessionMessage::AnnounceAgain)).await.is_err() {
+                    if timeout(AGAIN_PATIENCE, session.deliver(SessionMessage::AnnounceAgain(by.clone()))).await.is_err() {
                         tracing::warn!("a session cannot be announced again");
                     }
                 }

@@ -178,6 +178,8 @@ pub(crate) struct Session {
     /// Until when the session counts as reachable without a presence (contract xmpp 1.6).
     withdraw_at: Option<i64>,
     detached_until: Option<i64>,
+    /// Who asked it to be announced again at last.
+    asked_by: Option<Arc<str>>,
     /// When the announcement that failed is made again.
     again_at: Option<i64>,
     room: usize,
@@ -220,6 +222,7 @@ impl Session {
             touch_at,
             withdraw_at: Some(now + BOUND_MS),
             detached_until: None,
+            asked_by: None,
             again_at: None,
             room: 0,
             out: VecDeque::new(),

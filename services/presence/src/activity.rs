@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use natter_proto::{AppId, UserId};
 use natter_proto::event::v1::Shown;
+use natter_proto::{AppId, UserId};
 
 use crate::session::{Scope, SessionKey, UserKey};
 
@@ -59,7 +59,7 @@ pub(crate) enum Arrival {
 }
 
 /// A session that is not available any more.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Ended {
     pub user: UserKey,
     pub resource: String,

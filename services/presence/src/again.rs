@@ -2,7 +2,7 @@
 //! when it is known who is there (decision 0033).
 
 use natter_bus::Payload;
-use natter_cluster::Shard;
+use natter_cluster::{SHARDS, Shard};
 use natter_proto::cluster::v1::Learn;
 use natter_proto::presence::v1::{Again, SessionRecord};
 use natter_proto::subject::Subject;
@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::ownership::Standing;
 use crate::service::Shared;
 use crate::session::{SessionKey, UserKey};
+use crate::withheld::Withheld;
 
 impl Shared {
     // === whose an app is ===
@@ -42,9 +43,10 @@ impl Shared {
 
     /// Takes over the apps that should be here, and forgets those that should not. Nobody is told of that: whoever has them learns it.
     pub fn believe(&self) {
+        let here: Vec<bool> = (0..SHARDS).map(|shard| self.placement.is_here(Shard(shard))).collect();
         // Under its lock, so that no session is put where its app was given up.
         let mut directory = self.directory.lock();
-        let lost = self.ownership.lock().believe(self.clock.now_ms(), |shard| self.placement.is_here(shard));
+        let lost = self.ownership.lock().believe(self.clock.now_ms(), |shard| here[usize::from(shard.0)]);
         if lost.is_empty() {
             return;
         }
@@ -77,17 +79,31 @@ impl Shared {
 
     /// Ends the learning of apps whose time is over, and tells what was withheld of them and is so.
     pub async fn settle_apps(&self) {
-        let settled = self.ownership.lock().settle(self.clock.now_ms());
-        if settled.is_empty() {
-            return;
-        }
-        tracing::info!(shards = settled.len(), "apps that were taken over are known");
-        let (ended, left) = self.withheld.lock().take(|app| settled.binary_search(&Shard::of_app(app)).is_ok());
+        let (ended, left) = {
+            // Under its lock, so that nothing is withheld of what is known.
+            let mut withheld = self.withheld.lock();
+            let settled = self.ownership.lock().settle(self.clock.now_ms());
+            if settled.is_empty() {
+                return;
+            }
+            tracing::info!(shards = settled.len(), "apps that were taken over are known");
+            withheld.take(|app| settled.binary_search(&Shard::of_app(app)).is_ok())
+        };
         self.tell_withheld(left);
         for ended in ended {
             self.tell_watchers_late(&ended);
             self.tell_ended(ended).await;
         }
+    }
+
+    /// Withholds something of an app, if it is being learned. Whether it is.
+    pub fn withhold(&self, app: AppId, withhold: impl FnOnce(&mut Withheld)) -> bool {
+        let mut withheld = self.withheld.lock();
+        let is_learning = self.is_learning(app);
+        if is_learning {
+            withhold(&mut withheld);
+        }
+        is_learning
     }
 
     // === sessions ===
@@ -107,6 +123,10 @@ impl Shared {
         record: Option<SessionRecord>,
         again: Again,
     ) -> Result<usize, Error> {
+        // It would be known to one who may not have the app a moment later, and not to the one who asked.
+        if !again.by.is_empty() && again.by != self.placement.name() {
+            return Err(Error::Elsewhere);
+        }
         let dialogs: Vec<DialogId> = again.rooms.iter().filter_map(|dialog| DialogId::try_from(dialog.as_slice()).ok()).collect();
         let debts = self.debts_if_ready(user).await;
         let (turn, list) = self.default_list_for(user).await?;

@@ -5,6 +5,8 @@ mod in_redis;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod handover;
 
 use std::sync::Arc;
 

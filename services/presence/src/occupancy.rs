@@ -23,9 +23,7 @@ impl Shared {
         let max = self.options.rooms_per_session_max;
         let Entered { others, tell } = rooms.enter(room, user, session).map_err(|_| Error::TooManyRooms { max })?;
         self.meters.rooms.set(rooms.len() as i64);
-        if self.is_learning(room.app) {
-            self.withheld.lock().came(user);
-        }
+        self.withhold(room.app, |withheld| withheld.came(user));
         // Under the locks: what is told of a room is told in the order it happened.
         self.tell(room, user.user, OccupantState::Entered, tell);
         Ok(others)
@@ -90,10 +88,9 @@ impl Shared {
 
     fn tell_left(&self, left: impl IntoIterator<Item = Left>) {
         for Left { room, user, tell } in left {
-            match self.is_learning(room.app) {
-                // With another session he may be there.
-                true => self.withheld.lock().left(room, user),
-                false => self.tell(room, user, OccupantState::Left, tell),
+            // With another session he may be there.
+            if !self.withhold(room.app, |withheld| withheld.left(room, user)) {
+                self.tell(room, user, OccupantState::Left, tell);
             }
         }
     }

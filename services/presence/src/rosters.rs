@@ -54,8 +54,8 @@ pub(crate) trait Rosters: Send + Sync {
     /// The store cannot be read.
     fn get(&self, owner: UserKey, of: UserId) -> BoxFuture<'_, Result<ContactRow, Error>>;
 
-    /// Keeps one view or both of a pair, first that of who takes the step, and gives the new revisions of their owners' lists, in the order of
-    /// `views`. They are durable then, and so is that `asked` was told to the durable log, if there is one: in the app of the first view.
+    /// Keeps one view or both of a pair, first that of who takes the step, and gives the new revisions of their owners' lists, in the
+    /// order of `views`. They are durable then, and so is that `asked` was told to the durable log, if there is one: in the app of the first view.
     /// Where rows lie apart one may be kept without the other by a process that dies: the step, repeated, is taken then.
     ///
     /// # Errors

@@ -115,13 +115,9 @@ impl Presence for Rpc {
 
     async fn attention(&self, request: Request<AttentionRequest>) -> Reply<AttentionReply> {
         let AttentionRequest { app, users, dialog } = request.into_inner();
-        let is_learning = self.0.is_learning(self.app_of(app)?);
-        let asked = users.len();
-        let users: Vec<_> = users.into_iter().filter_map(|user| self.0.attention(UserKey::new(app, user), &dialog)).collect();
-        // Another session of one who is there may be the one that looks or has proved, but who is there is alerted later than others.
-        if is_learning && users.len() < asked {
-            return Err(Error::Learning.into());
-        }
+        // Of one who is there another session may be the one that looks, or has proved.
+        self.0.check_known(self.app_of(app)?)?;
+        let users = users.into_iter().filter_map(|user| self.0.attention(UserKey::new(app, user), &dialog)).collect();
         Ok(Response::new(AttentionReply { users }))
     }
 

@@ -153,7 +153,8 @@ impl Service {
         EraserServer::new(Rpc::new(Arc::clone(&self.shared)))
     }
 
-    /// Passes frames on, removes expired debts, and those from rooms and from sight who died, until `stop`. Runs once; called again it waits for `stop` only.
+    /// Passes frames on, removes expired debts, and those from rooms and from sight who died, takes over and gives up apps, until `stop`.
+    /// Runs once; called again it waits for `stop` only.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let told = self.told.lock().take();
         let fanout = async {
@@ -195,13 +196,15 @@ impl Service {
         let Some(mut changes) = self.shared.placement.changes() else { return std::future::pending().await };
         // At first a member knows of itself alone, and would take over all.
         tokio::time::sleep(HEARING).await;
+        changes.mark_changed();
         loop {
-            self.shared.believe();
+            match tokio::time::timeout(LEARN_EVERY, changes.changed()).await {
+                Ok(Ok(())) => self.shared.believe(),
+                Ok(Err(_)) => return std::future::pending().await,
+                Err(_) => {}
+            }
             self.shared.ask_edges();
             self.shared.settle_apps().await;
-            if let Ok(Err(_)) = tokio::time::timeout(LEARN_EVERY, changes.changed()).await {
-                return std::future::pending().await;
-            }
         }
     }
 

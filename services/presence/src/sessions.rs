@@ -51,9 +51,7 @@ impl Shared {
             let mut directory = self.directory.lock();
             let sessions = self.add(&mut directory, user, &session, (list, of_app))?;
             let (arrival, came) = self.came(user, session.clone(), visible.clone());
-            if self.is_learning(user.app) {
-                self.withheld.lock().came(user);
-            }
+            self.withhold(user.app, |withheld| withheld.came(user));
             let kept = record.zip(debts).map(|(record, debts)| debts.keep(user, session.clone(), record));
             (sessions, arrival, [came, kept])
         };

@@ -97,9 +97,8 @@ impl Shared {
     fn ended(&self, activity: &activity::Activity, ended: Ended) -> (Option<Ended>, Option<Stored>) {
         let user = ended.user;
         let stored = ended.seen_at.map(|seen_at| self.seen.left(user, seen_at));
-        if self.is_learning(user.app) {
-            // With another session he may be there.
-            self.withheld.lock().ended(ended);
+        // With another session he may be there.
+        if self.withhold(user.app, |withheld| withheld.ended(ended.clone())) {
             return (None, stored);
         }
         if let Some(seen_at) = ended.seen_at {

@@ -3,6 +3,8 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::sync::Arc;
+
 use natter_proto::event::v1::Shown;
 use natter_proto::presence::v1::SessionRecord;
 use natter_proto::{DialogId, Failure, UserId};
@@ -15,6 +17,8 @@ const PAUSE_MS: i64 = 5_000;
 /// All that presence is to know of a session.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Whereabouts {
+    /// Who is to know it.
+    pub by: Arc<str>,
     pub record: SessionRecord,
     /// It is available, and not only bound.
     pub available: bool,
@@ -26,8 +30,9 @@ pub(crate) struct Whereabouts {
 
 impl Session {
     /// Whoever has its app asks who is here.
-    pub(crate) fn announce_again(&mut self, at: Moment) {
+    pub(crate) fn announce_again(&mut self, at: Moment, by: Arc<str>) {
         if self.begin(at) {
+            self.asked_by = Some(by);
             self.say_where(at.now);
             self.finish(at);
         }
@@ -36,10 +41,9 @@ impl Session {
     /// A session that frames do not reach is announced when they are to.
     pub(super) fn say_where(&mut self, now: i64) {
         self.again_at = None;
-        if !self.reachable {
-            return;
-        }
+        let Some(by) = self.asked_by.clone().filter(|_| self.reachable) else { return };
         let whereabouts = Whereabouts {
+            by,
             record: self.record(now),
             available: self.stage != Stage::Bound,
             shown: self.shown.clone(),

@@ -80,10 +80,19 @@ impl Session {
         let patience = self.acks.waits_since().filter(|_| self.is_impatient()).map(|at| at + PATIENCE_MS);
         let asks = self.proof.ask_at().filter(|_| self.attached);
         let withdraws = self.withdraw_at.filter(|_| self.stage == Stage::Bound);
-        [withdraws, self.touch_at, self.detached_until, self.again_at, self.tidings.due_at(), self.posts.resume_at(), patience, asks]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            withdraws,
+            self.touch_at,
+            self.detached_until,
+            self.again_at,
+            self.tidings.due_at(),
+            self.posts.resume_at(),
+            patience,
+            asks,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Time has passed.

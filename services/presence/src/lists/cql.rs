@@ -18,8 +18,10 @@ use crate::users::Users;
 /// `row`: `PrivacyRow`. `default_name`: of the owner, not of a list.
 pub(crate) const TABLES: Migration = Migration {
     name: "presence/002-privacy-lists",
-    statements: &["CREATE TABLE IF NOT EXISTS privacy_lists (app bigint, owner bigint, name text, default_name text STATIC, row blob, \
-         PRIMARY KEY ((app, owner), name))"],
+    statements: &[
+        "CREATE TABLE IF NOT EXISTS privacy_lists (app bigint, owner bigint, name text, default_name text STATIC, row blob, \
+         PRIMARY KEY ((app, owner), name))",
+    ],
 };
 
 const NAMES: Statement = Statement::read("SELECT name, default_name FROM privacy_lists WHERE app = ? AND owner = ?");

@@ -15,8 +15,8 @@
 //! | the vanishing of a user: the other's view | the own view, by which the walk of his erasure finds the pair | nothing of either is left |
 //! | the name in `roster_owners` | a name without a view, of which the walk finds nothing | is the same |
 //!
-//! Invariant: whoever has a view of somebody is in `roster_owners` of him. A name is put before each writing of a view, and taken out after
-//! the view at the time before that was begun: of two who do both at once the name stays.
+//! Invariant: whoever has a view of somebody is in `roster_owners` of him. A name is put before each writing of a view, and taken out
+//! after the view, at the time before that was begun: of two who do both at once the name stays.
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -47,15 +47,12 @@ pub(crate) const TABLES: Migration = Migration {
 const ALL: Statement = Statement::read("SELECT other, row FROM rosters WHERE app = ? AND owner = ?");
 const REVISION: Statement = Statement::read("SELECT revision FROM rosters WHERE app = ? AND owner = ? LIMIT 1");
 const GET: Statement = Statement::read("SELECT row FROM rosters WHERE app = ? AND owner = ? AND other = ?");
-const SET_REVISION: Statement =
-    Statement::change("UPDATE rosters SET revision = ? WHERE app = ? AND owner = ? IF revision = ?");
+const SET_REVISION: Statement = Statement::change("UPDATE rosters SET revision = ? WHERE app = ? AND owner = ? IF revision = ?");
 const SET_ROW: Statement = Statement::change("UPDATE rosters SET row = ? WHERE app = ? AND owner = ? AND other = ? IF row = ?");
-const PUT_OWNER: Statement =
-    Statement::write("INSERT INTO roster_owners (app, other, owner) VALUES (?, ?, ?) USING TIMESTAMP ?");
+const PUT_OWNER: Statement = Statement::write("INSERT INTO roster_owners (app, other, owner) VALUES (?, ?, ?) USING TIMESTAMP ?");
 const REMOVE_OWNER: Statement =
     Statement::write("DELETE FROM roster_owners USING TIMESTAMP ? WHERE app = ? AND other = ? AND owner = ?");
-const OWNERS: Statement =
-    Statement::read("SELECT owner FROM roster_owners WHERE app = ? AND other = ? AND owner > ? LIMIT ?");
+const OWNERS: Statement = Statement::read("SELECT owner FROM roster_owners WHERE app = ? AND other = ? AND owner > ? LIMIT ?");
 
 /// Attempts of a change that another one of the same owner came before.
 const TRIES: usize = 8;
