@@ -26,7 +26,7 @@ const SUBJECTS_MAX: usize = 1_024;
 /// Frames passed on together. All that wait are; the bound is for memory.
 const TOGETHER_MAX: usize = 256;
 
-/// How long privacy lists of the users of one frame are read, while its app is learned, and how many at a time.
+/// How long privacy lists of users are read for frames that are passed on together, while their apps are learned, and how many at a time.
 const LISTS_WITHIN: Duration = Duration::from_millis(200);
 const LISTS_TOGETHER: usize = 32;
 
@@ -51,6 +51,8 @@ impl Fanout {
     async fn pass_on(&mut self, told: &[Payload]) {
         let mut edges: BTreeMap<String, Vec<Payload>> = BTreeMap::new();
         let mut everywhere = Vec::new();
+        // Of all together: a store that does not answer holds no other app up for longer.
+        let until = Instant::now() + LISTS_WITHIN;
         for told in told {
             let frame = match told.read::<Frame>() {
                 Ok(frame) => frame,
@@ -61,7 +63,7 @@ impl Fanout {
             };
             match self.shared.standing(AppId(frame.app)) {
                 Standing::Elsewhere => {}
-                Standing::Learning => everywhere.push(Payload::of(self.to_all_edges(frame).await)),
+                Standing::Learning => everywhere.push(Payload::of(self.to_all_edges(frame, until).await)),
                 Standing::Known => self.address(frame, &mut edges),
             }
         }
@@ -89,13 +91,13 @@ impl Fanout {
 
     /// For whoever of the users is at an edge. Their lists are read: they are in memory of those who are known. To whom it cannot be
     /// read it is not told; his edge sees the gap.
-    async fn to_all_edges(&self, frame: Arc<Frame>) -> EdgeFrame {
+    async fn to_all_edges(&self, frame: Arc<Frame>, until: Instant) -> EdgeFrame {
         self.shared.meters.told.inc();
         let (app, except) = (AppId(frame.app), &frame.except);
         let users: BTreeSet<u64> = frame.to.iter().filter(|user| !except.contains(user)).copied().collect();
         let mut users: Vec<u64> = users.into_iter().collect();
         let Some((from, passing)) = speaker(&frame) else { return EdgeFrame { frame, users, except: Vec::new() } };
-        let lists = self.lists(app, users.iter().copied().chain([from]).collect()).await;
+        let lists = self.lists(app, users.iter().copied().chain([from]).collect(), until).await;
         let Some(of_sender) = lists.get(&from) else { return EdgeFrame { frame, users: Vec::new(), except: Vec::new() } };
         users.retain(|user| lists.contains_key(user));
         let is_kept_out = |to: &u64| {
@@ -107,8 +109,7 @@ impl Fanout {
     }
 
     /// The default lists of these users, as far as they can be read in time.
-    async fn lists(&self, app: AppId, users: Vec<u64>) -> BTreeMap<u64, Option<Arc<List>>> {
-        let until = Instant::now() + LISTS_WITHIN;
+    async fn lists(&self, app: AppId, users: Vec<u64>, until: Instant) -> BTreeMap<u64, Option<Arc<List>>> {
         let read = |user: u64| async move {
             let list = timeout_at(until, self.shared.default_list(UserKey { app, user: UserId(user) })).await;
             list.ok()?.ok().map(|list| (user, list))

@@ -10,10 +10,11 @@
 //! (the port that keeps when users were last there, with its engine), `roster` (rules: contacts), `contacts` (their steps, and
 //! who is told), `rosters` (the port that keeps them, with its engine), `privacy` (rules: privacy lists), `defaults` (rules:
 //! those that decide, in memory), `blocks` (changes of lists, and what they let through), `lists` (the port that keeps them,
-//! with its engine), `fanout` (frames to edges), `speech` (rules: who says what a frame tells), `debt` (rules: what is owed),
+//! with its engines), `fanout` (frames to edges), `speech` (rules: who says what a frame tells), `debt` (rules: what is owed),
 //! `debts` (the port that keeps it, with its engine), `erasure` (what goes with a user or an app), `expulsion` (sessions
 //! as operators see and end them), `placement` (who should have an app), `ownership` (rules: which apps are here, and which of them are
-//! known), `again` (their taking over), `withheld` (rules: what is not told before they are known).
+//! known), `again` (their taking over), `withheld` (rules: what is not told before they are known), `users` (of whom rows
+//! are kept on ScyllaDB, by app).
 //!
 //! Invariants:
 //! - When an announcement is answered, every frame told afterwards reaches the session (or no longer does).
@@ -23,8 +24,8 @@
 //!   he is away before it has them (decision 0033). Records are kept; each one found is a debt, unless its session is announced again.
 //! - A session is in a room only while it is announced; one that died stays there for the grace of `grace_s`. The same grace
 //!   holds for its user's last activity.
-//! - A step of a contact is durable before anybody is told of it; steps of a pair come one after another. A new request is in the
-//!   durable log exactly when it is kept: whoever alerts reads it there.
+//! - A step of a contact is durable before anybody is told of it; steps of a pair come one after another. A new request that
+//!   is kept is in the durable log: whoever alerts reads it there.
 //! - A change of a privacy list is durable before it holds, and holds before it is answered: what is judged, or told by a
 //!   dialog,
 //!   after the answer is judged by it.

@@ -178,6 +178,32 @@ async fn an_app_that_is_given_up_is_forgotten_without_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_known_of_an_app_is_not_believed_when_it_comes_back() {
+    let mut pair = Pair::start().await;
+    pair.kill_owner().await;
+    tokio::time::sleep(LEARNED).await;
+    let survivor = pair.owner().name();
+    let node = &pair.owner().node;
+    node.announce(ROMEO, session("a", 1), SessionState::Available).await.unwrap();
+    node.enter(ROMEO, session("a", 1)).await.unwrap();
+    assert_eq!(node.reachable(&[ROMEO]).await, [ROMEO]);
+    // The app goes to the one that is started again, and comes back when that dies too.
+    pair.restart_dead().await;
+    assert!(pair.owner().name() != survivor);
+    pair.kill_owner().await;
+    assert_eq!(pair.owner().name(), survivor);
+    let node = &pair.owner().node;
+    check_refusal(reachable(node, &[ROMEO]).await, Code::Busy);
+    assert_eq!(node.occupants().await, [0; 0]);
+    tokio::time::sleep(LEARNED).await;
+    assert_eq!(node.reachable(&[ROMEO]).await, [0; 0]);
+    let told = Frame { app: 1, ..frame(&[ROMEO], &[]) };
+    let mut at_a = node.edge("a");
+    node.tell(&told);
+    assert_eq!(heard(&mut at_a).await, []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn sessions_that_were_there_before_are_over_no_limit() {
     let mut pair = Pair::start().await;
     pair.kill_owner().await;
