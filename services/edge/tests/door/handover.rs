@@ -23,8 +23,11 @@ async fn sessions_of_an_app_that_was_taken_over_are_announced_once_for_each_time
     assert_eq!(world.announced_again(2).await, [(34, Available), (78, Bound)]);
     bob.send("<presence xmlns=\"jabber:client\"/>").await;
     world.announced(78, Available).await;
+    // Questions are answered one after another: what was announced for those before stands before her.
+    let _eve = Web::live(&world, 99).await;
     world.learn(3, mine);
-    assert_eq!(world.announced_again(4).await[2..], [(34, Available), (78, Available)]);
+    let all = world.announced_again_with((99, Available)).await;
+    assert_eq!(all[2..], [(34, Available), (78, Available), (99, Available)]);
 }
 
 #[tokio::test]

@@ -206,6 +206,11 @@ impl World {
         self.fakes.0.again.subscribe().wait_for(|again| again.len() >= count).await.unwrap().clone()
     }
 
+    /// The same, as soon as this one is among them.
+    pub async fn announced_again_with(&self, session: (u64, SessionState)) -> Vec<(u64, SessionState)> {
+        self.fakes.0.again.subscribe().wait_for(|again| again.contains(&session)).await.unwrap().clone()
+    }
+
     /// A presence that does not know where users are tells every edge.
     pub fn tell_everywhere(&self, users: Vec<u64>, told: Told) {
         let frame = Frame { app: 905, to: users.clone(), told: Some(told), ..Frame::default() };
