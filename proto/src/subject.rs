@@ -11,6 +11,10 @@ pub enum Subject {
     Told,
     /// `natter.event.v1.EdgeFrame`, from presence to one edge.
     Edge(String),
+    /// `natter.event.v1.EdgeFrame`, from a presence that does not know yet where users are to every edge.
+    Edges,
+    /// `natter.cluster.v1.Learn`, from a presence that took apps over to every edge.
+    Learn,
     /// `natter.event.v1.Heads`, from the owners to every edge.
     Heads,
     /// `natter.event.v1.Ended`, from the account service to every edge.
@@ -29,6 +33,8 @@ impl fmt::Display for Subject {
             Subject::Alive => f.write_str("natter.alive"),
             Subject::Told => f.write_str("natter.told"),
             Subject::Edge(edge) => write!(f, "natter.edge.{edge}"),
+            Subject::Edges => f.write_str("natter.edges"),
+            Subject::Learn => f.write_str("natter.learn"),
             Subject::Heads => f.write_str("natter.heads"),
             Subject::Ended => f.write_str("natter.ended"),
             Subject::Expelled => f.write_str("natter.expelled"),

@@ -183,8 +183,16 @@ async fn services(store: Kv, clock: Clock, chance: Chance, setting: Setting) -> 
     let history = natter_history::Service::new(Default::default(), parts);
     let history = Link::local(history.server(), inner);
     let account = Link::local(account(&store, &clock, &chance).server(), inner);
-    let (db, bus_of_all, posted_of_all) = (store.clone(), bus.clone(), posted.clone());
-    let parts = natter_presence::Parts { db, bus: bus_of_all, posted, clock: clock.clone(), metrics: metrics.clone() };
+    let posted_of_all = posted.clone();
+    let parts = natter_presence::Parts {
+        db: store.clone().into(),
+        lossy: store.clone().into(),
+        bus: bus.clone(),
+        posted,
+        placement: natter_presence::Placement::Always,
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    };
     let presence = natter_presence::Service::new(Default::default(), parts);
     let presence_link = Link::local(presence.server(), inner);
     let executor = Executor::local();

@@ -41,6 +41,8 @@ pub(crate) enum SessionMessage {
     Dismissed { for_good: bool },
     /// An operator has ended it, or whatever was opened with the token of this id.
     Expelled(Arc<[u8]>),
+    /// This process has taken over presence of its app, and knows nothing of it.
+    AnnounceAgain(Arc<str>),
     /// The process is going down.
     Drain,
     /// A new connection resumes the stream. Answers with its generation, or nothing if it cannot.
@@ -141,6 +143,7 @@ impl SessionActor {
             SessionMessage::Conflict => self.session.conflict(at),
             SessionMessage::Dismissed { for_good } => self.session.dismissed(at, for_good),
             SessionMessage::Expelled(token) => self.session.expelled(at, &token),
+            SessionMessage::AnnounceAgain(by) => self.session.announce_again(at, by),
             SessionMessage::Drain => self.session.drain(at),
             SessionMessage::Attach { line, framing, handled, reply } => self.attach(at, line, framing, handled, reply),
         }
@@ -228,7 +231,7 @@ impl SessionActor {
         if let Call::Job { job: Job::Post(request), .. } = &mut call {
             request.traceparent = natter_telemetry::traceparent();
         }
-        let announces = matches!(call, Call::Return { .. } | Call::Show(_) | Call::Withdraw { .. });
+        let announces = matches!(call, Call::Return { .. } | Call::Show(_) | Call::Withdraw { .. } | Call::Again(_));
         let (announced, announcement) = announces.then(oneshot::channel).unzip();
         let call = self.edge.links.clone().call(self.caller.clone(), call, announced);
         if announces {

@@ -18,18 +18,22 @@ use natter_proto::event::v1::{MarkKind, SessionRef, Shown};
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::history::v1::{DropRequest, Range};
 use natter_proto::presence::v1::presence_client::PresenceClient;
-use natter_proto::presence::v1::{AnnounceReply, AnnounceRequest, Entrance, SessionRecord, SessionState, SettleDebtRequest};
+use natter_proto::presence::v1::{
+    Again, AnnounceReply, AnnounceRequest, Entrance, SessionRecord, SessionState, SettleDebtRequest,
+};
 use natter_proto::{Code, DialogId, Failure};
 use natter_rpc::{Link, Response, Status};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::metrics::Metrics;
-use crate::session::{Answer, Call, Identity};
+use crate::session::{Answer, Call, Identity, Whereabouts};
 
 /// Attempts of a call whose loss would be noticed, and the pause between them.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(100);
+/// Times that all of this is done for a session that is announced again.
+const ROUNDS: u32 = 3;
 
 /// The services a session talks to.
 pub(crate) struct Links {
@@ -78,6 +82,8 @@ impl Links {
             Call::Return { record, shown } => {
                 Some(Answer::Returned(Box::pin(self.gather(&caller, *record, shown, announced)).await))
             }
+            // Boxed likewise.
+            Call::Again(whereabouts) => Some(Answer::Again(Box::pin(self.announce_again(&caller, *whereabouts)).await)),
             Call::Show(shown) => {
                 Box::pin(self.announce(&caller, SessionState::Available, None, shown)).await.ok();
                 None
@@ -150,12 +156,44 @@ impl Links {
         let (app, user, session) = (caller.app, caller.user, Some(caller.session.clone()));
         let (state, app_sessions_max) = (state.into(), caller.app_sessions_max);
         let entrance = Some(caller.entrance.as_ref().clone());
-        let request = AnnounceRequest { app, user, session, state, record, shown, entrance, app_sessions_max };
+        let again = None;
+        let request = AnnounceRequest { app, user, session, state, record, shown, entrance, app_sessions_max, again };
         let ask = || {
             let (mut presence, request) = (self.presence.clone(), request.clone());
             async move { presence.announce(request).await }
         };
         self.insist("announce", ask).await
+    }
+
+    /// Tells a presence that knows nothing of the session all that it is to know. Who has the app may be believed differently here and
+    /// there for a moment, so it is asked for longer than others.
+    async fn announce_again(&self, caller: &Caller, whereabouts: Whereabouts) -> Result<(), Failure> {
+        let Whereabouts { by, record, available, shown, rooms, watched, inactive } = whereabouts;
+        let state = if available { SessionState::Available } else { SessionState::Bound };
+        let rooms = rooms.into_iter().map(|dialog| dialog.to_vec()).collect();
+        let watched = watched.into_iter().map(|user| user.0).collect();
+        let request = AnnounceRequest {
+            app: caller.app,
+            user: caller.user,
+            session: Some(caller.session.clone()),
+            state: state.into(),
+            record: Some(record),
+            shown,
+            entrance: Some(caller.entrance.as_ref().clone()),
+            app_sessions_max: caller.app_sessions_max,
+            again: Some(Again { rooms, watched, inactive, by: by.to_string() }),
+        };
+        let ask = || {
+            let (mut presence, request) = (self.presence.clone(), request.clone());
+            async move { presence.announce(request).await }
+        };
+        for _ in 1..ROUNDS {
+            match self.insist("announce_again", ask).await {
+                Err(failure) if is_passing(failure.code) => {}
+                answer => return answer.map(drop),
+            }
+        }
+        self.insist("announce_again", ask).await.map(drop)
     }
 
     /// Asks until there is an answer, within reason: for calls whose loss would be noticed.

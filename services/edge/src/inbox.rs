@@ -1,16 +1,19 @@
 //! What the bus brings to this edge, handed to the sessions it is for: frames from presence, the heads of dialogs that show
-//! which frames were lost (design.md 6, step 12).
+//! which frames were lost (design.md 6, step 12), the question who is here.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use natter_actor::{Clock, Mailbox, Refused};
 use natter_bus::Subscription;
+use natter_cluster::Shard;
+use natter_proto::cluster::v1::Learn;
 use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Ended, Expelled, Frame, Head as PublishedHead, Heads as Published, OccupantState};
 use natter_proto::{AppId, DialogId, EdgeFrame, UserId};
 use parking_lot::Mutex;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::actor::SessionMessage;
 use crate::heads::Heads;
@@ -25,6 +28,12 @@ const PATIENCE: Duration = Duration::from_millis(200);
 const TOGETHER_MAX: usize = 64;
 /// Dialogs whose heads are compared with what was told here.
 const WATCHED_MAX: usize = 100_000;
+/// Sessions are announced again in so many parts a second.
+const PARTS_OF_S: u32 = 100;
+/// How long one of them may take to hear of it.
+const AGAIN_PATIENCE: Duration = Duration::from_secs(2);
+/// Processes whose questions are remembered. Over it a question may be answered once more.
+const ASKING_MAX: usize = 1_000;
 
 /// The way from the bus to the sessions.
 pub(crate) struct Inbox {
@@ -60,12 +69,16 @@ impl Inbox {
         }
         let mut all_told = true;
         for user in users {
+            // From a presence that does not know where users are, it names those too who are not here.
             for session in self.table.sessions_of((app, UserId(*user))) {
                 all_told &= self.hand(&session, SessionMessage::Frame(frame.clone())).await;
             }
         }
         if let Some((dialog, seq, stamp)) = numbers(&frame).filter(|_| all_told) {
-            self.heads.lock().told(self.clock.now_ms(), (app, dialog), seq, stamp, users);
+            let here: Vec<u64> = users.iter().copied().filter(|user| self.table.is_here((app, UserId(*user)))).collect();
+            if !here.is_empty() {
+                self.heads.lock().told(self.clock.now_ms(), (app, dialog), seq, stamp, &here);
+            }
         }
     }
 
@@ -133,6 +146,33 @@ impl Inbox {
         }
     }
 
+    /// Lets the sessions of apps that another process has taken over be announced to it, so many a second, until the bus ends.
+    pub(crate) async fn learn(self: Arc<Inbox>, mut questions: Subscription, per_s: u32) {
+        let (mut answered, together) = (Answered::default(), (per_s as usize / PARTS_OF_S as usize).max(1));
+        while let Some(payload) = questions.next().await {
+            let Ok(told) = payload.read::<Learn>() else {
+                tracing::warn!("a question of presence on the bus cannot be read");
+                continue;
+            };
+            if !answered.is_new(&told.by, told.number) {
+                continue;
+            }
+            let shards: BTreeSet<u32> = told.shards.iter().copied().collect();
+            let sessions = self.table.sessions_of_apps(|app| shards.contains(&u32::from(Shard::of_app(app).0)));
+            let by = Arc::<str>::from(told.by.as_str());
+            tracing::info!(sessions = sessions.len(), by = told.by, "sessions are announced again");
+            for some in sessions.chunks(together) {
+                for session in some {
+                    // Its actor never waits for anything; one that takes nothing in this time takes nothing at all.
+                    if timeout(AGAIN_PATIENCE, session.deliver(SessionMessage::AnnounceAgain(by.clone()))).await.is_err() {
+                        tracing::warn!("a session cannot be announced again");
+                    }
+                }
+                sleep(Duration::from_secs(1) / PARTS_OF_S).await;
+            }
+        }
+    }
+
     /// Whether the session took it.
     async fn hand(&self, session: &Mailbox<SessionMessage>, message: SessionMessage) -> bool {
         let Err(Refused::Full(message)) = session.tell(message) else { return true };
@@ -142,6 +182,24 @@ impl Inbox {
             self.metrics.frames_lost.inc();
         }
         taken
+    }
+}
+
+/// Which questions were answered: the latest of each who asks.
+#[derive(Default)]
+struct Answered(BTreeMap<String, u64>);
+
+impl Answered {
+    /// A question that comes again is none.
+    fn is_new(&mut self, by: &str, number: u64) -> bool {
+        if self.0.get(by).is_some_and(|latest| *latest >= number) {
+            return false;
+        }
+        if self.0.len() >= ASKING_MAX {
+            self.0.clear();
+        }
+        self.0.insert(by.to_owned(), number);
+        true
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Options {
     pub resume_s: u64,
     /// How often the token that opened a stream is kept alive, seconds.
     pub touch_s: u64,
+    /// Sessions announced again in a second, when another process has taken their apps' presence over.
+    pub announce_again_per_s: u32,
     /// How long sessions may take to end when the process is stopped, seconds.
     pub drain_s: u64,
 }
@@ -88,6 +90,7 @@ impl Default for Options {
             proof_pause_ms: 200,
             resume_s: 120,
             touch_s: 300,
+            announce_again_per_s: 2_000,
             drain_s: 10,
         }
     }

@@ -158,10 +158,14 @@ impl Service {
         let (frames, heads) = (self.bus.subscribe(&subject), self.bus.subscribe(&Subject::Heads.to_string()));
         let ended = self.bus.subscribe(&Subject::Ended.to_string());
         let expelled = self.bus.subscribe(&Subject::Expelled.to_string());
+        let (to_all, questions) =
+            (self.bus.subscribe(&Subject::Edges.to_string()), self.bus.subscribe(&Subject::Learn.to_string()));
         let edge = &self.edge;
         let from_bus = Arc::new(Inbox::new(edge.table.clone(), edge.clock.clone(), edge.metrics.clone()));
         let mut inbox = JoinSet::new();
         inbox.spawn(from_bus.clone().frames(frames));
+        inbox.spawn(from_bus.clone().frames(to_all));
+        inbox.spawn(from_bus.clone().learn(questions, edge.options.announce_again_per_s));
         inbox.spawn(from_bus.clone().heads(heads));
         inbox.spawn(from_bus.clone().expelled(expelled, edge.boot));
         inbox.spawn(from_bus.ended(ended));

@@ -9,6 +9,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod action;
+mod again;
 mod attention;
 mod backlog;
 mod contacts;
@@ -43,6 +44,7 @@ use natter_trace::Recorder;
 use natter_xmpp::{Element, Framing, Kind, Stanza, StreamFault, ns};
 
 pub(crate) use action::{Action, Answer, Call, Changes, Ending, Farewell, Queue, Returned, Stretch};
+pub(crate) use again::Whereabouts;
 pub(crate) use holes::Head;
 pub(crate) use posts::Job;
 pub(crate) use rooms::Ask;
@@ -176,6 +178,10 @@ pub(crate) struct Session {
     /// Until when the session counts as reachable without a presence (contract xmpp 1.6).
     withdraw_at: Option<i64>,
     detached_until: Option<i64>,
+    /// Who asked it to be announced again at last.
+    asked_by: Option<Arc<str>>,
+    /// When the announcement that failed is made again.
+    again_at: Option<i64>,
     room: usize,
     out: VecDeque<Action>,
 }
@@ -216,6 +222,8 @@ impl Session {
             touch_at,
             withdraw_at: Some(now + BOUND_MS),
             detached_until: None,
+            asked_by: None,
+            again_at: None,
             room: 0,
             out: VecDeque::new(),
             me,

@@ -84,7 +84,12 @@ impl Table {
 
     /// Every session of an app, in the order they came.
     pub(crate) fn sessions_of_app(&self, app: AppId) -> Vec<Mailbox<SessionMessage>> {
-        self.sorted(|who| who.0 == app)
+        self.sessions_of_apps(|of| of == app)
+    }
+
+    /// Every session of some apps, in the order they came.
+    pub(crate) fn sessions_of_apps(&self, is_meant: impl Fn(AppId) -> bool) -> Vec<Mailbox<SessionMessage>> {
+        self.sorted(|who| is_meant(who.0))
     }
 
     /// Whether a user has a session here.

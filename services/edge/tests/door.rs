@@ -10,6 +10,8 @@ mod expulsion;
 mod fakes;
 #[path = "door/groups.rs"]
 mod groups;
+#[path = "door/handover.rs"]
+mod handover;
 #[path = "door/names.rs"]
 mod names;
 #[path = "door/world.rs"]

@@ -6,7 +6,7 @@ use natter_actor::{Chance, Clock, Executor};
 use natter_bus::{Bus, Log};
 use natter_cluster::Cluster;
 use natter_db::redis::Redis;
-use natter_db::{Cql, Db, Kv, Table};
+use natter_db::{Cql, Db, Kv, Lossy, Table};
 use natter_mail::Mails;
 use natter_outbound::Outbound;
 use natter_push::Keys;
@@ -23,6 +23,8 @@ use crate::roles::Role;
 #[derive(Clone)]
 pub struct Parts {
     pub db: Db,
+    /// What may be lost.
+    pub lossy: Lossy,
     pub bus: Bus,
     /// Messages that somebody may have to be alerted of, from history to push.
     pub posted: Log,
@@ -46,6 +48,7 @@ pub struct Parts {
 /// Where the durable things are, and who else is there.
 struct Stores {
     db: Db,
+    lossy: Lossy,
     bus: Bus,
     posted: Log,
     cluster: Option<Cluster>,
@@ -63,7 +66,8 @@ impl Parts {
         kv.register(&metrics);
         let posted = Log::embedded(kv.clone(), Table("posted"), config.push.queue_max);
         let files = Place::Directory(data.blobs());
-        let stores = Stores { db: kv.into(), bus: Bus::local(), posted, cluster: None, files };
+        let lossy = kv.clone().into();
+        let stores = Stores { db: kv.into(), lossy, bus: Bus::local(), posted, cluster: None, files };
         Parts::open(config, data, metrics, stores)
     }
 
@@ -80,12 +84,12 @@ impl Parts {
         let redis = Redis::connect(&options.redis).await.context("cannot reach Redis")?;
         redis.register(&metrics);
         let posted = Log::jetstream(&options.nats, &options.posted).await.context("cannot use the durable log of the cluster")?;
-        let stores = Stores { db: cql.into(), bus, posted, cluster: Some(cluster), files };
+        let stores = Stores { db: cql.into(), lossy: redis.into(), bus, posted, cluster: Some(cluster), files };
         Parts::open(config, data, metrics, stores)
     }
 
     fn open(config: &Config, data: &DataDir, metrics: Metrics, stores: Stores) -> Result<Parts> {
-        let Stores { db, bus, posted, cluster, files } = stores;
+        let Stores { db, lossy, bus, posted, cluster, files } = stores;
         bus.observe(&metrics);
         posted.observe(&metrics);
         let threads = match config.actor_threads {
@@ -99,6 +103,7 @@ impl Parts {
         let outbound = Outbound::new(&config.outbound, &metrics)?;
         Ok(Parts {
             db,
+            lossy,
             bus,
             posted,
             cluster,

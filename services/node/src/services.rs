@@ -261,12 +261,18 @@ fn account(config: &Config, parts: &Parts, host: &str) -> Result<natter_account:
 }
 
 fn presence(config: &Config, parts: &Parts) -> Result<natter_presence::Service> {
+    let placement = match &parts.cluster {
+        None => natter_presence::Placement::Always,
+        Some(cluster) => natter_presence::Placement::Cluster(cluster.clone()),
+    };
     Ok(natter_presence::Service::new(
         config.presence.clone(),
         natter_presence::Parts {
-            db: kv(parts)?,
+            db: parts.db.clone(),
+            lossy: parts.lossy.clone(),
             bus: parts.bus.clone(),
             posted: parts.posted.clone(),
+            placement,
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
         },

@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use natter_proto::UserId;
 use natter_proto::event::v1::Shown;
+use natter_proto::{AppId, UserId};
 
 use crate::session::{Scope, SessionKey, UserKey};
 
@@ -59,7 +59,7 @@ pub(crate) enum Arrival {
 }
 
 /// A session that is not available any more.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Ended {
     pub user: UserKey,
     pub resource: String,
@@ -131,6 +131,23 @@ impl Activity {
                 }
             }
         }
+    }
+
+    /// Forgets the users of these apps, and who watches them.
+    pub fn forget(&mut self, is_lost: impl Fn(AppId) -> bool) {
+        self.there.retain(|user, _| !is_lost(user.app));
+        self.watchers.retain(|user, _| !is_lost(user.app));
+        self.watched.retain(|_, users| {
+            users.retain(|user| !is_lost(user.app));
+            !users.is_empty()
+        });
+        let died = &mut self.died;
+        self.dead.retain(|dead| {
+            if is_lost(dead.user.app) {
+                died.remove(&dead.session);
+            }
+            !is_lost(dead.user.app)
+        });
     }
 
     pub fn is_there(&self, user: UserKey) -> bool {

@@ -141,7 +141,7 @@ impl Shared {
         self.list_turns.of(owner, owner.user).lock().await
     }
 
-    async fn default_list(&self, user: UserKey) -> Result<Option<Arc<List>>, Error> {
+    pub async fn default_list(&self, user: UserKey) -> Result<Option<Arc<List>>, Error> {
         if let Some(known) = self.defaults.lock().get(user) {
             return Ok(known);
         }

@@ -88,19 +88,19 @@ impl Shared {
         let tell = step.apply(&mut after.0, &mut after.1);
         let views = [(user, other, &before.0, &after.0), (theirs, user.user, &before.1, &after.1)];
         let changed = views.into_iter().filter(|(_, _, before, after)| before != after);
-        let changed: Vec<_> =
-            changed.map(|(owner, of, before, after)| (View { owner, of, row: after.clone() }, before)).collect();
+        let changed: Vec<View> =
+            changed.map(|(owner, of, was, after)| View { owner, of, was: was.clone(), row: after.clone() }).collect();
         let revisions = match changed.is_empty() {
             true => Vec::new(),
             false => {
                 // Once for a request, however often it is repeated while it waits.
                 let has_asked = after.1.asked && !before.1.asked;
                 let asked = has_asked.then(|| PostedRequest { from: user.user.0, to: other.0, at: self.clock.now_ms() });
-                self.rosters.put(changed.iter().map(|(view, _)| view.clone()).collect(), asked).await?
+                self.rosters.put(changed.clone(), asked).await?
             }
         };
-        for ((view, before), revision) in changed.iter().zip(revisions) {
-            self.tell_change(view, before, revision);
+        for (view, revision) in changed.iter().zip(revisions) {
+            self.tell_change(view, revision);
         }
         tell.into_iter().for_each(|tell| self.tell_step(user, theirs, tell));
         Ok(changed.len())
@@ -128,8 +128,8 @@ impl Shared {
         Ok(self.rosters.all(user).await?.iter().filter(|(_, row)| which(row)).count())
     }
 
-    fn tell_change(&self, view: &View, before: &ContactRow, revision: u64) {
-        let (was, is) = (contact(view.of.0, before), contact(view.of.0, &view.row));
+    fn tell_change(&self, view: &View, revision: u64) {
+        let (was, is) = (contact(view.of.0, &view.was), contact(view.of.0, &view.row));
         if was == is {
             return;
         }
@@ -198,6 +198,17 @@ impl Shared {
             }
         }
         greeting
+    }
+
+    /// Tells of a session that is there, as it was before, those contacts who came meanwhile.
+    pub async fn greet_newcomers(&self, user: UserKey, visible: Visible) {
+        let Ok(rows) = self.rosters.all(user).await else { return };
+        let newcomers = self.unaware(user.app, self.followers(user, &rows));
+        if !newcomers.is_empty() {
+            let Visible { resource, shown } = visible;
+            let availability = Availability { user: user.user.0, resource, available: true, shown, ..Availability::default() };
+            self.publish(user.app, newcomers, Told::Availability(availability));
+        }
     }
 
     /// Tells the contacts of a session that is not available any more.

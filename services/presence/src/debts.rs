@@ -1,15 +1,19 @@
 //! The port of what is kept of sessions: records while they live, debts when they have died.
 
 mod embedded;
+mod in_redis;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod handover;
 
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use natter_actor::Clock;
-use natter_db::{Error, Kv};
+use natter_db::{Error, Lossy};
+use natter_proto::AppId;
 use natter_proto::presence::v1::{Fingerprint, SessionRecord};
 
 use crate::debt::{Limits, Standing};
@@ -22,14 +26,19 @@ pub(crate) type Stored = BoxFuture<'static, Result<(), Error>>;
 /// Records and debts. Every verb takes effect when it is called, in the order of the calls, whether or not its future is
 /// awaited. Before the first verb, [`ready`](Debts::ready) has to be `Ok` once.
 pub(crate) trait Debts: Send + Sync {
-    /// Finds what an earlier process left; each of its records is a debt that is valid from now. Cheap when it was done.
+    /// Finds what an earlier process left of this user, or of nobody in particular; each of its records is a debt that is valid from
+    /// now. Cheap when it was done.
     ///
     /// # Errors
     /// The store cannot be read. It may be asked again.
-    fn ready(&self) -> BoxFuture<'_, Result<(), Error>>;
+    fn ready(&self, user: Option<UserKey>) -> BoxFuture<'_, Result<(), Error>>;
 
     /// Replaces the record of a live session.
     fn keep(&self, user: UserKey, session: SessionKey, record: SessionRecord) -> Stored;
+
+    /// The session lives, though its record was found as a debt: its record from here on. A session that took that debt has taken
+    /// nothing.
+    fn revive(&self, user: UserKey, session: SessionKey, record: SessionRecord) -> Stored;
 
     /// The session ended with a goodbye: its record and what it took are gone.
     fn close(&self, user: UserKey, session: &SessionKey) -> Stored;
@@ -58,11 +67,17 @@ pub(crate) trait Debts: Send + Sync {
     /// Removes the debts whose time is over.
     fn expire(&self) -> Stored;
 
+    /// Another process has these apps: what is kept of them is its to find.
+    fn forget(&self, is_lost: &dyn Fn(AppId) -> bool);
+
     /// Forgets all records and debts. How many, when that is durable.
     fn erase(&self, scope: Scope) -> BoxFuture<'static, Result<usize, Error>>;
 }
 
-/// The engine for this store.
-pub(crate) fn open(db: Kv, clock: Clock, limits: Limits, meters: Meters) -> Arc<dyn Debts> {
-    Arc::new(embedded::Embedded::new(db, clock, limits, meters))
+/// The engine for where they are kept.
+pub(crate) fn open(lossy: &Lossy, clock: Clock, limits: Limits, meters: Meters) -> Arc<dyn Debts> {
+    match lossy {
+        Lossy::Kv(kv) => Arc::new(embedded::Embedded::new(kv.clone(), clock, limits, meters)),
+        Lossy::Redis(redis) => Arc::new(in_redis::InRedis::new(redis.clone(), clock, limits, meters)),
+    }
 }

@@ -64,6 +64,13 @@ impl Directory {
     pub fn add(&mut self, user: UserKey, session: SessionKey, of_app: Option<usize>) -> Result<usize, TooManySessions> {
         if !self.has(user, &session) {
             self.check_room(user, of_app.unwrap_or(self.limits.of_app))?;
+        }
+        Ok(self.put_back(user, session))
+    }
+
+    /// Adds the session if it is not there, whatever its user and his app have, and gives how many its user has.
+    pub fn put_back(&mut self, user: UserKey, session: SessionKey) -> usize {
+        if !self.has(user, &session) {
             *self.of_app.entry(user.app).or_default() += 1;
             if !self.is_reachable(user) {
                 *self.online.entry(user.app).or_default() += 1;
@@ -72,7 +79,15 @@ impl Directory {
         }
         let sessions = self.users.entry(user).or_default();
         sessions.entry(session).or_insert(Entry { attention: Attention::Active, facts: None });
-        Ok(sessions.len())
+        sessions.len()
+    }
+
+    /// Forgets all sessions of these apps.
+    pub fn forget(&mut self, is_lost: impl Fn(AppId) -> bool) {
+        self.users.retain(|user, _| !is_lost(user.app));
+        self.of_app.retain(|app, _| !is_lost(*app));
+        self.online.retain(|app, _| !is_lost(*app));
+        self.sessions = self.of_app.values().sum();
     }
 
     fn check_room(&self, user: UserKey, of_app: usize) -> Result<(), TooManySessions> {
@@ -295,6 +310,19 @@ mod tests {
         directory.remove(UserKey::new(2, 5), &session("a", 4));
         assert_eq!(directory.online(AppId(2), 0, 1), (0, vec![]));
         assert!(!directory.online.contains_key(&AppId(2)), "nothing is kept of an app without sessions");
+    }
+
+    #[test]
+    fn what_was_there_before_is_over_no_limit_and_a_forgotten_app_leaves_nothing() {
+        let mut directory = Directory::new(Limits { of_user: 1, of_app: 1 });
+        assert_eq!(directory.put_back(user_key(1), session("a", 1)), 1);
+        assert_eq!(directory.put_back(user_key(1), session("a", 2)), 2);
+        assert_eq!(directory.put_back(user_key(1), session("a", 2)), 2, "once more");
+        assert_eq!(directory.put_back(UserKey::new(2, 1), session("a", 3)), 1);
+        assert_eq!(directory.add(user_key(2), session("a", 4), None), Err(TooManySessions::OfApp));
+        directory.forget(|app| app == AppId(1));
+        assert_eq!((directory.len(), directory.online(AppId(1), 0, 9), directory.online(AppId(2), 0, 9).0), (1, (0, vec![]), 1));
+        assert_eq!(directory.add(user_key(1), session("a", 1), None), Ok(1));
     }
 
     const LIMITS: Limits = Limits { of_user: 20, of_app: 100 };

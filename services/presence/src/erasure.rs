@@ -22,7 +22,9 @@ impl Shared {
     /// # Errors
     /// `SessionsLeft`: what they do would be kept behind its back.
     pub async fn erase(&self, scope: Scope, after: Vec<u8>) -> Result<EraseReply, Error> {
-        self.debts.ready().await?;
+        // A session that is not known yet would not be found.
+        self.check_known(scope.app)?;
+        self.debts.ready(scope.user.map(|user| UserKey { app: scope.app, user })).await?;
         match (scope.user, after.split_first()) {
             (Some(user), Some((&OTHERS, after))) => {
                 self.erase_among_others(UserKey { app: scope.app, user }, after.to_vec()).await

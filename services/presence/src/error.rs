@@ -57,6 +57,12 @@ pub(crate) enum Error {
     /// Frames do not reach the session, so its end would not be heard of.
     #[error("the session is not announced")]
     NotAnnounced,
+    /// Another process should have the app. Nothing was done.
+    #[error("presence of the app is with another process")]
+    Elsewhere,
+    /// The app was taken over a moment ago: who is there is not known of all. Nothing was done.
+    #[error("who is there is being learned")]
+    Learning,
     /// The store refused or failed.
     #[error("presence store: {0}")]
     Store(#[from] natter_db::Error),
@@ -86,7 +92,7 @@ impl From<Error> for Status {
             Error::NeverSeen | Error::NoContact | Error::NoList | Error::NoSession => Code::NotFound,
             Error::Blocked => Code::Blocked,
             Error::Blocking => Code::Blocking,
-            Error::SessionsLeft => Code::Busy,
+            Error::SessionsLeft | Error::Elsewhere | Error::Learning => Code::Busy,
             Error::NotAnnounced => Code::Conflict,
             Error::Store(error) => error.code(),
         };

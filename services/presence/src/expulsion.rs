@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl Shared {
     /// The sessions of a user that frames reach, in the order they came.
     pub async fn list_sessions(&self, user: UserKey) -> Result<Vec<ChatSession>, Error> {
-        self.debts.ready().await?;
+        self.debts.ready(Some(user)).await?;
         let directory = self.directory.lock();
         let mut sessions: Vec<ChatSession> = directory
             .sessions(user)

@@ -1,17 +1,23 @@
-//! Frames from the owners of dialogs to the edges: one frame per edge, whatever its number of sessions. What is lost here
-//! heals itself: edges see the gap in `seq`.
+//! Frames from the owners of dialogs to the edges: one frame per edge, whatever its number of sessions. Of an app that is being learned
+//! to all edges: nobody knows where its users are. What is lost here heals itself: edges see the gap in `seq`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::stream::{self, StreamExt};
 use natter_bus::{Payload, Subscription};
 use natter_proto::event::v1::Frame;
 use natter_proto::presence::v1::Verdict;
 use natter_proto::subject::Subject;
 use natter_proto::{AppId, EdgeFrame, UserId};
+use tokio::time::{Instant, timeout_at};
 use tracing::{Span, debug_span};
 
+use crate::ownership::Standing;
+use crate::privacy::{List, judge};
 use crate::service::Shared;
+use crate::session::UserKey;
 use crate::speech::speaker;
 
 /// Subjects of edges remembered as text. Edge ids may change with every start, so they are forgotten now and then.
@@ -19,6 +25,10 @@ const SUBJECTS_MAX: usize = 1_024;
 
 /// Frames passed on together. All that wait are; the bound is for memory.
 const TOGETHER_MAX: usize = 256;
+
+/// How long privacy lists of users are read for frames that are passed on together, while their apps are learned, and how many at a time.
+const LISTS_WITHIN: Duration = Duration::from_millis(200);
+const LISTS_TOGETHER: usize = 32;
 
 /// Passes frames on.
 pub(crate) struct Fanout {
@@ -34,18 +44,30 @@ impl Fanout {
     /// Passes on what comes, until the bus ends. May be dropped while it waits.
     pub async fn run(mut self, mut told: Subscription) {
         while let Some(frames) = told.next_up_to(TOGETHER_MAX).await {
-            self.pass_on(&frames);
+            self.pass_on(&frames).await;
         }
     }
 
-    fn pass_on(&mut self, told: &[Payload]) {
+    async fn pass_on(&mut self, told: &[Payload]) {
         let mut edges: BTreeMap<String, Vec<Payload>> = BTreeMap::new();
+        let mut everywhere = Vec::new();
+        // Of all together: a store that does not answer holds no other app up for longer.
+        let until = Instant::now() + LISTS_WITHIN;
         for told in told {
-            match told.read::<Frame>() {
-                Ok(frame) => self.address(frame, &mut edges),
-                Err(error) => tracing::error!(%error, "cannot read a frame told to presence"),
+            let frame = match told.read::<Frame>() {
+                Ok(frame) => frame,
+                Err(error) => {
+                    tracing::error!(%error, "cannot read a frame told to presence");
+                    continue;
+                }
+            };
+            match self.shared.standing(AppId(frame.app)) {
+                Standing::Elsewhere => {}
+                Standing::Learning => everywhere.push(Payload::of(self.to_all_edges(frame, until).await)),
+                Standing::Known => self.address(frame, &mut edges),
             }
         }
+        self.shared.bus.publish_all(&Subject::Edges.to_string(), &everywhere);
         for (edge, frames) in edges {
             self.shared.bus.publish_all(subject(&mut self.subjects, edge), &frames);
         }
@@ -65,6 +87,38 @@ impl Fanout {
             let told = EdgeFrame { frame: frame.clone(), users, except };
             edges.entry(edge).or_default().push(Payload::of(told));
         }
+    }
+
+    /// For whoever of the users is at an edge. Their lists are read: they are in memory of those who are known. To whom it cannot be
+    /// read it is not told; his edge sees the gap.
+    async fn to_all_edges(&self, frame: Arc<Frame>, until: Instant) -> EdgeFrame {
+        self.shared.meters.told.inc();
+        let app = AppId(frame.app);
+        let mut users: Vec<u64> = frame.to.iter().copied().collect::<BTreeSet<u64>>().into_iter().collect();
+        let excepted: Vec<u64> = users.iter().copied().filter(|user| frame.except.contains(user)).collect();
+        let Some((from, passing)) = speaker(&frame) else { return EdgeFrame { frame, users, except: excepted } };
+        let lists = self.lists(app, users.iter().copied().chain([from]).collect(), until).await;
+        let Some(of_sender) = lists.get(&from) else { return EdgeFrame { frame, users: Vec::new(), except: Vec::new() } };
+        users.retain(|user| lists.contains_key(user));
+        let is_kept_out = |to: &u64| {
+            if excepted.contains(to) {
+                return true;
+            }
+            let of_recipient = lists.get(to).and_then(Option::as_deref);
+            judge((UserId(from), of_sender.as_deref()), (UserId(*to), of_recipient), passing) != Verdict::Passes
+        };
+        let except = users.iter().copied().filter(is_kept_out).collect();
+        EdgeFrame { frame, users, except }
+    }
+
+    /// The default lists of these users, as far as they can be read in time.
+    async fn lists(&self, app: AppId, users: Vec<u64>, until: Instant) -> BTreeMap<u64, Option<Arc<List>>> {
+        let read = |user: u64| async move {
+            let list = timeout_at(until, self.shared.default_list(UserKey { app, user: UserId(user) })).await;
+            list.ok()?.ok().map(|list| (user, list))
+        };
+        let lists = stream::iter(users).map(read).buffer_unordered(LISTS_TOGETHER);
+        lists.filter_map(|list| async move { list }).collect().await
     }
 
     /// Of these users, all of whom are there, those whom the frame is not for; those whose privacy lists keep the one out who says

@@ -10,20 +10,22 @@
 //! (the port that keeps when users were last there, with its engine), `roster` (rules: contacts), `contacts` (their steps, and
 //! who is told), `rosters` (the port that keeps them, with its engine), `privacy` (rules: privacy lists), `defaults` (rules:
 //! those that decide, in memory), `blocks` (changes of lists, and what they let through), `lists` (the port that keeps them,
-//! with its engine), `fanout` (frames to edges), `speech` (rules: who says what a frame tells), `debt` (rules: what is owed),
+//! with its engines), `fanout` (frames to edges), `speech` (rules: who says what a frame tells), `debt` (rules: what is owed),
 //! `debts` (the port that keeps it, with its engine), `erasure` (what goes with a user or an app), `expulsion` (sessions
-//! as operators see and end them).
+//! as operators see and end them), `placement` (who should have an app), `ownership` (rules: which apps are here, and which of them are
+//! known), `again` (their taking over), `withheld` (rules: what is not told before they are known), `users` (of whom rows
+//! are kept on ScyllaDB, by app).
 //!
 //! Invariants:
 //! - When an announcement is answered, every frame told afterwards reaches the session (or no longer does).
 //! - A debt is held by at most one session at a time, and is gone only when that session has proved it, it has expired, or
 //!   its client said goodbye.
-//! - The directory is memory: after a restart the edges announce again. Records are kept; each one found at a start is a
-//!   debt, because every session of the time before has died.
+//! - The directory is memory, of the apps that are here: who takes an app over asks the edges for its sessions, and says of nobody that
+//!   he is away before it has them (decision 0033). Records are kept; each one found is a debt, unless its session is announced again.
 //! - A session is in a room only while it is announced; one that died stays there for the grace of `grace_s`. The same grace
 //!   holds for its user's last activity.
-//! - A step of a contact is durable before anybody is told of it; steps of a pair come one after another. A new request is in the
-//!   durable log exactly when it is kept: whoever alerts reads it there.
+//! - A step of a contact is durable before anybody is told of it; steps of a pair come one after another. A new request that
+//!   is kept is in the durable log: whoever alerts reads it there.
 //! - A change of a privacy list is durable before it holds, and holds before it is answered: what is judged, or told by a
 //!   dialog,
 //!   after the answer is judged by it.
@@ -33,6 +35,7 @@
 //! client; the edge asks history.
 
 mod activity;
+mod again;
 mod blocks;
 mod contacts;
 mod debt;
@@ -47,6 +50,8 @@ mod lists;
 mod metrics;
 mod occupancy;
 mod options;
+mod ownership;
+mod placement;
 mod privacy;
 mod rooms;
 mod roster;
@@ -57,8 +62,14 @@ mod service;
 mod session;
 mod sessions;
 mod speech;
+mod users;
 mod watching;
+mod withheld;
 
 pub use options::Options;
+pub use placement::Placement;
 pub use rpc::Rpc;
 pub use service::{Parts, Service};
+
+/// The tables of presence on ScyllaDB.
+pub const TABLES: &[natter_db::cql::Migration] = &[users::TABLES, lists::TABLES, seen::TABLES, rosters::TABLES];

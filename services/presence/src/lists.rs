@@ -1,6 +1,9 @@
 //! The port of privacy lists.
 
+mod cql;
 mod embedded;
+
+pub(crate) use cql::TABLES;
 
 #[cfg(test)]
 mod contract;
@@ -8,7 +11,7 @@ mod contract;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use natter_db::{Error, Kv};
+use natter_db::{Db, Error};
 
 use crate::privacy::List;
 use crate::session::{Scope, UserKey};
@@ -62,7 +65,10 @@ pub(crate) trait Lists: Send + Sync {
     fn erase(&self, scope: Scope, limit: usize) -> BoxFuture<'_, Result<usize, Error>>;
 }
 
-/// The engine for this store.
-pub(crate) fn open(db: Kv) -> Arc<dyn Lists> {
-    Arc::new(embedded::Embedded::new(db))
+/// The engine for where rows are kept.
+pub(crate) fn open(db: &Db) -> Arc<dyn Lists> {
+    match db {
+        Db::Kv(kv) => Arc::new(embedded::Embedded::new(kv.clone())),
+        Db::Cql(cql) => Arc::new(cql::OnCql::new(cql.clone())),
+    }
 }

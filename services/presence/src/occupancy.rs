@@ -2,10 +2,10 @@
 //! that all frames take.
 
 use natter_bus::Payload;
-use natter_proto::UserId;
 use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Frame, Occupant, OccupantState};
 use natter_proto::subject::Subject;
+use natter_proto::{DialogId, UserId};
 
 use crate::error::Error;
 use crate::rooms::{Entered, Left, RoomKey};
@@ -17,12 +17,13 @@ impl Shared {
     pub fn enter(&self, room: RoomKey, user: UserKey, session: SessionKey) -> Result<Vec<u64>, Error> {
         let directory = self.directory.lock();
         if !directory.has(user, &session) {
-            return Err(Error::NotAnnounced);
+            return Err(self.not_announced(room.app));
         }
         let mut rooms = self.rooms.lock();
         let max = self.options.rooms_per_session_max;
         let Entered { others, tell } = rooms.enter(room, user, session).map_err(|_| Error::TooManyRooms { max })?;
         self.meters.rooms.set(rooms.len() as i64);
+        self.withhold(room.app, |withheld| withheld.came(user));
         // Under the locks: what is told of a room is told in the order it happened.
         self.tell(room, user.user, OccupantState::Entered, tell);
         Ok(others)
@@ -64,9 +65,33 @@ impl Shared {
         self.tell_left(left);
     }
 
+    /// A session is in rooms, as it was before: told to nobody but those who entered meanwhile. To be called under the lock of the
+    /// directory.
+    pub fn enter_again(&self, dialogs: &[DialogId], user: UserKey, session: &SessionKey) {
+        let mut rooms = self.rooms.lock();
+        for dialog in dialogs {
+            let room = RoomKey { app: user.app, dialog: *dialog };
+            let Entered { tell, .. } = rooms.put_back(room, user, session.clone());
+            let newcomers = self.unaware(user.app, tell);
+            self.tell(room, user.user, OccupantState::Entered, newcomers);
+        }
+        self.meters.rooms.set(rooms.len() as i64);
+    }
+
+    /// Tells that users left, unless they are there.
+    pub fn tell_withheld(&self, left: Vec<(RoomKey, UserId)>) {
+        let rooms = self.rooms.lock();
+        for Left { room, user, tell } in left.into_iter().filter_map(|(room, user)| rooms.left(room, user)) {
+            self.tell(room, user, OccupantState::Left, tell);
+        }
+    }
+
     fn tell_left(&self, left: impl IntoIterator<Item = Left>) {
         for Left { room, user, tell } in left {
-            self.tell(room, user, OccupantState::Left, tell);
+            // With another session he may be there.
+            if !self.withhold(room.app, |withheld| withheld.left(room, user)) {
+                self.tell(room, user, OccupantState::Left, tell);
+            }
         }
     }
 

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Limits;
-use crate::rooms;
+use crate::{ownership, rooms};
+
+/// Edges announce sessions again at a pace: so long without one, and there is none left.
+const QUIET_MS: i64 = 2_000;
 
 /// Sessions and debts.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -37,6 +40,11 @@ pub struct Options {
     /// Seconds that a session which died counts as available and stays in its rooms: a client that is back by then was never
     /// away for the others.
     pub grace_s: u64,
+    /// Seconds at least that a process which takes an app over learns from the edges who is there. Until then nobody is told that somebody
+    /// is gone, alerts wait, and what is told goes to every edge.
+    pub learn_s: u64,
+    /// Seconds that it learns at most, while sessions are still announced again.
+    pub learn_s_max: u64,
 }
 
 impl Default for Options {
@@ -55,6 +63,8 @@ impl Default for Options {
             privacy_name_bytes_max: 256,
             privacy_users_max: 100_000,
             grace_s: 20,
+            learn_s: 5,
+            learn_s_max: 60,
         }
     }
 }
@@ -68,6 +78,12 @@ impl Options {
     /// How long a session that died counts, milliseconds.
     pub(crate) fn grace_ms(&self) -> i64 {
         i64::try_from(self.grace_s.saturating_mul(1_000)).unwrap_or(i64::MAX / 4)
+    }
+
+    /// How long an app that was taken over is learned.
+    pub(crate) fn learning(&self) -> ownership::Limits {
+        let ms = |seconds: u64| i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX / 4);
+        ownership::Limits { least: ms(self.learn_s), quiet: QUIET_MS, most: ms(self.learn_s_max) }
     }
 
     /// The bounds that the rooms hold.

@@ -70,6 +70,11 @@ impl Rooms {
         if !is_in && rooms.map_or(0, BTreeSet::len) >= self.limits.of_session {
             return Err(TooManyRooms);
         }
+        Ok(self.put_back(room, user, session))
+    }
+
+    /// A session is in a room, whatever the limits: it was before.
+    pub fn put_back(&mut self, room: RoomKey, user: UserKey, session: SessionKey) -> Entered {
         self.leaving.retain(|(_, _, leaving)| *leaving != session);
         let users = self.rooms.entry(room).or_default();
         let is_new = users.entry(user.user).or_default().insert(session.clone()) && users[&user.user].len() == 1;
@@ -77,7 +82,24 @@ impl Rooms {
         let others = users.keys().filter(|other| **other != user.user);
         let is_told = is_new && users.len() - 1 <= self.limits.told;
         let others: Vec<u64> = others.take(self.limits.told).map(|other| other.0).collect();
-        Ok(Entered { tell: if is_told { others.clone() } else { Vec::new() }, others })
+        Entered { tell: if is_told { others.clone() } else { Vec::new() }, others }
+    }
+
+    /// Who is to be told that a user left a room, if he is not in it. `None`: nobody.
+    pub fn left(&self, room: RoomKey, user: UserId) -> Option<Left> {
+        let users = self.rooms.get(&room)?;
+        let is_told = !users.contains_key(&user) && users.len() <= self.limits.told;
+        is_told.then(|| Left { room, user, tell: users.keys().map(|other| other.0).collect() })
+    }
+
+    /// Forgets the rooms of these apps, and who is in them.
+    pub fn forget(&mut self, is_lost: impl Fn(AppId) -> bool) {
+        self.rooms.retain(|room, _| !is_lost(room.app));
+        self.leaving.retain(|(_, user, _)| !is_lost(user.app));
+        self.of_session.retain(|_, rooms| {
+            rooms.retain(|room| !is_lost(room.app));
+            !rooms.is_empty()
+        });
     }
 
     /// A session leaves a room it may be in. `None`: nobody is to be told.
@@ -148,8 +170,7 @@ impl Rooms {
             self.rooms.remove(&room);
             return None;
         }
-        let is_told = users.len() <= self.limits.told;
-        is_told.then(|| Left { room, user, tell: users.keys().map(|other| other.0).collect() })
+        self.left(room, user)
     }
 }
 

@@ -1,6 +1,9 @@
 //! The port of contact lists.
 
+mod cql;
 mod embedded;
+
+pub(crate) use cql::TABLES;
 
 #[cfg(test)]
 mod contract;
@@ -8,8 +11,9 @@ mod contract;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use natter_actor::Clock;
 use natter_bus::Log;
-use natter_db::{Error, Kv};
+use natter_db::{Db, Error};
 use natter_proto::UserId;
 use natter_proto::event::v1::PostedRequest;
 use natter_proto::presence::v1::ContactRow;
@@ -21,6 +25,8 @@ use crate::session::{Scope, UserKey};
 pub(crate) struct View {
     pub owner: UserKey,
     pub of: UserId,
+    /// As it was when the step was decided: one that is another by then is not overwritten where others may write too.
+    pub was: ContactRow,
     /// One that is empty is not kept.
     pub row: ContactRow,
 }
@@ -48,8 +54,9 @@ pub(crate) trait Rosters: Send + Sync {
     /// The store cannot be read.
     fn get(&self, owner: UserKey, of: UserId) -> BoxFuture<'_, Result<ContactRow, Error>>;
 
-    /// Keeps views, all or none, and gives the new revisions of their owners' lists, in the order of `views`. They are durable then,
-    /// and so is that `asked` was told to the durable log, if there is one: in the app of the first view.
+    /// Keeps one view or both of a pair, first that of who takes the step, and gives the new revisions of their owners' lists, in the
+    /// order of `views`. They are durable then, and so is that `asked` was told to the durable log, if there is one: in the app of the first view.
+    /// Where rows lie apart one may be kept without the other by a process that dies: the step, repeated, is taken then.
     ///
     /// # Errors
     /// None was kept, or that is not known.
@@ -69,7 +76,10 @@ pub(crate) trait Rosters: Send + Sync {
     fn erase(&self, scope: Scope, limit: usize) -> BoxFuture<'_, Result<usize, Error>>;
 }
 
-/// The engine for this store.
-pub(crate) fn open(db: Kv, posted: Log) -> Arc<dyn Rosters> {
-    Arc::new(embedded::Embedded::new(db, posted))
+/// The engine for where rows are kept.
+pub(crate) fn open(db: &Db, posted: Log, clock: Clock) -> Arc<dyn Rosters> {
+    match db {
+        Db::Kv(kv) => Arc::new(embedded::Embedded::new(kv.clone(), posted)),
+        Db::Cql(cql) => Arc::new(cql::OnCql::new(cql.clone(), posted, clock)),
+    }
 }

@@ -1,6 +1,9 @@
 //! The port of what is kept of users: when each was last there.
 
+mod cql;
 mod embedded;
+
+pub(crate) use cql::TABLES;
 
 #[cfg(test)]
 mod contract;
@@ -8,8 +11,7 @@ mod contract;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use natter_actor::Clock;
-use natter_db::{Error, Kv};
+use natter_db::{Db, Error};
 
 use crate::debts::Stored;
 use crate::session::{Scope, UserKey};
@@ -39,7 +41,10 @@ pub(crate) trait Seen: Send + Sync {
     fn erase(&self, scope: Scope, limit: usize) -> BoxFuture<'_, Result<usize, Error>>;
 }
 
-/// The engine for this store.
-pub(crate) fn open(db: Kv, clock: &Clock) -> Arc<dyn Seen> {
-    Arc::new(embedded::Embedded::new(db, clock.now_ms()))
+/// The engine for where rows are kept, of a process that started then, and its name.
+pub(crate) fn open(db: &Db, started_at: i64, process: &str) -> Arc<dyn Seen> {
+    match db {
+        Db::Kv(kv) => Arc::new(embedded::Embedded::new(kv.clone(), started_at)),
+        Db::Cql(cql) => Arc::new(cql::OnCql::new(cql.clone(), format!("{process}/{started_at}"))),
+    }
 }

@@ -1,5 +1,5 @@
-//! What starts: the door is there at once; the fan-out and the removal of expired debts and of dead
-//! sessions in rooms run until they are stopped.
+//! What starts: the door is there at once; the fan-out, the removal of expired debts and of dead sessions in rooms, and the taking
+//! over of apps run until they are stopped.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use natter_actor::Clock;
 use natter_bus::{Bus, Log, Subscription};
-use natter_db::Kv;
+use natter_db::{Db, Lossy};
 use natter_proto::presence::v1::eraser_server::EraserServer;
 use natter_proto::presence::v1::presence_server::PresenceServer;
 use natter_proto::presence::v1::sessions_server::SessionsServer;
@@ -27,10 +27,13 @@ use crate::fanout::Fanout;
 use crate::lists::{self, Lists};
 use crate::metrics::Meters;
 use crate::options::Options;
+use crate::ownership::Ownership;
+use crate::placement::Placement;
 use crate::rooms::Rooms;
 use crate::rosters::{self, Rosters};
 use crate::rpc::Rpc;
 use crate::seen::{self, Seen};
+use crate::withheld::Withheld;
 
 /// How often debts are looked through for expired ones. Taking one looks at the time itself.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
@@ -39,12 +42,20 @@ const CLEAR_EVERY: Duration = Duration::from_secs(1);
 /// How often it is kept that the process lives: how exact the last activity of those is who were there when it died.
 const ALIVE_EVERY: Duration = Duration::from_secs(30);
 
+/// How long members of the cluster are heard before any app is taken over: two of their words.
+const HEARING: Duration = Duration::from_millis(1_200);
+/// How often edges are asked for their sessions while an app is learned, and it is looked whether it is known.
+const LEARN_EVERY: Duration = Duration::from_millis(500);
+
 /// What the service is made of.
 pub struct Parts {
-    pub db: Kv,
+    pub db: Db,
+    /// Where records and debts of sessions are kept.
+    pub lossy: Lossy,
     pub bus: Bus,
-    /// In the same store: what is told of contact requests, to whoever alerts.
+    /// In the same store, or beside it: what is told of contact requests, to whoever alerts.
     pub posted: Log,
+    pub placement: Placement,
     pub clock: Clock,
     pub metrics: Metrics,
 }
@@ -58,6 +69,10 @@ pub struct Service {
 /// What the door and the fan-out share.
 pub(crate) struct Shared {
     pub options: Options,
+    pub placement: Placement,
+    /// Locked last, as is what is withheld.
+    pub ownership: Mutex<Ownership>,
+    pub withheld: Mutex<Withheld>,
     pub directory: Mutex<Directory>,
     /// Locked while the directory is: a session that is not there enters nothing.
     pub rooms: Mutex<Rooms>,
@@ -85,17 +100,26 @@ impl Service {
         let meters = Meters::new(&parts.metrics);
         let ttl_ms = i64::try_from(options.debt_ttl_s.saturating_mul(1_000)).unwrap_or(i64::MAX);
         let limits = Limits { ttl_ms, debts_per_user_max: options.debts_per_user_max };
-        let seen = seen::open(parts.db.clone(), &parts.clock);
-        let rosters = rosters::open(parts.db.clone(), parts.posted);
-        let lists = lists::open(parts.db.clone());
+        let now = parts.clock.now_ms();
+        let ownership = match &parts.placement {
+            Placement::Always => Ownership::of_all(options.learning()),
+            // Of one name and boot they grow.
+            Placement::Cluster(_) => Ownership::of_none(u64::try_from(now).unwrap_or_default(), options.learning()),
+        };
+        let seen = seen::open(&parts.db, now, &parts.placement.name());
+        let rosters = rosters::open(&parts.db, parts.posted, parts.clock.clone());
+        let lists = lists::open(&parts.db);
         let defaults = Mutex::new(Defaults::new(options.privacy_users_max));
-        let debts = debts::open(parts.db, parts.clock.clone(), limits, meters.clone());
+        let debts = debts::open(&parts.lossy, parts.clock.clone(), limits, meters.clone());
         let rooms = Mutex::new(Rooms::new(options.rooms()));
         let directory = Mutex::new(Directory::new(options.sessions()));
         let activity = Mutex::new(Activity::new(options.watched_per_session_max));
         let told = Mutex::new(Some(parts.bus.subscribe(&Subject::Told.to_string())));
         let shared = Shared {
             options,
+            placement: parts.placement,
+            ownership: Mutex::new(ownership),
+            withheld: Mutex::default(),
             directory,
             rooms,
             activity,
@@ -129,7 +153,8 @@ impl Service {
         EraserServer::new(Rpc::new(Arc::clone(&self.shared)))
     }
 
-    /// Passes frames on, removes expired debts, and those from rooms and from sight who died, until `stop`. Runs once; called again it waits for `stop` only.
+    /// Passes frames on, removes expired debts, and those from rooms and from sight who died, takes over and gives up apps, until `stop`.
+    /// Runs once; called again it waits for `stop` only.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let told = self.told.lock().take();
         let fanout = async {
@@ -146,6 +171,7 @@ impl Service {
             () = self.expire() => {}
             () = self.clear() => {}
             () = self.live() => {}
+            () = self.own() => {}
         }
         // Written though nobody waits for it. A store that fails has said so itself.
         drop(self.shared.seen.alive(self.shared.clock.now_ms()));
@@ -157,11 +183,28 @@ impl Service {
             tokio::time::sleep(CLEAR_EVERY).await;
             self.shared.clear_rooms();
             let (ended, stored): (Vec<_>, Vec<_>) = self.shared.expire_activity().into_iter().unzip();
-            for ended in ended {
+            for ended in ended.into_iter().flatten() {
                 self.shared.tell_ended(ended).await;
             }
             // Together, in the commits that are under way. What is not kept this process knows all the same.
             join_all(stored.into_iter().flatten()).await;
+        }
+    }
+
+    /// Takes apps over and gives them up, as members come and go.
+    async fn own(&self) {
+        let Some(mut changes) = self.shared.placement.changes() else { return std::future::pending().await };
+        // At first a member knows of itself alone, and would take over all.
+        tokio::time::sleep(HEARING).await;
+        changes.mark_changed();
+        loop {
+            match tokio::time::timeout(LEARN_EVERY, changes.changed()).await {
+                Ok(Ok(())) => self.shared.believe(),
+                Ok(Err(_)) => return std::future::pending().await,
+                Err(_) => {}
+            }
+            self.shared.ask_edges();
+            self.shared.settle_apps().await;
         }
     }
 
@@ -175,7 +218,7 @@ impl Service {
     async fn expire(&self) {
         // The records of the process before are found at the start, not at the first return.
         loop {
-            if self.shared.debts.ready().await.is_ok() {
+            if self.shared.debts.ready(None).await.is_ok() {
                 // A store that fails has said so itself; what stays is removed the next time.
                 let _ = self.shared.debts.expire().await;
             }

@@ -25,7 +25,7 @@ impl Shared {
         record: Option<SessionRecord>,
         of_app: Option<usize>,
     ) -> Result<usize, Error> {
-        let debts = self.debts_if_ready().await;
+        let debts = self.debts_if_ready(user).await;
         let (_turn, list) = self.default_list_for(user).await?;
         let (sessions, stored) = {
             let mut directory = self.directory.lock();
@@ -45,12 +45,13 @@ impl Shared {
         record: Option<SessionRecord>,
         of_app: Option<usize>,
     ) -> Result<(usize, Greeting), Error> {
-        let debts = self.debts_if_ready().await;
+        let debts = self.debts_if_ready(user).await;
         let (turn, list) = self.default_list_for(user).await?;
         let (sessions, arrival, stored) = {
             let mut directory = self.directory.lock();
             let sessions = self.add(&mut directory, user, &session, (list, of_app))?;
             let (arrival, came) = self.came(user, session.clone(), visible.clone());
+            self.withhold(user.app, |withheld| withheld.came(user));
             let kept = record.zip(debts).map(|(record, debts)| debts.keep(user, session.clone(), record));
             (sessions, arrival, [came, kept])
         };
@@ -62,7 +63,7 @@ impl Shared {
 
     /// The user's default privacy list, which does not change before the turn is given up: what is told to his sessions is
     /// judged by it.
-    async fn default_list_for(&self, user: UserKey) -> Result<(Turn<'_>, Option<Arc<List>>), Error> {
+    pub async fn default_list_for(&self, user: UserKey) -> Result<(Turn<'_>, Option<Arc<List>>), Error> {
         let turn = self.list_turn(user).await;
         let list = self.read_default_list(user).await?;
         Ok((turn, list))
@@ -76,6 +77,7 @@ impl Shared {
         session: &SessionKey,
         (list, of_app): (Option<Arc<List>>, Option<usize>),
     ) -> Result<usize, Error> {
+        self.check_here(user.app)?;
         let sessions = directory.add(user, session.clone(), of_app).map_err(|over| self.refusal(over, of_app))?;
         self.defaults.lock().put(user, list);
         self.meters.sessions.set(directory.len() as i64);
@@ -93,14 +95,14 @@ impl Shared {
 
     /// A session that ended with a goodbye.
     pub async fn close(&self, user: UserKey, session: SessionKey) -> usize {
-        let debts = self.debts_if_ready().await;
+        let debts = self.debts_if_ready(user).await;
         let (sessions, ended, stored) = {
             let mut directory = self.directory.lock();
             let sessions = directory.remove(user, &session);
             self.meters.sessions.set(directory.len() as i64);
             self.leave_rooms(user.user, &session);
-            let (ended, left) = self.left(user, &session).unzip();
-            (sessions, ended, [left.flatten(), debts.map(|debts| debts.close(user, &session))])
+            let (ended, left) = self.left(user, &session);
+            (sessions, ended, [left, debts.map(|debts| debts.close(user, &session))])
         };
         self.departed.notify_waiters();
         done(stored).await;
@@ -112,7 +114,7 @@ impl Shared {
 
     /// A session that died. What it had proved at last may come with it.
     pub async fn vanish(&self, user: UserKey, session: SessionKey, record: Option<SessionRecord>) -> usize {
-        let debts = self.debts_if_ready().await;
+        let debts = self.debts_if_ready(user).await;
         let (sessions, stored) = {
             let mut directory = self.directory.lock();
             let sessions = directory.remove(user, &session);
@@ -132,7 +134,7 @@ impl Shared {
 
     /// What a session has proved. Of a session that has ended it is too late, and nothing happens.
     pub async fn record(&self, user: UserKey, session: SessionKey, record: SessionRecord) -> Result<(), Error> {
-        self.debts.ready().await?;
+        self.debts.ready(Some(user)).await?;
         let stored = {
             let directory = self.directory.lock();
             directory.has(user, &session).then(|| self.debts.keep(user, session, record))
@@ -159,15 +161,15 @@ impl Shared {
     }
 
     /// The debts, unless the store cannot be read: then sessions come and go without.
-    async fn debts_if_ready(&self) -> Option<&dyn Debts> {
-        self.debts.ready().await.ok().map(|()| &*self.debts)
+    pub async fn debts_if_ready(&self, user: UserKey) -> Option<&dyn Debts> {
+        self.debts.ready(Some(user)).await.ok().map(|()| &*self.debts)
     }
 }
 
 /// Waits for the store, and does not mind its failure: memory has the change, so it only matters if the
 /// process dies as well. Then an older record stands for the session, and its client gets once more what it had, under
 /// the same ids.
-async fn done(stored: impl IntoIterator<Item = Option<Stored>>) {
+pub(crate) async fn done(stored: impl IntoIterator<Item = Option<Stored>>) {
     for stored in stored.into_iter().flatten() {
         let _ = stored.await;
     }

@@ -26,12 +26,24 @@ impl Shared {
         (arrival, Some(self.seen.came(user, self.clock.now_ms())))
     }
 
-    /// A session ended with a goodbye, or is not available any more.
-    pub fn left(&self, user: UserKey, session: &SessionKey) -> Option<(Ended, Option<Stored>)> {
+    /// A session is available, as it was before: told to nobody but those who began to watch meanwhile.
+    pub fn came_again(&self, user: UserKey, session: SessionKey, visible: Visible) -> (Arrival, Option<Stored>) {
         let mut activity = self.activity.lock();
-        let ended = activity.leave(self.clock.now_ms(), user, session)?;
-        let stored = self.ended(&activity, &ended);
-        Some((ended, stored))
+        let arrival = activity.arrive(user, session, visible);
+        if arrival != Arrival::First {
+            return (arrival, None);
+        }
+        self.tell_watchers(user, 0, self.unaware(user.app, activity.watchers(user)));
+        (arrival, Some(self.seen.came(user, self.clock.now_ms())))
+    }
+
+    /// A session ended with a goodbye, or is not available any more. What contacts are to be told of it, if it can be told.
+    pub fn left(&self, user: UserKey, session: &SessionKey) -> (Option<Ended>, Option<Stored>) {
+        let mut activity = self.activity.lock();
+        match activity.leave(self.clock.now_ms(), user, session) {
+            Some(ended) => self.ended(&activity, ended),
+            None => (None, None),
+        }
     }
 
     /// A session died: nobody is told before its grace is over.
@@ -40,11 +52,18 @@ impl Shared {
     }
 
     /// Sessions that died long enough ago are not there any more.
-    pub fn expire_activity(&self) -> Vec<(Ended, Option<Stored>)> {
+    pub fn expire_activity(&self) -> Vec<(Option<Ended>, Option<Stored>)> {
         let mut activity = self.activity.lock();
         let ended = activity.expire(self.clock.now_ms() - self.options.grace_ms());
-        let stored: Vec<Option<Stored>> = ended.iter().map(|ended| self.ended(&activity, ended)).collect();
-        ended.into_iter().zip(stored).collect()
+        ended.into_iter().map(|ended| self.ended(&activity, ended)).collect()
+    }
+
+    /// Tells of an end that was withheld, if the user is not there.
+    pub fn tell_watchers_late(&self, ended: &Ended) {
+        let activity = self.activity.lock();
+        if let Some(seen_at) = ended.seen_at.filter(|_| !activity.is_there(ended.user)) {
+            self.tell_watchers(ended.user, seen_at, activity.watchers(ended.user));
+        }
     }
 
     /// When a user who is not there was, unix milliseconds; nothing if he is there. `asker`: who must be let through to him.
@@ -54,6 +73,9 @@ impl Shared {
         }
         if self.activity.lock().is_there(user) {
             return Ok(None);
+        }
+        if self.is_learning(user.app) {
+            return Err(Error::Learning);
         }
         self.seen.last(user).await?.ok_or(Error::NeverSeen).map(Some)
     }
@@ -65,17 +87,24 @@ impl Shared {
         }
         let directory = self.directory.lock();
         if !directory.has(watcher, &session) {
-            return Err(Error::NotAnnounced);
+            return Err(self.not_announced(watcher.app));
         }
         let max = self.options.watched_per_session_max;
         self.activity.lock().watch(watcher, session, user, enable).map_err(|_| Error::TooManyWatched { max })
     }
 
     // Under the lock of the activity: what is told of a user is told in the order it happened.
-    fn ended(&self, activity: &activity::Activity, ended: &Ended) -> Option<Stored> {
-        let (user, seen_at) = (ended.user, ended.seen_at?);
-        self.tell_watchers(user, seen_at, activity.watchers(user));
-        Some(self.seen.left(user, seen_at))
+    fn ended(&self, activity: &activity::Activity, ended: Ended) -> (Option<Ended>, Option<Stored>) {
+        let user = ended.user;
+        let stored = ended.seen_at.map(|seen_at| self.seen.left(user, seen_at));
+        // With another session he may be there.
+        if self.withhold(user.app, |withheld| withheld.ended(ended.clone())) {
+            return (None, stored);
+        }
+        if let Some(seen_at) = ended.seen_at {
+            self.tell_watchers(user, seen_at, activity.watchers(user));
+        }
+        (Some(ended), stored)
     }
 
     fn tell_watchers(&self, user: UserKey, seen_at: i64, mut to: Vec<u64>) {

@@ -8,7 +8,7 @@ use natter_proto::presence::v1::{Present, SessionRecord, SessionState};
 use natter_proto::{DialogId, Failure};
 use natter_xmpp::StreamFault;
 
-use super::{Answered, Ask, Job, Query};
+use super::{Answered, Ask, Job, Query, Whereabouts};
 
 /// One thing to do, in order.
 #[derive(PartialEq, Debug)]
@@ -70,6 +70,8 @@ pub(crate) enum Call {
     Return { record: Box<SessionRecord>, shown: Option<Shown> },
     /// The session is available still, and shows something else.
     Show(Option<Shown>),
+    /// Announces the session once more, to whoever took its app over. Answered by [`Answer::Again`].
+    Again(Box<Whereabouts>),
     /// Announces the session as one that frames do not reach; `owed`: it has not proved what it got, and may be owed it.
     Withdraw { owed: Option<SessionRecord> },
     /// The rows of a dialog above a number, or all that was stored or changed since the session began (`since`, unix
@@ -109,6 +111,7 @@ pub(crate) enum Answer {
         number: u64,
         answer: Result<Answered, Failure>,
     },
+    Again(Result<(), Failure>),
     /// A failure: no frames reach the session, or what it missed could not be read.
     Returned(Result<Box<Returned>, Failure>),
     /// Nothing if history did not answer: what is missing is not known then.

@@ -37,6 +37,10 @@ enum Word {
 }
 
 impl Attention {
+    pub(super) fn is_inactive(&self) -> bool {
+        self.inactive
+    }
+
     /// Frames do not reach the session any more: when they do, it is told who is there.
     pub(super) fn forget(&mut self) {
         self.waiting.clear();

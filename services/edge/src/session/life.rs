@@ -59,6 +59,7 @@ impl Session {
             Answer::Job { number, answer } => self.job_answered(at.now, number, answer),
             Answer::Room { number, answer } => self.room_answered(at.now, number, answer),
             Answer::Presence { number, answer } => self.presence_answered(at.now, number, answer),
+            Answer::Again(outcome) => self.announced_again(at.now, &outcome),
             Answer::Returned(Ok(returned)) => self.returned(at.now, *returned),
             Answer::Returned(Err(failure)) => self.unreachable(at.now, &failure),
             Answer::Filled { dialog, stretch } => self.filled(at.now, dialog, stretch),
@@ -79,10 +80,19 @@ impl Session {
         let patience = self.acks.waits_since().filter(|_| self.is_impatient()).map(|at| at + PATIENCE_MS);
         let asks = self.proof.ask_at().filter(|_| self.attached);
         let withdraws = self.withdraw_at.filter(|_| self.stage == Stage::Bound);
-        [withdraws, self.touch_at, self.detached_until, self.tidings.due_at(), self.posts.resume_at(), patience, asks]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            withdraws,
+            self.touch_at,
+            self.detached_until,
+            self.again_at,
+            self.tidings.due_at(),
+            self.posts.resume_at(),
+            patience,
+            asks,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Time has passed.
@@ -100,6 +110,9 @@ impl Session {
         if self.touch_at.is_some_and(|due| due <= at.now) {
             self.touch_at = Some(at.now + seconds(self.options.touch_s));
             self.out.push_back(Action::Call(Call::Touch));
+        }
+        if self.again_at.is_some_and(|due| due <= at.now) {
+            self.say_where(at.now);
         }
         let lapsed = self.proof.lapse(at.now);
         self.proved(&lapsed);

@@ -89,6 +89,11 @@ impl Rooms {
         self.waiting.len() > WAITING_MAX
     }
 
+    /// Those that it is in, ascending.
+    pub(super) fn inside(&self) -> impl Iterator<Item = DialogId> {
+        self.inside.iter().copied()
+    }
+
     /// Frames do not reach the session any more: it is in no room.
     pub(super) fn leave_all(&mut self) {
         self.inside.clear();

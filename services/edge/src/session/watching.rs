@@ -148,6 +148,11 @@ impl Watching {
         Some((number, query))
     }
 
+    /// Whom the session watches, ascending.
+    pub(super) fn users(&self) -> impl Iterator<Item = UserId> {
+        self.users.iter().copied()
+    }
+
     /// Too much waits: the client is not read.
     pub(super) fn is_busy(&self) -> bool {
         self.waiting.len() > WAITING_MAX

@@ -55,6 +55,8 @@ pub struct State {
     /// Users on whose behalf a dialog was looked at.
     pub looks: Mutex<BTreeSet<u64>>,
     pub announced: watch::Sender<Vec<(u64, SessionState)>>,
+    /// Sessions that were announced again.
+    pub again: watch::Sender<Vec<(u64, SessionState)>>,
     pub entrances: Mutex<Vec<(u64, SessionRef, Entrance)>>,
     pub token_over: AtomicBool,
     pub owed: Mutex<Vec<(u64, Message)>>,
@@ -86,6 +88,7 @@ impl Fakes {
             gaps: watch::Sender::default(),
             looks: Mutex::default(),
             announced: watch::Sender::default(),
+            again: watch::Sender::default(),
             entrances: Mutex::default(),
             token_over: AtomicBool::new(false),
             owed: Mutex::default(),
@@ -391,6 +394,10 @@ fake! { History, history, {
 impl Presence for Fakes {
     async fn announce(&self, request: Request<AnnounceRequest>) -> Reply<AnnounceReply> {
         let request = request.into_inner();
+        if request.again.as_ref().is_some_and(|again| again.by == "p/1") {
+            self.0.again.send_modify(|again| again.push((request.user, request.state())));
+            return Ok(Response::new(AnnounceReply::default()));
+        }
         let (session, entrance) = (request.session.clone().unwrap(), request.entrance.clone().unwrap());
         self.0.entrances.lock().push((request.user, session, entrance));
         self.0.announced.send_modify(|announced| announced.push((request.user, request.state())));

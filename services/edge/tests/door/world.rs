@@ -5,17 +5,21 @@ use std::sync::atomic::Ordering;
 
 use natter_actor::{Chance, Clock, Executor};
 use natter_bus::{Bus, Payload};
+use natter_cluster::Shard;
 use natter_edge::{Doors, Options, Parts, Service};
-use natter_proto::DialogId;
 use natter_proto::account::v1::accounts_server::AccountsServer;
+use natter_proto::cluster::v1::Learn;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::dialog::v1::{MarkRequest, PostRequest};
+use natter_proto::event::v1::Frame;
+use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Ended, Expelled, Head, Heads, Message, OccupantState, SessionRef};
 use natter_proto::history::v1::GapRequest;
 use natter_proto::history::v1::history_server::HistoryServer;
 use natter_proto::presence::v1::presence_server::PresenceServer;
 use natter_proto::presence::v1::{Entrance, SessionState};
 use natter_proto::subject::Subject;
+use natter_proto::{DialogId, EdgeFrame};
 use natter_rpc::{Link, LinkOptions};
 use natter_telemetry::Metrics;
 use natter_trace::Recorder;
@@ -189,6 +193,29 @@ impl World {
 
     pub async fn announced(&self, user: u64, state: SessionState) {
         self.fakes.0.announced.subscribe().wait_for(|announced| announced.contains(&(user, state))).await.unwrap();
+    }
+
+    /// A presence that took over the app of a shard asks who is here.
+    pub fn learn(&self, number: u64, shard: Shard) {
+        let learn = Learn { by: "p/1".to_owned(), number, shards: vec![shard.0.into()] };
+        self.fakes.0.bus.publish(&Subject::Learn.to_string(), Payload::of(learn));
+    }
+
+    /// The sessions that were announced again, as soon as there are so many.
+    pub async fn announced_again(&self, count: usize) -> Vec<(u64, SessionState)> {
+        self.fakes.0.again.subscribe().wait_for(|again| again.len() >= count).await.unwrap().clone()
+    }
+
+    /// The same, as soon as this one is among them.
+    pub async fn announced_again_with(&self, session: (u64, SessionState)) -> Vec<(u64, SessionState)> {
+        self.fakes.0.again.subscribe().wait_for(|again| again.contains(&session)).await.unwrap().clone()
+    }
+
+    /// A presence that does not know where users are tells every edge.
+    pub fn tell_everywhere(&self, users: Vec<u64>, told: Told) {
+        let frame = Frame { app: 905, to: users.clone(), told: Some(told), ..Frame::default() };
+        let told = EdgeFrame { frame: frame.into(), users, except: Vec::new() };
+        self.fakes.0.bus.publish(&Subject::Edges.to_string(), Payload::of(told));
     }
 
     pub fn metrics(&self) -> String {

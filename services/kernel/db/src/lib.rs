@@ -38,7 +38,7 @@ mod series;
 pub use batch::{Batch, Table};
 pub use commit::Commit;
 pub use cql::Cql;
-pub use db::Db;
+pub use db::{Db, Lossy};
 pub use error::Error;
 pub use faults::Faults;
 pub use kv::Kv;

@@ -15,8 +15,14 @@ pub struct Arguments {
 
 /// Every migration of every service, in order.
 pub fn migrations() -> Vec<Migration> {
-    let of_services: [&[Migration]; 5] =
-        [&natter_account::TABLES, natter_dialog::TABLES, natter_history::TABLES, &natter_push::TABLES, &natter_storage::TABLES];
+    let of_services: [&[Migration]; 6] = [
+        &natter_account::TABLES,
+        natter_dialog::TABLES,
+        natter_history::TABLES,
+        natter_presence::TABLES,
+        natter_push::TABLES,
+        &natter_storage::TABLES,
+    ];
     of_services.concat()
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use natter_proto::AppId;
 use natter_proto::presence::v1::{Fingerprint, SessionRecord};
 
 use super::{is_of, union};
@@ -56,6 +57,22 @@ impl Ledger {
         self.owe(user, session, record, now_ms);
     }
 
+    /// A row that another process kept; what is over already goes with the next look.
+    pub fn found_until(&mut self, user: UserKey, session: SessionKey, record: SessionRecord, upto_ms: i64) {
+        self.owe_until(user, session, record, upto_ms);
+    }
+
+    /// Whether anything is kept of a user.
+    pub fn has(&self, user: UserKey) -> bool {
+        self.users.contains_key(&user)
+    }
+
+    /// Forgets what is kept of these apps: it is another process's.
+    pub fn forget(&mut self, is_lost: impl Fn(AppId) -> bool) {
+        self.users.retain(|user, _| !is_lost(user.app));
+        self.due.retain(|(_, user, _)| !is_lost(user.app));
+    }
+
     /// What a live session has proved. Nothing changes if the session has died already: a late record adds nothing.
     pub fn keep(&mut self, user: UserKey, session: SessionKey, record: SessionRecord) -> Vec<Change> {
         let entries = self.users.entry(user).or_default();
@@ -64,6 +81,13 @@ impl Ledger {
         }
         let change = Change::Put(user, session.clone(), Box::new(record.clone()));
         entries.insert(session, Entry { record, standing: Standing::Live });
+        vec![change]
+    }
+
+    /// The session lives, whatever was believed of it.
+    pub fn revive(&mut self, user: UserKey, session: SessionKey, record: SessionRecord) -> Vec<Change> {
+        let change = Change::Put(user, session.clone(), Box::new(record.clone()));
+        self.users.entry(user).or_default().insert(session, Entry { record, standing: Standing::Live });
         vec![change]
     }
 
@@ -145,7 +169,10 @@ impl Ledger {
     }
 
     fn owe(&mut self, user: UserKey, session: SessionKey, record: SessionRecord, now_ms: i64) {
-        let upto_ms = now_ms.saturating_add(self.limits.ttl_ms);
+        self.owe_until(user, session, record, now_ms.saturating_add(self.limits.ttl_ms));
+    }
+
+    fn owe_until(&mut self, user: UserKey, session: SessionKey, record: SessionRecord, upto_ms: i64) {
         self.due.insert((upto_ms, user, session.clone()));
         self.users.entry(user).or_default().insert(session, Entry { record, standing: Standing::Owed { upto_ms } });
     }
@@ -237,6 +264,18 @@ mod tests {
         ledger.vanish(USER, &session(2), 60);
         assert_eq!(seen_at(ledger.take(USER, &session(3), &client("phone"), 70)), Some(10));
         assert_eq!(ledger.take(USER, &session(4), &client("phone"), 70), None, "it is one debt");
+    }
+
+    #[test]
+    fn a_session_that_lives_after_all_owes_nothing_and_its_record_moves_again() {
+        let mut ledger = with_debts(&[(1, "phone", 10)], 20);
+        ledger.take(USER, &session(2), &client("phone"), 0).unwrap();
+        assert_eq!(ledger.revive(USER, session(1), record("phone", 20)), [put(1, "phone", 20)]);
+        assert_eq!(ledger.settle(USER, &session(2), true, 0), [], "it took nothing");
+        assert_eq!(ledger.take(USER, &session(3), &client("phone"), 0), None);
+        assert_eq!(ledger.expire(TTL), []);
+        assert_eq!(ledger.keep(USER, session(1), record("phone", 30)), [put(1, "phone", 30)]);
+        assert_eq!(ledger.vanish(USER, &session(1), 50), [put(1, "phone", 30)]);
     }
 
     #[test]

@@ -100,8 +100,8 @@ impl Store {
 
     async fn open(db: Kv, clock: Clock) -> Store {
         let limits = Limits { ttl_ms: TTL.as_millis() as i64, debts_per_user_max: 20 };
-        let debts = open(db.clone(), clock.clone(), limits, Meters::new(&Metrics::new()));
-        debts.ready().await.unwrap();
+        let debts = open(&db.clone().into(), clock.clone(), limits, Meters::new(&Metrics::new()));
+        debts.ready(None).await.unwrap();
         Store { db, clock, debts }
     }
 

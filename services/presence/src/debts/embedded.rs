@@ -4,6 +4,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use natter_actor::Clock;
 use natter_db::{Batch, Error, KeyRange, Kv, Table};
+use natter_proto::AppId;
 use natter_proto::presence::v1::{Fingerprint, SessionRecord};
 use parking_lot::Mutex;
 use prost::Message;
@@ -72,12 +73,16 @@ impl Embedded {
 }
 
 impl Debts for Embedded {
-    fn ready(&self) -> BoxFuture<'_, Result<(), Error>> {
+    fn ready(&self, _user: Option<UserKey>) -> BoxFuture<'_, Result<(), Error>> {
         self.loaded.get_or_try_init(|| self.load()).map(|loaded| loaded.map(|_| ())).boxed()
     }
 
     fn keep(&self, user: UserKey, session: SessionKey, record: SessionRecord) -> Stored {
         self.change(|ledger, _| ledger.keep(user, session, record))
+    }
+
+    fn revive(&self, user: UserKey, session: SessionKey, record: SessionRecord) -> Stored {
+        self.change(|ledger, _| ledger.revive(user, session, record))
     }
 
     fn close(&self, user: UserKey, session: &SessionKey) -> Stored {
@@ -122,6 +127,10 @@ impl Debts for Embedded {
             self.meters.debts_expired.inc_by(changes.len() as u64);
             changes
         })
+    }
+
+    fn forget(&self, _is_lost: &dyn Fn(AppId) -> bool) {
+        // Nobody else can have them: the rows are this process's alone.
     }
 
     fn erase(&self, scope: Scope) -> BoxFuture<'static, Result<usize, Error>> {

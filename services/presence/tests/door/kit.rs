@@ -7,7 +7,7 @@ pub use bytes::Bytes;
 pub use natter_actor::Clock;
 pub use natter_bus::{Bus, Log};
 pub use natter_db::{Faults, Kv, Table};
-pub use natter_presence::{Options, Parts, Service};
+pub use natter_presence::{Options, Parts, Placement, Service};
 pub use natter_proto::event::v1::{
     Activity, Availability, Contact, ContactChange, ContactRequest, Frame, Message, Occupant, OccupantState, Posted,
     PostedRequest, SessionRef, Shown, Subscription, frame::Told,
@@ -68,9 +68,14 @@ impl Node {
 
     pub fn made(kv: Kv, clock: Clock, options: Options) -> Node {
         let bus = Bus::local();
+        Node::placed(kv, clock, options, bus, Placement::Always)
+    }
+
+    /// One process of several on a bus and a store.
+    pub fn placed(kv: Kv, clock: Clock, options: Options, bus: Bus, placement: Placement) -> Node {
         let posted = Log::embedded(kv.clone(), Table("posted"), 1_000);
-        let (db, metrics) = (kv.clone(), Metrics::new());
-        let parts = Parts { db, bus: bus.clone(), posted: posted.clone(), clock: clock.clone(), metrics };
+        let (db, lossy, metrics) = (kv.clone().into(), kv.clone().into(), Metrics::new());
+        let parts = Parts { db, lossy, bus: bus.clone(), posted: posted.clone(), placement, clock: clock.clone(), metrics };
         let service = Service::new(options, parts);
         let client = PresenceClient::new(Link::local(service.server(), LinkOptions::default()));
         let sessions = SessionsClient::new(Link::local(service.sessions_server(), LinkOptions::default()));

@@ -4,6 +4,7 @@
 mod debts;
 mod ends;
 mod expulsion;
+mod handover;
 mod kit;
 mod people;
 mod privacy;
