@@ -74,7 +74,7 @@ impl Services {
         let push = natter_push::Service::new(
             natter_push::Options { contact, ..config.push.clone() },
             natter_push::Parts {
-                db: parts.db.clone(),
+                db: parts.db.clone().into(),
                 bus: parts.bus.clone(),
                 posted: parts.posted.clone(),
                 links: natter_push::Links {
