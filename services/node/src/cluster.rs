@@ -168,6 +168,12 @@ pub async fn read_lanes(cluster: &Cluster, posted: &Log) {
     }
 }
 
+/// Of which apps the alerts are this process's.
+pub fn alerts(cluster: &Cluster) -> natter_push::Owns {
+    let own = own(Some(cluster), Role::Push);
+    Arc::new(move |app| own.has(lane_shard(lane_of(app))))
+}
+
 /// What of a role is this process's.
 pub fn own(cluster: Option<&Cluster>, role: Role) -> Own {
     match cluster {

@@ -219,13 +219,6 @@ impl Services {
     }
 }
 
-fn kv(parts: &Parts) -> Result<natter_db::Kv> {
-    match &parts.db {
-        natter_db::Db::Kv(kv) => Ok(kv.clone()),
-        natter_db::Db::Cql(_) => anyhow::bail!("a service has no engine on CQL yet"),
-    }
-}
-
 fn history(config: &Config, parts: &Parts) -> Result<natter_history::Service> {
     Ok(natter_history::Service::new(
         config.history.clone(),
@@ -319,10 +312,10 @@ fn push(config: &Config, parts: &Parts, host: &str, links: natter_push::Links) -
         "" => format!("https://{host}"),
         contact => contact.to_owned(),
     };
-    Ok(natter_push::Service::new(
+    let service = natter_push::Service::new(
         natter_push::Options { contact, ..config.push.clone() },
         natter_push::Parts {
-            db: kv(parts)?,
+            db: parts.db.clone(),
             bus: parts.bus.clone(),
             posted: parts.posted.clone(),
             links,
@@ -331,7 +324,11 @@ fn push(config: &Config, parts: &Parts, host: &str, links: natter_push::Links) -
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
         },
-    ))
+    );
+    if let Some(cluster) = &parts.cluster {
+        service.own(cluster::alerts(cluster));
+    }
+    Ok(service)
 }
 
 fn edge(config: &Config, parts: &Parts, host: &str, links: &Links) -> Result<natter_edge::Service> {

@@ -15,8 +15,8 @@
 //! providers; and [`mod@hops`]: what every service tells of the ways of messages.
 //!
 //! Invariants:
-//! - An entry of the log is forgotten in the step in which its alerts are kept: no message is without its alerts, whatever dies.
-//! - An alert is removed in the step in which its end is noted. A crash between a provider's answer and that step repeats the
+//! - An entry of the log is forgotten in the step in which its alerts are kept, or after it: no message is without its alerts, whatever dies.
+//! - An alert is removed in the step in which its end is noted, or after it. A crash between a provider's answer and that step repeats the
 //!   request, under the same collapse id: the user sees one.
 //! - At the end somebody looks: each decision has a reason in the journal, each attempt the provider's answer.
 //! - Alerts of one app that wait are bounded. Over it the oldest is dropped, noted and counted; never the message.
@@ -56,17 +56,20 @@ mod rpc;
 mod seal;
 mod service;
 mod settings;
+mod stamps;
 mod store;
 mod subscription;
 mod template;
 mod text;
 mod vault;
 mod wallet;
+mod writes;
 
 pub use options::Options;
 pub use providers::Providers;
 pub use seal::Keys;
-pub use service::{Links, Parts, Service};
+pub use service::{Links, Owns, Parts, Service};
 
 /// The tables of this service on ScyllaDB, in the order in which they are made.
-pub const TABLES: [natter_db::cql::Migration; 1] = [settings::TABLES];
+pub const TABLES: &[natter_db::cql::Migration] =
+    &[settings::TABLES, store::TABLES, vault::TABLES, hops::TABLES, events::TABLES, alerts::TABLES];

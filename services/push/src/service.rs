@@ -2,12 +2,13 @@
 //! sweep of old notes, events, hops and older seals.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use natter_actor::Clock;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use natter_actor::{Chance, Clock};
 use natter_bus::{Bus, Log};
-use natter_db::Kv;
+use natter_db::Db;
 use natter_proto::push::v1::alerting_server::AlertingServer;
 use natter_proto::push::v1::credentials_server::CredentialsServer;
 use natter_proto::push::v1::eraser_server::EraserServer;
@@ -18,7 +19,7 @@ use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
 use tokio::sync::Notify;
 
-use crate::alerts::{self, Alerts};
+use crate::alerts::{self, Alerts, Bounds};
 use crate::events::{self, Events};
 use crate::hops::{self, Hops};
 use crate::ids::Ids;
@@ -30,7 +31,8 @@ use crate::providers::Providers;
 use crate::rpc::Rpc;
 use crate::seal::Keys;
 use crate::settings::{self, AlertSettings};
-use crate::store::{Embedded, Subscriptions};
+use crate::stamps::Stamps;
+use crate::store::{self, Subscriptions};
 use crate::vault;
 use crate::wallet::Wallet;
 
@@ -39,6 +41,14 @@ const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// How the operator is reached who says nothing of it.
 const HERE: &str = "https://localhost";
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// How often it is looked which apps fell to this process, and which to others.
+const ADOPT_EVERY: Duration = Duration::from_secs(5);
+/// Apps that are looked at at once.
+const ADOPT_AT_ONCE: usize = 8;
+
+/// Whether an app is this process's. What it says may change at any time.
+pub type Owns = Arc<dyn Fn(u64) -> bool + Send + Sync>;
 
 /// To the services below.
 #[derive(Clone)]
@@ -51,10 +61,10 @@ pub struct Links {
 
 /// What the service is given.
 pub struct Parts {
-    pub db: Kv,
+    pub db: Db,
     /// Where hops of messages are told.
     pub bus: Bus,
-    /// In the same store: what history and presence tell of. No one else reads it.
+    /// What history and presence tell of; in the same store, if one process has that to itself. No one else reads it.
     pub posted: Log,
     pub links: Links,
     pub providers: Arc<dyn Providers>,
@@ -78,6 +88,8 @@ pub(crate) struct Shared {
     pub hops: Box<dyn Hops>,
     pub bus: Bus,
     pub events: Box<dyn Events>,
+    /// Which apps are this process's; all, if nobody says.
+    owns: OnceLock<Owns>,
     pub settings: Box<dyn AlertSettings>,
     pub policies: Policies,
     pub ids: Ids,
@@ -99,15 +111,19 @@ impl Service {
         let Parts { db, bus, posted, links, providers, keys, clock, metrics } = parts;
         let first_number = u64::try_from(clock.now_ms()).unwrap_or_default() << 20;
         let contact = if options.contact.is_empty() { HERE.to_owned() } else { options.contact.clone() };
-        let vault = Box::new(vault::Embedded::new(db.clone()));
+        let boot = Chance::system().u64();
+        let stamps = Arc::new(Stamps::new(boot));
+        let vault = vault::open(&db, &stamps);
+        let bounds = Bounds { queue_max: options.queue_max, journal_days: options.journal_days };
         let shared = Shared {
-            subscriptions: Box::new(Embedded::new(db.clone())),
-            hops: Box::new(hops::Embedded::new(db.clone(), first_number)),
+            subscriptions: store::open(&db, &stamps, &clock),
+            hops: hops::open(&db, first_number),
             bus,
-            events: Box::new(events::Embedded::new(db.clone(), posted.clone())),
-            settings: settings::open(&db.clone().into()),
+            events: events::open(&db, &posted, &clock, options.journal_days),
+            settings: settings::open(&db),
             policies: Policies::default(),
-            alerts: Box::new(alerts::Embedded::new(db, posted.clone(), options.queue_max, first_number)),
+            alerts: alerts::open(&db, &posted, &clock, (boot, first_number), &bounds),
+            owns: OnceLock::new(),
             ids: Ids::default(),
             log: posted,
             neighbours: Neighbours::new(links),
@@ -120,6 +136,12 @@ impl Service {
             options,
         };
         Service { shared: Arc::new(shared) }
+    }
+
+    /// Other processes have apps too: from here on this one cares for the alerts of its own alone. The first word counts.
+    pub fn own(&self, owns: Owns) {
+        // Said again, it is the same.
+        let _ = self.shared.owns.set(owns);
     }
 
     /// The door for links.
@@ -159,6 +181,7 @@ impl Service {
         tokio::select! {
             biased;
             () = stop => {}
+            () = shared.adopt_apps() => {}
             () = shared.take_in() => {}
             () = shared.deliver() => {}
             () = shared.sweep() => {}
@@ -169,6 +192,31 @@ impl Service {
 }
 
 impl Shared {
+    /// Finds what waits of apps that fell to this process, and forgets what it knows of those that fell to others. Nothing to do where
+    /// it has them all to itself.
+    async fn adopt_apps(&self) {
+        let owns = |app: u64| self.owns.get().is_none_or(|owns| owns(app));
+        loop {
+            self.alerts.leave(&owns);
+            if let Err(error) = self.adopt_those(&owns).await {
+                tracing::warn!(%error, "what waits of apps that are this process's cannot be read");
+            }
+            tokio::time::sleep(ADOPT_EVERY).await;
+        }
+    }
+
+    async fn adopt_those(&self, owns: &(dyn Fn(u64) -> bool + Sync)) -> Result<(), natter_db::Error> {
+        let owned: Vec<u64> = self.alerts.apps().await?.into_iter().filter(|app| owns(*app)).collect();
+        if owned.is_empty() {
+            return Ok(());
+        }
+        let adopted = stream::iter(owned).map(|app| self.alerts.adopt(app)).buffer_unordered(ADOPT_AT_ONCE);
+        adopted.try_collect::<()>().await?;
+        // For whoever sends what was found.
+        self.moved.notify_one();
+        Ok(())
+    }
+
     async fn sweep(&self) {
         self.reseal().await;
         let (mut after, mut event, mut hop) = (None, None, None);

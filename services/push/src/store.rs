@@ -2,20 +2,35 @@
 //! `store/contract.rs` runs on each of them.
 //!
 //! Invariants of every engine:
-//! - A step is taken wholly or not at all, and durable when it is answered.
-//! - The count of an app is that of its subscriptions, in every moment. A step that takes it over its limit is not taken.
+//! - What a step does to a user is taken wholly or not at all, and durable when it is answered.
+//! - An app never has more subscriptions than its count says. A step that takes the count over its limit is not taken. Where a step may die
+//!   between a user and the count, the count is too large until it is counted anew.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use natter_actor::Clock;
+use natter_db::Db;
 use natter_proto::push::v1::Subscription;
 use natter_rpc::async_trait;
 
+use crate::stamps::Stamps;
+
 #[cfg(test)]
 mod contract;
+mod cql;
 mod embedded;
 
-pub use embedded::Embedded;
+pub use cql::TABLES;
+
+/// The engine for where rows are kept.
+pub fn open(db: &Db, stamps: &Arc<Stamps>, clock: &Clock) -> Box<dyn Subscriptions> {
+    match db {
+        Db::Kv(kv) => Box::new(embedded::Embedded::new(kv.clone())),
+        Db::Cql(cql) => Box::new(cql::OnCql::new(cql.clone(), Arc::clone(stamps), clock.clone())),
+    }
+}
 
 /// Why a step was not taken.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -58,7 +73,7 @@ pub trait Subscriptions: Send + Sync {
     async fn change(&self, before: &Kept, after: Vec<Subscription>, limit: u64) -> Result<()>;
     /// At most `limit` users of an app who have any.
     async fn users_of(&self, app: u64, limit: usize) -> Result<Vec<u64>>;
-    /// How many subscriptions an app has.
+    /// How many subscriptions an app has, at most.
     async fn count(&self, app: u64) -> Result<u64>;
     /// Forgets that an app that has no subscriptions ever had any.
     async fn forget_count(&self, app: u64) -> Result<()>;

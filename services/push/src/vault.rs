@@ -4,15 +4,29 @@
 //! Invariant of every engine: a step is taken wholly or not at all, and durable when it is answered. Of two who change the
 //! same app at once, one is told to read again.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use natter_db::Db;
 use natter_proto::push::v1::CredentialRow;
 use natter_rpc::async_trait;
 
+use crate::stamps::Stamps;
+
 #[cfg(test)]
 mod contract;
+mod cql;
 mod embedded;
 
-pub use embedded::Embedded;
+pub use cql::TABLES;
+
+/// The engine for where rows are kept.
+pub fn open(db: &Db, stamps: &Arc<Stamps>) -> Box<dyn Vault> {
+    match db {
+        Db::Kv(kv) => Box::new(embedded::Embedded::new(kv.clone())),
+        Db::Cql(cql) => Box::new(cql::OnCql::new(cql.clone(), Arc::clone(stamps))),
+    }
+}
 
 /// Why a step was not taken.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

@@ -1,8 +1,6 @@
 //! The port on a key-value store that one process has to itself. How many alerts wait, and when the next one of an app is due,
 //! is in memory too. Numbers in keys are big-endian, so that scans run by time.
 
-mod rows;
-
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,9 +12,8 @@ use parking_lot::Mutex;
 use prost::Message;
 use tokio::sync::OnceCell;
 
-use self::rows::{corrupt, due_key, note_key, note_of_message, number, to_due};
-use super::{About, Alerts, Due, Step};
-use crate::decision::Reason;
+use super::rows::{self, corrupt, due_key, note_key, note_of_message, number, to_due};
+use super::{About, Alerts, Due, Step, dropped_note};
 
 /// app, at, user, dialog, place, source -> the rest of the alert.
 const ALERTS: Table = Table("alerts");
@@ -156,6 +153,16 @@ impl Alerts for Embedded {
         self.found.get_or_try_init(|| self.find()).await.map(|_| ())
     }
 
+    async fn apps(&self) -> Result<Vec<u64>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn adopt(&self, _: u64) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn leave(&self, _: &dyn Fn(u64) -> bool) {}
+
     async fn take(&self, step: Step) -> Result<u64, Error> {
         let mut batch = Batch::new();
         // What a machine loses with its power is looked at, or sent, once more.
@@ -166,9 +173,7 @@ impl Alerts for Embedded {
         step.put.iter().for_each(|due| batch.put(ALERTS, due_key(due), rows::of_due(due)));
         for due in &dropped {
             batch.delete(ALERTS, due_key(due));
-            let (dialog, message) = (due.dialog.to_vec(), due.message.to_vec());
-            let (user, at, reason) = (due.user, due.said_at, Reason::Dropped.word().to_owned());
-            self.note(&mut batch, step.app, &Note { at, dialog, message, user, reason, sender: due.sender, ..Note::default() });
+            self.note(&mut batch, step.app, &dropped_note(due));
         }
         step.notes.iter().for_each(|note| self.note(&mut batch, step.app, note));
         if batch.is_empty() {

@@ -136,7 +136,7 @@ impl Door {
             presence: Link::local(PresenceServer::new(fakes), deadline),
         };
         let parts = Parts {
-            db: db.clone(),
+            db: db.clone().into(),
             bus: bus.clone(),
             posted: posted.clone(),
             links,

@@ -1,4 +1,4 @@
-//! How alerts and notes are written. Fields are added, never renumbered.
+//! How alerts are written, in every engine, and how notes are found in one of them. Fields are added, never renumbered.
 
 use natter_db::{Error, Table};
 use natter_proto::event::v1::CallKind;
@@ -6,8 +6,9 @@ use natter_proto::push::v1::Note;
 use natter_proto::{DialogId, MessageId};
 use prost::Message;
 
-use super::ALERTS;
-use crate::alerts::{Due, Source};
+use super::{Due, Source};
+
+const ALERTS: Table = Table("alerts");
 
 #[derive(Clone, PartialEq, Message)]
 struct StoredDue {
