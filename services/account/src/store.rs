@@ -26,11 +26,14 @@ use crate::verifier::Verifier;
 mod audit;
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod cql;
 mod embedded;
 mod erasures;
 mod operators;
 mod reports;
 mod sign_ins;
+mod written;
 
 pub use audit::Audit;
 pub use erasures::Erasures;
@@ -224,5 +227,15 @@ impl Store {
             reports: engine.clone(),
             erasures: engine,
         }
+    }
+
+    /// Apps, operators, sign-ins and the audit log on ScyllaDB, the others in memory.
+    #[cfg(test)]
+    fn half_on_cql(cql: natter_db::Cql) -> Store {
+        let rest = Store::embedded(Kv::memory());
+        let engine = cql::OnCql { cql };
+        let apps = cql::AppsOnCql::new(engine.clone(), rest.erasures.clone(), natter_actor::Clock::system());
+        let engine = Arc::new(engine);
+        Store { apps: Arc::new(apps), operators: engine.clone(), sign_ins: engine.clone(), audit: engine, ..rest }
     }
 }

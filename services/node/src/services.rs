@@ -213,7 +213,7 @@ fn storage(config: &Config, parts: &Parts) -> Result<natter_storage::Service> {
     let service = natter_storage::Service::new(
         config.storage.clone(),
         natter_storage::Parts {
-            db: parts.db.clone(),
+            db: parts.db.clone().into(),
             place: natter_storage::Place::Directory(directory.clone()),
             clock: parts.clock.clone(),
             chance: parts.chance.clone(),

@@ -11,7 +11,8 @@
 //! - An upload is answered when its content (file and directory entry) and then its row are durable.
 //! - A row never names an object that is not there; an object that no row names is on a list, and is removed.
 //! - Content never changes: a blob takes one upload, of two at once the last to begin.
-//! - The bytes of an app are counted in the same step as its rows, and never over the quota, however many uploads end at once.
+//! - The bytes of an app are counted before its rows weigh them, or in the same step, and never over the quota, however many uploads
+//!   end at once.
 //! - No name from outside becomes part of a path.
 //!
 //! Not here: multipart, headers, tokens (the REST door). Who knows the uid of a complete blob may ask for it; the door decides.
@@ -30,3 +31,6 @@ mod store;
 
 pub use options::Options;
 pub use service::{Parts, Place, Service};
+
+/// The tables of this service on ScyllaDB, in the order in which they are made.
+pub const TABLES: [natter_db::cql::Migration; 1] = [store::TABLES];

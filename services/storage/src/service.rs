@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use natter_actor::{Chance, Clock};
-use natter_db::Kv;
+use natter_db::Db;
 use natter_proto::storage::v1::eraser_server::EraserServer;
 use natter_proto::storage::v1::storage_server::StorageServer;
 use natter_telemetry::Metrics as Registry;
@@ -19,7 +19,7 @@ use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::room::Room;
-use crate::store::{Blobs, Embedded};
+use crate::store::{self, Blobs};
 
 /// Where contents are kept.
 pub enum Place {
@@ -33,7 +33,7 @@ pub enum Place {
 
 /// What the service is given.
 pub struct Parts {
-    pub db: Kv,
+    pub db: Db,
     pub place: Place,
     pub clock: Clock,
     /// Uids and upload keys come from here: the operating system's in production.
@@ -75,7 +75,7 @@ impl Service {
         };
         let files = Files {
             options,
-            blobs: Box::new(Embedded::new(parts.db)),
+            blobs: store::open(&parts.db, &parts.clock),
             bytes,
             room: Mutex::default(),
             ids: Ids::default(),

@@ -2,13 +2,19 @@
 //! objects are to be removed. Engines lie in `store/`, and `store/contract.rs` runs on each of them.
 //!
 //! Invariants of every engine:
-//! - A step is taken wholly or not at all, and durable when it is answered. Dropping it leaves it undone or done, never half.
-//! - The usage of an app is the sum of the weights of its rows, in every moment.
+//! - A step is taken wholly or not at all, and durable when it is answered. Dropping it leaves it undone or done, never half: what
+//!   the readers of rows see of it.
+//! - The usage of an app is never less than the sum of the weights of its rows. It is that sum when no step is under way; what a crash
+//!   in a step leaves too much of it goes with the sweep. Where a step is one commit there is nothing too much in any moment; where
+//!   rows and usage lie in different partitions it is counted before a row weighs it, so that no limit is passed.
 //! - A step that makes the usage grow over its limit is not taken, however many are tried at once.
+//! - An object that was doomed with a step is on the list sooner or later, whatever dies.
 
 use std::ops::Range;
 
 use bytes::Bytes;
+use natter_actor::Clock;
+use natter_db::Db;
 use natter_proto::BlobUid;
 use natter_rpc::async_trait;
 
@@ -16,9 +22,19 @@ use crate::blob::{BlobRow, Object, Usage};
 
 #[cfg(test)]
 mod contract;
+mod cql;
 mod embedded;
+mod written;
 
-pub use embedded::Embedded;
+pub use cql::TABLES;
+
+/// The engine for where rows are kept.
+pub fn open(db: &Db, clock: &Clock) -> Box<dyn Blobs> {
+    match db {
+        Db::Kv(kv) => Box::new(embedded::Embedded::new(kv.clone())),
+        Db::Cql(cql) => Box::new(cql::OnCql::new(cql.clone(), clock.clone())),
+    }
+}
 
 /// Why a step was not taken.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -84,8 +100,11 @@ pub trait Blobs: Send + Sync {
     async fn forget_usage(&self, app: u64) -> Result<()>;
     /// How many rows of a user are not complete, counted up to `limit`.
     async fn unfinished_of(&self, app: u64, owner: u64, limit: usize) -> Result<usize>;
-    /// At most `limit` rows that are not complete, behind `after`.
-    async fn unfinished(&self, after: Option<Unfinished>, limit: usize) -> Result<Vec<Unfinished>>;
+    /// At most `limit` rows behind `after` that are not complete, in the order of the engine: those made until `made_upto`, and maybe
+    /// younger ones. A step that died may have left one without a row, or with a complete one.
+    async fn unfinished(&self, after: Option<Unfinished>, made_upto: i64, limit: usize) -> Result<Vec<Unfinished>>;
+    /// Ends what a step has left that died, of one of the unfinished that has no row or a complete one.
+    async fn settle(&self, found: Unfinished) -> Result<()>;
     /// What the rows of an app weigh.
     async fn usage(&self, app: u64) -> Result<Usage>;
     /// At most `limit` objects that are due at `now`.

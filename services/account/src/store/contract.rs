@@ -2,6 +2,25 @@
 
 #![allow(clippy::unwrap_used)]
 
+/// Each case on memory and on disk; and all of them on Cassandra, each in a keyspace of its own with these tables.
+macro_rules! on_all_engines {
+    ($tables:expr; $($case:ident)*) => {
+        $(mod $case {
+            #[tokio::test]
+            async fn embedded() {
+                crate::store::contract::on_each_engine(super::$case).await;
+            }
+        })*
+
+        #[tokio::test]
+        #[ignore = "needs Cassandra: cargo xtask test --servers"]
+        async fn cassandra() {
+            $(crate::store::contract::on_cql($tables, $case).await;)*
+        }
+    };
+}
+
+mod apps;
 mod audit;
 mod erasures;
 mod operators;
@@ -11,137 +30,16 @@ mod tokens;
 
 use std::future::Future;
 
+use natter_db::cql::Migration;
+use natter_db::cql::testing::on_cassandra;
 use natter_db::{Kv, KvOptions};
-use natter_proto::account::v1::{App, PreviousKeys, User};
+use natter_proto::account::v1::User;
 
 use super::{Along, Error, Kept, Store, TokenChange, TokenRow, UserRow};
 use crate::name::Name;
 use crate::reset::ResetRow;
 use crate::token::TokenKey;
 use crate::verifier::Verifier;
-
-#[tokio::test]
-async fn apps_are_numbered_from_one_around_the_chosen_ids() {
-    on_each_engine(async |store| {
-        assert_eq!(store.apps.add_app(app(2)).await.unwrap().id, 2);
-        assert_eq!(store.apps.add_app(app(2)).await, Err(Error::Taken("id")));
-        let unnumbered = |auth_key: &str| App { auth_key: auth_key.into(), ..app(0) };
-        assert_eq!(store.apps.add_app(unnumbered("a")).await.unwrap().id, 1);
-        assert_eq!(store.apps.add_app(unnumbered("b")).await.unwrap().id, 3);
-        let ids = |apps: Vec<App>| apps.into_iter().map(|app| app.id).collect::<Vec<_>>();
-        assert_eq!(ids(store.apps.apps(0, 10).await.unwrap()), [1, 2, 3]);
-        assert_eq!(ids(store.apps.apps(1, 1).await.unwrap()), [2]);
-        assert_eq!(store.apps.app(2).await.unwrap().map(|kept| kept.row), Some(app(2)));
-        assert_eq!(store.apps.app(9).await.unwrap(), None);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_auth_key_belongs_to_one_app() {
-    on_each_engine(async |store| {
-        store.apps.add_app(app(2)).await.unwrap();
-        for id in [0, 3] {
-            let same = App { id, ..app(2) };
-            assert_eq!(store.apps.add_app(same).await, Err(Error::Taken("auth_key")));
-        }
-        assert_eq!(store.apps.app_with_key("key 2").await.unwrap(), Some(2));
-        assert_eq!(store.apps.app_with_key("key").await.unwrap(), None);
-        assert_eq!(store.apps.apps(0, 10).await.unwrap().len(), 1, "the refused ones left nothing");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_rotated_key_stays_its_apps_until_it_is_given_up() {
-    on_each_engine(async |store| {
-        store.apps.add_app(app(2)).await.unwrap();
-        let previous = PreviousKeys { auth_key: "key 2".into(), auth_secret: "s".into(), until: 9 };
-        let rotated = App { auth_key: "new".into(), previous: Some(previous), ..app(2) };
-        let after = store.apps.change_app(&kept(&store, 2).await, rotated.clone(), None).await.unwrap();
-        for key in ["new", "key 2"] {
-            assert_eq!(store.apps.app_with_key(key).await, Ok(Some(2)));
-            let other = App { auth_key: key.into(), ..app(3) };
-            assert_eq!(store.apps.add_app(other).await, Err(Error::Taken("auth_key")));
-        }
-        assert_eq!(kept(&store, 2).await.row, rotated);
-        let after = store.apps.change_app(&after, App { previous: None, ..rotated.clone() }, None).await.unwrap();
-        assert_eq!(store.apps.app_with_key("key 2").await, Ok(None));
-        let after = store.apps.change_app(&after, rotated, None).await.unwrap();
-        store.apps.change_app(&after, App { id: 2, ..App::default() }, None).await.unwrap();
-        for key in ["new", "key 2"] {
-            assert_eq!(store.apps.app_with_key(key).await, Ok(None), "of an erased app");
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_app_is_replaced_by_who_saw_it_last() {
-    on_each_engine(async |store| {
-        store.apps.add_app(app(2)).await.unwrap();
-        let before = store.apps.app(2).await.unwrap().unwrap();
-        let titled = |title: &str| App { title: title.into(), ..app(2) };
-        let after = store.apps.change_app(&before, titled("one"), None).await.unwrap();
-        assert_eq!(store.apps.change_app(&before, titled("two"), None).await.unwrap_err(), Error::Changed);
-        assert_eq!(store.apps.app(2).await.unwrap(), Some(after));
-        assert_eq!(store.apps.app_with_key("key 2").await.unwrap(), Some(2));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_name_belongs_to_one_app_until_it_is_taken_away() {
-    on_each_engine(async |store| {
-        let named = |id: u64, chat: &str, api: &str| App { chat_host: chat.into(), api_host: api.into(), ..app(id) };
-        for id in [2, 3] {
-            store.apps.add_app(app(id)).await.unwrap();
-        }
-        let (two, three) = (kept(&store, 2).await, kept(&store, 3).await);
-        let two = store.apps.change_app(&two, named(2, "c.example", "a.example"), None).await.unwrap();
-        for (chat, api, field) in
-            [("c.example", "", "chat_host"), ("a.example", "", "chat_host"), ("x.example", "c.example", "api_host")]
-        {
-            let taken = store.apps.change_app(&three, named(3, chat, api), None).await;
-            assert_eq!(taken.unwrap_err(), Error::Taken(field));
-            assert_eq!(store.apps.add_app(named(4, chat, api)).await.unwrap_err(), Error::Taken(field));
-        }
-        assert_eq!((kept(&store, 3).await, store.apps.app_with_host("x.example").await.unwrap()), (three.clone(), None));
-
-        // One name for both doors, and the other way round, are names of the same app.
-        let two = store.apps.change_app(&two, named(2, "a.example", "c.example"), None).await.unwrap();
-        let two = store.apps.change_app(&two, named(2, "a.example", "a.example"), None).await.unwrap();
-        assert_eq!(store.apps.app_with_host("a.example").await.unwrap(), Some(2));
-        assert_eq!(store.apps.app_with_host("c.example").await.unwrap(), None, "free again");
-        let three = store.apps.change_app(&three, named(3, "c.example", ""), None).await.unwrap();
-        store.apps.change_app(&two, App { id: 2, ..App::default() }, None).await.unwrap();
-        assert_eq!(store.apps.app_with_host("a.example").await.unwrap(), None, "of an erased app");
-        store.apps.change_app(&three, named(3, "c.example", "a.example"), None).await.unwrap();
-        assert_eq!(store.apps.app_with_host("a.example").await.unwrap(), Some(3));
-        assert_eq!(store.apps.add_app(named(5, "f.example", "")).await.unwrap().id, 5);
-        assert_eq!(store.apps.app_with_host("f.example").await.unwrap(), Some(5));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn of_two_apps_that_want_one_name_one_gets_it() {
-    on_each_engine(async |store| {
-        for id in [2, 3] {
-            store.apps.add_app(app(id)).await.unwrap();
-        }
-        let (two, three) = (kept(&store, 2).await, kept(&store, 3).await);
-        let named = |id: u64| App { chat_host: "c.example".into(), ..app(id) };
-        let (first, second) =
-            tokio::join!(store.apps.change_app(&two, named(2), None), store.apps.change_app(&three, named(3), None));
-        let refused = match (first, second) {
-            (Ok(_), refused) | (refused, Ok(_)) => refused,
-            both => panic!("{both:?}"),
-        };
-        assert_eq!(refused.unwrap_err(), Error::Taken("chat_host"));
-    })
-    .await;
-}
 
 #[tokio::test]
 async fn guests_are_found_when_their_time_is_over() {
@@ -334,18 +232,14 @@ async fn everything_is_there_after_a_restart() {
     assert_eq!(store.tokens.token(&key).await.unwrap().unwrap().row, token);
 }
 
+async fn on_cql<F: Future<Output = ()>>(tables: &[Migration], case: impl FnOnce(Store) -> F) {
+    on_cassandra(tables, async |cql| case(Store::half_on_cql(cql)).await).await;
+}
+
 async fn on_each_engine<F: Future<Output = ()>>(case: impl Fn(Store) -> F) {
     case(Store::embedded(Kv::memory())).await;
     let directory = tempfile::tempdir().unwrap();
     case(Store::embedded(Kv::open(directory.path(), KvOptions::default()).unwrap())).await;
-}
-
-async fn kept(store: &Store, id: u64) -> Kept<App> {
-    store.apps.app(id).await.unwrap().unwrap()
-}
-
-fn app(id: u64) -> App {
-    App { id, auth_key: format!("key {id}"), pair_key: vec![1; 32], ..App::default() }
 }
 
 fn ann(id: u64) -> UserRow {

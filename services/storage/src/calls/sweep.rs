@@ -24,14 +24,16 @@ impl Files {
     }
 
     async fn sweep_page(&self, after: Option<Unfinished>) -> Result<Option<Unfinished>, Error> {
-        let page = self.blobs.unfinished(after, PAGE).await?;
         let over_before = self.clock.now_ms() - 1_000 * i64::from(self.options.unfinished_s);
+        let page = self.blobs.unfinished(after, over_before, PAGE).await?;
         for found in page.iter().filter(|found| found.created_at <= over_before) {
-            let Some(kept) = self.blobs.blob(found.app, found.id).await? else { continue };
-            // It may have been completed since the page was read.
-            if !kept.row.is_complete() {
-                self.remove(&kept).await?;
-                self.metrics.swept.inc();
+            match self.blobs.blob(found.app, found.id).await? {
+                Some(kept) if !kept.row.is_complete() => {
+                    self.remove(&kept).await?;
+                    self.metrics.swept.inc();
+                }
+                // It may have been completed since the page was read, or what made or ended it has died.
+                _ => self.blobs.settle(*found).await?,
             }
         }
         Ok(page.last().copied().filter(|_| page.len() == PAGE))

@@ -1,14 +1,13 @@
 //! The port on a key-value store: keys, rows and conditions. Knows no rule of the noun. Numbers in keys are big-endian, so that
 //! scans run by id.
 
-mod rows;
-
 use std::ops::Range;
 
 use natter_db::{Batch, Error as DbError, KeyRange, Kv, Table};
 use natter_proto::BlobUid;
 use natter_rpc::async_trait;
 
+use super::written::{self as rows, corrupt};
 use super::{Blobs, Doomed, Error, Kept, Page, Result, Stamp, Unfinished};
 use crate::blob::{BlobRow, Object, Usage};
 
@@ -196,7 +195,7 @@ impl Blobs for Embedded {
         Ok(self.kv.scan(UPLOADS, KeyRange::prefix(pair(app, owner)), limit).await?.len())
     }
 
-    async fn unfinished(&self, after: Option<Unfinished>, limit: usize) -> Result<Vec<Unfinished>> {
+    async fn unfinished(&self, after: Option<Unfinished>, _: i64, limit: usize) -> Result<Vec<Unfinished>> {
         let next = |Unfinished { app, owner, id, .. }| [pair(app, owner), (id + 1).to_be_bytes().to_vec()].concat();
         let range = KeyRange::between(after.map(next).unwrap_or_default(), [u8::MAX; 25]);
         let found = self.kv.scan(UPLOADS, range, limit).await?;
@@ -205,6 +204,11 @@ impl Blobs for Embedded {
             Ok(Unfinished { app: part(0)?, owner: part(8)?, id: part(16)?, created_at: number(UPLOADS, made)? as i64 })
         };
         found.iter().map(read).collect()
+    }
+
+    async fn settle(&self, _: Unfinished) -> Result<()> {
+        // Every step is one commit.
+        Ok(())
     }
 
     async fn usage(&self, app: u64) -> Result<Usage> {
@@ -216,8 +220,8 @@ impl Blobs for Embedded {
         let range = KeyRange::between([], now.saturating_add(1).to_be_bytes());
         let found = self.kv.scan(DOOMED_OBJECTS, range, limit).await?;
         let read = |(key, _): &(bytes::Bytes, bytes::Bytes)| {
-            let (due_at, object) = key.split_at_checked(8).ok_or_else(|| corrupt(DOOMED_OBJECTS))?;
-            let object = object.try_into().map(Object).map_err(|_| corrupt(DOOMED_OBJECTS))?;
+            let (due_at, object) = key.split_at_checked(8).ok_or_else(|| corrupt(DOOMED_OBJECTS.0))?;
+            let object = object.try_into().map(Object).map_err(|_| corrupt(DOOMED_OBJECTS.0))?;
             Ok(Doomed { due_at: number(DOOMED_OBJECTS, due_at)? as i64, object })
         };
         found.iter().map(read).collect()
@@ -250,9 +254,5 @@ fn doomed_key(doomed: Doomed) -> Vec<u8> {
 }
 
 fn number(table: Table, row: &[u8]) -> std::result::Result<u64, DbError> {
-    row.try_into().map(u64::from_be_bytes).map_err(|_| corrupt(table))
-}
-
-fn corrupt(table: Table) -> DbError {
-    DbError::Corrupt(format!("cannot read a row of {}", table.0))
+    row.try_into().map(u64::from_be_bytes).map_err(|_| corrupt(table.0))
 }

@@ -121,7 +121,7 @@ impl Door {
 
 fn start(db: &Kv, clock: &Clock, options: &Options, folder: &Path, seed: u64) -> (StorageClient<Link>, Service) {
     let parts = Parts {
-        db: db.clone(),
+        db: db.clone().into(),
         place: Place::Directory(folder.join("blobs")),
         clock: clock.clone(),
         chance: Chance::seeded(seed),

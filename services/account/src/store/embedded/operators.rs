@@ -1,33 +1,10 @@
 //! Operators: one row each, under their name.
 
 use natter_db::{Batch, Error as DbError, KeyRange};
-use natter_proto::account::v1::OperatorRole;
 use natter_rpc::async_trait;
-use prost::Message;
 
-use super::{Embedded, OPERATORS, corrupt, decode, stamp};
-use crate::operator::Grant;
-use crate::store::{Error, Kept, OperatorRow, Operators, Result};
-
-/// How a row is written. Fields are added, never renumbered.
-#[derive(Clone, PartialEq, Message)]
-struct StoredOperator {
-    #[prost(string, tag = "1")]
-    password: String,
-    #[prost(int64, tag = "2")]
-    created_at: i64,
-    #[prost(int64, tag = "3")]
-    updated_at: i64,
-    /// 0: written before there were roles, so an owner.
-    #[prost(enumeration = "OperatorRole", tag = "4")]
-    role: i32,
-    #[prost(bool, tag = "5")]
-    limited: bool,
-    #[prost(uint64, repeated, tag = "6")]
-    apps: Vec<u64>,
-    #[prost(uint64, tag = "7")]
-    epoch: u64,
-}
+use super::{Embedded, OPERATORS, corrupt, stamp};
+use crate::store::{Error, Kept, OperatorRow, Operators, Result, written};
 
 #[async_trait]
 impl Operators for Embedded {
@@ -69,10 +46,7 @@ impl Operators for Embedded {
 
 impl Embedded {
     async fn put_operator(&self, mut batch: Batch, row: OperatorRow, unmet: Error) -> Result<Kept<OperatorRow>> {
-        let OperatorRow { password, epoch, grant, created_at, updated_at, .. } = row.clone();
-        let (limited, apps) = (grant.apps.is_some(), grant.apps.into_iter().flatten().collect());
-        let stored = StoredOperator { password, created_at, updated_at, role: grant.role.into(), limited, apps, epoch };
-        let bytes = stored.encode_to_vec();
+        let bytes = written::of_operator(&row);
         batch.put(OPERATORS, row.name.as_bytes(), bytes.clone());
         match self.kv.commit(batch).await {
             Err(DbError::Condition) => Err(unmet),
@@ -90,15 +64,6 @@ fn as_read(before: &Kept<OperatorRow>, witness: Option<&Kept<OperatorRow>>) -> B
 }
 
 fn kept(name: &[u8], bytes: &[u8]) -> Result<Kept<OperatorRow>> {
-    let stored: StoredOperator = decode(OPERATORS, bytes)?;
-    let role = match stored.role() {
-        OperatorRole::Unspecified if stored.role == 0 => OperatorRole::Owner,
-        // Written by a later version: what that role may, nobody here knows.
-        OperatorRole::Unspecified => OperatorRole::Viewer,
-        role => role,
-    };
-    let StoredOperator { password, created_at, updated_at, limited, apps, epoch, .. } = stored;
-    let grant = Grant { role, apps: limited.then(|| apps.into_iter().collect()) };
     let name = String::from_utf8(name.to_vec()).map_err(|_| corrupt(OPERATORS))?;
-    Ok(Kept { row: OperatorRow { name, password, epoch, grant, created_at, updated_at }, stamp: stamp(bytes) })
+    Ok(Kept { row: written::to_operator(name, bytes)?, stamp: stamp(bytes) })
 }

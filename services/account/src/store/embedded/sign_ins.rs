@@ -3,35 +3,17 @@
 use bytes::Bytes;
 use natter_db::{Batch, Error as DbError, KeyRange};
 use natter_rpc::async_trait;
-use prost::Message;
 
-use super::{Embedded, SIGN_INS, SIGN_INS_OF, corrupt, decode, stamp};
+use super::{Embedded, SIGN_INS, SIGN_INS_OF, corrupt, stamp};
 use crate::sign_in::Id;
-use crate::store::{Error, Kept, Result, SignInRow, SignIns};
+use crate::store::{Error, Kept, Result, SignInRow, SignIns, written};
 use crate::token::TokenKey;
-
-/// How a row is written. Fields are added, never renumbered.
-#[derive(Clone, PartialEq, Message)]
-struct StoredSignIn {
-    #[prost(string, tag = "1")]
-    operator: String,
-    #[prost(uint64, tag = "2")]
-    epoch: u64,
-    #[prost(int64, tag = "3")]
-    begun_at: i64,
-    #[prost(int64, tag = "4")]
-    used_at: i64,
-    #[prost(string, tag = "5")]
-    address: String,
-    #[prost(string, tag = "6")]
-    agent: String,
-}
 
 #[async_trait]
 impl SignIns for Embedded {
     async fn sign_in(&self, key: &TokenKey) -> Result<Option<Kept<SignInRow>>> {
         let bytes = self.kv.get(SIGN_INS, &key.0).await?;
-        bytes.map(|bytes| Ok(Kept { row: row(&bytes)?, stamp: stamp(&bytes) })).transpose()
+        bytes.map(|bytes| Ok(Kept { row: written::to_sign_in(&bytes)?, stamp: stamp(&bytes) })).transpose()
     }
 
     async fn sign_in_called(&self, id: &Id) -> Result<Option<(TokenKey, SignInRow)>> {
@@ -77,8 +59,7 @@ impl SignIns for Embedded {
 
 impl Embedded {
     async fn put_sign_in(&self, mut batch: Batch, key: &TokenKey, row: SignInRow) -> Result<Kept<SignInRow>> {
-        let SignInRow { operator, epoch, begun_at, used_at, address, agent } = row.clone();
-        let bytes = StoredSignIn { operator, epoch, begun_at, used_at, address, agent }.encode_to_vec();
+        let bytes = written::of_sign_in(&row);
         batch.put(SIGN_INS, key.0, bytes.clone());
         match self.kv.commit(batch).await {
             Err(DbError::Condition) => Err(Error::Changed),
@@ -94,10 +75,5 @@ fn mark(operator: &str, key: &[u8]) -> Vec<u8> {
 
 fn read((key, bytes): &(Bytes, Bytes)) -> Result<(TokenKey, SignInRow)> {
     let key = key.as_ref().try_into().map(TokenKey).map_err(|_| corrupt(SIGN_INS))?;
-    Ok((key, row(bytes)?))
-}
-
-fn row(bytes: &[u8]) -> Result<SignInRow> {
-    let StoredSignIn { operator, epoch, begun_at, used_at, address, agent } = decode(SIGN_INS, bytes)?;
-    Ok(SignInRow { operator, epoch, begun_at, used_at, address, agent })
+    Ok((key, written::to_sign_in(bytes)?))
 }

@@ -1,10 +1,9 @@
-//! How the rows of blobs and of usage are written. Fields are added, never renumbered.
+//! How the rows of blobs and of usage are written: those of blobs the same in every engine. Fields are added, never renumbered.
 
 use natter_db::Error as DbError;
 use natter_proto::BlobUid;
 use prost::Message;
 
-use super::{BLOB_USAGE, BLOBS, corrupt};
 use crate::blob::{BlobRow, Object, State, Usage};
 
 #[derive(Clone, PartialEq, Message)]
@@ -76,7 +75,7 @@ pub fn of_blob(row: &BlobRow) -> Vec<u8> {
 }
 
 pub fn to_blob(bytes: &[u8]) -> Result<BlobRow, DbError> {
-    let stored = StoredBlob::decode(bytes).map_err(|_| corrupt(BLOBS))?;
+    let stored = StoredBlob::decode(bytes).map_err(|_| corrupt("blobs"))?;
     let object = match stored.object.len() {
         0 => None,
         _ => Some(Object(array(&stored.object)?)),
@@ -85,7 +84,7 @@ pub fn to_blob(bytes: &[u8]) -> Result<BlobRow, DbError> {
         (pending, None, None) => State::Empty { pending },
         (Some(object), Some(size), None) => State::Stored { object, size },
         (Some(object), Some(size), Some(at)) => State::Complete { object, size, at },
-        _ => return Err(corrupt(BLOBS)),
+        _ => return Err(corrupt("blobs")),
     };
     Ok(BlobRow {
         app: stored.app,
@@ -108,10 +107,15 @@ pub fn of_usage(usage: Usage) -> Vec<u8> {
 }
 
 pub fn to_usage(bytes: &[u8]) -> Result<Usage, DbError> {
-    let StoredUsage { bytes, files } = StoredUsage::decode(bytes).map_err(|_| corrupt(BLOB_USAGE))?;
+    let StoredUsage { bytes, files } = StoredUsage::decode(bytes).map_err(|_| corrupt("blob_usage"))?;
     Ok(Usage { bytes, files })
 }
 
 fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], DbError> {
-    bytes.try_into().map_err(|_| corrupt(BLOBS))
+    bytes.try_into().map_err(|_| corrupt("blobs"))
+}
+
+/// What cannot be read of a table.
+pub fn corrupt(table: &str) -> DbError {
+    DbError::Corrupt(format!("cannot read a row of {table}"))
 }
