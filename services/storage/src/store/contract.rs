@@ -81,11 +81,9 @@ async fn every_state_is_read_as_it_was_written_and_only_by_who_saw_the_last(blob
     blobs.add(row(1), PLENTY).await.unwrap();
     let object = Object([9; 16]);
     let mut before = blobs.blob(1, 1).await.unwrap().unwrap();
-    for state in [
-        State::Empty { pending: Some(object) },
-        State::Stored { object, size: 0 },
-        State::Complete { object, size: 8, at: 5 },
-    ] {
+    for state in
+        [State::Empty { pending: Some(object) }, State::Stored { object, size: 0 }, State::Complete { object, size: 8, at: 5 }]
+    {
         let after = BlobRow { state, ..before.row.clone() };
         let late = before.clone();
         before = blobs.change(&before, after.clone(), None, PLENTY).await.unwrap();

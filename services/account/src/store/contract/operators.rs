@@ -51,10 +51,8 @@ async fn nothing_is_done_for_the_sake_of_one_who_has_changed(store: Store) {
     let names = |rows: Vec<super::Kept<OperatorRow>>| rows.into_iter().map(|kept| kept.row.name).collect::<Vec<_>>();
     assert_eq!(names(store.operators.operators(9).await.unwrap()), ["one", "two"]);
     assert_eq!(names(store.operators.operators(1).await.unwrap()), ["one"]);
-    let (first, second) = tokio::join!(
-        store.operators.remove_operator(&one, Some(&after)),
-        store.operators.remove_operator(&after, Some(&one))
-    );
+    let (first, second) =
+        tokio::join!(store.operators.remove_operator(&one, Some(&after)), store.operators.remove_operator(&after, Some(&one)));
     assert_ne!(first.is_ok(), second.is_ok(), "each for the sake of the other: one of them stays");
     assert_eq!(store.operators.operators(9).await.unwrap().len(), 1);
 }

@@ -1,6 +1,6 @@
 //! What every engine must do with sign-ins of operators.
 
-use super::{Error, TokenKey, Store};
+use super::{Error, Store, TokenKey};
 use crate::sign_in::Id;
 use crate::store::{SignInRow, cql};
 

@@ -56,7 +56,8 @@ const ONE: Statement = Statement::read("SELECT version, row FROM apps WHERE part
 const PAGE: Statement = Statement::read("SELECT id, row, erasing FROM apps WHERE part = ? AND id > ? LIMIT ?");
 const ADD: Statement = Statement::change("INSERT INTO apps (part, id, version, row) VALUES (?, ?, 1, ?) IF NOT EXISTS");
 const CHANGE: Statement = Statement::change("UPDATE apps SET version = ?, row = ? WHERE part = ? AND id = ? IF version = ?");
-const END: Statement = Statement::change("UPDATE apps SET version = ?, row = ?, erasing = ? WHERE part = ? AND id = ? IF version = ?");
+const END: Statement =
+    Statement::change("UPDATE apps SET version = ?, row = ?, erasing = ? WHERE part = ? AND id = ? IF version = ?");
 const FENCE: Statement = Statement::change("UPDATE apps SET version = ? WHERE part = ? AND id = ? IF version = ?");
 const FENCE_ABSENT: Statement = Statement::change("INSERT INTO apps (part, id, version) VALUES (?, ?, 1) IF NOT EXISTS");
 const BEGUN: Statement = Statement::change("DELETE erasing FROM apps WHERE part = ? AND id = ? IF erasing = ?");
@@ -64,9 +65,8 @@ const BEGUN: Statement = Statement::change("DELETE erasing FROM apps WHERE part 
 const HOLDER: Statement = Statement::read("SELECT app, version, at FROM app_names WHERE kind = ? AND name = ?");
 const RESERVE: Statement =
     Statement::change("INSERT INTO app_names (kind, name, app, version, at) VALUES (?, ?, ?, ?, ?) IF NOT EXISTS");
-const TAKE_OVER: Statement = Statement::change(
-    "UPDATE app_names SET app = ?, version = ?, at = ? WHERE kind = ? AND name = ? IF app = ? AND version = ?",
-);
+const TAKE_OVER: Statement =
+    Statement::change("UPDATE app_names SET app = ?, version = ?, at = ? WHERE kind = ? AND name = ? IF app = ? AND version = ?");
 const FREE: Statement = Statement::change("DELETE FROM app_names WHERE kind = ? AND name = ? IF app = ? AND version <= ?");
 
 /// Counts the ids of apps that nobody chose.

@@ -71,7 +71,7 @@ impl Audit for OnCql {
         loop {
             let days = self.cql.rows::<(i64,)>(DAYS, (upto,)).await?;
             let Some((oldest,)) = days.last().copied() else { return Ok(entries) };
-            for (day, ) in days {
+            for (day,) in days {
                 let found = self.of_day(day, before, limit - entries.len()).await?;
                 let is_whole = before.is_none_or(|before| self::day(before) > day);
                 if found.is_empty() && is_whole && day + OLD_DAYS <= newest {

@@ -1,7 +1,6 @@
 //! What a crash leaves between two steps, written as it would be left, and who repairs it.
 #![allow(clippy::unwrap_used)]
 
-
 use futures::future::join_all;
 use natter_actor::Clock;
 use natter_db::cql::Statement;

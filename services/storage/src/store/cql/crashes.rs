@@ -6,7 +6,7 @@ use natter_db::cql::testing::on_cassandra;
 use natter_db::cql::{Statement, Write};
 
 use super::rows::{Found, version_of};
-use super::{Clock, Cql, OnCql, TABLES};
+use super::{Clock, OnCql, TABLES};
 use crate::blob::{BlobRow, Object, State, Usage};
 use crate::store::{Blobs, Doomed, Error, Page, Unfinished};
 
@@ -16,9 +16,9 @@ const LIMIT: Usage = Usage { bytes: 100, files: 10 };
 
 const BUCKETS: Statement = Statement::read("SELECT bucket FROM blob_buckets WHERE list = ?");
 const CHARGES: Statement = Statement::read("SELECT id, charged_bytes FROM blob_usage WHERE app = ?");
-const CHARGE: Statement =
-    Statement::change("INSERT INTO blob_usage (app, id, charged_bytes, charged_files) VALUES (?, ?, ?, 1)");
-const NUMBER: Statement = Statement::change("UPDATE blob_usage SET version = ?, bytes = ?, files = ? WHERE app = ? IF version = ?");
+const CHARGE: Statement = Statement::change("INSERT INTO blob_usage (app, id, charged_bytes, charged_files) VALUES (?, ?, ?, 1)");
+const NUMBER: Statement =
+    Statement::change("UPDATE blob_usage SET version = ?, bytes = ?, files = ? WHERE app = ? IF version = ?");
 const VERSION: Statement = Statement::read("SELECT version FROM blob_usage WHERE app = ? LIMIT 1");
 
 #[tokio::test]

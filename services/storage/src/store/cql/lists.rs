@@ -25,10 +25,12 @@ const STRIKE_OWNER: Statement =
 const OF_OWNER: Statement = Statement::read("SELECT id FROM blobs_by_owner WHERE app = ? AND owner = ? AND id > ? LIMIT ?");
 
 const ENTER_APP: Statement = Statement::write("INSERT INTO blobs_of_app (app, part, id) VALUES (?, ?, ?) USING TIMESTAMP ?");
-const STRIKE_APP: Statement = Statement::write("DELETE FROM blobs_of_app USING TIMESTAMP ? WHERE app = ? AND part = ? AND id = ?");
+const STRIKE_APP: Statement =
+    Statement::write("DELETE FROM blobs_of_app USING TIMESTAMP ? WHERE app = ? AND part = ? AND id = ?");
 const OF_APP: Statement = Statement::read("SELECT id FROM blobs_of_app WHERE app = ? AND part = ? LIMIT ?");
 
-const ENTER_UNFINISHED: Statement = Statement::write("INSERT INTO uploads_of (app, owner, id) VALUES (?, ?, ?) USING TIMESTAMP ?");
+const ENTER_UNFINISHED: Statement =
+    Statement::write("INSERT INTO uploads_of (app, owner, id) VALUES (?, ?, ?) USING TIMESTAMP ?");
 const STRIKE_UNFINISHED: Statement =
     Statement::write("DELETE FROM uploads_of USING TIMESTAMP ? WHERE app = ? AND owner = ? AND id = ?");
 const UNFINISHED_OF: Statement = Statement::read("SELECT id FROM uploads_of WHERE app = ? AND owner = ? LIMIT ?");
@@ -36,19 +38,16 @@ const UNFINISHED_OF: Statement = Statement::read("SELECT id FROM uploads_of WHER
 const ENTER_UPLOAD: Statement = Statement::write(
     "INSERT INTO uploads (bucket, at, app, owner, id, uid, created_at) VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
 );
-const STRIKE_UPLOAD: Statement = Statement::write(
-    "DELETE FROM uploads USING TIMESTAMP ? WHERE bucket = ? AND at = ? AND app = ? AND owner = ? AND id = ?",
-);
+const STRIKE_UPLOAD: Statement =
+    Statement::write("DELETE FROM uploads USING TIMESTAMP ? WHERE bucket = ? AND at = ? AND app = ? AND owner = ? AND id = ?");
 const UPLOAD: Statement =
     Statement::read("SELECT uid, created_at FROM uploads WHERE bucket = ? AND at = ? AND app = ? AND owner = ? AND id = ?");
-const UPLOADS: Statement = Statement::read(
-    "SELECT at, app, owner, id FROM uploads WHERE bucket = ? AND (at, app, owner, id) > (?, ?, ?, ?) LIMIT ?",
-);
+const UPLOADS: Statement =
+    Statement::read("SELECT at, app, owner, id FROM uploads WHERE bucket = ? AND (at, app, owner, id) > (?, ?, ?, ?) LIMIT ?");
 
 const DOOM: Statement = Statement::write("INSERT INTO doomed_objects (bucket, due_at, object) VALUES (?, ?, ?)");
 const STRIKE_DOOMED: Statement = Statement::write("DELETE FROM doomed_objects WHERE bucket = ? AND due_at = ? AND object = ?");
-const DOOMED: Statement =
-    Statement::read("SELECT due_at, object FROM doomed_objects WHERE bucket = ? AND due_at <= ? LIMIT ?");
+const DOOMED: Statement = Statement::read("SELECT due_at, object FROM doomed_objects WHERE bucket = ? AND due_at <= ? LIMIT ?");
 
 const ENTER_BUCKET: Statement = Statement::write("INSERT INTO blob_buckets (list, bucket) VALUES (?, ?)");
 const DROP_BUCKET: Statement = Statement::write("DELETE FROM blob_buckets WHERE list = ? AND bucket = ?");

@@ -11,8 +11,9 @@ const ONE: Statement = Statement::read("SELECT version, row, is_left, doomed, du
 const ADD: Statement = Statement::change("INSERT INTO blobs (app, id, version, row) VALUES (?, ?, 1, ?) IF NOT EXISTS");
 const CHANGE: Statement =
     Statement::change("UPDATE blobs SET version = ?, row = ?, doomed = ?, due_at = ? WHERE app = ? AND id = ? IF version = ?");
-const LEAVE: Statement =
-    Statement::change("UPDATE blobs SET version = ?, is_left = true, doomed = ?, due_at = ? WHERE app = ? AND id = ? IF version = ?");
+const LEAVE: Statement = Statement::change(
+    "UPDATE blobs SET version = ?, is_left = true, doomed = ?, due_at = ? WHERE app = ? AND id = ? IF version = ?",
+);
 const DELETE: Statement = Statement::change("DELETE FROM blobs WHERE app = ? AND id = ? IF version = ?");
 const FENCE: Statement = Statement::change("UPDATE blobs SET version = ? WHERE app = ? AND id = ? IF version = ?");
 /// Lasts longer than any request is under way.

@@ -14,8 +14,7 @@ const CHARGED: Statement = Statement::read("SELECT charged_bytes, charged_files 
 const FIRST: Statement =
     Statement::change("UPDATE blob_usage SET version = ?, bytes = ?, files = ? WHERE app = ? IF version = null");
 const NEXT: Statement = Statement::change("UPDATE blob_usage SET version = ?, bytes = ?, files = ? WHERE app = ? IF version = ?");
-const CHARGE: Statement =
-    Statement::change("INSERT INTO blob_usage (app, id, charged_bytes, charged_files) VALUES (?, ?, ?, ?)");
+const CHARGE: Statement = Statement::change("INSERT INTO blob_usage (app, id, charged_bytes, charged_files) VALUES (?, ?, ?, ?)");
 const DISCHARGE: Statement = Statement::change("DELETE FROM blob_usage WHERE app = ? AND id = ?");
 const FORGET: Statement =
     Statement::change("DELETE version, bytes, files FROM blob_usage WHERE app = ? IF bytes = 0 AND files = 0");
@@ -151,10 +150,7 @@ impl OnCql {
 }
 
 fn moved(used: Usage, from: Usage, to: Usage) -> Usage {
-    Usage {
-        bytes: (used.bytes + to.bytes).saturating_sub(from.bytes),
-        files: (used.files + to.files).saturating_sub(from.files),
-    }
+    Usage { bytes: (used.bytes + to.bytes).saturating_sub(from.bytes), files: (used.files + to.files).saturating_sub(from.files) }
 }
 
 fn is_over(after: u64, used: u64, limit: u64) -> bool {
