@@ -1,6 +1,7 @@
 //! The ports on ScyllaDB: tables, statements and conditions, a file per noun. Knows no rule of the noun. Numbers are kept as
 //! `bigint`, with the same bits.
 
+mod app_names;
 mod apps;
 mod audit;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::service::Files;
-use crate::store::{Doomed, Unfinished};
+use crate::store::{self, Doomed, Unfinished};
 
 /// Rows and contents that one sweep looks at, so that it is never noticed.
 const PAGE: usize = 1_000;
@@ -28,10 +28,14 @@ impl Files {
         let page = self.blobs.unfinished(after, over_before, PAGE).await?;
         for found in page.iter().filter(|found| found.created_at <= over_before) {
             match self.blobs.blob(found.app, found.id).await? {
-                Some(kept) if !kept.row.is_complete() => {
-                    self.remove(&kept).await?;
-                    self.metrics.swept.inc();
-                }
+                Some(kept) if !kept.row.is_complete() => match self.remove(&kept).await {
+                    Ok(()) => {
+                        self.metrics.swept.inc();
+                    }
+                    // An upload has ended meanwhile, or another process sweeps too.
+                    Err(Error::Store(store::Error::Changed)) => {}
+                    Err(error) => return Err(error),
+                },
                 // It may have been completed since the page was read, or what made or ended it has died.
                 _ => self.blobs.settle(*found).await?,
             }

@@ -60,7 +60,7 @@ async fn of_an_app_no_file_is_left_and_all_of_the_next() {
 }
 
 /// Every page: how many files and bytes went; nothing if a page was refused.
-async fn erase(door: &Door, app: u64, user: u64) -> Option<(u64, u64)> {
+pub async fn erase(door: &Door, app: u64, user: u64) -> Option<(u64, u64)> {
     let mut eraser = EraserClient::new(Link::local(door.service.eraser_server(), LinkOptions::default()));
     let (mut went, mut after) = ((0, 0), Vec::new());
     loop {

@@ -6,7 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 use futures::stream;
 use natter_actor::{Chance, Clock};
-use natter_db::Kv;
+use natter_db::{Db, Kv};
 use natter_proto::Failure;
 use natter_proto::storage::v1::storage_client::StorageClient;
 use natter_proto::storage::v1::upload_part::Part;
@@ -27,7 +27,9 @@ pub struct Door {
     pub client: StorageClient<Link>,
     pub service: Service,
     pub clock: Clock,
+    /// Where the rows are, unless they are elsewhere.
     pub db: Kv,
+    rows: Db,
     options: Options,
     folder: TempDir,
 }
@@ -42,15 +44,19 @@ impl Door {
     }
 
     pub fn open_on(db: Kv, options: Options) -> Door {
+        Door { db: db.clone(), ..Door::open_elsewhere(db.into(), options) }
+    }
+
+    pub fn open_elsewhere(rows: Db, options: Options) -> Door {
         let options = Options { reserve_bytes: 0, ..options };
         let (clock, folder) = (Clock::paused(START_MS), tempfile::tempdir().unwrap());
-        let (client, service) = start(&db, &clock, &options, folder.path(), 1);
-        Door { client, service, clock, db, options, folder }
+        let (client, service) = start(&rows, &clock, &options, folder.path(), 1);
+        Door { client, service, clock, db: Kv::memory(), rows, options, folder }
     }
 
     /// Another process on the same rows and files.
     pub fn restart(&mut self) {
-        (self.client, self.service) = start(&self.db, &self.clock, &self.options, self.folder.path(), 2);
+        (self.client, self.service) = start(&self.rows, &self.clock, &self.options, self.folder.path(), 2);
     }
 
     /// How many files there are, parts included.
@@ -119,9 +125,9 @@ impl Door {
     }
 }
 
-fn start(db: &Kv, clock: &Clock, options: &Options, folder: &Path, seed: u64) -> (StorageClient<Link>, Service) {
+fn start(db: &Db, clock: &Clock, options: &Options, folder: &Path, seed: u64) -> (StorageClient<Link>, Service) {
     let parts = Parts {
-        db: db.clone().into(),
+        db: db.clone(),
         place: Place::Directory(folder.join("blobs")),
         clock: clock.clone(),
         chance: Chance::seeded(seed),

@@ -1,5 +1,6 @@
-//! The storage service at its gRPC door, on the memory engine for rows, a directory for contents, and a paused clock.
+//! The storage service at its gRPC door, on the memory engine for rows (but for [`mod@cassandra`]), a directory for contents, and a paused clock.
 
+mod cassandra;
 mod channel;
 mod ends;
 mod kit;

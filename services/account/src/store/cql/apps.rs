@@ -34,10 +34,9 @@ use natter_proto::account::v1::{App, AppState};
 use natter_rpc::async_trait;
 use prost::Message;
 
+use super::app_names::{HOST, KEY, Name, Reserved, names};
 use super::{OnCql, TRIES};
-use crate::app::auth_keys;
 use crate::erasure::ErasureRow;
-use crate::host::{self, hosts};
 use crate::store::written::corrupt;
 use crate::store::{Apps, Erasures, Error, Kept, Result, Stamp};
 
@@ -62,48 +61,21 @@ const FENCE: Statement = Statement::change("UPDATE apps SET version = ? WHERE pa
 const FENCE_ABSENT: Statement = Statement::change("INSERT INTO apps (part, id, version) VALUES (?, ?, 1) IF NOT EXISTS");
 const BEGUN: Statement = Statement::change("DELETE erasing FROM apps WHERE part = ? AND id = ? IF erasing = ?");
 
-const HOLDER: Statement = Statement::read("SELECT app, version, at FROM app_names WHERE kind = ? AND name = ?");
-const RESERVE: Statement =
-    Statement::change("INSERT INTO app_names (kind, name, app, version, at) VALUES (?, ?, ?, ?, ?) IF NOT EXISTS");
-const TAKE_OVER: Statement =
-    Statement::change("UPDATE app_names SET app = ?, version = ?, at = ? WHERE kind = ? AND name = ? IF app = ? AND version = ?");
-const FREE: Statement = Statement::change("DELETE FROM app_names WHERE kind = ? AND name = ? IF app = ? AND version <= ?");
-
 /// Counts the ids of apps that nobody chose.
 const COUNTER: &str = "apps";
 const PARTS: i32 = 16;
-/// How long a reservation of another app is respected whose step may still be taken.
-const PENDING_MS: i64 = 60 * 1_000;
-
 /// The engine.
 pub struct AppsOnCql {
     on: OnCql,
     /// Where the erasure of an app is kept that ends.
     erasures: Arc<dyn Erasures>,
-    clock: Clock,
+    pub(super) clock: Clock,
 }
 
 /// The row of an id. Version 0: none.
-struct Row {
-    version: i64,
-    app: Option<App>,
-}
-
-/// An auth key or the name of a door.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Name<'a> {
-    kind: i32,
-    text: &'a str,
-}
-
-const KEY: i32 = 0;
-const HOST: i32 = 1;
-
-/// What came of a reservation.
-enum Reserved {
-    Mine,
-    /// It is of another step of the same app from the same version.
-    Rival,
+pub(super) struct Row {
+    pub version: i64,
+    pub app: Option<App>,
 }
 
 #[async_trait]
@@ -152,7 +124,7 @@ impl Apps for AppsOnCql {
         let freed = names(&before.row);
         for name in freed.difference(&names(&after)) {
             // What is not freed is dead.
-            let _ = self.cql().change(FREE, (name.kind, name.text, after.id as i64, from)).await;
+            let _ = self.free(*name, after.id, from).await;
         }
         if let Some(erasure) = erasure
             && let Err(error) = self.begin(&erasure).await
@@ -168,11 +140,11 @@ impl AppsOnCql {
         AppsOnCql { on, erasures, clock }
     }
 
-    fn cql(&self) -> &Cql {
+    pub(super) fn cql(&self) -> &Cql {
         &self.on.cql
     }
 
-    async fn row(&self, id: u64) -> Result<Row> {
+    pub(super) async fn row(&self, id: u64) -> Result<Row> {
         app_row(self.cql(), id).await
     }
 
@@ -195,17 +167,6 @@ impl AppsOnCql {
             }
         }
         Ok(apps)
-    }
-
-    async fn holder(&self, name: Name<'_>) -> Result<Option<u64>> {
-        let Some((app, ..)) = self.reservation(name).await? else { return Ok(None) };
-        let row = self.row(app).await?;
-        Ok(row.app.is_some_and(|app| names(&app).contains(&name)).then_some(app))
-    }
-
-    async fn reservation(&self, name: Name<'_>) -> Result<Option<(u64, i64, i64)>> {
-        let found = self.cql().row::<(i64, i64, i64)>(HOLDER, (name.kind, name.text)).await?;
-        Ok(found.map(|(app, version, at)| (app as u64, version, at)))
     }
 
     async fn put_app(&self, app: App) -> Result<App> {
@@ -248,54 +209,8 @@ impl AppsOnCql {
         Ok(written?)
     }
 
-    async fn reserve_all(&self, coming: &[Name<'_>], app: &App, version: i64) -> Result<Reserved> {
-        for (at, name) in coming.iter().enumerate() {
-            match self.reserve(*name, app, version).await {
-                Ok(Reserved::Mine) => {}
-                Ok(Reserved::Rival) => return Ok(Reserved::Rival),
-                Err(error) => {
-                    for name in &coming[..at] {
-                        // What is not freed is pending for a minute.
-                        let _ = self.cql().change(FREE, (name.kind, name.text, app.id as i64, version)).await;
-                    }
-                    return Err(error);
-                }
-            }
-        }
-        Ok(Reserved::Mine)
-    }
-
-    async fn reserve(&self, name: Name<'_>, app: &App, version: i64) -> Result<Reserved> {
-        let (mine, now) = (app.id as i64, self.clock.now_ms());
-        for _ in 0..TRIES {
-            if self.cql().change(RESERVE, (name.kind, name.text, mine, version, now)).await? {
-                return Ok(Reserved::Mine);
-            }
-            let Some((holder, of_version, at)) = self.reservation(name).await? else { continue };
-            let row = self.row(holder).await?;
-            if row.app.is_some_and(|app| names(&app).contains(&name)) {
-                return Err(if holder == app.id { Error::Changed } else { Error::Taken(field(name, app)) });
-            }
-            let is_pending = row.version <= of_version;
-            if is_pending && holder == app.id {
-                return if of_version == version { Ok(Reserved::Rival) } else { Err(Error::Changed) };
-            }
-            if is_pending && now.saturating_sub(at) < PENDING_MS {
-                return Err(Error::Taken(field(name, app)));
-            }
-            if is_pending && !self.fence(holder, row.version).await? {
-                continue;
-            }
-            let over = (mine, version, now, name.kind, name.text, holder as i64, of_version);
-            if self.cql().change(TAKE_OVER, over).await? {
-                return Ok(Reserved::Mine);
-            }
-        }
-        Err(Error::Changed)
-    }
-
     /// Moves a row on by a version and leaves it as it is: what was to be written from that version is not.
-    async fn fence(&self, id: u64, version: i64) -> Result<bool> {
+    pub(super) async fn fence(&self, id: u64, version: i64) -> Result<bool> {
         let (part, id) = (part(id), id as i64);
         let fenced = match version {
             0 => self.cql().change(FENCE_ABSENT, (part, id)).await,
@@ -325,20 +240,6 @@ async fn app_row(cql: &Cql, id: u64) -> Result<Row> {
     let found = cql.row::<(i64, Option<Vec<u8>>)>(ONE, (part(id), id as i64)).await?;
     let Some((version, row)) = found else { return Ok(Row { version: 0, app: None }) };
     Ok(Row { version, app: row.as_deref().map(decode).transpose()? })
-}
-
-fn names(app: &App) -> BTreeSet<Name<'_>> {
-    let keys = auth_keys(app).into_iter().map(|text| Name { kind: KEY, text });
-    keys.chain(hosts(app).into_iter().map(|text| Name { kind: HOST, text })).collect()
-}
-
-/// Which field of an app has a name (contract rest 3.1).
-fn field(name: Name<'_>, app: &App) -> &'static str {
-    match name.kind {
-        KEY => "auth_key",
-        _ if app.chat_host == name.text => host::CHAT,
-        _ => host::API,
-    }
 }
 
 fn part(id: u64) -> i32 {
