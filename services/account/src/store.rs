@@ -228,14 +228,4 @@ impl Store {
             erasures: engine,
         }
     }
-
-    /// Apps, operators, sign-ins and the audit log on ScyllaDB, the others in memory.
-    #[cfg(test)]
-    fn half_on_cql(cql: natter_db::Cql) -> Store {
-        let rest = Store::embedded(Kv::memory());
-        let engine = cql::OnCql { cql };
-        let apps = cql::AppsOnCql::new(engine.clone(), rest.erasures.clone(), natter_actor::Clock::system());
-        let engine = Arc::new(engine);
-        Store { apps: Arc::new(apps), operators: engine.clone(), sign_ins: engine.clone(), audit: engine, ..rest }
-    }
 }

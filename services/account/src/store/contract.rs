@@ -2,26 +2,41 @@
 
 #![allow(clippy::unwrap_used)]
 
-/// Each case on memory and on disk; and all of them on Cassandra, each in a keyspace of its own with these tables.
-macro_rules! on_all_engines {
-    ($tables:expr; $($case:ident)*) => {
-        $(mod $case {
-            #[tokio::test]
-            async fn embedded() {
-                crate::store::contract::on_each_engine(super::$case).await;
-            }
-        })*
+/// Each case on memory and on disk, and all of them in one keyspace by `on_cassandra`.
+macro_rules! on_each_engine {
+    ($($case:ident)*) => {
+        mod memory {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case(crate::store::contract::on_memory()).await;
+                }
+            )*
+        }
 
-        #[tokio::test]
-        #[ignore = "needs Cassandra: cargo xtask test --servers"]
-        async fn cassandra() {
-            $(crate::store::contract::on_cql($tables, $case).await;)*
+        mod disk {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let folder = tempfile::tempdir().unwrap();
+                    super::$case(crate::store::contract::on_disk(folder.path())).await;
+                }
+            )*
+        }
+
+        /// `empty` makes a store without a row.
+        pub async fn on_cassandra(empty: impl AsyncFn() -> crate::store::Store) {
+            $(
+                println!("{}", stringify!($case));
+                $case(empty().await).await;
+            )*
         }
     };
 }
 
 mod apps;
 mod audit;
+mod cassandra_apps;
 mod erasures;
 mod operators;
 mod reports;
@@ -29,11 +44,10 @@ mod sign_ins;
 mod tokens;
 
 use std::future::Future;
+use std::path::Path;
 
-use natter_db::cql::Migration;
-use natter_db::cql::testing::on_cassandra;
 use natter_db::{Kv, KvOptions};
-use natter_proto::account::v1::User;
+use natter_proto::account::v1::{App, User};
 
 use super::{Along, Error, Kept, Store, TokenChange, TokenRow, UserRow};
 use crate::name::Name;
@@ -232,14 +246,26 @@ async fn everything_is_there_after_a_restart() {
     assert_eq!(store.tokens.token(&key).await.unwrap().unwrap().row, token);
 }
 
-async fn on_cql<F: Future<Output = ()>>(tables: &[Migration], case: impl FnOnce(Store) -> F) {
-    on_cassandra(tables, async |cql| case(Store::half_on_cql(cql)).await).await;
+async fn on_each_engine<F: Future<Output = ()>>(case: impl Fn(Store) -> F) {
+    case(on_memory()).await;
+    let directory = tempfile::tempdir().unwrap();
+    case(on_disk(directory.path())).await;
 }
 
-async fn on_each_engine<F: Future<Output = ()>>(case: impl Fn(Store) -> F) {
-    case(Store::embedded(Kv::memory())).await;
-    let directory = tempfile::tempdir().unwrap();
-    case(Store::embedded(Kv::open(directory.path(), KvOptions::default()).unwrap())).await;
+fn on_memory() -> Store {
+    Store::embedded(Kv::memory())
+}
+
+fn on_disk(folder: &Path) -> Store {
+    Store::embedded(Kv::open(folder, KvOptions::default()).unwrap())
+}
+
+async fn kept(store: &Store, id: u64) -> Kept<App> {
+    store.apps.app(id).await.unwrap().unwrap()
+}
+
+fn app(id: u64) -> App {
+    App { id, auth_key: format!("key {id}"), pair_key: vec![1; 32], ..App::default() }
 }
 
 fn ann(id: u64) -> UserRow {

@@ -1,11 +1,11 @@
 //! The ports on ScyllaDB: tables, statements and conditions, a file per noun. Knows no rule of the noun. Numbers are kept as
 //! `bigint`, with the same bits.
 
+#[cfg(test)]
+mod app_crashes;
 mod app_names;
 mod apps;
 mod audit;
-#[cfg(test)]
-mod crashes;
 mod ids;
 mod operators;
 mod sign_ins;

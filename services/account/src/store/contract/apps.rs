@@ -2,11 +2,9 @@
 
 use natter_proto::account::v1::{App, PreviousKeys};
 
-use super::{Error, Kept, Store};
-use crate::store::cql;
+use super::{Error, Store, app, kept};
 
-on_all_engines! {
-    &cql::TABLES;
+on_each_engine! {
     apps_are_numbered_from_one_around_the_chosen_ids
     an_auth_key_belongs_to_one_app
     a_rotated_key_stays_its_apps_until_it_is_given_up
@@ -112,12 +110,4 @@ async fn of_two_apps_that_want_one_name_one_gets_it(store: Store) {
         both => panic!("{both:?}"),
     };
     assert_eq!(refused.unwrap_err(), Error::Taken("chat_host"));
-}
-
-async fn kept(store: &Store, id: u64) -> Kept<App> {
-    store.apps.app(id).await.unwrap().unwrap()
-}
-
-pub(super) fn app(id: u64) -> App {
-    App { id, auth_key: format!("key {id}"), pair_key: vec![1; 32], ..App::default() }
 }

@@ -2,10 +2,8 @@
 
 use super::Store;
 use crate::audit::{EntryId, EntryRow, Outcome};
-use crate::store::cql;
 
-on_all_engines! {
-    &cql::TABLES;
+on_each_engine! {
     entries_are_read_newest_first_in_pages_and_go
     an_outcome_is_kept_with_its_entry_and_nowhere_else
 }

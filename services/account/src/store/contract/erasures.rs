@@ -2,11 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use natter_proto::account::v1::{App, AppState, User};
+use natter_proto::account::v1::{AppState, User};
 use natter_proto::erasure::v1::Erased;
 
-use super::apps::app;
-use super::{Along, Error, Name, Store, TokenKey, TokenRow, UserRow, ann, named, on_each_engine, verifier};
+use super::{Along, App, Error, Name, Store, TokenKey, TokenRow, UserRow, ann, app, named, on_each_engine, verifier};
 use crate::erasure::ErasureRow;
 
 #[tokio::test]

@@ -4,10 +4,9 @@ use natter_proto::account::v1::OperatorRole;
 
 use super::Store;
 use crate::operator::Grant;
-use crate::store::{Error, OperatorRow, cql};
+use crate::store::{Error, OperatorRow};
 
-on_all_engines! {
-    &cql::TABLES;
+on_each_engine! {
     of_two_operators_with_one_name_one_is_added
     an_operator_is_replaced_by_who_saw_it_last
     nothing_is_done_for_the_sake_of_one_who_has_changed

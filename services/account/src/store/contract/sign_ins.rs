@@ -2,10 +2,9 @@
 
 use super::{Error, Store, TokenKey};
 use crate::sign_in::Id;
-use crate::store::{SignInRow, cql};
+use crate::store::SignInRow;
 
-on_all_engines! {
-    &cql::TABLES;
+on_each_engine! {
     a_sign_in_is_found_by_its_key_its_name_and_its_operator
     a_sign_in_that_has_ended_does_not_come_back
 }

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use natter_actor::Clock;
 use natter_db::Cql;
 use natter_db::cql::{Migration, Statement};
-use natter_proto::account::v1::{App, AppState};
+use natter_proto::account::v1::App;
 use natter_rpc::async_trait;
 use prost::Message;
 
@@ -145,7 +145,9 @@ impl AppsOnCql {
     }
 
     pub(super) async fn row(&self, id: u64) -> Result<Row> {
-        app_row(self.cql(), id).await
+        let found = self.cql().row::<(i64, Option<Vec<u8>>)>(ONE, (part(id), id as i64)).await?;
+        let Some((version, row)) = found else { return Ok(Row { version: 0, app: None }) };
+        Ok(Row { version, app: row.as_deref().map(decode).transpose()? })
     }
 
     /// At most `limit` apps of a partition above `after`. Of those that end, the erasure begins here at the latest.
@@ -227,19 +229,6 @@ impl AppsOnCql {
         self.cql().change(BEGUN, (part(erasure.app), erasure.app as i64, erasure.begun_at)).await?;
         Ok(())
     }
-}
-
-impl OnCql {
-    /// Whether an app has ended: an erasure that lies there before that is not to be walked.
-    pub(super) async fn app_is_erased(&self, app: u64) -> Result<bool> {
-        Ok(app_row(&self.cql, app).await?.app.is_some_and(|app| app.state() == AppState::Erased))
-    }
-}
-
-async fn app_row(cql: &Cql, id: u64) -> Result<Row> {
-    let found = cql.row::<(i64, Option<Vec<u8>>)>(ONE, (part(id), id as i64)).await?;
-    let Some((version, row)) = found else { return Ok(Row { version: 0, app: None }) };
-    Ok(Row { version, app: row.as_deref().map(decode).transpose()? })
 }
 
 fn part(id: u64) -> i32 {
