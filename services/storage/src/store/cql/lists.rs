@@ -66,11 +66,12 @@ impl OnCql {
         let (app, owner, id, at) = (row.app as i64, row.owner as i64, row.id as i64, entered(row.created_at));
         // First where the sweep looks, which clears the others if this is as far as it gets.
         self.enter_upload(row, row.created_at).await?;
+        // Boxed: four futures of a write are too large for a stack.
         let (unfinished, uid, by_owner, of_app) = futures::join!(
-            self.cql.write(ENTER_UNFINISHED, (app, owner, id, at)),
-            self.cql.write(ENTER_UID, (row.uid.0.as_slice(), app, id, at)),
-            self.cql.write(ENTER_OWNER, (app, owner, id, at)),
-            self.cql.write(ENTER_APP, (app, part(row.id), id, at)),
+            Box::pin(self.cql.write(ENTER_UNFINISHED, (app, owner, id, at))),
+            Box::pin(self.cql.write(ENTER_UID, (row.uid.0.as_slice(), app, id, at))),
+            Box::pin(self.cql.write(ENTER_OWNER, (app, owner, id, at))),
+            Box::pin(self.cql.write(ENTER_APP, (app, part(row.id), id, at))),
         );
         Ok(unfinished.and(uid).and(by_owner).and(of_app)?)
     }
@@ -91,10 +92,10 @@ impl OnCql {
         let (part, at) = (part(id), struck(created_at));
         let (app, owner, id) = (app as i64, owner as i64, id as i64);
         let (unfinished, uid, by_owner, of_app) = futures::join!(
-            self.cql.write(STRIKE_UNFINISHED, (at, app, owner, id)),
-            self.cql.write(STRIKE_UID, (at, uid)),
-            self.cql.write(STRIKE_OWNER, (at, app, owner, id)),
-            self.cql.write(STRIKE_APP, (at, app, part, id)),
+            Box::pin(self.cql.write(STRIKE_UNFINISHED, (at, app, owner, id))),
+            Box::pin(self.cql.write(STRIKE_UID, (at, uid))),
+            Box::pin(self.cql.write(STRIKE_OWNER, (at, app, owner, id))),
+            Box::pin(self.cql.write(STRIKE_APP, (at, app, part, id))),
         );
         Ok(unfinished.and(uid).and(by_owner).and(of_app)?)
     }
