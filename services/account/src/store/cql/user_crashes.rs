@@ -8,7 +8,7 @@ use natter_db::cql::{Cql, Statement};
 use natter_proto::account::v1::User;
 
 use super::conditions::now_ms;
-use super::names::{PATIENCE_MS, RESERVE, key_of};
+use super::names::{Claim, PATIENCE_MS, RESERVE, key_of};
 use super::{OnCql, TABLES};
 use crate::erasure::ErasureRow;
 use crate::name::Name;
@@ -90,6 +90,11 @@ async fn a_reservation_that_was_not_freed_is_free_at_once(engine: &OnCql, app: u
     assert_eq!(engine.holder(app, &login("ann")).await, Ok(None), "his row does not have it");
     engine.add_user(named(app, 8, "ann"), None).await.unwrap();
     assert_eq!(engine.holder(app, &login("ann")).await, Ok(Some(8)));
+    // One that goes back to a name, while the change that gave it up has yet to free it.
+    let back = Claim { app, user: 7, version: 3, number: 5 };
+    engine.claim_all(back, &[login("cat")].into()).await.unwrap();
+    engine.free(app, 7, 2, [login("cat")].iter()).await;
+    assert_eq!(reserved(engine, app, "cat").await, Some(7));
 }
 
 async fn what_a_refused_step_reserved_is_given_back(engine: &OnCql, app: u64) {
