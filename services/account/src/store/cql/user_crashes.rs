@@ -8,7 +8,7 @@ use natter_db::cql::{Cql, Statement};
 use natter_proto::account::v1::User;
 
 use super::conditions::now_ms;
-use super::names::{PATIENCE_MS, RESERVE, key_of};
+use super::names::{Claim, PATIENCE_MS, RESERVE, key_of};
 use super::{OnCql, TABLES};
 use crate::erasure::ErasureRow;
 use crate::name::Name;
@@ -90,6 +90,11 @@ async fn a_reservation_that_was_not_freed_is_free_at_once(engine: &OnCql, app: u
     assert_eq!(engine.holder(app, &login("ann")).await, Ok(None), "his row does not have it");
     engine.add_user(named(app, 8, "ann"), None).await.unwrap();
     assert_eq!(engine.holder(app, &login("ann")).await, Ok(Some(8)));
+    // One that goes back to a name, while the change that gave it up has yet to free it.
+    let back = Claim { app, user: 7, version: 3, number: 5 };
+    engine.claim_all(back, &[login("cat")].into()).await.unwrap();
+    engine.free(app, 7, 2, [login("cat")].iter()).await;
+    assert_eq!(reserved(engine, app, "cat").await, Some(7));
 }
 
 async fn what_a_refused_step_reserved_is_given_back(engine: &OnCql, app: u64) {
@@ -192,7 +197,8 @@ async fn marks_of_nobody_are_passed_over(engine: &OnCql, app: u64) {
     engine.note_guest(&guest(1, 50)).await.unwrap();
     engine.add_user(guest(2, 60), None).await.unwrap();
     assert_eq!(over(100).await, [2]);
-    engine.add_user(guest(1, 50), None).await.unwrap();
+    // What was left to do of that one's adding.
+    assert_eq!(engine.put_row(app, 1, 0, &rows::of_user(&guest(1, 50))).await, Ok(true));
     assert_eq!(over(100).await, [1, 2], "his mark was not removed: he was being added");
     engine.note_guest(&guest(3, 70)).await.unwrap();
     assert_eq!(over(2 * day).await, [1, 2]);
