@@ -41,7 +41,7 @@ impl Engine {
             if let Command::End(end) = command {
                 return Ok(end);
             }
-            let answer = match self.carry_out(key, &command, known, batch).await {
+            let answer = match Box::pin(self.carry_out(key, &command, known, batch)).await {
                 Err(Error::Store(natter_db::Error::Unknown(_))) if since.elapsed() < PATIENCE => Answer::Unknown,
                 answer => answer?,
             };
