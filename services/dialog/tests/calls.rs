@@ -108,7 +108,7 @@ async fn the_log_hears_once_that_a_call_rings_and_once_that_it_rings_no_more() {
         }
         let begun =
             PostedCall { caller: BOB, callee: ANN, session: "s".into(), kind: CallKind::Audio.into(), at: NOW, over: false };
-        assert_eq!(logged(&world).await, [begun.clone()]);
+        assert_eq!(logged(&world).await, std::slice::from_ref(&begun));
         ring(&door, signal(BOB, ANN, "candidates")).await.unwrap();
         ring(&door, with_step(signal(ANN, BOB, "4"), CallMove::Accept, "s")).await.unwrap();
         ring(&door, with_step(signal(BOB, ANN, "5"), CallMove::HangUp, "s")).await.unwrap();
