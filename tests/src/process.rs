@@ -268,7 +268,11 @@ impl Natter {
             format!("health.port={}", ports.health),
         ];
         let mut command = Command::new(&self.binary);
-        command.current_dir(self.data.path()).stdin(Stdio::null()).env_remove("NATTER_DATA");
+        command.current_dir(self.data.path()).stdin(Stdio::null());
+        // What the tests are told by variables is no setting of the process.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NATTER_")) {
+            command.env_remove(name);
+        }
         command.arg("--data").arg(self.data());
         let of_cluster = self.clustered.iter().flat_map(Clustered::settings);
         for setting in set.iter().chain(of_cluster).chain(&self.settings) {

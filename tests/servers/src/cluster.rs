@@ -167,9 +167,8 @@ impl Cluster {
         Ok(format!("{},\n  \"edges\": [{}]\n}}\n", open.trim_end(), edges.join(", ")))
     }
 
-    // Also of a command: it must not find the settings of whoever runs it.
     fn run(&self, words: &[&str]) -> Result<String> {
-        let mut command = Command::new(&self.binary);
+        let mut command = self.program();
         command.args(words);
         if self.settings().exists() {
             command.arg("--config").arg(self.settings());
@@ -183,7 +182,7 @@ impl Cluster {
     }
 
     fn command(&self, part: &Part) -> Command {
-        let mut command = Command::new(&self.binary);
+        let mut command = self.program();
         command.arg(&part.roles).arg("--config").arg(self.settings());
         command.arg("--data").arg(self.folder.join(&part.name).join("data"));
         command.args(["--set", &format!("cluster.name={}", part.name)]);
@@ -191,6 +190,15 @@ impl Cluster {
             command.args(["--set", &format!("{setting}={port}")]);
         }
         command.current_dir(&self.folder);
+        command
+    }
+
+    // It must not find the settings of whoever runs it.
+    fn program(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NATTER_")) {
+            command.env_remove(name);
+        }
         command
     }
 

@@ -10,7 +10,7 @@ pub fn all(nodes: &str, names: &[&str]) -> Result<()> {
     let sdk = tools::sdk()?;
     run(cargo().args(["build", "--workspace", "--bins", "--locked"]))?;
     run(cargo()
-        .args(["test", "--package", "natter-tests", "--test", "faults", "--locked", "--", "--nocapture"])
+        .args(["test", "--workspace", "--test", "faults", "--locked", "--", "--nocapture"])
         .env("NATTER_BINARY", target()?.join("debug/natter"))
         .env("NATTER_SDK_MODULES", sdk.join("package.json"))
         .env("NATTER_TARGET", target()?)

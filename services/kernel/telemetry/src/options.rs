@@ -19,7 +19,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            log: "info,actix_server=warn,fjall=warn,lsm_tree=warn".to_owned(),
+            log: "info,actix_server=warn,fjall=warn,lsm_tree=warn,scylla=error".to_owned(),
             log_json: false,
             otlp_endpoint: None,
             sample: 0.01,

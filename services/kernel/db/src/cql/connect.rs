@@ -24,7 +24,9 @@ const POOL: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 /// With the keyspace in use: it has to be there.
 pub async fn to_keyspace(options: &CqlOptions) -> Result<Session, Error> {
     let keyspace = options.keyspace().ok_or_else(|| refused("the name of the keyspace is not a name"))?;
-    connect(builder(options)?.use_keyspace(keyspace, false)).await
+    // Where a partition lies is known from the keyspace, so that a statement goes to a server that has it.
+    let builder = builder(options)?.fetch_schema_metadata(true).keyspaces_to_fetch([keyspace]);
+    connect(builder.use_keyspace(keyspace, false)).await
 }
 
 /// With no keyspace in use, for those who make one.
