@@ -61,7 +61,8 @@ impl Scene {
     }
 
     async fn played(&self, fault: &Fault, seed: u64, silence: &Silence) -> Result<Vec<String>> {
-        let app = self.json(&["app", "create", "--title", fault.name])?["id"].as_u64().context("an app has an id")?;
+        let made = self.json(&["app", "create", "--title", fault.name])?;
+        let app = made["app"]["id"].as_u64().context("an app has an id")?;
         let number = app.to_string();
         let mut users = [0; LOGINS.len()];
         for (user, login) in users.iter_mut().zip(LOGINS) {

@@ -41,6 +41,8 @@ pub(crate) struct Links {
     pub dialogs: DialogsClient<Link>,
     pub presence: PresenceClient<Link>,
     pub history: HistoryClient<Link>,
+    /// Calls of dialogs begin there in the order in which they are made here.
+    pub keep_order: bool,
     pub metrics: Metrics,
 }
 

@@ -370,7 +370,10 @@ fn start_session(edge: &Arc<Edge>, lane: u64, identity: Identity, line: Arc<Line
     let (who, session) = ((identity.app, identity.user), identity.session.session);
     let resource = identity.session.resource.clone();
     let seat = edge.table.seat(who, session, edge.work.ticket());
-    let rules = Session::new(identity, edge.options.clone(), edge.trace.clone(), edge.clock.now_ms(), edge.chance.bytes());
+    let mut rules = Session::new(identity, edge.options.clone(), edge.trace.clone(), edge.clock.now_ms(), edge.chance.bytes());
+    if !edge.links.keep_order {
+        rules.post_one_by_one();
+    }
     let for_actor = edge.clone();
     let mailbox = start(&edge.executor, lane, edge.options.mailbox, move |mailbox| {
         SessionActor::new(for_actor, rules, line, &mailbox, seat)

@@ -99,6 +99,7 @@ impl Service {
         }
         let metrics = Metrics::new(&parts.metrics);
         let links = Links {
+            keep_order: parts.dialog.keeps_order(),
             accounts: AccountsClient::new(parts.account),
             dialogs: DialogsClient::new(parts.dialog),
             presence: PresenceClient::new(parts.presence),

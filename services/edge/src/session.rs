@@ -232,6 +232,11 @@ impl Session {
         }
     }
 
+    /// The way to the dialogs keeps no order.
+    pub(crate) fn post_one_by_one(&mut self) {
+        self.posts.one_by_one();
+    }
+
     pub(crate) fn me(&self) -> &Identity {
         &self.me
     }

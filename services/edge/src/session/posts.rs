@@ -3,7 +3,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use natter_proto::dialog::v1::{
     HeadlineRequest, MarkRequest, PostRequest, RemoveMessagesRequest, SignalCallRequest, SignalRequest, UpdateMessageRequest,
@@ -72,6 +72,8 @@ const PAUSE_MS: i64 = 50;
 #[derive(Debug)]
 pub(crate) struct Posts {
     window: usize,
+    /// Of each dialog one task flies at a time: the way there keeps no order.
+    is_one_by_one: bool,
     next: u64,
     waiting: VecDeque<Task>,
     flying: BTreeMap<u64, Task>,
@@ -111,6 +113,7 @@ impl Posts {
     pub(crate) fn new(window: usize) -> Posts {
         Posts {
             window,
+            is_one_by_one: false,
             next: 0,
             waiting: VecDeque::new(),
             flying: BTreeMap::new(),
@@ -118,6 +121,11 @@ impl Posts {
             carried_out: BTreeMap::new(),
             resume_at: 0,
         }
+    }
+
+    /// From here on a task of a dialog waits for the answer to the one before it.
+    pub(crate) fn one_by_one(&mut self) {
+        self.is_one_by_one = true;
     }
 
     /// Takes a task in the order of the stream.
@@ -130,7 +138,7 @@ impl Posts {
         if self.flying.len() >= self.window || !self.failed.is_empty() || self.resume_at > now {
             return None;
         }
-        let mut task = self.waiting.pop_front()?;
+        let mut task = self.take_next()?;
         task.attempts += 1;
         if task.attempts == 1 {
             task.began_at = now;
@@ -139,6 +147,16 @@ impl Posts {
         self.next += 1;
         self.flying.insert(number, task);
         Some((number, job))
+    }
+
+    /// The first that waits and has not to wait for another of its dialog.
+    fn take_next(&mut self) -> Option<Task> {
+        if !self.is_one_by_one {
+            return self.waiting.pop_front();
+        }
+        let mut busy: BTreeSet<&[u8]> = self.flying.values().map(Task::dialog).filter(|dialog| !dialog.is_empty()).collect();
+        let place = self.waiting.iter().position(|task| task.dialog().is_empty() || busy.insert(task.dialog()))?;
+        self.waiting.remove(place)
     }
 
     /// Takes the answer to a job; says which tasks are at their end with it.
@@ -234,6 +252,20 @@ mod tests {
         assert_eq!(start_all(&mut posts, 0), [0, 1]);
         assert_eq!(places(posts.answered(0, 1, Ok(2))), ["done 1"]);
         assert_eq!(start_all(&mut posts, 0), [2]);
+    }
+
+    #[test]
+    fn where_the_way_keeps_no_order_one_of_each_dialog_flies_and_none_overtakes() {
+        let mut posts = posts(8, &[b"d", b"d", b"e", b"d", b"e"]);
+        posts.one_by_one();
+        assert_eq!(start_all(&mut posts, 0), [0, 1]);
+        assert!(posts.flying.values().map(|task| task.place).eq([0, 2]));
+        assert_eq!(places(posts.answered(0, 1, Ok(1))), ["done 2"]);
+        assert_eq!(start_all(&mut posts, 0), [2]);
+        assert!(posts.flying.values().map(|task| task.place).eq([0, 4]));
+        assert_eq!(places(posts.answered(0, 0, Ok(1))), ["done 0"]);
+        assert_eq!(start_all(&mut posts, 0), [3]);
+        assert_eq!(places(posts.answered(0, 3, Ok(2))), ["done 1"]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::transport::{Absent, InProcess, Remote};
 pub struct Link {
     pub(crate) transport: Transport,
     deadline: Duration,
+    keeps_order: bool,
 }
 
 pub(crate) type Transport = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
@@ -53,7 +54,7 @@ impl Link {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
-        Link::over(InProcess(server), options)
+        Link { keeps_order: true, ..Link::over(InProcess(server), options) }
     }
 
     /// A link to a server elsewhere (`http://host:port`), connected at the first call and again when the connection is lost.
@@ -89,12 +90,18 @@ impl Link {
         Link::over(Absent, LinkOptions::default())
     }
 
+    /// Whether calls begin at the server in the order in which they were made here. Over a channel they run beside each other there: who
+    /// needs an order waits for the answer before he makes the next call.
+    pub fn keeps_order(&self) -> bool {
+        self.keeps_order
+    }
+
     fn over<S>(transport: S, options: LinkOptions) -> Link
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Status> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
-        Link { transport: BoxCloneSyncService::new(transport), deadline: options.deadline }
+        Link { transport: BoxCloneSyncService::new(transport), deadline: options.deadline, keeps_order: false }
     }
 }
 
