@@ -18,7 +18,7 @@ pub struct Report {
 impl Report {
     pub fn new(seed: u64, nodes: usize) -> Report {
         let head = format!(
-            "# Faults\n\n3 edges, 2 dialog+history, and one each of account, presence, storage, push, api and console; {nodes} Cassandra, \
+            "# Faults\n\n3 edges, two each of dialog+history, presence and account, and one each of storage, push, api and console; {nodes} Cassandra, \
              {nodes} NATS, Redis, S3; all of it and the clients on one machine. Seed {seed}.\n\n\
              Silence: the longest that a user at an edge that did not break waited for the ack of a message. Acked lost, doubled or out of order: \
              a row says `none` only if the checker found none, in 1-1 and groups, with unread counts, members, contacts, lists and files.\n\n\

@@ -240,14 +240,15 @@ impl Places for Owners {
 /// Requests that may be carried out twice: those that only look, and those that say what is to be so.
 fn repeats(path: &str) -> bool {
     let Some((service, method)) = path.trim_start_matches('/').split_once('/') else { return false };
-    let looks = match service {
+    let repeatable = match service {
         "natter.dialog.v1.Dialogs" => {
             &["Audience", "Forget", "Get", "List", "Mark", "Notify", "Occupants", "Post", "Reactions", "Unread"][..]
         }
         "natter.history.v1.History" => {
-            &["Changes", "Find", "Gap", "Heads", "Hide", "Join", "Kept", "Drop", "Mark", "Members", "Page", "Reactions", "Unread"]
+            &["Changes", "Drop", "Find", "Gap", "Heads", "Hide", "Join", "Kept", "Mark", "Members", "Page", "Reactions", "Unread"]
         }
         "natter.presence.v1.Presence" => &[
+            "Announce",
             "Attention",
             "Contacts",
             "Enter",
@@ -260,16 +261,27 @@ fn repeats(path: &str) -> bool {
             "PrivacyLists",
             "Reachable",
             "Record",
+            "RemoveContact",
+            "SetContact",
+            "SetDefaultPrivacyList",
             "SetInactive",
+            "SetPrivacyList",
+            "Subscribe",
+            "Watch",
         ],
         "natter.account.v1.Accounts" => &[
+            "Admit",
             "Authenticate",
+            "CloseSession",
             "FindApp",
             "FindUser",
             "GetApp",
             "GetUsers",
             "ListApps",
             "ListUsers",
+            "Login",
+            "Logout",
+            "OpenSession",
             "Resolve",
             "Touch",
             "VisitApp",
@@ -278,7 +290,7 @@ fn repeats(path: &str) -> bool {
         "natter.push.v1.Push" => &["Journal", "List"],
         _ => return false,
     };
-    looks.contains(&method)
+    repeatable.contains(&method)
 }
 
 #[cfg(test)]

@@ -20,13 +20,14 @@ pub struct Plan {
     /// Of dialog and history.
     pub dialogs: usize,
     pub presences: usize,
+    pub accounts: usize,
     /// Of each of Cassandra and NATS.
     pub nodes: usize,
 }
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { edges: 3, dialogs: 2, presences: 1, nodes: 1 }
+        Plan { edges: 3, dialogs: 2, presences: 2, accounts: 2, nodes: 1 }
     }
 }
 
@@ -254,7 +255,7 @@ fn parts(plan: Plan) -> Result<Vec<Part>> {
         (1..=count).map(part).collect::<Vec<_>>()
     };
     let all = [
-        of("account", "account", 1, &[]),
+        of("account", "account", plan.accounts, &[]),
         of("presence", "presence", plan.presences, &[]),
         of("storage", "storage", 1, &[]),
         of("dialog", "dialog,history", plan.dialogs, &[]),
@@ -309,7 +310,8 @@ mod tests {
     fn parts_have_names_and_ports_of_their_own_and_are_read_back() {
         let all = parts(Plan::default()).unwrap();
         let names: Vec<&str> = all.iter().map(|part| part.name.as_str()).collect();
-        let expected = "account-1 presence-1 storage-1 dialog-1 dialog-2 push-1 api-1 console-1 edge-1 edge-2 edge-3";
+        let expected =
+            "account-1 account-2 presence-1 presence-2 storage-1 dialog-1 dialog-2 push-1 api-1 console-1 edge-1 edge-2 edge-3";
         assert_eq!(names.join(" "), expected);
         let mut ports: Vec<u16> = all.iter().flat_map(|part| part.ports.iter().map(|(_, port)| *port)).collect();
         let count = ports.len();
