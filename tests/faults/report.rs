@@ -20,7 +20,7 @@ impl Report {
         let head = format!(
             "# Faults\n\n3 edges, two each of dialog+history, presence and account, and one each of storage, push, api and console; {nodes} Cassandra, \
              {nodes} NATS, Redis, S3; all of it and the clients on one machine. Seed {seed}.\n\n\
-             Silence: the longest that a user at an edge that did not break waited for the ack of a message. Acked lost, doubled or out of order: \
+             Silence: the longest that a user at an edge that did not break waited for the ack of a message, in any of six dialogs. Acked lost, doubled or out of order: \
              a row says `none` only if the checker found none, in 1-1 and groups, with unread counts, members, contacts, lists and files.\n\n\
              | what | for | silence s | streams of that user that ended | lost, doubled, out of order |\n|---|---|---|---|---|\n"
         );
@@ -28,7 +28,7 @@ impl Report {
     }
 
     pub fn add(&mut self, fault: &Fault, outcome: Outcome) {
-        let (longest, answers, ends) = outcome.silence.told();
+        let (longest, answers, ends) = outcome.silence;
         let lasted = match fault.what {
             What::Killed(time) | What::HeldStill(time) => format!("{} s", time.as_secs()),
             What::Nothing | What::Drained | What::Wiped => String::new(),

@@ -17,11 +17,14 @@ use crate::probe::{Probe, Silence};
 const BEFORE: Duration = Duration::from_secs(5);
 const AFTER: Duration = Duration::from_secs(12);
 
+/// Dialogs in which somebody waits for answers, so that each process of the dialogs has some.
+const PROBES: usize = 6;
+
 /// What came of a fault.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The longest that a client at an edge that did not break was not answered.
-    pub silence: Silence,
+    /// The longest that a client at an edge that did not break was not answered in any of its dialogs; answers, and ends of streams.
+    pub silence: (Duration, u64, u64),
     /// What was counted, or what was not as it had been answered.
     pub checked: Result<Vec<String>>,
 }
@@ -55,12 +58,14 @@ impl Scene {
 
     /// One fault under traffic.
     pub async fn play(&self, fault: &Fault, seed: u64) -> Outcome {
-        let silence = Silence::default();
-        let checked = self.played(fault, seed, &silence).await;
+        let silences: [Silence; PROBES] = Default::default();
+        let checked = self.played(fault, seed, &silences).await;
+        let told = silences.iter().map(Silence::told);
+        let silence = told.reduce(|one, other| (one.0.max(other.0), one.1 + other.1, one.2 + other.2)).unwrap_or_default();
         Outcome { silence, checked }
     }
 
-    async fn played(&self, fault: &Fault, seed: u64, silence: &Silence) -> Result<Vec<String>> {
+    async fn played(&self, fault: &Fault, seed: u64, silences: &[Silence]) -> Result<Vec<String>> {
         let made = self.json(&["app", "create", "--title", fault.name])?;
         let app = made["app"]["id"].as_u64().context("an app has an id")?;
         let number = app.to_string();
@@ -68,7 +73,11 @@ impl Scene {
         for (user, login) in users.iter_mut().zip(LOGINS) {
             *user = self.user(&number, login)?;
         }
-        let [one, other] = [self.user(&number, "probe1")?, self.user(&number, "probe2")?];
+        let asking = self.user(&number, "asking")?;
+        let mut others = Vec::new();
+        for place in 0..silences.len() {
+            others.push(self.user(&number, &format!("other{place}"))?);
+        }
         let config = self.json(&["sdk-config", "--json", "--app", &number])?;
         let ca = config["ca"].as_str().context("the CA is named")?.to_owned();
         let edges: Vec<u16> = self.cluster.parts().iter().filter_map(|part| part.port("edge.wss_port")).collect();
@@ -78,12 +87,18 @@ impl Scene {
         let stage = Stage { app, config, ca: Path::new(&ca), wss: edges, rest_plain, users };
         let traffic = Traffic::begin(&stage, seed).await?;
         let account = |user| Account { app, user, password: PASSWORD.into() };
-        let probe = Probe::begin(whole, trusting(Path::new(&ca))?, account(one), account(other), silence.clone());
+        let tls = trusting(Path::new(&ca))?;
+        let mut probes = Vec::new();
+        for (silence, other) in silences.iter().zip(others) {
+            probes.push(Probe::begin(whole, tls.clone(), account(asking), account(other), silence.clone()));
+        }
         sleep(BEFORE).await;
-        silence.count_from_here();
+        silences.iter().for_each(Silence::count_from_here);
         self.happen(fault).await?;
         sleep(AFTER).await;
-        probe.end().await?;
+        for probe in probes {
+            probe.end().await?;
+        }
         traffic.end().await
     }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use natter_servers::Servers;
 
 use crate::command::{cargo, run, target};
-use crate::{report, tools};
+use crate::{faults, report, tools};
 
 /// Tests that need a server process, the SDK packages or another language. Cargo runs them only when they are named.
 const WITH_PROCESSES: [&str; 6] = ["console", "doors", "interop", "kill", "plays", "sdk"];
@@ -26,7 +26,10 @@ pub fn all() -> Result<()> {
         tests.args(["--test", name]);
     }
     match Servers::install(&target()?) {
-        Ok(()) => with_servers()?,
+        Ok(()) => {
+            with_servers()?;
+            faults::some(&sdk)?;
+        }
         Err(error) => println!("xtask: NOT RUN, the tests that need Cassandra, NATS, Redis or S3: {error:#}"),
     }
     if let Err(error) = tools::chromium() {
