@@ -94,6 +94,10 @@ impl Keeper {
             state.next = Some(next);
             client.send(step).await?;
             let answer = answer(&mut client, &mut reader, "step").await?;
+            if is_for_later(&answer) {
+                // A store that does not answer: the step was taken or not, and is looked for.
+                return Err(End::Over);
+            }
             if answer.attr("type") != Some("result") {
                 return Err(End::Wrong(format!("a step was refused: {}", answer.to_xml(""))));
             }
@@ -145,6 +149,9 @@ impl Keeper {
             let name = item.attr("name").unwrap_or_default().to_owned();
             kept.contacts.insert(user_of(item.attr("jid"))?, name);
         }
+        if is_for_later(&roster) || is_for_later(&list) {
+            return Err(End::Over);
+        }
         // None was made yet.
         if list.attr("type") == Some("error") {
             return Ok(kept);
@@ -155,6 +162,11 @@ impl Keeper {
         }
         Ok(kept)
     }
+}
+
+/// Refused by a server that asks to be asked again (RFC 6120, 8.3.2).
+fn is_for_later(answer: &Element) -> bool {
+    answer.elements().any(|child| child.name == "error" && child.attr("type") == Some("wait"))
 }
 
 /// The answer to a question of this id; what else comes is not looked at.
