@@ -304,6 +304,7 @@ async fn proxy(to: String, is_open: watch::Receiver<bool>) -> String {
             tokio::spawn(async move {
                 let mut far = TcpStream::connect(to).await.unwrap();
                 tokio::select! {
+                    biased;
                     _ = copy_bidirectional(&mut near, &mut far) => {}
                     _ = gate.wait_for(|is_open| !is_open) => {}
                 }
