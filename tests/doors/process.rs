@@ -44,8 +44,8 @@ async fn fail_to_start() -> Result<()> {
     std::fs::write(folder.path().join("bad.toml"), "edge = [")?;
     let mut verdict = Verdict::default();
     for (case, arguments, words) in [
-        ("a role of the cluster", vec!["edge"], vec!["edge", "natter all"]),
-        ("two of them", vec!["edge,dialog"], vec!["edge", "natter all"]),
+        ("a role without a cluster", vec!["edge"], vec!["cluster.cql.nodes", "natter all"]),
+        ("one of two that are one process", vec!["edge,dialog"], vec!["natter dialog,history"]),
         ("a typo", vec!["egde"], vec!["egde", "--help"]),
         ("a taken port", vec!["--set", &taken_port], vec![taken_text.as_str(), "console"]),
         ("an unknown setting", vec!["--set", "edge.tls_prot=1"], vec!["tls_prot"]),

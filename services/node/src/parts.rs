@@ -74,7 +74,6 @@ impl Parts {
     /// Connects to the servers of a cluster. `port`: that this process takes calls at.
     pub async fn clustered(config: &Config, data: &DataDir, roles: &[Role], port: u16) -> Result<Parts> {
         let (metrics, options) = (Metrics::new(), &config.cluster);
-        options.check()?;
         let cql = Cql::connect(&options.cql).await.context("cannot use the rows of the cluster (was `natter migrate` run?)")?;
         cql.register(&metrics);
         let bus = Bus::nats(&options.nats).await.context("cannot read the settings of NATS")?;

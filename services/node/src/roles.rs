@@ -113,6 +113,9 @@ fn role(name: &str) -> Result<Role> {
 pub async fn run(roles: Roles, loaded: Loaded, stop: Stop) -> Result<()> {
     let system = system::facts(&loaded);
     let config = loaded.config;
+    if let Roles::Apart(_) = roles {
+        config.cluster.check()?;
+    }
     let doors = Doors::bind(&config, &roles)?;
     let data = match roles {
         Roles::Alone => DataDir::open(&config.data)?,
