@@ -78,7 +78,9 @@ impl Options {
             ("cluster.secrets", self.secrets.as_os_str().is_empty()),
         ];
         match missing.iter().find(|(_, is_missing)| *is_missing) {
-            Some((name, _)) => bail!("a role in a process of its own needs the setting {name} (everything in one process: `natter all`)"),
+            Some((name, _)) => {
+                bail!("a role in a process of its own needs the setting {name} (everything in one process: `natter all`)")
+            }
             None => Ok(()),
         }
     }

@@ -34,7 +34,7 @@ fn run(cli: Cli) -> Result<()> {
     limits::raise_open_files();
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ended = runtime.block_on(async { roles::run(roles, loaded, stop::signals()?).await });
+    let ended = runtime.block_on(async { Box::pin(roles::run(roles, loaded, stop::signals()?)).await });
     // Blocking work that still runs has nothing to say to anybody.
     runtime.shutdown_background();
     ended

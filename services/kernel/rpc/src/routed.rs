@@ -210,12 +210,15 @@ struct Call {
     about: About,
 }
 
+/// A stream of messages of which a first one, and perhaps a second, was read.
+type Begun = (Bytes, Option<Result<http_body::Frame<Bytes>, Status>>, Body);
+
 /// What a call sends.
 enum Sent {
     /// One message.
     Whole(Bytes),
     /// A message, perhaps another, and others to come. Taken once.
-    Stream(Option<(Bytes, Option<Result<http_body::Frame<Bytes>, Status>>, Body)>),
+    Stream(Option<Begun>),
 }
 
 impl Call {
