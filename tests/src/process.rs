@@ -43,6 +43,8 @@ pub struct Natter {
 
 /// Below those that Linux takes for outgoing connections (`ip_local_port_range`).
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
+/// The one of them that browsers refuse.
+const BLOCKED: u16 = 10_080;
 /// How often other ports are tried.
 const PORTS_TRIED: u32 = 3;
 
@@ -317,7 +319,10 @@ fn free_ports() -> Result<Ports> {
         let mut chance = [0; 2];
         getrandom::fill(&mut chance)?;
         let port = PORTS.start + u16::from_be_bytes(chance) % (PORTS.end - PORTS.start);
-        held.extend(TcpListener::bind(("0.0.0.0", port)));
+        // Browsers connect to no such port (`port blocking` of the Fetch standard).
+        if port != BLOCKED {
+            held.extend(TcpListener::bind(("0.0.0.0", port)));
+        }
     }
     let ports: Vec<u16> = held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect::<std::io::Result<_>>()?;
     let [rest, rest_plain, tcp, tls, wss, ws, console, health] = ports[..] else { bail!("eight ports were asked for") };

@@ -50,7 +50,7 @@ async fn an_unsaved_group_message_is_told_and_kept_for_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn members_come_and_go_and_what_was_before_is_not_unread_to_who_comes() {
-    play(async {
+    play(Box::pin(async {
         let world = World::new();
         let mut door = world.start();
         let group = create(&door, DialogKind::Group, &[BOB]).await.unwrap();
@@ -73,7 +73,7 @@ async fn members_come_and_go_and_what_was_before_is_not_unread_to_who_comes() {
         let after_restart = world.start();
         assert_eq!(code(after_restart.post(say(&group.id, CAT, 3, "hi")).await), Code::Forbidden);
         assert_eq!(after_restart.post(say(&group.id, BOB, 3, "hi")).await.unwrap().seq, 3);
-    })
+    }))
     .await;
 }
 
