@@ -62,7 +62,12 @@ impl Door for Service {
     }
 
     async fn close_session(&self, request: Request<TokenRequest>) -> Reply<Empty> {
-        self.accounts.close_session(&request.into_inner().token).await?;
+        let repeated = natter_rpc::is_repeated(&request);
+        match self.accounts.close_session(&request.into_inner().token).await {
+            // The first attempt ended it.
+            Err(Error::TokenUnknown) if repeated => {}
+            done => done?,
+        }
         Ok(Response::new(Empty {}))
     }
 

@@ -157,8 +157,13 @@ impl Presence for Rpc {
     }
 
     async fn remove_contact(&self, request: Request<RemoveContactRequest>) -> Reply<RemoveContactReply> {
+        let repeated = natter_rpc::is_repeated(&request);
         let RemoveContactRequest { app, user, contact } = request.into_inner();
-        self.0.step(self.user_of(app, user)?, self.user_of(app, contact)?.user, Step::Remove).await?;
+        match self.0.step(self.user_of(app, user)?, self.user_of(app, contact)?.user, Step::Remove).await {
+            // The first attempt removed it.
+            Err(Error::NoContact) if repeated => {}
+            done => done?,
+        }
         Ok(Response::new(RemoveContactReply {}))
     }
 

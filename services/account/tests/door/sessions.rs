@@ -6,6 +6,7 @@ use std::time::Duration;
 use natter_db::{Faults, Kv};
 use natter_proto::Code;
 use natter_proto::account::v1::*;
+use natter_rpc::Request;
 
 use crate::kit::*;
 
@@ -27,6 +28,10 @@ async fn an_app_session_becomes_a_users_and_goes_back() {
     answer(door.client.logout(token(&session.token)).await).unwrap();
     assert_eq!(door.resolve(&session.token).await.unwrap().user, 0);
     answer(door.client.close_session(token(&session.token)).await).unwrap();
+    // A link that does not know what became of its first attempt.
+    let mut again = Request::new(token(&session.token));
+    again.metadata_mut().insert("natter-repeated", "1".parse().unwrap());
+    answer(door.client.close_session(again).await).unwrap();
     check(door.resolve(&session.token).await, Code::Unauthenticated, "Required session does not exist");
 }
 

@@ -34,7 +34,7 @@ pub use about::About;
 pub use faulty::Faults;
 pub use guard::{Guarded, Serves, guarded};
 pub use link::{Link, LinkOptions};
-pub use routed::{Place, Places, Routing, elsewhere};
+pub use routed::{Place, Places, Routing, elsewhere, is_repeated};
 pub use serve::serve;
 pub use tonic::service::Routes;
 pub use tonic::{Request, Response, Status, Streaming, async_trait};

@@ -4,7 +4,8 @@
 //! - A request that was certainly not carried out is tried again, at the process that is the right one by then, until shortly before the
 //!   link's deadline. After that it is `unavailable`: still not carried out.
 //! - A request that may be repeated ([`Routing::repeats`]) is also tried again when its outcome is unknown, and is taken from a process
-//!   that is not the right one any more: a process that stands still answers nobody.
+//!   that is not the right one any more: a process that stands still answers nobody. Whoever is asked then is told so
+//!   ([`is_repeated`]), and does not call a failure what the first attempt brought about.
 //! - Every other request ends as the call of it ended.
 
 use std::collections::BTreeMap;
@@ -64,7 +65,13 @@ pub fn elsewhere() -> Status {
     status
 }
 
+/// Whether this request was sent before and nobody knows what became of it: it may have been carried out already.
+pub fn is_repeated<T>(request: &tonic::Request<T>) -> bool {
+    request.metadata().contains_key(REPEATED)
+}
+
 const ELSEWHERE: &str = "natter-elsewhere";
+const REPEATED: &str = "natter-repeated";
 /// The first pause before a request is tried again, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
 /// Most requests of a link that wait to be tried again. Over it they fail at once.
@@ -129,6 +136,9 @@ impl Inner {
                 return answer;
             }
             let Ok(_waits) = self.waiting.try_acquire() else { return answer };
+            if is_unknown(&answer) {
+                call.head.headers.insert(REPEATED, HeaderValue::from_static("1"));
+            }
             sleep(pause).await;
             pause = PAUSES.1.min(pause * 2);
         }
@@ -187,13 +197,19 @@ impl Inner {
     }
 
     fn is_tried_again(&self, call: &Call, answer: &Answer) -> bool {
-        let repeats = (self.routing.repeats)(call.path());
         match answer {
             Ok(answer) if answer.headers().contains_key(ELSEWHERE) => true,
-            Ok(answer) => repeats && code_of(answer.headers()) == Some(Code::Unknown),
             Err(status) if status.code() == Code::Unavailable => true,
-            Err(_) => repeats,
+            _ => is_unknown(answer) && (self.routing.repeats)(call.path()),
         }
+    }
+}
+
+/// Whether an attempt ended so that the request may have been carried out, and may not.
+fn is_unknown(answer: &Answer) -> bool {
+    match answer {
+        Ok(answer) => code_of(answer.headers()) == Some(Code::Unknown),
+        Err(status) => status.code() != Code::Unavailable,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Last activity and contacts: who is told of whom.
 
+use natter_rpc::Request;
+
 use super::kit::*;
 
 #[tokio::test(start_paused = true)]
@@ -140,6 +142,10 @@ async fn two_become_contacts_and_see_each_other_come_and_go() {
     let last = told(&mut at_b).await;
     assert_eq!(last, [change(contact(ROMEO, "", false, false, false), 3), asked(ROMEO, Subscription::Unsubscribe)]);
     check_refusal(node.remove_contact(ROMEO, JULIET).await, Code::NotFound);
+    // A link that does not know what became of its first attempt.
+    let mut again = Request::new(RemoveContactRequest { app: 1, user: ROMEO, contact: JULIET });
+    again.metadata_mut().insert("natter-repeated", "1".parse().unwrap());
+    node.client.clone().remove_contact(again).await.unwrap();
     node.stop().await;
 }
 

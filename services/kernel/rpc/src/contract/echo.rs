@@ -12,7 +12,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::{Service, service_fn};
 
-use crate::Link;
+use crate::{Link, is_repeated};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Word {
@@ -22,14 +22,22 @@ pub struct Word {
 
 /// The server: answers what its closure says.
 #[derive(Clone)]
-pub struct Echo(Arc<dyn Fn(Word) -> BoxFuture<'static, Result<Word, Status>> + Send + Sync>);
+pub struct Echo(Arc<dyn Fn(Word, bool) -> BoxFuture<'static, Result<Word, Status>> + Send + Sync>);
 
 impl Echo {
     pub fn new<Fut>(answer: impl Fn(Word) -> Fut + Send + Sync + 'static) -> Echo
     where
         Fut: Future<Output = Result<Word, Status>> + Send + 'static,
     {
-        Echo(Arc::new(move |word| Box::pin(answer(word))))
+        Echo::told(move |word, _| answer(word))
+    }
+
+    /// Of one that is told whether a request is repeated.
+    pub fn told<Fut>(answer: impl Fn(Word, bool) -> Fut + Send + Sync + 'static) -> Echo
+    where
+        Fut: Future<Output = Result<Word, Status>> + Send + 'static,
+    {
+        Echo(Arc::new(move |word, repeated| Box::pin(answer(word, repeated))))
     }
 }
 
@@ -50,7 +58,8 @@ impl Service<Request<Body>> for Echo {
         let answer = self.0.clone();
         Box::pin(async move {
             let method = service_fn(move |request: tonic::Request<Word>| {
-                let answer = answer(request.into_inner());
+                let repeated = is_repeated(&request);
+                let answer = answer(request.into_inner(), repeated);
                 async { answer.await.map(tonic::Response::new) }
             });
             Ok(tonic::server::Grpc::new(Codec::<Word, Word>::default()).unary(method, request).await)

@@ -132,3 +132,26 @@ async fn a_process_that_died_is_asked_no_more_when_its_place_is_another_ones() {
     let (answer, ()) = tokio::join!(ask(&link, "romeo"), mover);
     assert_eq!(answer.unwrap(), "here: romeo");
 }
+
+#[tokio::test]
+async fn who_is_asked_again_is_told_only_when_the_first_attempt_may_have_been_carried_out() {
+    let telling = || Echo::told(|_, repeated| async move { Ok(Word { text: repeated.to_string() }) });
+    let right = process(telling()).await;
+    let still = process(Echo::new(|_| std::future::pending())).await;
+    let refuses = process(refusing(&Arc::default())).await;
+    let lost = process(Echo::new(|_| async { Err(Status::unknown("the connection broke")) })).await;
+    for (first, expected) in [(refuses, "false"), (Place::Nowhere, "false"), (still, "true"), (lost, "true")] {
+        let said = said(first);
+        let link = link(&said, Some(telling()), |_| true);
+        for place in [right.clone(), Place::Here] {
+            let before = said.0.borrow().clone();
+            let mover = async {
+                sleep(Duration::from_millis(100)).await;
+                said.0.send_replace(place);
+            };
+            let (answer, ()) = tokio::join!(ask(&link, "romeo"), mover);
+            assert_eq!(answer.unwrap(), expected);
+            said.0.send_replace(before);
+        }
+    }
+}
