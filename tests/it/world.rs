@@ -271,6 +271,7 @@ impl Edges {
             chance: self.chance.clone(),
             metrics: Metrics::new(),
             trace: Default::default(),
+            streams: Default::default(),
         };
         let service = natter_edge::Service::new(options, parts).unwrap();
         let (knocker, memory) = Knocker::new();

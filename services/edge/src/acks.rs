@@ -48,6 +48,11 @@ impl Acks {
         *self = Acks { enabled: true, next, base: next, ..Acks::default() };
     }
 
+    /// Goes on counting where another edge stood: at this place, after so many.
+    pub(crate) fn resumed(base: Place, standard: u32) -> Acks {
+        Acks { enabled: true, next: base, base, standard, ..Acks::default() }
+    }
+
     pub(crate) fn enabled(&self) -> bool {
         self.enabled
     }
@@ -122,6 +127,11 @@ impl Acks {
     /// Stanzas counted so far in the standard way; what a resumed stream tells its client.
     pub(crate) fn handled(&self) -> u32 {
         self.standard
+    }
+
+    /// Place of the first stanza that is not counted.
+    pub(crate) fn base(&self) -> Place {
+        self.base
     }
 
     /// A resumed client sends again all that was not counted (XEP-0198, 5): the same stanzas take the same places.

@@ -15,12 +15,15 @@ use tokio::task::{AbortHandle, coop::unconstrained, spawn_local};
 use tokio::time::sleep;
 
 use crate::calls::Caller;
+use crate::claim;
 use crate::errands::Errands;
+use crate::keeper::Keeper;
 use crate::line::{Line, Piece};
 use crate::service::Edge;
 use crate::session::{Action, Answer, Call, Farewell, Head, Job, Moment, Session};
 use crate::shared::SharedFrame;
 use crate::stanza::Kind;
+use crate::streams::StreamKey;
 use crate::table::{Resumable, Seat};
 
 /// All that can happen to a session.
@@ -45,6 +48,10 @@ pub(crate) enum SessionMessage {
     AnnounceAgain(Arc<str>),
     /// The process is going down.
     Drain,
+    /// Another edge has claimed its stream.
+    Moved,
+    /// Its stream cannot be kept for other edges.
+    Unkept,
     /// A new connection resumes the stream. Answers with its generation, or nothing if it cannot.
     Attach { line: Arc<Line>, framing: Framing, handled: u32, reply: Reply<Option<u32>> },
 }
@@ -81,6 +88,12 @@ pub(crate) struct SessionActor {
     /// The latest announcement, which may still be on its way: the next one must not overtake it. It ends when presence has heard
     /// it, not when all is gathered that the client missed: a dead session is to be owed before its client is back.
     announcing: Option<Announcement>,
+    /// Keeps its stream for other edges, or did.
+    keeper: Option<Keeper>,
+    /// Pieces in the line that wait for that.
+    held: usize,
+    /// Whether another edge had claimed the stream when it was given up here.
+    given_up: Option<oneshot::Receiver<bool>>,
     /// Given up when the farewell is said.
     seat: Option<Seat>,
 }
@@ -97,6 +110,7 @@ impl Actor for SessionActor {
             self.take(message);
             self.perform()?;
         }
+        self.keep();
         self.set_timer();
         Ok(())
     }
@@ -121,6 +135,9 @@ impl SessionActor {
             errands: Errands::default(),
             timer: None,
             announcing: None,
+            keeper: None,
+            held: 0,
+            given_up: None,
             seat: Some(seat),
         }
     }
@@ -145,6 +162,8 @@ impl SessionActor {
             SessionMessage::Expelled(token) => self.session.expelled(at, &token),
             SessionMessage::AnnounceAgain(by) => self.session.announce_again(at, by),
             SessionMessage::Drain => self.session.drain(at),
+            SessionMessage::Moved => self.session.moved(at),
+            SessionMessage::Unkept => self.session.unkept(),
             SessionMessage::Attach { line, framing, handled, reply } => self.attach(at, line, framing, handled, reply),
         }
     }
@@ -175,6 +194,8 @@ impl SessionActor {
     }
 
     fn attach(&mut self, at: Moment, line: Arc<Line>, framing: Framing, handled: u32, reply: Reply<Option<u32>>) {
+        // Of the line that was.
+        self.keep();
         // What is kept is spelled for one framing.
         let resumed = framing == self.session.me().framing && self.session.resumed(at, handled);
         if resumed {
@@ -203,7 +224,7 @@ impl SessionActor {
                 Action::WhenRoom => self.line.want_room(),
                 Action::Call(call) => self.start(call),
                 Action::Resumable(id) => self.offer(id),
-                Action::NotResumable(id) => self.edge.table.withdraw(&id),
+                Action::NotResumable(id) => self.give_up(&id),
                 Action::End(farewell) => {
                     self.leave(*farewell);
                     return Err(Stop);
@@ -213,16 +234,47 @@ impl SessionActor {
         Ok(())
     }
 
-    fn write(&self, piece: Piece) {
-        if !self.line.push(piece) {
+    fn write(&mut self, piece: Piece) {
+        let fits = if self.keeper.is_some() {
+            self.held += 1;
+            self.line.push_held(piece)
+        } else {
+            self.line.push(piece)
+        };
+        if !fits {
             self.edge.metrics.cut_off.inc();
         }
     }
 
-    fn offer(&self, id: String) {
+    fn offer(&mut self, id: String) {
         let Some(mailbox) = self.mailbox.upgrade() else { return };
         let me = self.session.me();
-        self.edge.table.offer(id, Resumable { who: (me.app, me.user), address: me.address.clone(), mailbox });
+        if let Some(kept) = self.edge.streams.kept() {
+            let key = StreamKey { app: me.app, user: me.user, id: id.clone() };
+            let (life, metrics) = (claim::life(&self.edge), self.edge.metrics.clone());
+            self.keeper = Some(Keeper::start(kept.clone(), key, life, self.mailbox.clone(), metrics));
+        }
+        self.edge.table.offer(id, Resumable { who: (me.app, me.user), mailbox });
+        if self.keeper.is_some() {
+            self.session.keep_elsewhere();
+        }
+    }
+
+    /// What was written in this turn goes to the connection when it is kept for other edges.
+    fn keep(&mut self) {
+        let Some(keeper) = &self.keeper else { return };
+        let update = self.session.to_keep(self.edge.clock.now_ms());
+        let pieces = std::mem::take(&mut self.held);
+        if update.is_some() || pieces > 0 {
+            keeper.keep(self.line.clone(), pieces, update);
+        }
+    }
+
+    fn give_up(&mut self, id: &str) {
+        self.edge.table.withdraw(id);
+        if let Some(keeper) = &self.keeper {
+            self.given_up = Some(keeper.forget());
+        }
     }
 
     /// Starts a call. It is polled once right here, so that posts reach their dialog in the order they were started: what
@@ -261,10 +313,21 @@ impl SessionActor {
         } else {
             self.line.close();
         }
+        self.keep();
         let (links, caller, seat) = (self.edge.links.clone(), self.caller.clone(), self.seat.take());
+        let given_up = self.given_up.take();
         let farewell = async move {
+            let has_moved = match given_up {
+                Some(claimed) => claimed.await.unwrap_or(false),
+                None => false,
+            };
+            // Who claimed the stream has said what was owed, and may have taken that by now.
+            let (state, record) = match has_moved {
+                true => (SessionState::Vanished, None),
+                false => (farewell.state, Some(farewell.record)),
+            };
             // Nobody is left to tell of a failure, but the count of failed calls.
-            let _ = links.announce(&caller, farewell.state, Some(farewell.record), None).await;
+            let _ = links.announce(&caller, state, record, None).await;
             drop(seat);
         };
         spawn_local(after(self.announcing.take(), farewell));

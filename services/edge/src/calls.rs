@@ -81,8 +81,9 @@ impl Links {
                 Some(Answer::Presence { number, answer: Box::pin(self.query(&caller, query)).await })
             }
             // Boxed, so that a post does not carry what only a return needs.
-            Call::Return { record, shown } => {
-                Some(Answer::Returned(Box::pin(self.gather(&caller, *record, shown, announced)).await))
+            Call::Return { record, shown, owed } => {
+                let gathered = Box::pin(self.gather(&caller, *record, shown, owed, announced)).await;
+                Some(Answer::Returned(gathered))
             }
             // Boxed likewise.
             Call::Again(whereabouts) => Some(Answer::Again(Box::pin(self.announce_again(&caller, *whereabouts)).await)),

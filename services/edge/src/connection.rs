@@ -18,6 +18,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::actor::{ClientMail, SessionActor, SessionMessage};
 use crate::calls::Caller;
+use crate::claim;
 use crate::line::{Line, Piece};
 use crate::listener::{Door, Socket, Visit};
 use crate::negotiation::{Credentials, Negotiation, Refusal, Step, Terms};
@@ -25,6 +26,7 @@ use crate::pump::Pump;
 use crate::service::Edge;
 use crate::session::{Identity, Session};
 use crate::stanza_error;
+use crate::streams::StreamKey;
 use crate::tcp::Tcp;
 use crate::transport::{Incoming, Stream, Transport, Turn};
 use crate::ws::{Visitor, WebSocket};
@@ -283,7 +285,9 @@ impl Negotiator<'_> {
         }
         let identity = self.identity(who, resource);
         let (line, caller, address) = (Arc::new(self.edge.line()), Caller::of(&identity), identity.address.clone());
-        let mailbox = start_session(&self.edge, self.lane, identity, line.clone());
+        let edge = &self.edge;
+        let rules = Session::new(identity, edge.options.clone(), edge.trace.clone(), edge.clock.now_ms(), edge.chance.bytes());
+        let mailbox = start_session(edge, self.lane, rules, line.clone());
         let before = Instant::now();
         let announced = self.edge.links.announce(&caller, SessionState::Bound, None, None).await;
         // The user may have ended since he signed in. From here on the session hears of it: it is in the table.
@@ -339,14 +343,17 @@ impl Negotiator<'_> {
     /// XEP-0198, 5: another connection of the same user goes on with the stream.
     async fn resume(&mut self, id: &str, handled: u32) -> After {
         let Some(who) = &self.who else { return After::Over("fault") };
-        let framing = self.transport.framing();
-        if let Some(stream) = self.edge.table.claim(id, (who.app, who.user)) {
-            let line = Arc::new(self.edge.line());
-            let deadline = Duration::from_secs(2);
+        let before = Instant::now();
+        let mailbox = match self.edge.table.claim(id, (who.app, who.user)) {
+            Some(stream) => Some(stream.mailbox),
+            None => Box::pin(self.fetch(who, id, handled)).await,
+        };
+        self.deadline += before.elapsed();
+        if let Some(mailbox) = mailbox {
+            let (line, framing) = (Arc::new(self.edge.line()), self.transport.framing());
             let attach = |reply| SessionMessage::Attach { line: line.clone(), framing, handled, reply };
-            if let Ok(Some(generation)) = stream.mailbox.ask(deadline, attach).await {
-                tracing::debug!(address = %stream.address, "a stream was resumed");
-                return After::Bound { line, mailbox: stream.mailbox, generation };
+            if let Ok(Some(generation)) = mailbox.ask(Duration::from_secs(2), attach).await {
+                return After::Bound { line, mailbox, generation };
             }
         }
         let step = self.negotiation.unresumed("item-not-found");
@@ -354,6 +361,33 @@ impl Negotiator<'_> {
             Step::Send(frames) => self.send(frames).await,
             _ => After::Over("fault"),
         }
+    }
+
+    /// A session that goes on where another edge had one.
+    async fn fetch(&self, who: &Who, id: &str, handled: u32) -> Option<Mailbox<SessionMessage>> {
+        let edge = &self.edge;
+        if edge.is_closing() {
+            return None;
+        }
+        let stream = claim::claim(edge, StreamKey { app: who.app, user: who.user, id: id.to_owned() }).await?;
+        let (resource, head) = (stream.session()?.resource.clone(), stream.head());
+        let identity =
+            Identity { address: head.address.clone(), host: head.host.as_str().into(), ..self.identity(who, Some(resource)) };
+        let failed = claim::let_go(edge, &identity, &stream).await.is_err();
+        if failed || !stream.fits(identity.framing, handled) {
+            return None;
+        }
+        let caller = Caller::of(&identity);
+        let rules = Session::restored(identity, edge.options.clone(), edge.trace.clone(), edge.clock.now_ms(), stream);
+        let mailbox = start_session(edge, self.lane, rules, Arc::new(edge.line()));
+        let announced = edge.links.announce(&caller, SessionState::Bound, None, None).await;
+        if announced.is_err() || edge.links.admit(&caller).await.is_err() {
+            // As at a bind: nobody else would take it back.
+            let _ = mailbox.deliver(SessionMessage::Client(0, ClientMail::Goodbye)).await;
+            return None;
+        }
+        edge.metrics.streams_fetched.inc();
+        Some(mailbox)
     }
 }
 
@@ -366,11 +400,10 @@ async fn start_tls(transport: Transport, door: &Door, deadline: Instant) -> Opti
 }
 
 /// Starts the actor of a session and opens the way for its frames.
-fn start_session(edge: &Arc<Edge>, lane: u64, identity: Identity, line: Arc<Line>) -> Mailbox<SessionMessage> {
-    let (who, session) = ((identity.app, identity.user), identity.session.session);
-    let resource = identity.session.resource.clone();
+fn start_session(edge: &Arc<Edge>, lane: u64, mut rules: Session, line: Arc<Line>) -> Mailbox<SessionMessage> {
+    let me = rules.me();
+    let (who, session, resource) = ((me.app, me.user), me.session.session, me.session.resource.clone());
     let seat = edge.table.seat(who, session, edge.work.ticket());
-    let mut rules = Session::new(identity, edge.options.clone(), edge.trace.clone(), edge.clock.now_ms(), edge.chance.bytes());
     if !edge.links.keep_order {
         rules.post_one_by_one();
     }

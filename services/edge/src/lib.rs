@@ -13,6 +13,7 @@
 //! - `from` is written by the edge, whatever the client wrote.
 //! - A session sees each number of a dialog once and in order; what it did not prove to have is owed to its successor.
 //! - A client that does not read costs at most the line's bound; then it is cut off.
+//! - Of a stream that other edges may resume nothing is written before it is kept for them (`keeper.rs`).
 //! - What a group says is spelled once per framing, however many sessions of this edge hear it (`shared.rs`).
 //! - What is advertised can be used, and nothing else is advertised (`session/discovery.rs`).
 //! - Messages and statuses wait for nobody to look; typing and who comes and goes may (`session/attention.rs`).
@@ -23,12 +24,13 @@ mod actor;
 mod address;
 mod allowance;
 mod calls;
+mod claim;
 mod connection;
 mod errands;
 mod error;
 mod heads;
-
 mod inbox;
+mod keeper;
 mod line;
 mod listener;
 #[cfg(feature = "testing")]
@@ -43,6 +45,7 @@ mod session;
 mod shared;
 mod stanza;
 mod stanza_error;
+mod streams;
 mod table;
 mod tally;
 mod tcp;
@@ -54,6 +57,7 @@ pub use error::Error;
 pub use memory::{Knocker, MemoryDoor};
 pub use options::Options;
 pub use service::{Doors, Parts, Service};
+pub use streams::Streams;
 
 /// The kinds of stanzas that sessions tell apart, by the names they are counted under.
 pub fn stanza_kinds() -> impl Iterator<Item = &'static str> {

@@ -37,6 +37,8 @@ pub(crate) struct Line {
 #[derive(Default)]
 struct State {
     pieces: VecDeque<Piece>,
+    /// So many of them, the last ones, wait until they are released.
+    held: usize,
     bytes: usize,
     end: Option<End>,
     paused: bool,
@@ -64,6 +66,23 @@ impl Line {
 
     /// Adds a piece. False: the line is over its bound and the connection is cut off.
     pub(crate) fn push(&self, piece: Piece) -> bool {
+        self.add(piece, false)
+    }
+
+    /// Adds a piece that is not written before it is [released](Line::release). Nothing is [pushed](Line::push) after it.
+    pub(crate) fn push_held(&self, piece: Piece) -> bool {
+        self.add(piece, true)
+    }
+
+    /// The oldest of those that wait may be written.
+    pub(crate) fn release(&self, count: usize) {
+        let mut state = self.state.lock();
+        state.held = state.held.saturating_sub(count);
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    fn add(&self, piece: Piece, held: bool) -> bool {
         let mut state = self.state.lock();
         if state.end.is_some() {
             return true;
@@ -71,6 +90,7 @@ impl Line {
         state.bytes += cost(&piece);
         let fits = state.bytes <= self.bytes_max;
         if fits {
+            state.held += usize::from(held);
             state.pieces.push_back(piece);
         } else {
             state.end = Some(End::Cut);
@@ -135,6 +155,9 @@ impl Line {
 
     pub(crate) fn next(&self) -> Next {
         let mut state = self.state.lock();
+        if state.held > 0 && state.pieces.len() <= state.held {
+            return Next::Wait;
+        }
         match state.pieces.pop_front() {
             Some(piece) => {
                 state.bytes -= cost(&piece);
@@ -188,6 +211,21 @@ mod tests {
         assert!(line.push(text(60)));
         assert!(!line.push(text(60)));
         assert!(line.is_cut(), "not a byte more to a client that does not read");
+    }
+
+    #[test]
+    fn what_is_held_is_written_when_it_is_released_and_the_close_waits_for_it() {
+        let line = Line::new(1_000);
+        line.push(text(1));
+        line.push_held(text(2));
+        line.push_held(text(3));
+        line.close();
+        assert_eq!(line.next(), Next::Write(text(1)));
+        assert_eq!(line.next(), Next::Wait);
+        line.release(1);
+        assert_eq!((line.next(), line.next()), (Next::Write(text(2)), Next::Wait));
+        line.release(1);
+        assert_eq!((line.next(), line.next()), (Next::Write(text(3)), Next::Close));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) struct Metrics {
     pub frames_lost: Counter,
     pub cut_off: Counter,
     pub holes: Counter,
+    pub streams_fetched: Counter,
+    pub streams_unkept: Counter,
     pub calls_failed: Family<Call, Counter>,
 }
 
@@ -54,6 +56,8 @@ impl Metrics {
             edge.register("frames_lost", "Frames a session could not take; history has what was stored", m.frames_lost);
             edge.register("cut_off", "Connections cut off because the client did not read", m.cut_off);
             edge.register("holes", "Holes in what a session was told, filled from history", m.holes);
+            edge.register("streams_fetched", "Streams resumed here that another edge had", m.streams_fetched);
+            edge.register("streams_unkept", "Streams that could not be kept for other edges", m.streams_unkept);
             edge.register("calls_failed", "Calls to other services that failed, by call", m.calls_failed);
         });
         metrics

@@ -27,6 +27,7 @@ use crate::line::Line;
 use crate::listener::{self, Door, Lobby};
 use crate::metrics::Metrics;
 use crate::options::Options;
+use crate::streams::Streams;
 use crate::table::Table;
 use crate::tally::Tally;
 
@@ -43,6 +44,8 @@ pub struct Parts {
     pub metrics: natter_telemetry::Metrics,
     /// Notes the ways of messages.
     pub trace: Recorder,
+    /// Where streams are kept that may be resumed at any edge.
+    pub streams: Streams,
 }
 
 /// Where clients come in: bound listeners, each of which may be absent.
@@ -81,6 +84,8 @@ pub(crate) struct Edge {
     pub chance: Chance,
     pub metrics: Metrics,
     pub trace: Recorder,
+    pub bus: Bus,
+    pub streams: Streams,
     pub table: Arc<Table>,
     pub lobby: Lobby,
     /// Bound connections, and sessions whose farewell is not said.
@@ -121,6 +126,8 @@ impl Service {
             clock: parts.clock,
             chance: parts.chance,
             metrics,
+            bus: parts.bus.clone(),
+            streams: parts.streams,
             table: Arc::default(),
             lobby: Lobby::default(),
             work: Arc::default(),

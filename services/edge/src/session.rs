@@ -17,6 +17,7 @@ mod discovery;
 mod frames;
 mod holes;
 mod iq;
+mod kept;
 mod life;
 mod management;
 mod messages;
@@ -46,6 +47,7 @@ use natter_xmpp::{Element, Framing, Kind, Stanza, StreamFault, ns};
 pub(crate) use action::{Action, Answer, Call, Changes, Ending, Farewell, Queue, Returned, Stretch};
 pub(crate) use again::Whereabouts;
 pub(crate) use holes::Head;
+pub(crate) use kept::{AGAIN_MS, KeptStream};
 pub(crate) use posts::Job;
 pub(crate) use rooms::Ask;
 pub(crate) use watching::{Answered, Query};
@@ -57,6 +59,7 @@ use crate::stanza::{self, Spelling};
 use attention::Attention;
 use backlog::Backlog;
 use contacts::Contacts;
+use kept::{Back, Keeping};
 use names::Names;
 use places::Places;
 use posts::Posts;
@@ -171,6 +174,10 @@ pub(crate) struct Session {
     /// The client became unavailable while its list was being gathered, or a hole filled.
     leaves: bool,
     resume: Option<Resume>,
+    /// Its stream is kept for other edges.
+    keeping: Option<Keeping>,
+    /// It was at another edge, and its client is not here yet.
+    back: Option<Back>,
     /// Random, for the ids made here and the id of a resumable stream.
     seed: [u8; 24],
     last_pair: Option<(UserId, DialogId)>,
@@ -217,6 +224,8 @@ impl Session {
             told_from: now,
             leaves: false,
             resume: None,
+            keeping: None,
+            back: None,
             seed,
             last_pair: None,
             touch_at,

@@ -15,7 +15,7 @@ pub(crate) use change::{change, group_change, group_reaction, reaction};
 pub(crate) use kind::Kind;
 pub(crate) use privacy::{privacy_items, privacy_list, privacy_names};
 pub(crate) use read::{content, edited, headline_children, relayed};
-pub(crate) use room::{Seen, Spelled, items, occupant, own_presence, removed};
+pub(crate) use room::{Seen, Spelled, items, occupant, own_presence, removed, room};
 pub(crate) use write::{Envelope, Sender, Spelling, carbon, group_message, group_typing, headline, marker, message, typing};
 
 use natter_proto::DialogId;

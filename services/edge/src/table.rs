@@ -31,7 +31,6 @@ struct Entry {
 /// A stream that may be resumed, and by whom.
 pub(crate) struct Resumable {
     pub who: Who,
-    pub address: String,
     pub mailbox: Mailbox<SessionMessage>,
 }
 

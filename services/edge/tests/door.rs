@@ -4,6 +4,8 @@
 
 #[path = "door/client.rs"]
 mod client;
+#[path = "door/elsewhere.rs"]
+mod elsewhere;
 #[path = "door/expulsion.rs"]
 mod expulsion;
 #[path = "door/fakes.rs"]

@@ -350,6 +350,7 @@ fn edge(config: &Config, parts: &Parts, host: &str, links: &Links) -> Result<nat
             chance: parts.chance.clone(),
             metrics: parts.metrics.clone(),
             trace: parts.trace.clone(),
+            streams: (&parts.lossy).into(),
         },
     )?)
 }

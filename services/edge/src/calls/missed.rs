@@ -30,13 +30,14 @@ impl Links {
         caller: &Caller,
         record: SessionRecord,
         shown: Option<Shown>,
+        owed: Option<Box<SessionRecord>>,
         announced: Option<Announced>,
     ) -> Result<Box<Returned>, Failure> {
         let client = record.client.clone();
         let reply = self.announce(caller, SessionState::Available, Some(record), shown).await?;
         let AnnounceReply { requests, present, .. } = reply;
         drop(announced);
-        let debt = self.debt(caller, client).await?;
+        let debt = self.debt(caller, client).await?.or(owed.map(|owed| *owed));
         let dialogs = self.dialogs(caller).await?;
         let GapReply { rows, changes, .. } = self.gap(caller, debt.as_ref(), dialogs).await?;
         let kept = self.kept(caller, 0).await?;

@@ -66,8 +66,9 @@ pub(crate) enum Call {
     Room { number: u64, dialog: DialogId, ask: Ask },
     /// To presence. Answered by [`Answer::Presence`] with the same number.
     Presence { number: u64, query: Query },
-    /// Announces the session as available, then gathers what it missed. Answered by [`Answer::Returned`].
-    Return { record: Box<SessionRecord>, shown: Option<Shown> },
+    /// Announces the session as available, then gathers what it missed; `owed`: what it goes on from if presence has no debt for it.
+    /// Answered by [`Answer::Returned`].
+    Return { record: Box<SessionRecord>, shown: Option<Shown>, owed: Option<Box<SessionRecord>> },
     /// The session is available still, and shows something else.
     Show(Option<Shown>),
     /// Announces the session once more, to whoever took its app over. Answered by [`Answer::Again`].

@@ -33,6 +33,17 @@ pub(super) struct Contacts {
     greeted: BTreeMap<u64, i64>,
 }
 
+impl Contacts {
+    pub(super) fn is_interested(&self) -> bool {
+        self.interested
+    }
+
+    /// It asked for the list before, elsewhere.
+    pub(super) fn be_interested(&mut self, interested: bool) {
+        self.interested = interested;
+    }
+}
+
 impl Session {
     // === requests ===
 

@@ -87,6 +87,7 @@ impl Session {
             self.again_at,
             self.tidings.due_at(),
             self.posts.resume_at(),
+            self.keep_again_at(),
             patience,
             asks,
         ]

@@ -15,7 +15,11 @@ const NAME_BYTES_MAX: usize = 128;
 
 /// The newest names.
 #[derive(Debug, Default)]
-pub(crate) struct Names(VecDeque<(String, DialogId, MessageId)>);
+pub(crate) struct Names {
+    names: VecDeque<(String, DialogId, MessageId)>,
+    /// Nobody was handed the newest yet.
+    is_new: bool,
+}
 
 impl Names {
     /// Takes note of a message that is told, if it has a name of its own.
@@ -25,15 +29,26 @@ impl Names {
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             return;
         }
-        if self.0.len() == NAMES_MAX {
-            self.0.pop_front();
+        self.remember(name.clone(), dialog, id);
+        self.is_new = true;
+    }
+
+    /// Takes note of a name.
+    pub(crate) fn remember(&mut self, name: String, dialog: DialogId, id: MessageId) {
+        if self.names.len() == NAMES_MAX {
+            self.names.pop_front();
         }
-        self.0.push_back((name.clone(), dialog, id));
+        self.names.push_back((name, dialog, id));
+    }
+
+    /// The name noted last, once.
+    pub(crate) fn take_new(&mut self) -> Option<(String, DialogId, MessageId)> {
+        std::mem::take(&mut self.is_new).then(|| self.names.back().cloned()).flatten()
     }
 
     /// The newest message of this name.
     pub(crate) fn find(&self, name: &str) -> Option<(DialogId, MessageId)> {
-        let found = self.0.iter().rev().find(|(named, ..)| named == name);
+        let found = self.names.iter().rev().find(|(named, ..)| named == name);
         found.map(|(_, dialog, id)| (*dialog, *id))
     }
 }

@@ -154,6 +154,11 @@ impl Places {
         self.posted.contains(&(dialog, seq))
     }
 
+    /// Those posts.
+    pub(crate) fn own(&self) -> impl Iterator<Item = (DialogId, u64)> {
+        self.posted.iter().copied()
+    }
+
     /// Notes a message without a number; false if it was told lately. It may come twice: kept while the session came and told
     /// when it was there, or told again by a dialog that does not know that it did.
     pub(crate) fn hears(&mut self, dialog: DialogId, id: &[u8]) -> bool {

@@ -38,7 +38,7 @@ impl Session {
                 self.reachable = true;
                 let record = Box::new(self.record(now));
                 let shown = self.shown.clone();
-                self.out.push_back(Action::Call(Call::Return { record, shown }));
+                self.out.push_back(Action::Call(Call::Return { record, shown, owed: None }));
             }
             ("unavailable", Stage::Live | Stage::Returning | Stage::Filling(_)) => self.leaves = true,
             // A further presence is an update (contract xmpp 1.6).

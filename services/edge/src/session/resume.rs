@@ -1,5 +1,5 @@
-//! Resumption of a stream for standard clients (XEP-0198, 5), on this process: what was written is kept until the client
-//! acknowledges it, and the session outlives its connection for a while.
+//! Resumption of a stream for standard clients (XEP-0198, 5): what was written is kept until the client acknowledges it, and the
+//! session outlives its connection for a while. How another edge resumes it is in `kept.rs`.
 //!
 //! An id is good for one resumption: whoever has seen it used cannot use it again (attack A16).
 
@@ -8,9 +8,11 @@
 use std::collections::VecDeque;
 use std::fmt::Write;
 
+use natter_proto::{DialogId, MessageId};
 use natter_xmpp::ns;
 
 use super::{Action, Moment, Session, Stage, seconds};
+use crate::proof::Told;
 
 /// Stanzas kept for one stream at most; a client that acknowledges none loses the right to resume (attack A17).
 const KEPT_MAX: usize = 1_024;
@@ -21,30 +23,88 @@ pub(crate) struct Resume {
     id: String,
     /// Stanzas written since `<enabled/>`, modulo 2^32; those in `kept` are the last of them.
     written: u32,
-    kept: VecDeque<String>,
+    kept: VecDeque<Sent>,
     bytes: usize,
     bytes_max: usize,
+    changes: Option<Changes>,
+}
+
+/// A stanza that was written.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Sent {
+    pub text: String,
+    pub told: Told,
+    /// The message it tells, if its client named that in a form of its own.
+    pub named: Option<(String, DialogId, MessageId)>,
+}
+
+/// What has changed since it was asked last.
+#[derive(Debug, Default)]
+struct Changes {
+    /// So many are new, the last ones.
+    added: usize,
+    /// Ordinals of those that are gone and were there when it was asked.
+    removed: Vec<u32>,
 }
 
 impl Resume {
+    /// One that another edge had.
+    pub(super) fn of(id: String, acknowledged: u32, kept: Vec<Sent>) -> Resume {
+        let written = acknowledged.wrapping_add(kept.len() as u32);
+        let bytes = kept.iter().map(|sent| sent.text.len()).sum();
+        Resume { id, written, kept: kept.into(), bytes, bytes_max: bytes, changes: None }
+    }
+
     /// Keeps a stanza; false if there are too many.
     pub(crate) fn keep(&mut self, text: &str) -> bool {
         self.written = self.written.wrapping_add(1);
         self.bytes += text.len();
-        self.kept.push_back(text.to_owned());
+        self.kept.push_back(Sent { text: text.to_owned(), told: Told::Unstored, named: None });
+        if let Some(changes) = &mut self.changes {
+            changes.added += 1;
+        }
         self.kept.len() <= KEPT_MAX && self.bytes <= self.bytes_max
     }
 
-    /// Forgets what the client has. False if it claims more than was ever written, or less than it claimed before.
-    fn acknowledge(&mut self, handled: u32) -> bool {
-        let unhandled = self.written.wrapping_sub(handled) as usize;
-        if unhandled > self.kept.len() {
-            return false;
+    /// What the last stanza tells.
+    pub(super) fn note(&mut self, told: Told, named: Option<(String, DialogId, MessageId)>) {
+        if let Some(sent) = self.kept.back_mut() {
+            (sent.told, sent.named) = (told, named);
         }
-        for text in self.kept.drain(..self.kept.len() - unhandled) {
-            self.bytes -= text.len();
+    }
+
+    /// Ordinal of the last one that the client has.
+    pub(super) fn acknowledged(&self) -> u32 {
+        self.written.wrapping_sub(self.kept.len() as u32)
+    }
+
+    /// Takes what the client has. Nothing if it claims more than was ever written, or less than it claimed before.
+    fn acknowledge(&mut self, handled: u32) -> Option<Vec<Sent>> {
+        let (before, unhandled) = (self.acknowledged(), self.written.wrapping_sub(handled) as usize);
+        let has = self.kept.len().checked_sub(unhandled)?;
+        if let Some(changes) = &mut self.changes {
+            let known = has.min(self.kept.len() - changes.added);
+            changes.removed.extend((1..=known as u32).map(|n| before.wrapping_add(n)));
+            changes.added = changes.added.min(unhandled);
         }
-        true
+        let has: Vec<Sent> = self.kept.drain(..has).collect();
+        self.bytes -= has.iter().map(|sent| sent.text.len()).sum::<usize>();
+        Some(has)
+    }
+
+    // === for who keeps it elsewhere ===
+
+    /// From here on it is asked what has changed.
+    pub(super) fn note_changes(&mut self) {
+        self.changes = Some(Changes { added: self.kept.len(), removed: Vec::new() });
+    }
+
+    /// New stanzas with their ordinals, and ordinals of those that the client has.
+    pub(super) fn take_changes(&mut self) -> (Vec<(u32, &Sent)>, Vec<u32>) {
+        let Changes { added, removed } = self.changes.replace(Changes::default()).unwrap_or_default();
+        let first = self.written.wrapping_sub(added as u32);
+        let added = self.kept.range(self.kept.len() - added..);
+        (added.zip(1..).map(|(sent, n)| (first.wrapping_add(n), sent)).collect(), removed)
     }
 }
 
@@ -60,7 +120,7 @@ impl Session {
         self.out.push_back(Action::Resumable(id.clone()));
         // All of it is written at once when the stream is resumed.
         let bytes_max = self.options.write_buffer_bytes / 2;
-        self.resume = Some(Resume { id, written: 0, kept: VecDeque::new(), bytes: 0, bytes_max });
+        self.resume = Some(Resume { id, written: 0, kept: VecDeque::new(), bytes: 0, bytes_max, changes: None });
     }
 
     /// The `h` of an `<a/>`: trims what is kept, and is ignored when it makes no sense.
@@ -90,22 +150,26 @@ impl Session {
             return false;
         }
         let Some(mut resume) = self.resume.take() else { return false };
-        if !resume.acknowledge(handled) {
+        let Some(has) = resume.acknowledge(handled) else {
             self.resume = Some(resume);
             return false;
-        }
+        };
         self.attached = true;
         self.detached_until = None;
         self.paused = false;
-        let (h, id) = (self.acks.handled(), &resume.id);
+        let (h, id) = (self.acks.handled(), resume.id);
         self.out.push_back(Action::Write(format!("<resumed xmlns=\"{}\" previd=\"{id}\" h=\"{h}\"/>", ns::SM)));
+        self.out.push_back(Action::NotResumable(id));
         self.acks.rewind();
         // The new connection is an active one (XEP-0352, 4.2).
         self.attend(at.now, false);
-        self.out.extend(resume.kept.into_iter().map(Action::Write));
+        self.out.extend(resume.kept.iter().map(|sent| Action::Write(sent.text.clone())));
         // An ordinal asked for on the old connection is not answered on this one.
         self.proof.switch(self.proof.means());
         debug_assert!(self.stage != Stage::Ended);
+        if let Some(back) = self.back.take() {
+            self.come_back(at, back, &has, resume.kept.make_contiguous());
+        }
         self.finish(at);
         true
     }

@@ -53,6 +53,8 @@ struct Request {
     ask: Ask,
     /// The stanza without its children.
     stanza: Element,
+    /// Of the edge, for a client that is in the room as far as it knows: it is told nothing if it is so.
+    again: bool,
     /// What happened in the room meanwhile.
     news: Vec<Arc<SharedFrame>>,
 }
@@ -60,7 +62,7 @@ struct Request {
 impl Rooms {
     fn push(&mut self, dialog: DialogId, ask: Ask, stanza: &Element) {
         let stanza = bare(stanza);
-        self.waiting.push_back(Request { dialog, ask, stanza, news: Vec::new() });
+        self.waiting.push_back(Request { dialog, ask, stanza, again: false, news: Vec::new() });
     }
 
     /// The next request that may start.
@@ -126,6 +128,13 @@ impl Session {
         }
     }
 
+    /// A resumed session enters a room that it was in at another edge.
+    pub(super) fn enter_again(&mut self, dialog: DialogId) {
+        let to = format!("{}/{}", stanza::room(Self::spelling(&self.me), dialog), self.me.user);
+        let stanza = Element::new("presence", ns::CLIENT).with_attr("to", to.as_str());
+        self.rooms.waiting.push_back(Request { dialog, ask: Ask::Enter, stanza, again: true, news: Vec::new() });
+    }
+
     /// The rooms of other apps are answered like those that do not exist: silence would tell them apart, and a build whose join
     /// is not answered waits for ever (contract xmpp 4.1).
     pub(super) fn foreign_room_presence(&mut self, stanza: &Stanza<'_>) {
@@ -164,6 +173,8 @@ impl Session {
         let Some(request) = self.rooms.flying.remove(&number) else { return };
         match (request.ask, answer) {
             (Ask::Enter, Ok(others)) => self.entered(now, request, &others),
+            // It joins again, and hears why not.
+            (Ask::Enter, Err(_)) if request.again => self.left(&request.stanza),
             (Ask::Enter, Err(failure)) => self.refuse_join(&request.stanza, &refusal(&failure)),
             // Whatever became of it: who leaves is answered (contract xmpp 4.4).
             (Ask::Exit, _) => {
@@ -178,9 +189,12 @@ impl Session {
 
     /// Others first, then the session itself; what happened meanwhile comes behind.
     fn entered(&mut self, now: i64, request: Request, others: &[u64]) {
-        let Request { dialog, stanza, news, .. } = request;
+        let Request { dialog, stanza, news, again, .. } = request;
         if self.reachable {
             self.rooms.inside.insert(dialog);
+        }
+        if again {
+            return news.into_iter().for_each(|frame| self.deliver(now, frame));
         }
         let spelling = Self::spelling(&self.me);
         let others = others.iter().filter(|user| **user != self.me.user.0).take(self.options.occupants_max);

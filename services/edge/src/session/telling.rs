@@ -184,6 +184,10 @@ impl Session {
 
     pub(super) fn tell(&mut self, now: i64, text: String, told: Told) {
         self.write(text);
+        let named = self.names.take_new();
+        if let Some(resume) = &mut self.resume {
+            resume.note(told, named);
+        }
         self.told(now, told);
     }
 

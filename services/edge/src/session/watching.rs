@@ -153,6 +153,11 @@ impl Watching {
         self.users.iter().copied()
     }
 
+    /// It asked to watch these before, elsewhere.
+    pub(super) fn watched_before(&mut self, users: impl Iterator<Item = UserId>) {
+        self.users.extend(users);
+    }
+
     /// Too much waits: the client is not read.
     pub(super) fn is_busy(&self) -> bool {
         self.waiting.len() > WAITING_MAX

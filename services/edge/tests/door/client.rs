@@ -125,6 +125,15 @@ impl Web {
         timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("`{part}` did not come"))
     }
 
+    /// All that comes up to the frame that holds `part`.
+    pub async fn upto(&mut self, part: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        while all.last().is_none_or(|text: &String| !text.contains(part)) {
+            all.push(self.expect("").await);
+        }
+        all
+    }
+
     pub async fn expect_end(&mut self) {
         let end = async { while let Some(Ok(_)) = self.0.next().await {} };
         timeout(PATIENCE, end).await.expect("the connection stayed open");

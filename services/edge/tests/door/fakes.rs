@@ -1,7 +1,7 @@
 //! Fakes of the other services, in one process and in memory. They know one password, the private dialog of users 34 and 78 of
 //! app 905 and a group of the two, and remember what they were asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -58,6 +58,8 @@ pub struct State {
     /// Sessions that were announced again.
     pub again: watch::Sender<Vec<(u64, SessionState)>>,
     pub entrances: Mutex<Vec<(u64, SessionRef, Entrance)>>,
+    /// What the session of a user that vanished last had proved.
+    pub debts: Mutex<BTreeMap<u64, SessionRecord>>,
     pub token_over: AtomicBool,
     pub owed: Mutex<Vec<(u64, Message)>>,
     /// Rows whose frames were lost.
@@ -90,6 +92,7 @@ impl Fakes {
             announced: watch::Sender::default(),
             again: watch::Sender::default(),
             entrances: Mutex::default(),
+            debts: Mutex::default(),
             token_over: AtomicBool::new(false),
             owed: Mutex::default(),
             stored: Mutex::default(),
@@ -109,7 +112,9 @@ impl Fakes {
     pub fn tell(&self, users: Vec<u64>, frame: Frame) {
         let frame = Frame { app: 905, to: users.clone(), ..frame };
         let told = EdgeFrame { frame: frame.into(), users, except: Vec::new() };
-        self.0.bus.publish(&Subject::Edge("e1".to_owned()).to_string(), Payload::of(told));
+        for edge in ["e1", "e2"] {
+            self.0.bus.publish(&Subject::Edge(edge.to_owned()).to_string(), Payload::of(told.clone()));
+        }
     }
 
     pub fn tell_occupant(&self, to: Vec<u64>, user: u64, state: OccupantState) {
@@ -400,6 +405,9 @@ impl Presence for Fakes {
         }
         let (session, entrance) = (request.session.clone().unwrap(), request.entrance.clone().unwrap());
         self.0.entrances.lock().push((request.user, session, entrance));
+        if let (SessionState::Vanished, Some(record)) = (request.state(), &request.record) {
+            self.0.debts.lock().insert(request.user, record.clone());
+        }
         self.0.announced.send_modify(|announced| announced.push((request.user, request.state())));
         Ok(Response::new(AnnounceReply { sessions: 1, ..AnnounceReply::default() }))
     }
@@ -424,8 +432,9 @@ impl Presence for Fakes {
         Ok(Response::new(RecordReply {}))
     }
 
-    async fn take_debt(&self, _: Request<TakeDebtRequest>) -> Reply<TakeDebtReply> {
-        Ok(Response::new(TakeDebtReply { debt: Some(SessionRecord::default()) }))
+    async fn take_debt(&self, request: Request<TakeDebtRequest>) -> Reply<TakeDebtReply> {
+        let debt = self.0.debts.lock().remove(&request.into_inner().user).unwrap_or_default();
+        Ok(Response::new(TakeDebtReply { debt: Some(debt) }))
     }
 
     async fn settle_debt(&self, _: Request<SettleDebtRequest>) -> Reply<SettleDebtReply> {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use natter_actor::{Chance, Clock, Executor};
 use natter_bus::{Bus, Payload};
 use natter_cluster::Shard;
-use natter_edge::{Doors, Options, Parts, Service};
+use natter_edge::{Doors, Options, Parts, Service, Streams};
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::cluster::v1::Learn;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
@@ -26,11 +26,26 @@ use natter_trace::Recorder;
 use parking_lot::Mutex;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::runtime::Builder;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
 use crate::fakes::{Fakes, MEMBERS};
 pub use crate::fakes::{PASSWORD, TOKEN, TOKEN_ID, dialog, group};
+
+/// What edges share.
+#[derive(Clone)]
+pub struct Around {
+    fakes: Fakes,
+    streams: Streams,
+}
+
+impl Around {
+    /// Where streams are kept.
+    pub fn keeping() -> Around {
+        Around { fakes: Fakes::new(Bus::local()), streams: Streams::memory() }
+    }
+}
 
 /// One running edge and its surroundings.
 pub struct World {
@@ -46,11 +61,36 @@ pub struct World {
 
 impl World {
     pub async fn start(options: Options) -> World {
-        let options = Options { id: "e1".to_owned(), ..options };
-        let bus = Bus::local();
-        let fakes = Fakes::new(bus.clone());
-        let executor = Executor::arbiters(1).unwrap();
-        let metrics = Metrics::new();
+        let around = Around { fakes: Fakes::new(Bus::local()), streams: Streams::default() };
+        World::start_in(&around, Options { id: "e1".to_owned(), ..options }).await
+    }
+
+    pub async fn start_in(around: &Around, options: Options) -> World {
+        let (world, service, doors) = World::made(around.clone(), options, Executor::arbiters(1).unwrap()).await;
+        let stopped = world.stop.clone();
+        let edge = tokio::spawn(async move { service.run(doors, async move { stopped.notified().await }).await.unwrap() });
+        *world.edge.lock() = Some(edge);
+        world
+    }
+
+    /// One that lives on a thread of its own until it is killed: without a word to anybody.
+    pub async fn start_mortal(around: &Around, options: Options) -> (World, Mortal) {
+        let (around, (ready, made), (kill, killed)) = (around.clone(), oneshot::channel(), oneshot::channel::<()>());
+        let thread = std::thread::spawn(move || {
+            let (runtime, actors) = (Builder::new_current_thread().enable_all().build().unwrap(), LocalSet::new());
+            runtime.block_on(actors.run_until(async move {
+                let (world, service, doors) = World::made(around, options, Executor::local()).await;
+                drop(ready.send(world));
+                spawn_local(async move { service.run(doors, std::future::pending()).await });
+                let _ = killed.await;
+            }));
+        });
+        (made.await.unwrap(), Mortal { kill, thread })
+    }
+
+    async fn made(around: Around, options: Options, executor: Executor) -> (World, Service, Doors) {
+        let Around { fakes, streams } = around;
+        let (bus, metrics) = (fakes.0.bus.clone(), Metrics::new());
         let link = LinkOptions::default();
         let parts = Parts {
             account: Link::local(AccountsServer::new(fakes.clone()), link),
@@ -63,16 +103,23 @@ impl World {
             chance: Chance::system(),
             metrics: metrics.clone(),
             trace: Recorder::default(),
+            streams,
         };
         let (tcp, ws) = (listener().await, listener().await);
         let (tcp_port, ws_port) = (tcp.local_addr().unwrap().port(), ws.local_addr().unwrap().port());
         let (certificate, tls_config) = certificate();
         let doors = Doors { tcp: Some(tcp), ws: Some(ws), tls_config: Some(tls_config), ..Doors::default() };
         let stop = Arc::new(Notify::new());
-        let stopped = stop.clone();
         let service = Service::new(options, parts).unwrap();
-        let edge = tokio::spawn(async move { service.run(doors, async move { stopped.notified().await }).await.unwrap() });
-        World { tcp: tcp_port, ws: ws_port, certificate, fakes, metrics, stop, edge: Mutex::new(Some(edge)), _executor: executor }
+        let edge = Mutex::default();
+        let world = World { tcp: tcp_port, ws: ws_port, certificate, fakes, metrics, stop, edge, _executor: executor };
+        (world, service, doors)
+    }
+
+    /// What presence was told of the sessions of a user.
+    pub fn announcements(&self, user: u64) -> Vec<SessionState> {
+        let announced = self.fakes.0.announced.borrow();
+        announced.iter().filter(|(of, _)| *of == user).map(|(_, state)| *state).collect()
     }
 
     /// From here on posts are taken but not answered.
@@ -229,6 +276,19 @@ impl World {
     pub async fn ended(&self) {
         let edge = self.edge.lock().take().unwrap();
         edge.await.unwrap();
+    }
+}
+
+/// The life of an edge.
+pub struct Mortal {
+    kill: oneshot::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Mortal {
+    pub fn kill(self) {
+        drop(self.kill);
+        self.thread.join().unwrap();
     }
 }
 
