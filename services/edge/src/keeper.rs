@@ -158,7 +158,83 @@ fn merged(first: Update, then: Update) -> Update {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use futures::FutureExt;
+    use futures::future::{BoxFuture, ready};
+    use natter_actor::{Actor, Executor, Mailbox, Stop, start};
+    use natter_db::Error;
+    use natter_proto::{AppId, UserId};
+    use tokio::sync::Semaphore;
+    use tokio::task::LocalSet;
+
     use super::*;
+    use crate::line::{Next, Piece};
+    use crate::streams::Stored;
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_written_before_it_is_kept() {
+        LocalSet::new()
+            .run_until(async {
+                let (store, line, mut world) = world();
+                line.push_held(text("1"));
+                world.keeper.keep(line.clone(), 1, Some(Update::default()));
+                settle().await;
+                assert_eq!(line.next(), Next::Wait);
+                store.permits.add_permits(1);
+                settle().await;
+                assert_eq!((line.next(), line.next()), (Next::Write(text("1")), Next::Wait));
+                // What nothing is kept of still comes behind what waits.
+                line.push_held(text("2"));
+                world.keeper.keep(line.clone(), 1, Some(Update::default()));
+                line.push_held(text("3"));
+                world.keeper.keep(line.clone(), 1, None);
+                settle().await;
+                assert_eq!(line.next(), Next::Wait);
+                store.permits.add_permits(1);
+                settle().await;
+                assert_eq!((line.next(), line.next()), (Next::Write(text("2")), Next::Write(text("3"))));
+                assert!(world.told.try_recv().is_err());
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_kept_is_written_all_the_same_and_no_longer_kept() {
+        for answer in [Ok(Held::Lost), Err(Error::Unknown("no answer".to_owned()))] {
+            LocalSet::new()
+                .run_until(async {
+                    let (store, line, mut world) = world();
+                    store.permits.add_permits(9);
+                    *store.answer.lock() = answer.clone();
+                    for n in ["1", "2"] {
+                        line.push_held(text(n));
+                        world.keeper.keep(line.clone(), 1, Some(Update::default()));
+                        settle().await;
+                        assert_eq!(line.next(), Next::Write(text(n)));
+                    }
+                    assert_eq!(world.told.recv().await, Some("unkept"));
+                    assert_eq!(*store.words.lock(), ["keep", "forget"]);
+                })
+                .await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_lost_a_stream_to_another_edge_writes_nothing_more() {
+        LocalSet::new()
+            .run_until(async {
+                let (store, line, mut world) = world();
+                store.permits.add_permits(9);
+                *store.answer.lock() = Ok(Held::Claimed);
+                line.push_held(text("1"));
+                world.keeper.keep(line.clone(), 1, Some(Update::default()));
+                settle().await;
+                assert!(line.is_cut() && line.next() == Next::Wait);
+                assert_eq!(world.told.recv().await, Some("moved"));
+                assert!(world.keeper.forget().await.unwrap());
+            })
+            .await;
+    }
 
     #[test]
     fn what_came_and_went_before_it_was_kept_is_not_kept() {
@@ -171,5 +247,78 @@ mod tests {
         let first = Update { is_new: true, ..update(1, &[3, 4], &[1]) };
         let both = merged(first, update(2, &[5], &[2, 3]));
         assert_eq!(both, Update { is_new: true, ..update(2, &[4, 5], &[1, 2, 3]) });
+    }
+
+    // === what is around it ===
+
+    struct World {
+        keeper: Keeper,
+        told: mpsc::UnboundedReceiver<&'static str>,
+        _session: Mailbox<SessionMessage>,
+    }
+
+    fn world() -> (Arc<Store>, Arc<Line>, World) {
+        let (tell, told) = mpsc::unbounded_channel();
+        let session = start(&Executor::local(), 0, 8, |_| Listener(tell));
+        let store = Arc::new(Store {
+            permits: Semaphore::new(0),
+            answer: parking_lot::Mutex::new(Ok(Held::Here)),
+            words: parking_lot::Mutex::default(),
+        });
+        let key = StreamKey { app: AppId(905), user: UserId(34), id: "id".to_owned() };
+        let keeper = Keeper::start(store.clone(), key, Duration::from_secs(60), session.downgrade(), Metrics::default());
+        (store, Arc::new(Line::new(1_000)), World { keeper, told, _session: session })
+    }
+
+    fn text(text: &str) -> Piece {
+        Piece::Text(text.to_owned())
+    }
+
+    async fn settle() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+
+    struct Listener(mpsc::UnboundedSender<&'static str>);
+
+    impl Actor for Listener {
+        type Message = SessionMessage;
+
+        async fn handle(&mut self, mail: Vec<SessionMessage>) -> Result<(), Stop> {
+            for message in mail {
+                let word = match message {
+                    SessionMessage::Moved => "moved",
+                    SessionMessage::Unkept => "unkept",
+                    _ => "something else",
+                };
+                self.0.send(word).unwrap();
+            }
+            Ok(())
+        }
+    }
+
+    struct Store {
+        permits: Semaphore,
+        answer: parking_lot::Mutex<Result<Held, Error>>,
+        words: parking_lot::Mutex<Vec<&'static str>>,
+    }
+
+    impl Kept for Store {
+        fn keep<'a>(&'a self, _: &'a StreamKey, _: &'a Update, _: Duration) -> BoxFuture<'a, Result<Held, Error>> {
+            async move {
+                self.permits.acquire().await.unwrap().forget();
+                self.words.lock().push("keep");
+                self.answer.lock().clone()
+            }
+            .boxed()
+        }
+
+        fn claim<'a>(&'a self, _: &'a StreamKey, _: Duration) -> BoxFuture<'a, Result<Option<Stored>, Error>> {
+            ready(Ok(None)).boxed()
+        }
+
+        fn forget<'a>(&'a self, _: &'a StreamKey) -> BoxFuture<'a, Result<Held, Error>> {
+            self.words.lock().push("forget");
+            ready(self.answer.lock().clone()).boxed()
+        }
     }
 }

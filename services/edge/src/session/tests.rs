@@ -8,6 +8,7 @@ mod calls;
 mod changes;
 mod contacts;
 mod discovery;
+mod elsewhere;
 mod groups;
 mod headlines;
 mod holes;
