@@ -14,6 +14,9 @@ use crate::service::Edge;
 use crate::session::{AGAIN_MS, Identity, KeptStream};
 use crate::streams::StreamKey;
 
+/// Bytes of the longest id that is asked for; ours are 32.
+const ID_BYTES_MAX: usize = 64;
+
 /// How long a stream stays that nobody keeps again: as long as its client may wait, and until it is kept again while that is there.
 pub(crate) fn life(edge: &Edge) -> Duration {
     Duration::from_secs(edge.options.resume_s) + 2 * Duration::from_millis(AGAIN_MS.unsigned_abs())
@@ -21,6 +24,9 @@ pub(crate) fn life(edge: &Edge) -> Duration {
 
 /// Takes a stream, once. Nothing if it cannot be resumed; the client binds anew then.
 pub(crate) async fn claim(edge: &Edge, key: StreamKey) -> Option<KeptStream> {
+    if key.id.len() > ID_BYTES_MAX {
+        return None;
+    }
     let stored = edge.streams.kept()?.claim(&key, life(edge)).await;
     let stored = stored.inspect_err(|error| tracing::warn!("a stream cannot be claimed: {error}")).ok()??;
     let stream = KeptStream::read(key.id, stored);

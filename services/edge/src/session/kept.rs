@@ -68,6 +68,9 @@ pub(crate) struct StreamHead {
     /// It is told of changes of the contact list.
     #[prost(bool, tag = "16")]
     pub interested: bool,
+    /// Ids of messages of the client that are not answered.
+    #[prost(bytes = "vec", repeated, tag = "17")]
+    pub carried: Vec<Vec<u8>>,
 }
 
 /// A stanza that was written and is not acknowledged.
@@ -212,6 +215,7 @@ impl Session {
             rooms: self.rooms.inside().map(|dialog| dialog.to_vec()).collect(),
             watched: self.watching.users().map(|user| user.0).collect(),
             interested: self.contacts.is_interested(),
+            carried: self.posts.ids().cloned().collect(),
             record: Some(self.record(now)),
         })
     }
@@ -241,6 +245,7 @@ impl Session {
         (session.carbons, session.shown, session.kept_upto) = (head.carbons, head.shown, head.kept_upto);
         session.watching.watched_before(head.watched.into_iter().map(UserId));
         session.contacts.be_interested(head.interested);
+        session.posts.carried_before(head.carried);
         session.places = Places::new(record.since);
         session.places.inherit(now, &record.proofs);
         for From { dialog, seq, .. } in head.posted {

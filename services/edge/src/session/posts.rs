@@ -80,6 +80,8 @@ pub(crate) struct Posts {
     failed: BTreeMap<u64, (Task, Failure)>,
     /// Newest task carried out by dialog, since the first failure.
     carried_out: BTreeMap<Vec<u8>, u64>,
+    /// Ids of messages that were on their way when another edge had the stream.
+    earlier: Vec<Vec<u8>>,
     resume_at: i64,
 }
 
@@ -119,6 +121,7 @@ impl Posts {
             flying: BTreeMap::new(),
             failed: BTreeMap::new(),
             carried_out: BTreeMap::new(),
+            earlier: Vec::new(),
             resume_at: 0,
         }
     }
@@ -193,12 +196,23 @@ impl Posts {
 
     /// Whether a row is one of these posts: its number is not known here before its answer.
     pub(crate) fn carry(&self, row: &Message) -> bool {
+        let is_it = |id: &Vec<u8>| *id == row.id || *id == row.alias;
+        self.ids().any(is_it) || self.earlier.iter().any(is_it)
+    }
+
+    /// Ids of the messages among them.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &Vec<u8>> {
         let failed = self.failed.values().map(|(task, _)| task);
-        let mut tasks = self.flying.values().chain(failed).chain(&self.waiting);
-        tasks.any(|task| match &task.job {
-            Job::Post(request) => request.message.as_ref().is_some_and(|posted| posted.id == row.id || posted.id == row.alias),
-            _ => false,
+        let tasks = self.flying.values().chain(failed).chain(&self.waiting);
+        tasks.filter_map(|task| match &task.job {
+            Job::Post(request) => request.message.as_ref().map(|posted| &posted.id),
+            _ => None,
         })
+    }
+
+    /// These were on their way at another edge: they may be in history, and come again or not.
+    pub(crate) fn carried_before(&mut self, ids: Vec<Vec<u8>>) {
+        self.earlier = ids;
     }
 
     pub(crate) fn flying(&self) -> usize {

@@ -1,5 +1,7 @@
 //! A stream is resumed at another edge than the one that had it, which was killed or lives still: nothing is lost, nothing comes twice.
 
+use natter_db::Lossy;
+use natter_db::redis::{Redis, RedisOptions};
 use natter_edge::Options;
 use natter_proto::presence::v1::SessionState::{self, Available, Bound, Vanished};
 
@@ -11,7 +13,19 @@ const PING: &str = "<iq xmlns=\"jabber:client\" type=\"get\" id=\"p\"><ping xmln
 
 #[tokio::test]
 async fn after_its_edge_was_killed_a_stream_goes_on_where_it_stood() {
-    let around = Around::keeping();
+    goes_on_where_it_stood(Around::keeping()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test --servers"]
+async fn after_its_edge_was_killed_a_stream_goes_on_where_it_stood_by_redis() {
+    let nodes = std::env::var("NATTER_TEST_REDIS").expect("NATTER_TEST_REDIS names a server: cargo xtask test --servers");
+    let options = RedisOptions { nodes: vec![nodes], ..RedisOptions::default() };
+    let redis = Lossy::from(Redis::connect(&options).await.unwrap());
+    goes_on_where_it_stood(Around::keeping_in((&redis).into())).await;
+}
+
+async fn goes_on_where_it_stood(around: Around) {
     let (one, life) = World::start_mortal(&around, edge("e1")).await;
     let two = World::start_in(&around, edge("e2")).await;
     let mut ann = Web::live(&two, 34).await;

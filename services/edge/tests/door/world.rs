@@ -41,9 +41,13 @@ pub struct Around {
 }
 
 impl Around {
-    /// Where streams are kept.
+    /// Edges find the streams of one another.
     pub fn keeping() -> Around {
-        Around { fakes: Fakes::new(Bus::local()), streams: Streams::memory() }
+        Around::keeping_in(Streams::memory())
+    }
+
+    pub fn keeping_in(streams: Streams) -> Around {
+        Around { fakes: Fakes::new(Bus::local()), streams }
     }
 }
 
@@ -61,7 +65,7 @@ pub struct World {
 
 impl World {
     pub async fn start(options: Options) -> World {
-        let around = Around { fakes: Fakes::new(Bus::local()), streams: Streams::default() };
+        let around = Around::keeping_in(Streams::default());
         World::start_in(&around, Options { id: "e1".to_owned(), ..options }).await
     }
 
