@@ -200,6 +200,9 @@ impl Activity {
         let seen_at = there.sessions.is_empty().then_some(there.seen_at);
         if seen_at.is_some() {
             self.there.remove(&user);
+        } else if there.sessions.values().any(|other| other.resource == resource) {
+            // Under that name he is there still: a stream went on at another edge.
+            return None;
         }
         Some(Ended { user, resource, seen_at })
     }
@@ -278,6 +281,18 @@ mod tests {
         activity.vanish(100, key(2), session(20));
         assert_eq!(activity.leave(110, key(2), &session(21)), Some(ended(21, None)));
         assert_eq!(activity.expire(120), [ended(20, Some(110))]);
+    }
+
+    #[test]
+    fn a_session_that_another_goes_on_under_the_same_name_does_not_end() {
+        let mut activity = Activity::new(9);
+        let phone = || Visible { resource: "phone".into(), shown: None };
+        activity.arrive(key(2), session(20), phone());
+        activity.vanish(100, key(2), session(20));
+        activity.arrive(key(2), session(21), phone());
+        assert_eq!(activity.expire(100), []);
+        let ended = Ended { user: key(2), resource: "phone".into(), seen_at: Some(200) };
+        assert_eq!(activity.leave(200, key(2), &session(21)), Some(ended));
     }
 
     #[test]
