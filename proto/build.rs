@@ -24,6 +24,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ];
     println!("cargo:rerun-if-changed=natter");
     let descriptors = protox::compile(files, ["."])?;
+    // What a process shows of its services is what they are called, not what is said about them here.
+    let mut shown = descriptors.clone();
+    shown.file.iter_mut().for_each(|file| file.source_code_info = None);
+    let place = std::path::PathBuf::from(std::env::var("OUT_DIR")?).join("natter.bin");
+    std::fs::write(place, prost::Message::encode_to_vec(&shown))?;
     // Chunks of files are passed on without a copy.
     tonic_prost_build::configure().bytes(".natter.storage.v1").codec_path("crate::codec::Codec").compile_fds(descriptors)?;
     Ok(())

@@ -13,6 +13,9 @@ pub use code::{Code, Failure};
 pub use edge_frame::EdgeFrame;
 pub use ids::{AppId, BlobUid, DialogId, MessageId, UserId};
 
+/// All protos as a `FileDescriptorSet`, without comments: what gRPC reflection shows.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/natter.bin"));
+
 /// Apps, users, tokens; operators.
 pub mod account {
     #[allow(missing_docs, clippy::all, clippy::unwrap_used)]

@@ -22,6 +22,7 @@ mod kept;
 mod keys;
 mod limits;
 mod names;
+mod observed;
 mod openapi;
 mod operator;
 mod origins;

@@ -211,9 +211,11 @@ impl Rpc {
 #[async_trait]
 impl Dialogs for Rpc {
     async fn post(&self, request: Request<wire::PostRequest>) -> Reply<wire::PostReply> {
-        let request = request.into_inner();
+        let mut request = request.into_inner();
         let span = tracing::debug_span!("dialog.post", app = request.app);
         natter_telemetry::follow(&span, &request.traceparent);
+        // What becomes of the message goes on from here.
+        request.traceparent = span.in_scope(natter_telemetry::traceparent);
         Ok(Response::new(self.post(request).instrument(span).await?))
     }
 

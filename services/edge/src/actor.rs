@@ -8,11 +8,13 @@ use std::time::Duration;
 use natter_actor::{Actor, Mailbox, Reply, Stop, WeakMailbox};
 use natter_proto::DialogId;
 use natter_proto::presence::v1::SessionState;
+use natter_telemetry::continued;
 use natter_xmpp::{Element, Framing, StreamFault, ns};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, coop::unconstrained, spawn_local};
 use tokio::time::sleep;
+use tracing::{Span, debug_span, field};
 
 use crate::calls::Caller;
 use crate::claim;
@@ -107,6 +109,10 @@ impl Actor for SessionActor {
 
     async fn handle(&mut self, mail: Vec<SessionMessage>) -> Result<(), Stop> {
         for message in mail {
+            let span = self.span_of(&message);
+            // Nothing below waits, so the span is entered and left on this thread. Calls start inside it, and what is told is handed to
+            // the connection.
+            let _entered = span.enter();
             self.take(message);
             self.perform()?;
         }
@@ -142,6 +148,20 @@ impl SessionActor {
         }
     }
 
+    /// A stanza begins a trace, or none; what is told goes on with the one that it came in. What counts stanzas is no stanza, and comes as
+    /// often.
+    fn span_of(&self, message: &SessionMessage) -> Span {
+        match message {
+            SessionMessage::Client(_, ClientMail::Stanza(element)) if element.ns != ns::SM => {
+                debug_span!("stanza", kind = field::Empty, app = self.caller.app, user = self.caller.user)
+            }
+            SessionMessage::Frame(frame) => {
+                continued(frame.traceparent(), || debug_span!("edge.write", app = self.caller.app, user = self.caller.user))
+            }
+            _ => Span::none(),
+        }
+    }
+
     fn take(&mut self, message: SessionMessage) {
         let at = self.moment();
         match message {
@@ -170,18 +190,14 @@ impl SessionActor {
 
     fn take_client(&mut self, at: Moment, mail: ClientMail) {
         match mail {
-            // What counts stanzas is none, and comes as often: it begins no span.
             ClientMail::Stanza(element) if element.ns == ns::SM => {
                 self.edge.metrics.stanza(Kind::NoStanza);
                 self.session.stanza(at, element);
             }
             ClientMail::Stanza(element) => {
-                let (app, user) = (self.caller.app, self.caller.user);
                 let kind = self.session.kind_of(&element);
-                let span = tracing::debug_span!("stanza", kind = kind.name(), app, user);
+                Span::current().record("kind", kind.name());
                 self.edge.metrics.stanza(kind);
-                // Nothing below waits, so the span is entered and left on this thread. Calls start inside it.
-                let _entered = span.enter();
                 self.session.stanza(at, element);
             }
             ClientMail::Pong(ordinal) => self.session.pong(at, ordinal),

@@ -62,8 +62,9 @@ impl Inbox {
 
     async fn hand_out(&self, told: &EdgeFrame) {
         self.metrics.frames.inc();
-        let EdgeFrame { frame, users, except } = told;
-        let (app, frame) = (AppId(frame.app), Arc::new(SharedFrame::new(frame.clone(), except.clone())));
+        let EdgeFrame { frame, users, except, traceparent } = told;
+        let shared = SharedFrame::new(frame.clone(), except.clone()).traced(traceparent.clone());
+        let (app, frame) = (AppId(frame.app), Arc::new(shared));
         if let Some((dialog, user)) = removal(&frame) {
             self.heads.lock().removed((app, dialog), user);
         }

@@ -18,6 +18,8 @@ pub(crate) struct SharedFrame {
     frame: Arc<Frame>,
     /// Users besides the frame's own `except` who are told nothing of it.
     except: Vec<u64>,
+    /// Of the fan-out that brought it, if its trace is kept.
+    traceparent: String,
     tcp: Spellings,
     websocket: Spellings,
 }
@@ -27,7 +29,18 @@ type Spellings = [OnceLock<(Arc<str>, Spelled)>; 2];
 
 impl SharedFrame {
     pub(crate) fn new(frame: Arc<Frame>, except: Vec<u64>) -> SharedFrame {
-        SharedFrame { frame, except, tcp: Spellings::default(), websocket: Spellings::default() }
+        let (tcp, websocket) = (Spellings::default(), Spellings::default());
+        SharedFrame { frame, except, traceparent: String::new(), tcp, websocket }
+    }
+
+    /// The same, in a trace.
+    pub(crate) fn traced(self, traceparent: String) -> SharedFrame {
+        SharedFrame { traceparent, ..self }
+    }
+
+    /// The span of its fan-out; empty: its trace is not kept.
+    pub(crate) fn traceparent(&self) -> &str {
+        &self.traceparent
     }
 
     /// Whether a user's sessions only take note of it.

@@ -7,19 +7,22 @@
 use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Frame, Message, Posted, PostedRow};
 use natter_proto::{DialogId, UserId};
+use natter_telemetry::is_kept;
 use prost::Message as _;
 
-/// The entry for rows of a dialog's log; none if nobody is to be alerted of any.
-pub fn of_rows(dialog: DialogId, rows: &[Message]) -> Option<Vec<u8>> {
+/// The entry for rows of a dialog's log, written by the span that `traceparent` names; none if nobody is to be alerted of any.
+pub fn of_rows(dialog: DialogId, rows: &[Message], traceparent: String) -> Option<Vec<u8>> {
     let rows: Vec<PostedRow> = rows.iter().filter(|row| alerts(row)).map(|row| row_of(row, row.seq)).collect();
-    (!rows.is_empty()).then(|| Posted { dialog: dialog.to_vec(), rows, ..Posted::default() }.encode_to_vec())
+    (!rows.is_empty()).then(|| Posted { dialog: dialog.to_vec(), rows, traceparent, ..Posted::default() }.encode_to_vec())
 }
 
 /// The entry for a message outside the log, at its place in the queue of `user`; none if nobody is to be alerted of it.
 pub fn of_frame(user: UserId, frame: &Frame, place: u64) -> Option<Vec<u8>> {
     let Some(Told::Message(message)) = &frame.told else { return None };
     let rows = vec![row_of(message, place)];
-    alerts(message).then(|| Posted { dialog: frame.dialog.clone(), rows, kept_for: user.0, ..Posted::default() }.encode_to_vec())
+    let traceparent = if is_kept(&frame.traceparent) { frame.traceparent.clone() } else { String::new() };
+    let dialog = frame.dialog.clone();
+    alerts(message).then(|| Posted { dialog, rows, kept_for: user.0, traceparent, ..Posted::default() }.encode_to_vec())
 }
 
 /// A message with a body or an attachment (contract xmpp 3.2) that its sender did not send silently, and that was to be delivered.

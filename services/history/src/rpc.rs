@@ -9,7 +9,9 @@ use natter_proto::history::v1::history_server::History;
 use natter_proto::history::v1::*;
 use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
 use natter_rpc::{Reply, Request, Response, async_trait};
+use natter_telemetry::within;
 use tokio::time::Instant;
+use tracing::{Instrument, debug_span};
 
 use crate::edit::Edit;
 use crate::error::Error;
@@ -26,18 +28,26 @@ use crate::service::Service;
 /// The service behind the generated server.
 pub struct Rpc(pub(crate) Service);
 
-#[async_trait]
-impl History for Rpc {
-    async fn append(&self, request: Request<AppendRequest>) -> Reply<AppendReply> {
-        let asked = request.into_inner();
+impl Rpc {
+    async fn append(&self, asked: AppendRequest) -> Result<AppendReply, Failure> {
         let key = key(asked.app, &asked.dialog)?;
         let quiet = asked.quiet.iter().map(|quiet| (quiet.user, quiet.seq)).collect();
         let (since, count) = (Instant::now(), asked.rows.len() as u64);
         let append = Append { first_seq: asked.first_seq, rows: asked.rows, quiet };
-        let head = self.0.log.append(key, append).await.map_err(Failure::from)?;
+        let storing = self.0.log.append(key, append).instrument(within(|| debug_span!("store.append")));
+        let head = storing.await?;
         self.0.metrics.rows_appended.inc_by(count);
         self.0.metrics.append_seconds.observe(since.elapsed().as_secs_f64());
-        Ok(Response::new(AppendReply { head }))
+        Ok(AppendReply { head })
+    }
+}
+
+#[async_trait]
+impl History for Rpc {
+    async fn append(&self, request: Request<AppendRequest>) -> Reply<AppendReply> {
+        let asked = request.into_inner();
+        let span = within(|| debug_span!("history.append", app = asked.app, rows = asked.rows.len()));
+        Ok(Response::new(self.append(asked).instrument(span).await?))
     }
 
     async fn load(&self, request: Request<LoadRequest>) -> Reply<LoadReply> {

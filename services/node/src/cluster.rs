@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use natter_bus::{Bus, Log, lane_of};
 use natter_cluster::{Cluster, Member, Own, Shard};
 use natter_proto::{AppId, DialogId};
-use natter_rpc::{About, Link, LinkOptions, Place, Places, Routing, Serves};
+use natter_rpc::{About, Link, LinkOptions, Pem, Place, Places, Routing, Serves, Tls};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -39,6 +39,8 @@ pub struct Options {
     pub nats: natter_bus::NatsOptions,
     /// The durable log on the same servers.
     pub posted: natter_bus::LogOptions,
+    /// Between the processes of the cluster.
+    pub tls: TlsOptions,
     /// What may be lost: Redis or Valkey.
     pub redis: natter_db::redis::RedisOptions,
     /// Contents of files: a bucket of S3.
@@ -58,9 +60,44 @@ impl Default for Options {
             cql: Default::default(),
             nats: Default::default(),
             posted: Default::default(),
+            tls: Default::default(),
             redis: Default::default(),
             s3: Default::default(),
         }
+    }
+}
+
+/// Certificates between processes: each shows its own, and takes calls from nobody who shows none of the same CA.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsOptions {
+    /// PEM file of the CA. With it go `cert` and `key`; all three empty: calls are not encrypted, and belong into a network of their own.
+    pub ca: PathBuf,
+    /// PEM file of the chain of this process, for calls that it takes and for those that it makes. Read when it starts.
+    pub cert: PathBuf,
+    /// PEM file of its key.
+    pub key: PathBuf,
+    /// Name for which the certificate of every process is made. Empty: each is made for the host of its `cluster.advertise`.
+    pub name: String,
+}
+
+impl TlsOptions {
+    /// Reads the files; nothing if none is named.
+    ///
+    /// # Errors
+    /// Some are named and others are not, or one cannot be used.
+    pub fn open(&self) -> Result<Option<Tls>> {
+        let files = [("ca", &self.ca), ("cert", &self.cert), ("key", &self.key)];
+        if files.iter().all(|(_, file)| file.as_os_str().is_empty()) {
+            return Ok(None);
+        }
+        let read = |(name, file): (&str, &PathBuf)| match file.as_os_str().is_empty() {
+            true => bail!("cluster.tls.{name} is missing: ca, cert and key go together"),
+            false => std::fs::read(file).with_context(|| format!("cannot read cluster.tls.{name}, {}", file.display())),
+        };
+        let [ca, cert, key] = files.map(read);
+        let (ca, cert, key) = (ca?, cert?, key?);
+        Ok(Some(Tls::new(Pem { ca: &ca, cert: &cert, key: &key }, &self.name)?))
     }
 }
 
@@ -93,10 +130,7 @@ impl Options {
 pub fn member(config: &Config, roles: &[Role], port: u16, bus: Bus) -> Result<Cluster> {
     let options = &config.cluster;
     let served: Vec<String> = roles.iter().map(|role| role.name().to_owned()).collect();
-    let name = match options.name.as_str() {
-        "" => format!("{}-{}", host_name(), served.join("-")),
-        name => name.to_owned(),
-    };
+    let name = name(options, roles);
     let address = match options.advertise.as_str() {
         "" if ["0.0.0.0", "::"].contains(&options.address.as_str()) => {
             bail!(
@@ -114,7 +148,17 @@ pub fn member(config: &Config, roles: &[Role], port: u16, bus: Bus) -> Result<Cl
     Ok(Cluster::new(Member { name, boot, roles: served, address, version, is_draining: false }, bus))
 }
 
-fn host_name() -> String {
+/// The name under which the cluster knows this process.
+pub fn name(options: &Options, roles: &[Role]) -> String {
+    if !options.name.is_empty() {
+        return options.name.clone();
+    }
+    let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+    format!("{}-{}", host_name(), roles.join("-"))
+}
+
+/// The name of this machine.
+pub fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     if name.trim().is_empty() { "natter".to_owned() } else { name.trim().to_owned() }
 }
@@ -188,11 +232,11 @@ pub fn own(cluster: Option<&Cluster>, role: Role) -> Own {
 const TAKEN_OVER: Duration = Duration::from_secs(6);
 
 /// A link to a role: to the process that should own what a request is about, which may be this one.
-pub fn link(cluster: &Cluster, role: Role, here: Option<Link>, options: LinkOptions) -> Link {
+pub fn link(cluster: &Cluster, role: Role, here: Option<Link>, tls: Option<Tls>, options: LinkOptions) -> Link {
     let places = Arc::new(Owners { cluster: cluster.clone(), role: owners(role), by: by(role) });
     // What may be repeated is, until another process has taken over from one that died.
     let deadline = options.deadline.max(TAKEN_OVER);
-    Link::routed(Routing { places, here, repeats }, LinkOptions { deadline })
+    Link::routed(Routing { places, here, repeats, tls }, LinkOptions { deadline })
 }
 
 /// Whether this process should serve what is about something, of a role that it has.

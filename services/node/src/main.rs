@@ -30,11 +30,14 @@ fn run(cli: Cli) -> Result<()> {
         Some(command) => return answer(command, &cli),
     };
     let loaded = cli.settings.load()?;
-    let _telemetry = natter_telemetry::init(&loaded.config.telemetry)?;
-    limits::raise_open_files();
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ended = runtime.block_on(async { Box::pin(roles::run(roles, loaded, stop::signals()?)).await });
+    let ended = runtime.block_on(async {
+        // The exporter's connection lives on this runtime, from its first span to what is sent when the guard is dropped.
+        let _telemetry = natter_telemetry::init(&loaded.config.telemetry, &roles.process(&loaded.config))?;
+        limits::raise_open_files();
+        Box::pin(roles::run(roles, loaded, stop::signals()?)).await
+    });
     // Blocking work that still runs has nothing to say to anybody.
     runtime.shutdown_background();
     ended

@@ -11,6 +11,7 @@ use natter_mail::Mails;
 use natter_outbound::Outbound;
 use natter_push::Keys;
 use natter_storage::Place;
+use natter_rpc::{Meters, Tls};
 use natter_telemetry::Metrics;
 use natter_trace::Recorder;
 
@@ -43,6 +44,10 @@ pub struct Parts {
     pub push_keys: Keys,
     /// Where files of users are kept.
     pub files: Place,
+    /// Between processes.
+    pub tls: Option<Tls>,
+    /// What is measured of calls that are served here.
+    pub calls: Meters,
 }
 
 /// Where the durable things are, and who else is there.
@@ -98,6 +103,7 @@ impl Parts {
         let executor = Executor::arbiters(threads).context("cannot start the threads that run actors")?;
         let name = cluster.as_ref().map_or_else(|| "natter".to_owned(), |cluster| cluster.me().name);
         let trace = Recorder::new(&config.trace, &name, bus.clone(), Clock::system(), &metrics);
+        let calls = Meters::new(&metrics);
         let mails = Mails::new(&config.mail, &metrics)?;
         let outbound = Outbound::new(&config.outbound, &metrics)?;
         Ok(Parts {
@@ -116,6 +122,8 @@ impl Parts {
             verifier_key: data.verifier_key()?,
             push_keys: push_keys(&config.push, data),
             files,
+            tls: config.cluster.tls.open()?,
+            calls,
         })
     }
 }

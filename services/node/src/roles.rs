@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use natter_rpc::serve;
+use natter_rpc::{Serving, serve_with};
+use natter_telemetry::Process;
 use tokio::task::JoinSet;
 use tracing::info;
 
 use crate::certificates::Certificates;
-use crate::config::Loaded;
+use crate::config::{Config, Loaded};
 use crate::data::DataDir;
 use crate::doors::{Doors, tokio_listener};
 use crate::health::Ready;
@@ -85,6 +86,18 @@ impl Roles {
     pub fn has(&self, role: Role) -> bool {
         self.list().contains(&role)
     }
+
+    /// As what this process stands in traces: all of Natter, or its roles under the name that the cluster knows it by.
+    pub fn process(&self, config: &Config) -> Process {
+        let (service, name) = match self {
+            Roles::Alone => ("natter".to_owned(), cluster::host_name()),
+            Roles::Apart(roles) => {
+                let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+                (format!("natter-{}", names.join("-")), cluster::name(&config.cluster, roles))
+            }
+        };
+        Process { service, name, version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
 }
 
 /// Reads `all`, or names of roles separated by commas or spaces.
@@ -145,9 +158,12 @@ pub async fn run(roles: Roles, loaded: Loaded, stop: Stop) -> Result<()> {
     if let Some(cluster) = &parts.cluster {
         below.spawn(cluster.clone().run(lower.now.clone().cancelled_owned()));
     }
+    let mut calls_health = None;
     if let Some(calls) = doors.calls {
-        let (listener, routes) = (tokio_listener(calls)?, services.routes(&parts));
-        let served = serve(listener, routes, end());
+        let (routes, health) = services.offered(&parts).finish().await?;
+        calls_health = Some(health);
+        let serving = Serving { tls: parts.tls.clone(), meters: Some(parts.calls.clone()) };
+        let served = serve_with(tokio_listener(calls)?, routes, serving, end());
         below.spawn(async move {
             if let Err(error) = served.await {
                 tracing::error!(%error, "calls are no longer taken");
@@ -219,6 +235,9 @@ pub async fn run(roles: Roles, loaded: Loaded, stop: Stop) -> Result<()> {
         }
     }
     ready.set(true);
+    if let Some(health) = &calls_health {
+        health.set(true).await;
+    }
     match banner {
         Some(banner) => banner.print(),
         None => info!(roles = ?roles.list().iter().map(|role| role.name()).collect::<Vec<_>>(), "this process serves"),
@@ -232,6 +251,9 @@ pub async fn run(roles: Roles, loaded: Loaded, stop: Stop) -> Result<()> {
         Some(ended) = above.join_next() => ended_early = Some(ended),
     }
     ready.set(false);
+    if let Some(health) = &calls_health {
+        health.set(false).await;
+    }
     if let Some(cluster) = &parts.cluster {
         cluster.drain();
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use natter_bus::Bus;
 use natter_console::{SdkFacts, SystemFacts};
-use natter_rpc::{Link, Routes, guarded};
+use natter_rpc::{Link, Offered, guarded};
 
 use crate::cluster;
 use crate::config::Config;
@@ -91,7 +91,7 @@ macro_rules! link {
     ($to:expr, $service:expr, $server:ident) => {{
         let to = $to;
         let options = to.config.link.options();
-        let here = $service.as_ref().map(|service| Link::local(service.$server(), options));
+        let here = $service.as_ref().map(|service| Link::measured(service.$server(), options, &to.parts.calls));
         to.link(here)
     }};
 }
@@ -99,7 +99,7 @@ macro_rules! link {
 impl To<'_> {
     fn link(&self, here: Option<Link>) -> Link {
         match &self.parts.cluster {
-            Some(cluster) => cluster::link(cluster, self.role, here, self.config.link.options()),
+            Some(cluster) => cluster::link(cluster, self.role, here, self.parts.tls.clone(), self.config.link.options()),
             None => here.unwrap_or_else(Link::absent),
         }
     }
@@ -120,7 +120,7 @@ impl Services {
         let dialog = match (&history, has(Role::Dialog)) {
             // The history of a dialog that is this process's is here too.
             (Some(history), true) => {
-                let history = Link::local(history.server(), config.link.options());
+                let history = Link::measured(history.server(), config.link.options(), &parts.calls);
                 Some(dialog(config, parts, history, account_link.clone(), presence_link.clone())?)
             }
             _ => None,
@@ -169,9 +169,9 @@ impl Services {
     }
 
     /// What calls of other processes arrive at: every door of every role that is here.
-    pub fn routes(&self, parts: &Parts) -> Routes {
+    pub fn offered(&self, parts: &Parts) -> Offered {
         let guard = |role| cluster::serves(parts.cluster.as_ref(), role);
-        let mut routes = Routes::default();
+        let mut routes = Offered::default();
         if let Some(account) = &self.account {
             routes = routes
                 .add_service(guarded(account.server(), guard(Role::Account)))

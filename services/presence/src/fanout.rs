@@ -11,8 +11,9 @@ use natter_proto::event::v1::Frame;
 use natter_proto::presence::v1::Verdict;
 use natter_proto::subject::Subject;
 use natter_proto::{AppId, EdgeFrame, UserId};
+use natter_telemetry::{continued, kept_traceparent};
 use tokio::time::{Instant, timeout_at};
-use tracing::{Span, debug_span};
+use tracing::{Instrument, Span, debug_span};
 
 use crate::ownership::Standing;
 use crate::privacy::{List, judge};
@@ -63,7 +64,12 @@ impl Fanout {
             };
             match self.shared.standing(AppId(frame.app)) {
                 Standing::Elsewhere => {}
-                Standing::Learning => everywhere.push(Payload::of(self.to_all_edges(frame, until).await)),
+                Standing::Learning => {
+                    let span = span_of(&frame);
+                    let told = self.to_all_edges(frame, until).instrument(span.clone()).await;
+                    let traceparent = span.in_scope(kept_traceparent);
+                    everywhere.push(Payload::of(EdgeFrame { traceparent, ..told }));
+                }
                 Standing::Known => self.address(frame, &mut edges),
             }
         }
@@ -82,9 +88,10 @@ impl Fanout {
         meters.told.inc();
         meters.untold.inc_by(u64::from(there.is_empty()));
         meters.edge_frames.inc_by(there.len() as u64);
+        let traceparent = kept_traceparent();
         for (edge, users) in there {
-            let except = self.kept_out(&frame, &users);
-            let told = EdgeFrame { frame: frame.clone(), users, except };
+            let (except, traceparent) = (self.kept_out(&frame, &users), traceparent.clone());
+            let told = EdgeFrame { frame: frame.clone(), users, except, traceparent };
             edges.entry(edge).or_default().push(Payload::of(told));
         }
     }
@@ -96,9 +103,9 @@ impl Fanout {
         let app = AppId(frame.app);
         let mut users: Vec<u64> = frame.to.iter().copied().collect::<BTreeSet<u64>>().into_iter().collect();
         let excepted: Vec<u64> = users.iter().copied().filter(|user| frame.except.contains(user)).collect();
-        let Some((from, passing)) = speaker(&frame) else { return EdgeFrame { frame, users, except: excepted } };
+        let Some((from, passing)) = speaker(&frame) else { return to_edges(frame, users, excepted) };
         let lists = self.lists(app, users.iter().copied().chain([from]).collect(), until).await;
-        let Some(of_sender) = lists.get(&from) else { return EdgeFrame { frame, users: Vec::new(), except: Vec::new() } };
+        let Some(of_sender) = lists.get(&from) else { return to_edges(frame, Vec::new(), Vec::new()) };
         users.retain(|user| lists.contains_key(user));
         let is_kept_out = |to: &u64| {
             if excepted.contains(to) {
@@ -108,7 +115,7 @@ impl Fanout {
             judge((UserId(from), of_sender.as_deref()), (UserId(*to), of_recipient), passing) != Verdict::Passes
         };
         let except = users.iter().copied().filter(is_kept_out).collect();
-        EdgeFrame { frame, users, except }
+        to_edges(frame, users, except)
     }
 
     /// The default lists of these users, as far as they can be read in time.
@@ -137,10 +144,12 @@ impl Fanout {
     }
 }
 
+fn to_edges(frame: Arc<Frame>, users: Vec<u64>, except: Vec<u64>) -> EdgeFrame {
+    EdgeFrame { frame, users, except, traceparent: String::new() }
+}
+
 fn span_of(frame: &Frame) -> Span {
-    let span = debug_span!("fan_out", users = frame.to.len());
-    natter_telemetry::follow(&span, &frame.traceparent);
-    span
+    continued(&frame.traceparent, || debug_span!("fan_out", app = frame.app, users = frame.to.len()))
 }
 
 fn subject(subjects: &mut BTreeMap<String, String>, edge: String) -> &str {

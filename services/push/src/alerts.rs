@@ -53,6 +53,8 @@ pub struct Due {
     pub attempts: u32,
     /// Subscriptions that need no further attempt.
     pub done: Vec<u64>,
+    /// Of what decided that there is an alert, if its trace is kept; else empty.
+    pub traceparent: String,
 }
 
 /// Where what an alert is about is kept.

@@ -5,6 +5,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use natter_proto::AppId;
 use natter_proto::push::v1::{Channel, Environment, Event, Note, Subscription};
+use natter_telemetry::within;
+use tracing::field::Empty;
+use tracing::{Instrument, debug_span};
 
 use crate::alerts::{Due, Source, Step};
 use crate::calls::credentials::Picked;
@@ -80,8 +83,15 @@ impl Shared {
         Ok(())
     }
 
-    /// Credentials that are not good are not tried again for a while, whosever alert it is, unless they are replaced.
     async fn attempt(&self, device: &Subscription, alert: &Alert) -> Outcome {
+        let span = within(|| debug_span!("push.attempt", app = device.app, channel = device.channel().as_str_name(), outcome = Empty));
+        let outcome = self.say_to(device, alert).instrument(span.clone()).await;
+        span.record("outcome", word(&outcome));
+        outcome
+    }
+
+    /// Credentials that are not good are not tried again for a while, whosever alert it is, unless they are replaced.
+    async fn say_to(&self, device: &Subscription, alert: &Alert) -> Outcome {
         let now = self.clock.now_ms();
         let Some(target) = target_of(device) else {
             return Outcome::Refused { status: None, reason: "a subscription that names no device".to_owned() };

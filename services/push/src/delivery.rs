@@ -7,6 +7,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use natter_proto::DialogId;
 use natter_proto::push::v1::DialogType;
+use natter_telemetry::continued;
+use tracing::{Instrument, debug_span};
 
 use crate::alerts::{Due, Source, Step};
 use crate::attempts::{PAUSE_MS_MAX, Ready};
@@ -139,7 +141,8 @@ impl Shared {
     async fn send_all(&self, busy: Busy, dues: Vec<Due>) -> Landed {
         let count = dues.len();
         for due in dues {
-            if let Err(error) = self.send(&due).await {
+            let span = continued(&due.traceparent, || debug_span!("push.alert", app = due.app, user = due.user, attempts = due.attempts));
+            if let Err(error) = self.send(&due).instrument(span).await {
                 tracing::warn!(app = due.app, user = due.user, %error, "an alert waits");
                 let later = Due { at: self.clock.now_ms() + RETRY_MS, ..due.clone() };
                 let step = Step { app: due.app, gone: vec![due], put: vec![later], ..Step::default() };

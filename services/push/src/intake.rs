@@ -10,7 +10,9 @@ use natter_proto::dialog::v1::Listener;
 use natter_proto::event::v1::{Posted, PostedRequest, PostedRow};
 use natter_proto::push::v1::{DialogType, Note};
 use natter_proto::{DialogId, MessageId};
+use natter_telemetry::{continued, kept_traceparent};
 use prost::Message as _;
+use tracing::{Instrument, debug_span};
 
 use crate::alerts::{Due, Source, Step};
 use crate::decision::{Attention, Decision, Facts, Reason, decide};
@@ -37,6 +39,8 @@ struct News {
     kept: bool,
     /// Outside the log: for this user alone.
     only: Option<u64>,
+    /// Of what looks at it, if its trace is kept.
+    traceparent: String,
 }
 
 /// A page of the members of a dialog.
@@ -136,6 +140,7 @@ impl Shared {
             said_at: event.at,
             attempts: 0,
             done: Vec::new(),
+            traceparent: String::new(),
         };
         let count = without.len() as u64;
         self.metrics.decided(Reason::NoSubscription.word(), count);
@@ -157,7 +162,6 @@ impl Shared {
         self.keep(step).await
     }
 
-    /// Page by page of the members; the entry goes with the last one. A crash before repeats what was kept, under the same keys.
     async fn take_in_entry(
         &self,
         (app, policy): (u64, &Policy),
@@ -174,11 +178,24 @@ impl Shared {
         if let Some(call) = posted.as_ref().and_then(|posted| posted.call.as_ref()) {
             return self.take_in_call((app, policy), call, entry).await;
         }
-        let Some(news) = posted.and_then(|posted| News::of(app, posted)) else {
+        let Some(mut news) = posted.and_then(|posted| News::of(app, posted)) else {
             tracing::error!(app, number = entry.number, "an entry of the durable log cannot be read");
             return self.keep(Step { app, entries: vec![entry], ..Step::default() }).await;
         };
         self.metrics.posted.inc_by(news.rows.len() as u64);
+        let span = continued(&news.traceparent, || debug_span!("push.decide", app, rows = news.rows.len()));
+        news.traceparent = span.in_scope(kept_traceparent);
+        self.take_in_news((&news, policy), entry, crowds).instrument(span).await
+    }
+
+    /// Page by page of the members; the entry goes with the last one. A crash before repeats what was kept, under the same keys.
+    async fn take_in_news(
+        &self,
+        (news, policy): (&News, &Policy),
+        entry: Entry,
+        crowds: &mut BTreeMap<DialogId, Crowd>,
+    ) -> Result<(), Error> {
+        let app = news.app;
         let (mut after, mut without) = (0, vec![0; news.rows.len()]);
         loop {
             let page = match crowds.get(&news.dialog) {
@@ -189,7 +206,7 @@ impl Shared {
                 crowds.insert(news.dialog, page.clone());
             }
             let mut step = Step { app, ..Step::default() };
-            self.look_at(&news, (&page, policy), &mut without, &mut step).await?;
+            self.look_at(news, (&page, policy), &mut without, &mut step).await?;
             let Some(next) = page.next else {
                 step.entries.push(entry);
                 step.notes.extend(news.rows.iter().zip(&without).filter_map(|(row, count)| news.without(row, *count)));
@@ -300,11 +317,11 @@ pub fn note_of(due: &Due, at: i64, reason: Reason) -> Note {
 
 impl News {
     fn of(app: u64, posted: Posted) -> Option<News> {
-        let Posted { dialog, rows, kept_for, .. } = posted;
+        let Posted { dialog, rows, kept_for, traceparent, .. } = posted;
         let row = |posted: PostedRow| Some(Row { message: MessageId::try_from(posted.id.as_slice()).ok()?, posted });
         let rows = rows.into_iter().map(row).collect::<Option<Vec<Row>>>()?;
         let only = (kept_for > 0).then_some(kept_for);
-        Some(News { app, dialog: DialogId::try_from(dialog.as_slice()).ok()?, rows, kept: only.is_some(), only })
+        Some(News { app, dialog: DialogId::try_from(dialog.as_slice()).ok()?, rows, kept: only.is_some(), only, traceparent })
     }
 
     fn due(&self, row: &Row, user: u64, at: i64) -> Due {
@@ -320,6 +337,7 @@ impl News {
             said_at: row.posted.at,
             attempts: 0,
             done: Vec::new(),
+            traceparent: self.traceparent.clone(),
         }
     }
 

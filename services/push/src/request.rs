@@ -33,6 +33,7 @@ pub fn due(app: u64, request: &PostedRequest) -> Due {
         said_at: at,
         attempts: 0,
         done: Vec::new(),
+        traceparent: String::new(),
     }
 }
 

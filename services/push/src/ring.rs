@@ -45,6 +45,7 @@ pub fn due(app: u64, call: &PostedCall) -> Due {
         said_at: call.at,
         attempts: 0,
         done: Vec::new(),
+        traceparent: String::new(),
     }
 }
 

@@ -11,6 +11,8 @@ use natter_actor::Stop;
 use natter_proto::Failure;
 use natter_proto::event::v1::{Frame, Message};
 use natter_proto::history::v1::{AppendRequest, KeepRequest};
+use natter_telemetry::continued_together;
+use tracing::{Instrument, debug_span};
 
 use super::{Answer, Content, Own, Posted, marks, ways};
 use crate::dialog::bars::Bars;
@@ -167,7 +169,10 @@ async fn append(shared: &Shared, dialog: &Dialog, steps: &[Step]) -> Result<(), 
         rows,
         quiet: Vec::new(),
     };
-    match shared.history().append(request).await {
+    let span = continued_together(steps.iter().map(|step| step.source.traceparent.as_str()), || {
+        debug_span!("dialog.append", app = dialog.key.app.0, rows = request.rows.len())
+    });
+    match shared.history().append(request).instrument(span).await {
         Ok(_) => Ok(()),
         Err(status) => {
             let trouble = Trouble::from(status);

@@ -111,7 +111,7 @@ impl Fakes {
 
     pub fn tell(&self, users: Vec<u64>, frame: Frame) {
         let frame = Frame { app: 905, to: users.clone(), ..frame };
-        let told = EdgeFrame { frame: frame.into(), users, except: Vec::new() };
+        let told = EdgeFrame { frame: frame.into(), users, ..EdgeFrame::default() };
         for edge in ["e1", "e2"] {
             self.0.bus.publish(&Subject::Edge(edge.to_owned()).to_string(), Payload::of(told.clone()));
         }

@@ -265,7 +265,7 @@ impl World {
     /// A presence that does not know where users are tells every edge.
     pub fn tell_everywhere(&self, users: Vec<u64>, told: Told) {
         let frame = Frame { app: 905, to: users.clone(), told: Some(told), ..Frame::default() };
-        let told = EdgeFrame { frame: frame.into(), users, except: Vec::new() };
+        let told = EdgeFrame { frame: frame.into(), users, ..EdgeFrame::default() };
         self.fakes.0.bus.publish(&Subject::Edges.to_string(), Payload::of(told));
     }
 

@@ -35,6 +35,7 @@ use natter_proto::history::v1::IdRow;
 use natter_proto::{AppId, DialogId, MessageId};
 use natter_rpc::async_trait;
 use parking_lot::Mutex;
+use tracing::Instrument;
 
 use self::erase::AppDialogs;
 use self::facts::DialogFacts;
@@ -115,7 +116,7 @@ impl OnCql {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let ending = || Error::Store(natter_db::Error::Unknown("the process is ending".into()));
-        tokio::spawn(write(self.0.clone())).await.unwrap_or_else(|_| Err(ending()))
+        tokio::spawn(write(self.0.clone()).in_current_span()).await.unwrap_or_else(|_| Err(ending()))
     }
 }
 

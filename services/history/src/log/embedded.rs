@@ -18,6 +18,7 @@ use natter_proto::event::v1::{Change, Message};
 use natter_proto::history::v1::{DialogHead, IdRow};
 use natter_proto::{AppId, DialogId, MessageId};
 use natter_rpc::async_trait;
+use natter_telemetry::kept_traceparent;
 use prost::Message as _;
 
 use self::keys::{CHANGES, HEADS, MESSAGE_IDS, MESSAGES};
@@ -147,7 +148,7 @@ impl MessageLog for EmbeddedLog {
         let touch = Touch { users: moves.keys().copied().collect(), head: true, durable: true };
         // Encoded before the lock, and used once: an append is refused or written.
         let mut rows = encode_rows(key, &append.rows);
-        if let Some(entry) = posted::of_rows(key.dialog, &append.rows) {
+        if let Some(entry) = posted::of_rows(key.dialog, &append.rows, kept_traceparent()) {
             self.0.posted.ready().await?;
             self.0.posted.append(&mut rows, key.app.0, entry);
         }

@@ -1,4 +1,4 @@
-//! The contract of a link: what holds in process holds over a channel. Each test below runs on both.
+//! The contract of a link: what holds in process holds over a channel. Each test below runs on both, and over TLS.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use natter_proto::{Code, Failure};
-use natter_telemetry::{Options, init, traceparent};
+use natter_telemetry::{Options, Process, init, traceparent};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -15,12 +15,13 @@ use tokio::task::yield_now;
 use tonic::{Code as Grpc, Status};
 use tracing::{Instrument, info_span};
 
-use crate::{Link, LinkOptions, Routes, serve};
+use crate::tls::tests::Authority;
+use crate::{Link, LinkOptions, Routes, Serving, serve, serve_with};
 use echo::{Echo, Word, ask, say};
 
 pub(crate) mod echo;
 
-macro_rules! on_both_transports {
+macro_rules! on_each_transport {
     ($($test:ident)*) => {
         mod in_process {
             $(#[tokio::test] async fn $test() { super::$test(super::Wire::InProcess).await })*
@@ -28,10 +29,13 @@ macro_rules! on_both_transports {
         mod over_a_channel {
             $(#[tokio::test] async fn $test() { super::$test(super::Wire::Channel).await })*
         }
+        mod over_tls {
+            $(#[tokio::test] async fn $test() { super::$test(super::Wire::Tls).await })*
+        }
     };
 }
 
-on_both_transports! {
+on_each_transport! {
     an_answer_comes_back
     a_failure_keeps_its_code_its_field_and_its_text
     a_call_ends_at_its_deadline_and_its_handler_with_it
@@ -107,6 +111,11 @@ async fn a_service_that_is_not_there_is_unavailable(wire: Wire) {
             let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
             Link::channel(&format!("http://{address}"), LinkOptions { deadline: LONG }).unwrap()
         }
+        Wire::Tls => {
+            let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+            let tls = Authority::new().tls();
+            Link::channel_with(&format!("https://{address}"), Some(&tls), LinkOptions { deadline: LONG }).unwrap()
+        }
     };
     for _ in 0..2 {
         let status = ask(&link, "romeo").await.unwrap_err();
@@ -133,8 +142,9 @@ async fn the_callers_span_is_the_parent_of_what_the_handler_does() {
     // The collector is not there; spans are made all the same.
     let endpoint = Some("http://127.0.0.1:1".to_owned());
     let options = Options { log: "off".to_owned(), otlp_endpoint: endpoint, sample: 1.0, ..Options::default() };
-    let guard = init(&options).unwrap();
-    for wire in [Wire::InProcess, Wire::Channel] {
+    let process = Process { service: "test".into(), name: "test".into(), version: "1".into() };
+    let guard = init(&options, &process).unwrap();
+    for wire in [Wire::InProcess, Wire::Channel, Wire::Tls] {
         let echo = Echo::new(|_| async { Ok(Word { text: traceparent() }) });
         let link = wire.open(echo, LONG).await;
         let call = async { (ask(&link, "").await.unwrap(), traceparent()) };
@@ -268,6 +278,7 @@ const LONG: Duration = Duration::from_secs(30);
 enum Wire {
     InProcess,
     Channel,
+    Tls,
 }
 
 impl Wire {
@@ -281,6 +292,13 @@ impl Wire {
                 let uri = format!("http://{}", listener.local_addr().unwrap());
                 tokio::spawn(serve(listener, Routes::new(echo), pending()));
                 Link::channel(&uri, options).unwrap()
+            }
+            Wire::Tls => {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let (uri, tls) = (format!("https://{}", listener.local_addr().unwrap()), Authority::new().tls());
+                let serving = Serving { tls: Some(tls.clone()), ..Serving::default() };
+                tokio::spawn(serve_with(listener, Routes::new(echo), serving, pending()));
+                Link::channel_with(&uri, Some(&tls), options).unwrap()
             }
         }
     }

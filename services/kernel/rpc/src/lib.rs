@@ -5,7 +5,8 @@
 //! service cannot tell which it was given. It names tonic in its `rpc.rs` only, and there through this crate.
 //!
 //! The parts: [`Link`], what a client calls through; [`serve`], what a channel arrives at; `transport`, what makes the two
-//! transports fail alike; `routed`, which chooses a process for each request, by what `about` reads in it, and `guard`, which refuses at the other end what should not have come; with the feature `testing`, `faulty`: links that lose and delay calls by a seed.
+//! transports fail alike; `routed`, which chooses a process for each request, by what `about` reads in it, and `guard`, which refuses at the other end what should not have come; `offered`, what a process
+//! serves to others, with health and reflection; `tls`, certificates on both sides; `meters`, calls counted where they are served; with the feature `testing`, `faulty`: links that lose and delay calls by a seed.
 //!
 //! Invariants, on both transports (the contract suite in `contract.rs` runs on both):
 //! - Every call ends at its link's deadline, as `deadline_exceeded`. The header `grpc-timeout` is not used: in process
@@ -20,8 +21,11 @@
 mod about;
 mod guard;
 mod link;
+mod meters;
+mod offered;
 mod routed;
 mod serve;
+mod tls;
 mod transport;
 
 #[cfg(test)]
@@ -34,8 +38,11 @@ pub use about::About;
 pub use faulty::Faults;
 pub use guard::{Guarded, Serves, guarded};
 pub use link::{Link, LinkOptions};
+pub use meters::Meters;
+pub use offered::{Health, Offered};
 pub use routed::{Place, Places, Routing, elsewhere, is_repeated};
-pub use serve::serve;
+pub use serve::{Serving, serve, serve_with};
+pub use tls::{Pem, Tls};
 pub use tonic::service::Routes;
 pub use tonic::{Request, Response, Status, Streaming, async_trait};
 
@@ -51,4 +58,7 @@ pub enum Error {
     /// The listener failed.
     #[error("cannot serve calls: {0}")]
     Serve(String),
+    /// Certificates or keys that are none, or do not belong together.
+    #[error("cannot use the certificates between processes: {0}")]
+    Tls(String),
 }

@@ -15,7 +15,9 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
 use crate::Error;
+use crate::meters::Meters;
 use crate::routed::{Routed, Routing};
+use crate::tls::Tls;
 use crate::transport::{Absent, InProcess, Remote};
 
 /// The way to one service. Clone; give it to a generated client: `DialogsClient::new(link.clone())`.
@@ -54,7 +56,16 @@ impl Link {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
-        Link { keeps_order: true, ..Link::over(InProcess(server), options) }
+        Link { keeps_order: true, ..Link::over(InProcess(server, None), options) }
+    }
+
+    /// The same, and its calls are measured.
+    pub fn measured<S>(server: S, options: LinkOptions, meters: &Meters) -> Link
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        Link { keeps_order: true, ..Link::over(InProcess(server, Some(meters.clone())), options) }
     }
 
     /// A link to a server elsewhere (`http://host:port`), connected at the first call and again when the connection is lost.
@@ -63,7 +74,19 @@ impl Link {
     /// # Errors
     /// `uri` is not the address of a service.
     pub fn channel(uri: &str, options: LinkOptions) -> Result<Link, Error> {
+        Link::channel_with(uri, None, options)
+    }
+
+    /// The same over TLS, if there is any (`https://host:port`).
+    ///
+    /// # Errors
+    /// As before.
+    pub fn channel_with(uri: &str, tls: Option<&Tls>, options: LinkOptions) -> Result<Link, Error> {
         let endpoint = Endpoint::from_shared(uri.to_owned()).map_err(|_| Error::Address(uri.to_owned()))?;
+        let endpoint = match tls {
+            Some(tls) => tls.dial(endpoint)?,
+            None => endpoint,
+        };
         let channel = endpoint
             .connect_timeout(CONNECT_MAX.min(options.deadline / 2))
             .tcp_nodelay(true)

@@ -27,6 +27,7 @@ use tower::{Service, ServiceExt};
 
 use crate::about::About;
 use crate::link::{Link, LinkOptions, Transport};
+use crate::tls::Tls;
 use crate::transport::Absent;
 
 /// Where a request goes.
@@ -56,6 +57,8 @@ pub struct Routing {
     pub here: Option<Link>,
     /// Whether a request of this path (`/natter.dialog.v1.Dialogs/Post`) may be carried out twice.
     pub repeats: fn(&str) -> bool,
+    /// How other processes are reached; none: without TLS.
+    pub tls: Option<Tls>,
 }
 
 /// A refusal by a process that should not serve what it was asked. Nothing was done.
@@ -185,7 +188,9 @@ impl Inner {
         if let Some(channel) = channels.get(address) {
             return channel.clone();
         }
-        let Ok(link) = Link::channel(&format!("http://{address}"), self.options) else {
+        let tls = self.routing.tls.as_ref();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let Ok(link) = Link::channel_with(&format!("{scheme}://{address}"), tls, self.options) else {
             tracing::error!(address, "a member of the cluster has an address that is none");
             return Transport::new(Absent);
         };
@@ -214,7 +219,7 @@ fn is_unknown(answer: &Answer) -> bool {
 }
 
 // Of an answer that has no body: a failure.
-fn code_of(headers: &HeaderMap<HeaderValue>) -> Option<Code> {
+pub(crate) fn code_of(headers: &HeaderMap<HeaderValue>) -> Option<Code> {
     headers.get("grpc-status").map(|code| Code::from_bytes(code.as_bytes()))
 }
 

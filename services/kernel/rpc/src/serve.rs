@@ -18,6 +18,8 @@ use tower::layer::layer_fn;
 use tracing::Instrument;
 
 use crate::Error;
+use crate::meters::Meters;
+use crate::tls::Tls;
 use crate::transport::{TRACEPARENT, guarded};
 
 /// How often a quiet connection is tried; a caller that vanished without a word gives its calls back.
@@ -29,20 +31,46 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// # Errors
 /// The listener failed.
 pub async fn serve(listener: TcpListener, routes: Routes, stop: impl Future<Output = ()>) -> Result<(), Error> {
+    serve_with(listener, routes, Serving::default(), stop).await
+}
+
+/// How calls are served.
+#[derive(Clone, Default)]
+pub struct Serving {
+    /// None: without TLS, for whoever reaches the listener.
+    pub tls: Option<Tls>,
+    /// What is measured of them.
+    pub meters: Option<Meters>,
+}
+
+/// The same, so.
+///
+/// # Errors
+/// The listener failed.
+pub async fn serve_with(
+    listener: TcpListener,
+    routes: Routes,
+    Serving { tls, meters }: Serving,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Error> {
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    Server::builder()
+    let server = match tls {
+        Some(tls) => tls.answer(Server::builder())?,
+        None => Server::builder(),
+    };
+    server
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
-        .layer(layer_fn(Door))
+        .layer(layer_fn(move |routes| Door(routes, meters.clone())))
         .add_routes(routes.prepare())
         .serve_with_incoming_shutdown(incoming, stop)
         .await
         .map_err(|error| Error::Serve(error.to_string()))
 }
 
-/// What a call passes on its way in: a span that follows the caller's, and a net for panics.
+/// What a call passes on its way in: a span that follows the caller's, a measure, and a net for panics.
 #[derive(Clone)]
-struct Door<S>(S);
+struct Door<S>(S, Option<Meters>);
 
 impl<S> Service<Request<Body>> for Door<S>
 where
@@ -62,7 +90,7 @@ where
         if let Some(parent) = request.headers().get(TRACEPARENT).and_then(|parent| parent.to_str().ok()) {
             follow(&span, parent);
         }
-        let routes = self.0.clone();
-        Box::pin(async move { Ok(guarded(routes, request).await.unwrap_or_else(Status::into_http)) }.instrument(span))
+        let answer = guarded(self.0.clone(), request, self.1.as_ref());
+        Box::pin(async move { Ok(answer.await.unwrap_or_else(Status::into_http)) }.instrument(span))
     }
 }

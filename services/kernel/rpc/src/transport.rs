@@ -17,15 +17,18 @@ use natter_proto::codec::handing_over;
 use natter_telemetry::traceparent;
 use tonic::body::Body;
 use tonic::transport::Channel;
-use tonic::{ConnectError, Status};
+use tonic::{Code, ConnectError, Status};
 use tower::{Service, ServiceExt};
+
+use crate::meters::Meters;
+use crate::routed::code_of;
 
 /// The header that carries the caller's span (W3C Trace Context).
 pub(crate) const TRACEPARENT: &str = "traceparent";
 
 /// A generated server, called where the caller runs. The caller's span stays current.
 #[derive(Clone)]
-pub(crate) struct InProcess<S>(pub(crate) S);
+pub(crate) struct InProcess<S>(pub(crate) S, pub(crate) Option<Meters>);
 
 /// A generated server, reached over HTTP/2.
 #[derive(Clone)]
@@ -51,7 +54,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let answer = guarded(self.0.clone(), request.map(handed));
+        let answer = guarded(self.0.clone(), request.map(handed), self.1.as_ref());
         Box::pin(async move { Ok(answer.await?.map(handed)) })
     }
 }
@@ -119,17 +122,28 @@ impl Service<Request<Body>> for Absent {
 }
 
 /// Calls a server and turns a handler's panic into an answer, on this side of whatever lies between.
-pub(crate) async fn guarded<S>(server: S, request: Request<Body>) -> Answer
+/// That is also where it is measured.
+pub(crate) fn guarded<S>(server: S, request: Request<Body>, meters: Option<&Meters>) -> impl Future<Output = Answer> + use<S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
-    match AssertUnwindSafe(async { server.oneshot(request).await }).catch_unwind().await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(never)) => match never {},
-        Err(_) => {
-            tracing::error!("a handler panicked");
-            Err(Status::unknown("the handler panicked"))
+    let call = meters.map(|meters| meters.begin(request.uri().path()));
+    async move {
+        let answer = match AssertUnwindSafe(async { server.oneshot(request).await }).catch_unwind().await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(never)) => match never {},
+            Err(_) => {
+                tracing::error!("a handler panicked");
+                Err(Status::unknown("the handler panicked"))
+            }
+        };
+        if let Some(call) = call {
+            call.end(match &answer {
+                Ok(answer) => code_of(answer.headers()).unwrap_or(Code::Ok),
+                Err(status) => status.code(),
+            });
         }
+        answer
     }
 }
 

@@ -1,11 +1,11 @@
-//! Logs, metrics and traces, set up once, on the first line of `main`.
+//! Logs, metrics and traces, set up once, before anything else of a process runs.
 //!
 //! The idea: services write `tracing` events and spans and register `prometheus-client` metrics; where these go is decided
 //! here. Logs go to standard error, metrics are read by whoever asks [`Metrics::encode`], spans go to an OTLP collector if
 //! one is configured. A span crosses a link or the bus as its W3C `traceparent`: [`traceparent`] on one side, [`follow`] on
-//! the other.
+//! the other. What is done later, or for several at once, is [`continued`] only where the trace is kept.
 //!
-//! The parts: [`Options`], [`init`] and its [`Guard`]; [`Metrics`]; `trace` with the two functions of the wire.
+//! The parts: [`Options`], [`init`] and its [`Guard`], [`Process`]; [`Metrics`]; `trace` with the two functions of the wire.
 //!
 //! Invariants:
 //! - One span per stanza or request, never one for the life of a connection: a span keeps its events until it closes.
@@ -21,8 +21,8 @@ mod trace;
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
-use opentelemetry::global;
 use opentelemetry::trace::TracerProvider;
+use opentelemetry::{KeyValue, global};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -35,7 +35,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 pub use metrics::Metrics;
 pub use options::Options;
-pub use trace::{follow, traceparent};
+pub use trace::{continued, continued_together, follow, is_kept, kept_traceparent, traceparent, within};
 
 /// Why telemetry cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,16 @@ pub enum Error {
     Set,
 }
 
+/// Which process this is, on each of its spans.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Process {
+    /// What it is: the same for all processes that do the same.
+    pub service: String,
+    /// Which of them.
+    pub name: String,
+    pub version: String,
+}
+
 /// Keeps the exporter alive. Dropped last in `main`, it sends what is left, for at most three seconds.
 #[must_use = "spans are lost when the guard is dropped"]
 #[derive(Debug)]
@@ -63,10 +73,10 @@ pub struct Guard {
 ///
 /// # Errors
 /// The options cannot be followed, or it was called before. Nothing is set up then.
-pub fn init(options: &Options) -> Result<Guard, Error> {
+pub fn init(options: &Options, process: &Process) -> Result<Guard, Error> {
     let logs = logs(options)?;
     let spans = match &options.otlp_endpoint {
-        Some(endpoint) => Some(exporter(endpoint, options.sample)?),
+        Some(endpoint) => Some(exporter(endpoint, options.sample, process)?),
         None => None,
     };
     tracing_subscriber::registry().with(logs).with(spans.as_ref().map(traces)).try_init().map_err(|_| Error::Set)?;
@@ -99,7 +109,7 @@ fn logs(options: &Options) -> Result<Box<dyn Layer<Registry> + Send + Sync>, Err
     })
 }
 
-fn exporter(endpoint: &str, sample: f64) -> Result<SdkTracerProvider, Error> {
+fn exporter(endpoint: &str, sample: f64, process: &Process) -> Result<SdkTracerProvider, Error> {
     if tokio::runtime::Handle::try_current().is_err() {
         return Err(Error::Export("there is no tokio runtime".to_owned()));
     }
@@ -109,8 +119,18 @@ fn exporter(endpoint: &str, sample: f64) -> Result<SdkTracerProvider, Error> {
         .with_batch_exporter(exporter)
         // Whoever began the trace decided; only traces that begin here are drawn by lot.
         .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(sample))))
-        .with_resource(Resource::builder().with_service_name("natter").build())
+        .with_resource(resource(process))
         .build())
+}
+
+/// By the semantic conventions of OpenTelemetry. What `OTEL_RESOURCE_ATTRIBUTES` says is added.
+fn resource(process: &Process) -> Resource {
+    let attributes = [
+        KeyValue::new("service.namespace", "natter"),
+        KeyValue::new("service.instance.id", process.name.clone()),
+        KeyValue::new("service.version", process.version.clone()),
+    ];
+    Resource::builder().with_attributes(attributes).with_service_name(process.service.clone()).build()
 }
 
 fn traces<S>(spans: &SdkTracerProvider) -> impl Layer<S> + use<S>

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use natter_telemetry::{Error, Options, follow, init, traceparent};
+use natter_telemetry::{Error, Options, Process, follow, init, traceparent};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use tokio::net::TcpListener;
@@ -14,13 +14,14 @@ use tracing::{error_span, info_span};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_span_follows_another_over_a_wire_and_both_reach_the_collector() {
     assert_eq!(traceparent(), "", "nothing is traced yet");
+    let process = Process { service: "natter-edge".into(), name: "edge-1".into(), version: "1".into() };
     let refused = Options { log: "natter=loudly".to_owned(), ..Options::default() };
-    assert!(matches!(init(&refused), Err(Error::Filter(_))));
+    assert!(matches!(init(&refused, &process), Err(Error::Filter(_))));
 
     let (endpoint, mut spans) = collector().await;
     let options = Options { otlp_endpoint: Some(endpoint), sample: 1.0, ..Options::default() };
-    let guard = init(&options).unwrap();
-    assert!(matches!(init(&options), Err(Error::Set)));
+    let guard = init(&options, &process).unwrap();
+    assert!(matches!(init(&options, &process), Err(Error::Set)));
 
     let sent = info_span!("send").in_scope(traceparent);
     assert!(sent.starts_with("00-") && sent.len() == 55, "{sent}");

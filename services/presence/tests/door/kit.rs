@@ -358,7 +358,7 @@ pub fn occupant(user: u64, state: OccupantState, to: &[u64]) -> Frame {
 pub async fn heard(edge: &mut natter_bus::Subscription) -> Vec<(Frame, Vec<u64>)> {
     let mut heard = Vec::new();
     while let Ok(Some(payload)) = timeout(Duration::from_millis(1), edge.next()).await {
-        let EdgeFrame { frame, users, except } = payload.read::<EdgeFrame>().unwrap().as_ref().clone();
+        let EdgeFrame { frame, users, except, .. } = payload.read::<EdgeFrame>().unwrap().as_ref().clone();
         heard.push((Arc::unwrap_or_clone(frame), users.into_iter().filter(|user| !except.contains(user)).collect()));
     }
     heard

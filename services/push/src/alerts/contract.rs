@@ -251,6 +251,7 @@ fn due(app: u64, user: u64, at: i64) -> Due {
         said_at: at,
         attempts: 0,
         done: Vec::new(),
+        traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned(),
     }
 }
 

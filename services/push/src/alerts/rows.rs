@@ -22,6 +22,8 @@ struct StoredDue {
     attempts: u32,
     #[prost(uint64, repeated, tag = "5")]
     done: Vec<u64>,
+    #[prost(string, tag = "6")]
+    traceparent: String,
 }
 
 pub fn due_key(due: &Due) -> Vec<u8> {
@@ -32,11 +34,13 @@ pub fn due_key(due: &Due) -> Vec<u8> {
 
 pub fn of_due(due: &Due) -> Vec<u8> {
     let Due { sender, said_at, attempts, .. } = *due;
-    StoredDue { message: due.message.to_vec(), sender, said_at, attempts, done: due.done.clone() }.encode_to_vec()
+    let (message, done, traceparent) = (due.message.to_vec(), due.done.clone(), due.traceparent.clone());
+    StoredDue { message, sender, said_at, attempts, done, traceparent }.encode_to_vec()
 }
 
 pub fn to_due(key: &[u8], value: &[u8]) -> Result<Due, Error> {
-    let StoredDue { message, sender, said_at, attempts, done } = StoredDue::decode(value).map_err(|_| corrupt(ALERTS))?;
+    let StoredDue { message, sender, said_at, attempts, done, traceparent } =
+        StoredDue::decode(value).map_err(|_| corrupt(ALERTS))?;
     let dialog = DialogId::try_from(key.get(24..36).unwrap_or_default()).map_err(|_| corrupt(ALERTS))?;
     let message = MessageId::try_from(message.as_slice()).map_err(|_| corrupt(ALERTS))?;
     Ok(Due {
@@ -51,6 +55,7 @@ pub fn to_due(key: &[u8], value: &[u8]) -> Result<Due, Error> {
         said_at,
         attempts,
         done,
+        traceparent,
     })
 }
 

@@ -29,7 +29,7 @@ impl Places for Said {
 fn link(said: &Arc<Said>, here: Option<Echo>, repeats: fn(&str) -> bool) -> Link {
     let options = LinkOptions { deadline: Duration::from_secs(2) };
     let here = here.map(|echo| Link::local(echo, options));
-    Link::routed(Routing { places: said.clone(), here, repeats }, options)
+    Link::routed(Routing { places: said.clone(), here, repeats, tls: None }, options)
 }
 
 fn said(place: Place) -> Arc<Said> {

@@ -171,6 +171,7 @@ fn due(app: u64, user: u64, at: i64) -> Due {
         said_at: at,
         attempts: 0,
         done: Vec::new(),
+        traceparent: String::new(),
     }
 }
 
