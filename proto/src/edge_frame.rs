@@ -67,9 +67,10 @@ mod tests {
     fn its_bytes_are_those_of_the_message_in_the_proto() {
         let told = Told::Typing(Typing { user: 34, stanza: "x".repeat(300), ..Typing::default() });
         let frame = Frame { app: u64::MAX, to: vec![34, 9_007_199_254_740_991], told: Some(told), ..Frame::default() };
-        for (users, except, traceparent) in
-            [(vec![34, 9_007_199_254_740_991], vec![34], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), (vec![], vec![], "")]
-        {
+        for (users, except, traceparent) in [
+            (vec![34, 9_007_199_254_740_991], vec![34], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+            (vec![], vec![], ""),
+        ] {
             let (frame, traceparent) = (frame.clone(), traceparent.to_owned());
             let plain = v1::EdgeFrame {
                 frame: Some(frame.clone()),

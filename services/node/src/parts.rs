@@ -10,8 +10,8 @@ use natter_db::{Cql, Db, Kv, Lossy, Table};
 use natter_mail::Mails;
 use natter_outbound::Outbound;
 use natter_push::Keys;
-use natter_storage::Place;
 use natter_rpc::{Meters, Tls};
+use natter_storage::Place;
 use natter_telemetry::Metrics;
 use natter_trace::Recorder;
 

@@ -294,6 +294,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_process_stands_in_traces_under_its_roles_and_its_name_in_the_cluster() {
+        let mut config = Config::default();
+        config.cluster.name = "a-1".to_owned();
+        let process = |roles: &str| parse(roles).unwrap().process(&config);
+        assert_eq!((process("all").service.as_str(), process("all").name == "a-1"), ("natter", false));
+        let apart = process("history,dialog");
+        assert_eq!((apart.service.as_str(), apart.name.as_str()), ("natter-dialog-history", "a-1"));
+    }
+
+    #[test]
     fn roles_are_read_from_their_names_and_a_typo_is_named() {
         assert_eq!(parse("all").unwrap(), Roles::Alone);
         assert_eq!(parse("push,edge edge").unwrap(), Roles::Apart(vec![Role::Edge, Role::Push]));

@@ -84,7 +84,8 @@ impl Shared {
     }
 
     async fn attempt(&self, device: &Subscription, alert: &Alert) -> Outcome {
-        let span = within(|| debug_span!("push.attempt", app = device.app, channel = device.channel().as_str_name(), outcome = Empty));
+        let span =
+            within(|| debug_span!("push.attempt", app = device.app, channel = device.channel().as_str_name(), outcome = Empty));
         let outcome = self.say_to(device, alert).instrument(span.clone()).await;
         span.record("outcome", word(&outcome));
         outcome

@@ -141,7 +141,9 @@ impl Shared {
     async fn send_all(&self, busy: Busy, dues: Vec<Due>) -> Landed {
         let count = dues.len();
         for due in dues {
-            let span = continued(&due.traceparent, || debug_span!("push.alert", app = due.app, user = due.user, attempts = due.attempts));
+            let span = continued(&due.traceparent, || {
+                debug_span!("push.alert", app = due.app, user = due.user, attempts = due.attempts)
+            });
             if let Err(error) = self.send(&due).instrument(span).await {
                 tracing::warn!(app = due.app, user = due.user, %error, "an alert waits");
                 let later = Due { at: self.clock.now_ms() + RETRY_MS, ..due.clone() };

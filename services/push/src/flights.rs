@@ -164,6 +164,19 @@ mod tests {
     fn due(app: u64, user: u64, at: i64) -> Due {
         let (dialog, message) = (DialogId([1; 12]), MessageId([1; 12]));
         let (place, source, sender, attempts) = (1, Source::Log, 1, 0);
-        Due { app, at, user, dialog, place, source, message, sender, said_at: at, attempts, done: Vec::new(), traceparent: String::new() }
+        Due {
+            app,
+            at,
+            user,
+            dialog,
+            place,
+            source,
+            message,
+            sender,
+            said_at: at,
+            attempts,
+            done: Vec::new(),
+            traceparent: String::new(),
+        }
     }
 }

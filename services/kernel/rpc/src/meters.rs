@@ -78,7 +78,8 @@ impl Meters {
         }
         let mut known = self.0.known.write();
         let is_told_apart = known.len() < METHODS_MAX;
-        let (service, method) = path.trim_start_matches('/').split_once('/').filter(|_| is_told_apart).unwrap_or(("other", "other"));
+        let (service, method) =
+            path.trim_start_matches('/').split_once('/').filter(|_| is_told_apart).unwrap_or(("other", "other"));
         let method = Method { service: service.to_owned(), method: method.to_owned() };
         let histogram = self.0.seconds.get_or_create(&method).clone();
         if is_told_apart {

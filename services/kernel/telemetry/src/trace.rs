@@ -1,8 +1,8 @@
 //! How a span crosses a wire: as the `traceparent` of W3C Trace Context, level 1, section 3.2.
 
-use opentelemetry::{Context, global};
 use opentelemetry::propagation::{Extractor, Injector};
 use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Context, global};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 

@@ -73,7 +73,8 @@ async fn who_has_no_certificate_of_the_ca_is_not_served_and_serves_nobody() {
 fn what_is_no_certificate_or_no_pair_is_said_at_once() {
     let ours = Authority::new();
     let ((cert, key), (_, other)) = (ours.signed("natter"), ours.signed("natter"));
-    let tls = |ca: &str, cert: &str, key: &str| Tls::new(Pem { ca: ca.as_bytes(), cert: cert.as_bytes(), key: key.as_bytes() }, "");
+    let tls =
+        |ca: &str, cert: &str, key: &str| Tls::new(Pem { ca: ca.as_bytes(), cert: cert.as_bytes(), key: key.as_bytes() }, "");
     assert!(tls(&ours.pem, &cert, &key).is_ok());
     for (ca, cert, key) in [("no", &cert, &key), (&*ours.pem, &"no".to_owned(), &key), (&*ours.pem, &cert, &other)] {
         assert!(matches!(tls(ca, cert, key), Err(Error::Tls(_))), "{ca:.20} {cert:.20} {key:.20}");
