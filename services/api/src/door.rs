@@ -198,7 +198,7 @@ impl Door {
         let (status, ms) = (response.status().as_u16(), self.clock.now_ms() - began);
         span.record("route", pattern);
         span.record("status", status);
-        self.metrics.answered(method, pattern, status, ms);
+        self.metrics.answered(method, pattern, status, ms, seen.known.app);
         match status {
             500 => tracing::error!(parent: &span, method, route = pattern, status, ms, "request failed"),
             501.. => tracing::warn!(parent: &span, method, route = pattern, status, ms, "request not carried out"),

@@ -27,12 +27,14 @@ pub(crate) struct Known {
     pub expires_at: Option<i64>,
     /// Its app takes pages of listed origins only (`account/src/origin.rs`).
     pub lists_origins: bool,
+    /// 0: nobody's.
+    pub app: u64,
 }
 
 impl Known {
     /// What a session shows.
     pub(crate) fn of(session: &Session) -> Known {
-        Known { expires_at: Some(session.expires_at), lists_origins: session.lists_origins }
+        Known { expires_at: Some(session.expires_at), lists_origins: session.lists_origins, app: session.app }
     }
 }
 

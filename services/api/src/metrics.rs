@@ -1,6 +1,6 @@
-//! The metrics of the REST door. Labels are patterns of routes and HTTP statuses, never text of a request.
+//! The metrics of the REST door. Labels are patterns of routes and HTTP statuses, and apps in a bounded number, never text of a request.
 
-use natter_telemetry::Metrics as Registry;
+use natter_telemetry::{Apps, Metrics as Registry};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -20,6 +20,7 @@ pub(crate) struct Metrics {
     requests: Family<Labels, Counter>,
     seconds: Histogram,
     open: Gauge,
+    apps: Apps,
 }
 
 impl Metrics {
@@ -29,6 +30,7 @@ impl Metrics {
             requests: Family::default(),
             seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
             open: Gauge::default(),
+            apps: registry.apps(),
         };
         let named = metrics.clone();
         registry.register(move |registry| {
@@ -46,8 +48,14 @@ impl Metrics {
         Open(&self.open)
     }
 
-    /// Counts one answered request.
-    pub(crate) fn answered(&self, method: &'static str, route: &'static str, status: u16, ms: i64) {
+    /// Counts one answered request. `app`: 0 if it is nobody's.
+    pub(crate) fn answered(&self, method: &'static str, route: &'static str, status: u16, ms: i64, app: u64) {
+        if app > 0 {
+            self.apps.request(app);
+            if status >= 400 {
+                self.apps.error(app);
+            }
+        }
         self.requests.get_or_create(&Labels { method, route, status: status.into() }).inc();
         self.seconds.observe(ms.max(0) as f64 / 1000.0);
     }

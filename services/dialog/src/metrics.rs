@@ -1,7 +1,7 @@
 //! Every metric of the dialog service: `natter_dialog_...`.
 
 use natter_proto::{Code, Failure};
-use natter_telemetry::Metrics;
+use natter_telemetry::{Apps, Metrics};
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -41,6 +41,8 @@ struct OutcomeLabels {
 #[derive(Clone)]
 pub struct Meters {
     posts: Family<OutcomeLabels, Counter>,
+    /// Messages by app.
+    pub apps: Apps,
     /// Posts decided together.
     pub batch: Histogram,
     /// Times a dialog was loaded.
@@ -56,6 +58,7 @@ impl Meters {
     pub fn new(metrics: &Metrics) -> Meters {
         let meters = Meters {
             posts: Family::default(),
+            apps: metrics.apps(),
             batch: Histogram::new(exponential_buckets(1.0, 2.0, 9)),
             loads: Counter::default(),
             reloads: Counter::default(),

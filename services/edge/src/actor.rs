@@ -198,6 +198,7 @@ impl SessionActor {
                 let kind = self.session.kind_of(&element);
                 Span::current().record("kind", kind.name());
                 self.edge.metrics.stanza(kind);
+                self.edge.metrics.apps.request(self.caller.app);
                 self.session.stanza(at, element);
             }
             ClientMail::Pong(ordinal) => self.session.pong(at, ordinal),

@@ -10,6 +10,8 @@ use crate::stanza::Kind;
 /// Counts of the chat door, names `natter_edge_...`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
+    /// Stanzas by app, beside what it asks for elsewhere.
+    pub apps: natter_telemetry::Apps,
     pub connections: Gauge,
     pub accepted: Family<Door, Counter>,
     pub turned_away: Family<Why, Counter>,
@@ -42,7 +44,7 @@ label!(Call, call);
 
 impl Metrics {
     pub(crate) fn new(telemetry: &natter_telemetry::Metrics) -> Metrics {
-        let metrics = Metrics::default();
+        let metrics = Metrics { apps: telemetry.apps(), ..Metrics::default() };
         let m = metrics.clone();
         telemetry.register(|registry| {
             let edge = registry.sub_registry_with_prefix("natter_edge");

@@ -364,6 +364,19 @@ mod tests {
     }
 
     #[test]
+    fn certificates_between_processes_are_three_files_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let ca = folder.path().join("ca.pem");
+        std::fs::write(&ca, "no certificate").unwrap();
+        assert!(TlsOptions::default().open().unwrap().is_none());
+        let said = |options: TlsOptions| format!("{:#}", options.open().unwrap_err());
+        let some = TlsOptions { ca: ca.clone(), cert: ca.clone(), ..TlsOptions::default() };
+        assert!(said(some.clone()).contains("cluster.tls.key is missing"));
+        assert!(said(TlsOptions { key: folder.path().join("none"), ..some.clone() }).contains("cannot read cluster.tls.key"));
+        assert!(said(TlsOptions { key: ca, ..some }).contains("certificates between processes"));
+    }
+
+    #[test]
     fn posts_and_looks_may_be_repeated_and_what_makes_something_new_may_not() {
         assert!(repeats("/natter.dialog.v1.Dialogs/Post") && repeats("/natter.account.v1.Accounts/Resolve"));
         for path in

@@ -263,6 +263,9 @@ fn tell(
                 (results[first].clone().map(|posted| Posted { duplicate: true, ..posted }), Outcome::Repeated)
             }
         };
+        if matches!(outcome, Outcome::Stored | Outcome::Unsaved) {
+            shared.meters.apps.message(dialog.key.app.0);
+        }
         shared.meters.posted(outcome);
         results.push(result);
     }

@@ -5,15 +5,16 @@
 //! one is configured. A span crosses a link or the bus as its W3C `traceparent`: [`traceparent`] on one side, [`follow`] on
 //! the other. What is done later, or for several at once, is [`continued`] only where the trace is kept.
 //!
-//! The parts: [`Options`], [`init`] and its [`Guard`], [`Process`]; [`Metrics`]; `trace` with the two functions of the wire.
+//! The parts: [`Options`], [`init`] and its [`Guard`], [`Process`]; [`Metrics`], and [`Apps`] in it; `trace` with the two functions of the wire.
 //!
 //! Invariants:
 //! - One span per stanza or request, never one for the life of a connection: a span keeps its events until it closes.
-//! - No label of a metric holds a user, a dialog or any other id that grows with use.
+//! - No label of a metric holds a user, a dialog or any other id that grows with use. Of apps a bounded number is told apart.
 //! - No body, token, password or key in a log, a span or a label, at any level.
 //! - Nothing here blocks or fails the work it observes: spans that find the exporter's queue full are dropped.
 //! - The tracing subscriber and the propagator are the only globals of the process.
 
+mod apps;
 mod metrics;
 mod options;
 mod trace;
@@ -33,6 +34,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
+pub use apps::Apps;
 pub use metrics::Metrics;
 pub use options::Options;
 pub use trace::{continued, continued_together, follow, is_kept, kept_traceparent, traceparent, within};

@@ -1,15 +1,23 @@
 //! The metrics of a process: registered by each service, read as text.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
+use crate::apps::Apps;
+
 /// The registry of a process (in a test: of a node). Clone; all clones are the same registry.
 #[derive(Clone, Default)]
-pub struct Metrics(Arc<Mutex<Registry>>);
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    registry: Mutex<Registry>,
+    apps: OnceLock<Apps>,
+}
 
 impl Metrics {
     /// The media type of [`Metrics::encode`].
@@ -23,13 +31,23 @@ impl Metrics {
     /// Lets a service register its metrics, under a prefix of its own:
     /// `metrics.register(|all| all.sub_registry_with_prefix("natter_edge").register("sessions", "..", sessions.clone()))`.
     pub fn register(&self, register: impl FnOnce(&mut Registry)) {
-        register(&mut self.0.lock());
+        register(&mut self.0.registry.lock());
+    }
+
+    /// What is counted by app, of all services together.
+    pub fn apps(&self) -> Apps {
+        let registered = || {
+            let apps = Apps::default();
+            apps.register(&mut self.0.registry.lock());
+            apps
+        };
+        self.0.apps.get_or_init(registered).clone()
     }
 
     /// All metrics as OpenMetrics text.
     pub fn encode(&self) -> String {
         let mut text = String::new();
-        encode(&mut text, &self.0.lock()).expect("a string takes all that is written");
+        encode(&mut text, &self.0.registry.lock()).expect("a string takes all that is written");
         text
     }
 }

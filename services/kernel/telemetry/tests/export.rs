@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use natter_telemetry::{Error, Options, Process, follow, init, traceparent};
+use natter_telemetry::{
+    Error, Options, Process, continued, continued_together, follow, init, is_kept, kept_traceparent, traceparent, within,
+};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use tokio::net::TcpListener;
@@ -31,17 +33,31 @@ async fn a_span_follows_another_over_a_wire_and_both_reach_the_collector() {
     drop(receive);
     assert_eq!(received[3..35], sent[3..35], "one trace");
     follow(&info_span!("stray"), "no traceparent");
+    continued(&sent, || info_span!("later")).in_scope(|| {
+        assert_eq!(kept_traceparent()[3..35], sent[3..35]);
+        drop(within(|| info_span!("inner")));
+    });
+    // What nobody began, or what is not kept, begins nothing.
+    let unkept = format!("{}00", &sent[..53]);
+    for other in ["", "no traceparent", unkept.as_str()] {
+        assert!(!is_kept(other));
+        assert!(continued(other, || info_span!("never")).is_none() && within(|| info_span!("never")).is_none());
+    }
+    drop(continued_together(["", unkept.as_str(), sent.as_str(), received.as_str()], || info_span!("together")));
     // Were the transport's own spans exported, each export would cause the next.
     error_span!(target: "h2", "frame").in_scope(|| ());
 
     tokio::task::spawn_blocking(move || drop(guard)).await.unwrap();
     let mut names = Vec::new();
     while let Ok((name, parent)) = spans.try_recv() {
-        assert!(name != "receive" || sent[36..52] == parent, "receive is a child of send");
+        assert!(
+            !["receive", "later", "together"].contains(&name.as_str()) || sent[36..52] == parent,
+            "{name} is a child of send"
+        );
         names.push(name);
     }
     names.sort();
-    assert_eq!(names, ["receive", "send", "stray"]);
+    assert_eq!(names, ["inner", "later", "receive", "send", "stray", "together"]);
 }
 
 #[test]
