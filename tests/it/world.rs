@@ -189,7 +189,7 @@ async fn services(store: Kv, clock: Clock, chance: Chance, setting: Setting) -> 
         lossy: store.clone().into(),
         bus: bus.clone(),
         posted,
-        placement: natter_presence::Placement::Always,
+        own: natter_cluster::Own::All,
         clock: clock.clone(),
         metrics: metrics.clone(),
     };

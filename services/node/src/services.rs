@@ -254,10 +254,6 @@ fn account(config: &Config, parts: &Parts, host: &str) -> Result<natter_account:
 }
 
 fn presence(config: &Config, parts: &Parts) -> Result<natter_presence::Service> {
-    let placement = match &parts.cluster {
-        None => natter_presence::Placement::Always,
-        Some(cluster) => natter_presence::Placement::Cluster(cluster.clone()),
-    };
     Ok(natter_presence::Service::new(
         config.presence.clone(),
         natter_presence::Parts {
@@ -265,7 +261,7 @@ fn presence(config: &Config, parts: &Parts) -> Result<natter_presence::Service> 
             lossy: parts.lossy.clone(),
             bus: parts.bus.clone(),
             posted: parts.posted.clone(),
-            placement,
+            own: cluster::own(parts.cluster.as_ref(), Role::Presence),
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
         },
@@ -322,6 +318,7 @@ fn push(config: &Config, parts: &Parts, host: &str, links: natter_push::Links) -
             providers: Arc::new(config.push.senders(parts.clock.clone(), &parts.metrics)?),
             keys: parts.push_keys.clone(),
             clock: parts.clock.clone(),
+            chance: parts.chance.clone(),
             metrics: parts.metrics.clone(),
         },
     );

@@ -43,7 +43,7 @@ impl Shared {
 
     /// Takes over the apps that should be here, and forgets those that should not. Nobody is told of that: whoever has them learns it.
     pub fn believe(&self) {
-        let here: Vec<bool> = (0..SHARDS).map(|shard| self.placement.is_here(Shard(shard))).collect();
+        let here: Vec<bool> = (0..SHARDS).map(|shard| self.own.has(Shard(shard))).collect();
         // Under its lock, so that no session is put where its app was given up.
         let mut directory = self.directory.lock();
         let lost = self.ownership.lock().believe(self.clock.now_ms(), |shard| here[usize::from(shard.0)]);
@@ -72,7 +72,7 @@ impl Shared {
         let questions = self.ownership.lock().questions();
         for (number, shards) in questions {
             let shards = shards.into_iter().map(|shard| u32::from(shard.0)).collect();
-            let learn = Learn { by: self.placement.name(), number, shards };
+            let learn = Learn { by: self.own.run(), number, shards };
             self.bus.publish(&Subject::Learn.to_string(), Payload::of(learn));
         }
     }
@@ -124,7 +124,7 @@ impl Shared {
         again: Again,
     ) -> Result<usize, Error> {
         // It would be known to one who may not have the app a moment later, and not to the one who asked.
-        if !again.by.is_empty() && again.by != self.placement.name() {
+        if !again.by.is_empty() && again.by != self.own.run() {
             return Err(Error::Elsewhere);
         }
         let dialogs: Vec<DialogId> = again.rooms.iter().filter_map(|dialog| DialogId::try_from(dialog.as_slice()).ok()).collect();

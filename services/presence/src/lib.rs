@@ -12,7 +12,7 @@
 //! those that decide, in memory), `blocks` (changes of lists, and what they let through), `lists` (the port that keeps them,
 //! with its engines), `fanout` (frames to edges), `speech` (rules: who says what a frame tells), `debt` (rules: what is owed),
 //! `debts` (the port that keeps it, with its engine), `erasure` (what goes with a user or an app), `expulsion` (sessions
-//! as operators see and end them), `placement` (who should have an app), `ownership` (rules: which apps are here, and which of them are
+//! as operators see and end them), `ownership` (rules: which apps are here, and which of them are
 //! known), `again` (their taking over), `withheld` (rules: what is not told before they are known), `users` (of whom rows
 //! are kept on ScyllaDB, by app).
 //!
@@ -51,7 +51,6 @@ mod metrics;
 mod occupancy;
 mod options;
 mod ownership;
-mod placement;
 mod privacy;
 mod rooms;
 mod roster;
@@ -67,7 +66,6 @@ mod watching;
 mod withheld;
 
 pub use options::Options;
-pub use placement::Placement;
 pub use rpc::Rpc;
 pub use service::{Parts, Service};
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use natter_actor::Clock;
 use natter_bus::{Bus, Log, Subscription};
+use natter_cluster::Own;
 use natter_db::{Db, Lossy};
 use natter_proto::presence::v1::eraser_server::EraserServer;
 use natter_proto::presence::v1::presence_server::PresenceServer;
@@ -28,7 +29,6 @@ use crate::lists::{self, Lists};
 use crate::metrics::Meters;
 use crate::options::Options;
 use crate::ownership::Ownership;
-use crate::placement::Placement;
 use crate::rooms::Rooms;
 use crate::rosters::{self, Rosters};
 use crate::rpc::Rpc;
@@ -41,9 +41,6 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 const CLEAR_EVERY: Duration = Duration::from_secs(1);
 /// How often it is kept that the process lives: how exact the last activity of those is who were there when it died.
 const ALIVE_EVERY: Duration = Duration::from_secs(30);
-
-/// How long members of the cluster are heard before any app is taken over: two of their words.
-const HEARING: Duration = Duration::from_millis(1_200);
 /// How often edges are asked for their sessions while an app is learned, and it is looked whether it is known.
 const LEARN_EVERY: Duration = Duration::from_millis(500);
 
@@ -55,7 +52,8 @@ pub struct Parts {
     pub bus: Bus,
     /// In the same store, or beside it: what is told of contact requests, to whoever alerts.
     pub posted: Log,
-    pub placement: Placement,
+    /// The apps whose presence should be here.
+    pub own: Own,
     pub clock: Clock,
     pub metrics: Metrics,
 }
@@ -69,7 +67,7 @@ pub struct Service {
 /// What the door and the fan-out share.
 pub(crate) struct Shared {
     pub options: Options,
-    pub placement: Placement,
+    pub own: Own,
     /// Locked last, as is what is withheld.
     pub ownership: Mutex<Ownership>,
     pub withheld: Mutex<Withheld>,
@@ -101,12 +99,12 @@ impl Service {
         let ttl_ms = i64::try_from(options.debt_ttl_s.saturating_mul(1_000)).unwrap_or(i64::MAX);
         let limits = Limits { ttl_ms, debts_per_user_max: options.debts_per_user_max };
         let now = parts.clock.now_ms();
-        let ownership = match &parts.placement {
-            Placement::Always => Ownership::of_all(options.learning()),
+        let ownership = match &parts.own {
+            Own::All => Ownership::of_all(options.learning()),
             // Of one name and boot they grow.
-            Placement::Cluster(_) => Ownership::of_none(u64::try_from(now).unwrap_or_default(), options.learning()),
+            Own::Of(..) => Ownership::of_none(u64::try_from(now).unwrap_or_default(), options.learning()),
         };
-        let seen = seen::open(&parts.db, now, &parts.placement.name());
+        let seen = seen::open(&parts.db, now, &parts.own.run());
         let rosters = rosters::open(&parts.db, parts.posted, parts.clock.clone());
         let lists = lists::open(&parts.db);
         let defaults = Mutex::new(Defaults::new(options.privacy_users_max));
@@ -117,7 +115,7 @@ impl Service {
         let told = Mutex::new(Some(parts.bus.subscribe(&Subject::Told.to_string())));
         let shared = Shared {
             options,
-            placement: parts.placement,
+            own: parts.own,
             ownership: Mutex::new(ownership),
             withheld: Mutex::default(),
             directory,
@@ -193,16 +191,14 @@ impl Service {
 
     /// Takes apps over and gives them up, as members come and go.
     async fn own(&self) {
-        let Some(mut changes) = self.shared.placement.changes() else { return std::future::pending().await };
-        // At first a member knows of itself alone, and would take over all.
-        tokio::time::sleep(HEARING).await;
-        changes.mark_changed();
+        if matches!(self.shared.own, Own::All) {
+            return std::future::pending().await;
+        }
         loop {
-            match tokio::time::timeout(LEARN_EVERY, changes.changed()).await {
-                Ok(Ok(())) => self.shared.believe(),
-                Ok(Err(_)) => return std::future::pending().await,
-                Err(_) => {}
-            }
+            let changed = self.shared.own.changed();
+            self.shared.believe();
+            // What changed before the wait began is not missed.
+            let _ = tokio::time::timeout(LEARN_EVERY, changed).await;
             self.shared.ask_edges();
             self.shared.settle_apps().await;
         }

@@ -71,6 +71,7 @@ pub struct Parts {
     /// Of what apps keep here that is secret.
     pub keys: Keys,
     pub clock: Clock,
+    pub chance: Chance,
     pub metrics: Registry,
 }
 
@@ -108,10 +109,10 @@ pub(crate) struct Shared {
 impl Service {
     /// A service on these parts. It answers from the start; it alerts while [`run`](Service::run) does.
     pub fn new(options: Options, parts: Parts) -> Service {
-        let Parts { db, bus, posted, links, providers, keys, clock, metrics } = parts;
+        let Parts { db, bus, posted, links, providers, keys, clock, chance, metrics } = parts;
         let first_number = u64::try_from(clock.now_ms()).unwrap_or_default() << 20;
         let contact = if options.contact.is_empty() { HERE.to_owned() } else { options.contact.clone() };
-        let boot = Chance::system().u64();
+        let boot = chance.u64();
         let stamps = Arc::new(Stamps::new(boot));
         let vault = vault::open(&db, &stamps);
         let bounds = Bounds { queue_max: options.queue_max, journal_days: options.journal_days };

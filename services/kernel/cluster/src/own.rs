@@ -25,12 +25,19 @@ impl Own {
         }
     }
 
-    pub fn has_app(&self, app: AppId) -> bool {
-        self.has(Shard::of_app(app))
-    }
-
     pub fn has_dialog(&self, app: AppId, dialog: DialogId) -> bool {
         self.has(Shard::of_dialog(app, dialog))
+    }
+
+    /// Names this run of this process among those that serve the role.
+    pub fn run(&self) -> String {
+        match self {
+            Own::All => "always".to_owned(),
+            Own::Of(cluster, _) => {
+                let me = cluster.me();
+                format!("{}/{}", me.name, me.boot)
+            }
+        }
     }
 
     /// Resolves when something may be owned by another than when this was called; never where there is no other.

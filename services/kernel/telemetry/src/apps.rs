@@ -13,10 +13,10 @@ use prometheus_client::registry::Registry;
 const APPS_MAX: usize = 1_000;
 
 /// The counters of a process. Clone; all clones count together.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Debug)]
 pub struct Apps(Arc<Inner>);
 
-#[derive(Default)]
+#[derive(Default, Debug)]
 struct Inner {
     requests: Family<App, Counter>,
     errors: Family<App, Counter>,
@@ -25,7 +25,7 @@ struct Inner {
     known: RwLock<BTreeMap<u64, Counters>>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Debug)]
 struct Counters {
     requests: Counter,
     errors: Counter,

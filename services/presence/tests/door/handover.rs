@@ -238,8 +238,8 @@ impl Process {
         let member = Member { name: name.into(), boot, roles: vec!["presence".into()], ..Member::default() };
         let cluster = Cluster::new(member, bus.clone());
         let alive = tokio::spawn(cluster.clone().run(std::future::pending()));
-        let placement = Placement::Cluster(cluster.clone());
-        let mut node = Node::placed(kv.clone(), clock.clone(), Options::default(), bus.clone(), placement);
+        let own = Own::Of(cluster.clone(), "presence");
+        let mut node = Node::placed(kv.clone(), clock.clone(), Options::default(), bus.clone(), own);
         node.run();
         Process { cluster, node, alive }
     }

@@ -6,8 +6,9 @@ pub use std::time::Duration;
 pub use bytes::Bytes;
 pub use natter_actor::Clock;
 pub use natter_bus::{Bus, Log};
+pub use natter_cluster::Own;
 pub use natter_db::{Faults, Kv, Table};
-pub use natter_presence::{Options, Parts, Placement, Service};
+pub use natter_presence::{Options, Parts, Service};
 pub use natter_proto::event::v1::{
     Activity, Availability, Contact, ContactChange, ContactRequest, Frame, Message, Occupant, OccupantState, Posted,
     PostedRequest, SessionRef, Shown, Subscription, frame::Told,
@@ -68,14 +69,14 @@ impl Node {
 
     pub fn made(kv: Kv, clock: Clock, options: Options) -> Node {
         let bus = Bus::local();
-        Node::placed(kv, clock, options, bus, Placement::Always)
+        Node::placed(kv, clock, options, bus, Own::All)
     }
 
     /// One process of several on a bus and a store.
-    pub fn placed(kv: Kv, clock: Clock, options: Options, bus: Bus, placement: Placement) -> Node {
+    pub fn placed(kv: Kv, clock: Clock, options: Options, bus: Bus, own: Own) -> Node {
         let posted = Log::embedded(kv.clone(), Table("posted"), 1_000);
         let (db, lossy, metrics) = (kv.clone().into(), kv.clone().into(), Metrics::new());
-        let parts = Parts { db, lossy, bus: bus.clone(), posted: posted.clone(), placement, clock: clock.clone(), metrics };
+        let parts = Parts { db, lossy, bus: bus.clone(), posted: posted.clone(), own, clock: clock.clone(), metrics };
         let service = Service::new(options, parts);
         let client = PresenceClient::new(Link::local(service.server(), LinkOptions::default()));
         let sessions = SessionsClient::new(Link::local(service.sessions_server(), LinkOptions::default()));

@@ -10,7 +10,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use natter_actor::Clock;
+use natter_actor::{Chance, Clock};
 use natter_bus::{Bus, Log};
 use natter_db::{Kv, Table};
 use natter_proto::account::v1::accounts_server::AccountsServer;
@@ -143,6 +143,7 @@ impl Door {
             providers: providers.clone(),
             keys: keys.clone(),
             clock: clock.clone(),
+            chance: Chance::system(),
             metrics: Metrics::new(),
         };
         let service = Service::new(options.clone(), parts);
