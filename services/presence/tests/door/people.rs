@@ -125,7 +125,8 @@ async fn two_become_contacts_and_see_each_other_come_and_go() {
     node.announce(JULIET, session("b", 3), SessionState::Available).await.unwrap();
     node.announce(JULIET, session("b", 2), SessionState::Closed).await.unwrap();
     node.announce(JULIET, session("b", 3), SessionState::Vanished).await.unwrap();
-    assert_eq!(told(&mut at_a).await, [seen(JULIET, true, false), seen(JULIET, false, false)], "announced again is no news");
+    // Announced again is no news, and under the name of the one that closed she is there still.
+    assert_eq!(told(&mut at_a).await, [seen(JULIET, true, false)]);
     advance(Duration::from_secs(21)).await;
     assert_eq!(told(&mut at_a).await, [seen(JULIET, false, true)]);
     node.announce(ROMEO, session("a", 1), SessionState::Closed).await.unwrap();
