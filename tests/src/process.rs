@@ -12,7 +12,7 @@ use tokio::process::Child;
 
 use crate::address::Address;
 use crate::client::http;
-use crate::clustered::{Clustered, ROLES};
+use crate::clustered::{Clustered, OwnProcess};
 
 /// Where clients look for XMPP over TCP.
 pub const XMPP_PORT: u16 = 5222;
@@ -30,7 +30,8 @@ pub struct Ports {
     pub health: u16,
 }
 
-/// A process and its data directory. Dropping it kills the process and removes the directory.
+/// A process and its data directory. Dropping it kills the process and removes the directory. Or a place in a cluster that runs already
+/// ([`Clustered`]).
 pub struct Natter {
     binary: PathBuf,
     data: TempDir,
@@ -51,39 +52,38 @@ const PORTS_TRIED: u32 = 3;
 impl Natter {
     /// Starts a process on free ports and waits until it is ready. `settings` are `path=value`.
     pub async fn start(settings: &[&str]) -> Result<Natter> {
+        if let Some(clustered) = Clustered::open(None, settings).await? {
+            return Natter::within(clustered);
+        }
         Natter::start_on(free_ports()?, settings).await
     }
 
     /// The same with the public chat listeners on `address` and TCP on the standard port, which some clients cannot change.
     pub async fn start_at(address: &Address, settings: &[&str]) -> Result<Natter> {
+        if let Some(clustered) = Clustered::open(Some(address), settings).await? {
+            return Natter::within(clustered);
+        }
         let at = format!("edge.address={}", address.ip);
         let settings: Vec<&str> = settings.iter().copied().chain([at.as_str()]).collect();
         Natter::start_on(Ports { tcp: XMPP_PORT, ..free_ports()? }, &settings).await
     }
 
-    async fn start_on(ports: Ports, settings: &[&str]) -> Result<Natter> {
+    fn within(clustered: Clustered) -> Result<Natter> {
+        let ports = clustered.ports;
+        Ok(Natter { clustered: Some(clustered), ..Natter::new(ports, &[])? })
+    }
+
+    // Not started.
+    fn new(ports: Ports, settings: &[&str]) -> Result<Natter> {
         let binary =
             std::env::var_os("NATTER_BINARY").context("NATTER_BINARY names the binary to test: run `cargo xtask test`")?;
         let data = tempfile::Builder::new().prefix("natter-test-").tempdir()?;
-        let clustered = Clustered::of(&data.path().join("secrets"))?;
-        let mut natter = Natter {
-            binary: binary.into(),
-            data,
-            clustered,
-            settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
-            child: None,
-            starts: 0,
-            ports,
-        };
-        if natter.clustered.is_some() {
-            let secrets = natter.secrets().display().to_string();
-            natter.shell(&["secrets", &secrets])?;
-            natter.shell(&["migrate"])?;
-            natter.restart().await?;
-            // What nobody makes by himself in a cluster.
-            natter.shell(&["app", "create", "--title", "First app"])?;
-            return Ok(natter);
-        }
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        Ok(Natter { binary: binary.into(), data, clustered: None, settings, child: None, starts: 0, ports })
+    }
+
+    async fn start_on(ports: Ports, settings: &[&str]) -> Result<Natter> {
+        let mut natter = Natter::new(ports, settings)?;
         // A port that was free may be taken before it is listened at.
         for _ in 0..PORTS_TRIED {
             match natter.restart().await {
@@ -110,10 +110,10 @@ impl Natter {
 
     /// Starts the process (again) on the same data and ports, and waits until it is ready.
     pub async fn restart(&mut self) -> Result<()> {
+        self.check_own()?;
         self.starts += 1;
         let log = std::fs::File::create(self.log())?;
-        let roles: &[&str] = if self.clustered.is_some() { &[ROLES] } else { &[] };
-        let mut command = tokio::process::Command::from(self.command(roles));
+        let mut command = tokio::process::Command::from(self.command(&[]));
         command.stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
         self.child = Some(command.spawn().with_context(|| format!("cannot start {}", self.binary.display()))?);
         self.wait_until_ready().await
@@ -128,6 +128,7 @@ impl Natter {
 
     /// SIGKILL, and waits until the process is gone.
     pub async fn kill(&mut self) -> Result<()> {
+        self.check_own()?;
         let mut child = self.child.take().context("the process does not run")?;
         child.kill().await.context("cannot kill the process")
     }
@@ -148,7 +149,13 @@ impl Natter {
         self.signal("-HUP")
     }
 
+    // What is done to a process is done to one's own.
+    fn check_own(&self) -> Result<()> {
+        if self.clustered.is_some() { Err(OwnProcess.into()) } else { Ok(()) }
+    }
+
     fn signal(&self, signal: &str) -> Result<()> {
+        self.check_own()?;
         let pid = self.child.as_ref().and_then(Child::id).context("the process does not run")?;
         let status = Command::new("kill").args([signal, &pid.to_string()]).status()?;
         if !status.success() {
@@ -194,6 +201,9 @@ impl Natter {
 
     /// What `natter sdk-config --json` says of an app, given to `ConnectyCube.init` as it is.
     pub fn sdk_config(&self, app: u64, plain: bool) -> Result<Value> {
+        if let Some(clustered) = &self.clustered {
+            return clustered.sdk_config(app, plain);
+        }
         let app = app.to_string();
         let mut arguments = vec!["sdk-config", "--json", "--app", &app];
         if plain {
@@ -220,6 +230,9 @@ impl Natter {
 
     /// Runs a `natter` command against this process and returns its stdout.
     pub fn shell(&self, arguments: &[&str]) -> Result<String> {
+        if let Some(clustered) = &self.clustered {
+            return clustered.shell(arguments);
+        }
         let output = self.output(arguments)?;
         if !output.status.success() {
             bail!("natter {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
@@ -229,17 +242,16 @@ impl Natter {
 
     /// The same with what it printed and how it ended, for a command that may fail.
     pub fn output(&self, arguments: &[&str]) -> Result<Output> {
+        self.check_own()?;
         self.command(arguments).output().with_context(|| format!("cannot run natter {}", arguments.join(" ")))
     }
 
     /// The CA of the data directory, PEM.
     pub fn ca(&self) -> PathBuf {
-        let folder = if self.clustered.is_some() { self.secrets() } else { self.data() };
-        folder.join("tls/ca.pem")
-    }
-
-    fn secrets(&self) -> PathBuf {
-        self.data.path().join("secrets")
+        match &self.clustered {
+            Some(clustered) => clustered.ca(),
+            None => self.data().join("tls/ca.pem"),
+        }
     }
 
     /// The log of the latest start, kept under the build directory when a test fails.
@@ -276,8 +288,7 @@ impl Natter {
             command.env_remove(name);
         }
         command.arg("--data").arg(self.data());
-        let of_cluster = self.clustered.iter().flat_map(Clustered::settings);
-        for setting in set.iter().chain(of_cluster).chain(&self.settings) {
+        for setting in set.iter().chain(&self.settings) {
             command.args(["--set", setting]);
         }
         command.args(arguments);

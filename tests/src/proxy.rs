@@ -35,12 +35,18 @@ impl Proxy {
 
     /// The same from one given address to another.
     pub async fn start_between(address: SocketAddr, upstream: SocketAddr) -> Result<Proxy> {
+        Proxy::start_among(address, vec![upstream]).await
+    }
+
+    /// The same to several: each connection goes to the next of them.
+    pub async fn start_among(address: SocketAddr, upstreams: Vec<SocketAddr>) -> Result<Proxy> {
         let listener = TcpListener::bind(address).await?;
         let port = listener.local_addr()?.port();
         let (send, receive) = watch::channel((0, Network::Up));
         tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, upstream, receive.clone()));
+            for upstream in upstreams.iter().cycle() {
+                let Ok((client, _)) = listener.accept().await else { return };
+                tokio::spawn(carry(client, *upstream, receive.clone()));
             }
         });
         Ok(Proxy { port, state: Arc::new(send) })

@@ -6,8 +6,9 @@ use anyhow::{Context, Result, bail};
 use natter_servers::{Cluster, Plan};
 
 use crate::command::{cargo, run, target};
+use crate::{report, tools};
 
-/// `start DIR [--edges N] [--nodes N] [--presences N]` and `stop DIR`.
+/// `start DIR [--edges N] [--nodes N] [--presences N]`, `stop DIR` and `sdk [FILTER]`.
 pub fn run_words(words: &[&str]) -> Result<()> {
     match words {
         ["start", folder, flags @ ..] => {
@@ -22,8 +23,31 @@ pub fn run_words(words: &[&str]) -> Result<()> {
             Ok(())
         }
         ["stop", folder] => Cluster::open(Path::new(folder), &binary()?, &target()?)?.wipe(),
-        _ => bail!("usage: cargo xtask cluster start DIR [--edges N] [--nodes N] [--presences N] | stop DIR"),
+        ["sdk", filter @ ..] => matrix(filter),
+        _ => bail!("usage: cargo xtask cluster start DIR [--edges N] [--nodes N] [--presences N] | stop DIR | sdk [FILTER]"),
     }
+}
+
+/// The SDK checks, all of them in one cluster, each with apps of its own: `target/reports/sdk-cluster.md`.
+fn matrix(filter: &[&str]) -> Result<()> {
+    let sdk = tools::sdk()?;
+    tools::chromium()?;
+    run(cargo().args(["build", "--workspace", "--bins", "--locked"]))?;
+    let (binary, target) = (binary()?, target()?);
+    let folder = target.join("tmp/sdk-cluster");
+    let cluster = Cluster::start(&folder, &binary, &target, Plan::default())?;
+    report::begin()?;
+    let outcome = run(cargo()
+        .args(["test", "--workspace", "--test", "sdk", "--locked", "--"])
+        .args(filter)
+        .env("NATTER_CLUSTERED", &folder)
+        .env("NATTER_TARGET", &target)
+        .env("NATTER_BINARY", binary)
+        .env("NATTER_SDK_MODULES", sdk.join("package.json")));
+    report::end("sdk-cluster")?;
+    // Of what failed the logs are left.
+    outcome?;
+    cluster.wipe()
 }
 
 fn binary() -> Result<PathBuf> {

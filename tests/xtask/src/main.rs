@@ -31,6 +31,8 @@ const USAGE: &str = "usage: cargo xtask <command>
                   what breaks under traffic in a cluster; target/reports/faults.md
   cluster start DIR [--edges N] [--nodes N] [--presences N] | stop DIR
                   a whole cluster: servers and processes of the binary; DIR/sdk.json is what the SDK takes
+  cluster sdk [FILTER]
+                  the SDK checks in one cluster; target/reports/sdk-cluster.md
   bench [NAME]    measurements; a table on stdout, JSON under target/bench/";
 
 fn main() -> Result<()> {

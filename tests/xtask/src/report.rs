@@ -18,8 +18,8 @@ pub fn begin() -> Result<()> {
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 
-/// Writes the tables of what has run, passed or not.
-pub fn end() -> Result<()> {
+/// Writes the tables of what has run, passed or not, as `NAME.md` and `NAME.json`.
+pub fn end(name: &str) -> Result<()> {
     let mut cells = Vec::new();
     for entry in std::fs::read_dir(cells_folder()?)? {
         let path = entry?.path();
@@ -28,9 +28,9 @@ pub fn end() -> Result<()> {
     }
     cells.sort_by_key(|cell| (word(cell, "check"), word(cell, "build")));
     let reports = target()?.join("reports");
-    std::fs::write(reports.join("sdk.md"), table(&cells))?;
-    std::fs::write(reports.join("sdk.json"), serde_json::to_string_pretty(&json!({ "cells": cells }))?)?;
-    println!("xtask: {} cells of the SDK matrix in {}", cells.len(), reports.join("sdk.md").display());
+    std::fs::write(reports.join(format!("{name}.md")), table(&cells))?;
+    std::fs::write(reports.join(format!("{name}.json")), serde_json::to_string_pretty(&json!({ "cells": cells }))?)?;
+    println!("xtask: {} cells of the SDK matrix in {}", cells.len(), reports.join(format!("{name}.md")).display());
     Ok(())
 }
 

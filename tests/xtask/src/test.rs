@@ -43,7 +43,7 @@ pub fn all() -> Result<()> {
         .env("NATTER_SDK_MODULES", sdk.join("package.json"))
         .env("NATTER_CONSOLE_MODULES", console.join("package.json"))
         .env("NATTER_PYTHON", python));
-    report::end()?;
+    report::end("sdk")?;
     outcome
 }
 
@@ -69,7 +69,7 @@ pub fn matrix() -> Result<()> {
     report::begin()?;
     let outcome =
         run(tests.env("NATTER_BINARY", target()?.join("debug/natter")).env("NATTER_SDK_MODULES", sdk.join("package.json")));
-    report::end()?;
+    report::end("sdk")?;
     outcome
 }
 
