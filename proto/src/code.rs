@@ -6,6 +6,8 @@ use std::fmt;
 use tonic::Status;
 use tonic::metadata::MetadataValue;
 
+use crate::event::v1::Refusal;
+
 /// Why a call was refused or failed. What it means for the caller stands beside each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Code {
@@ -88,11 +90,42 @@ const CODES: [(Code, tonic::Code); 12] = [
     (Code::Internal, tonic::Code::Internal),
 ];
 
+impl Code {
+    /// As gRPC says it, and which list it is of.
+    fn to_grpc(self) -> (tonic::Code, Option<&'static str>) {
+        let list = OF_LISTS.iter().find(|(code, _)| *code == self).map(|(_, list)| *list);
+        let code = if list.is_some() { Code::Forbidden } else { self };
+        (CODES.iter().find(|(known, _)| *known == code).map_or(tonic::Code::Internal, |(_, grpc)| *grpc), list)
+    }
+
+    fn of_grpc(code: tonic::Code, list: &str) -> Code {
+        let code = match code {
+            // A call that was dropped or cut may have been carried out.
+            tonic::Code::Cancelled | tonic::Code::Unknown => Code::Unknown,
+            grpc => CODES.iter().find(|(_, code)| *code == grpc).map_or(Code::Internal, |(code, _)| *code),
+        };
+        let of_list = OF_LISTS.iter().find(|(_, of)| *of == list && code == Code::Forbidden);
+        of_list.map_or(code, |(code, _)| *code)
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Refusal {
+        let (code, list) = failure.code.to_grpc();
+        Refusal { code: code.into(), text: failure.text, field: failure.field, list: list.unwrap_or_default().to_owned() }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        let Refusal { code, text, field, list } = refusal;
+        Failure { code: Code::of_grpc(tonic::Code::from_i32(code), &list), field, text }
+    }
+}
+
 impl From<Failure> for Status {
     fn from(failure: Failure) -> Status {
-        let list = OF_LISTS.iter().find(|(code, _)| *code == failure.code).map(|(_, list)| *list);
-        let code = if list.is_some() { Code::Forbidden } else { failure.code };
-        let code = CODES.iter().find(|(known, _)| *known == code).map_or(tonic::Code::Internal, |(_, grpc)| *grpc);
+        let (code, list) = failure.code.to_grpc();
         let mut status = Status::new(code, failure.text);
         if let Some(list) = list {
             status.metadata_mut().insert(LIST, MetadataValue::from_static(list));
@@ -108,15 +141,9 @@ impl From<Failure> for Status {
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Failure {
-        let code = match status.code() {
-            // A call that was dropped or cut may have been carried out.
-            tonic::Code::Cancelled | tonic::Code::Unknown => Code::Unknown,
-            grpc => CODES.iter().find(|(_, code)| *code == grpc).map_or(Code::Internal, |(code, _)| *code),
-        };
-        let list = status.metadata().get(LIST).filter(|_| code == Code::Forbidden);
-        let code = OF_LISTS.iter().find(|(_, of)| list.is_some_and(|list| list == of)).map_or(code, |(code, _)| *code);
-        let field = status.metadata().get(FIELD).and_then(|field| field.to_str().ok()).unwrap_or_default();
-        Failure { code, field: field.to_owned(), text: status.message().to_owned() }
+        let word = |name| status.metadata().get(name).and_then(|word| word.to_str().ok()).unwrap_or_default();
+        let (code, field) = (Code::of_grpc(status.code(), word(LIST)), word(FIELD).to_owned());
+        Failure { code, field, text: status.message().to_owned() }
     }
 }
 
@@ -129,6 +156,7 @@ mod tests {
         for (code, _) in CODES.map(|(code, _)| (code, "")).into_iter().chain(OF_LISTS) {
             let failure = Failure::of_field(code, "login", "has already been taken");
             assert_eq!(Failure::from(Status::from(failure.clone())), failure);
+            assert_eq!(Failure::from(Refusal::from(failure.clone())), failure);
         }
     }
 }

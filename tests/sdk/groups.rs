@@ -136,7 +136,8 @@ async fn a_group_is_described_and_found(build: Build) -> Result<()> {
     let change = json!([group, {"name": "Book club", "description": "x", "extensions": {"location": "Bar"}}]);
     let changed = bob.sdk.call("chat.dialog.update", change).await?;
     assert_eq!((&changed["name"], &changed["extensions"]["location"]), (&json!("Book club"), &json!("Bar")), "{changed}");
-    assert!(changed["xmpp_room_jid"].as_str().is_some_and(|jid| jid.starts_with(&format!("1_{group}@muc."))), "{changed}");
+    let room = format!("{}_{group}@muc.", stage.config["credentials"]["appId"]);
+    assert!(changed["xmpp_room_jid"].as_str().is_some_and(|jid| jid.starts_with(&room)), "{changed}");
     let found = ann.sdk.call("chat.dialog.list", json!([{"type": 2, "name": "Book club"}])).await?;
     assert_eq!((&found["total_entries"], &found["items"][0]["_id"]), (&json!(1), &json!(group)), "{found}");
     let id = say(cat, group, "rude").await?;

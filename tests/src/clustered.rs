@@ -86,6 +86,9 @@ impl Clustered {
                 words[at] = (self.before + words[at].parse::<u64>()?).to_string();
             }
         }
+        if words.first().is_some_and(|word| word == "user") && !words.iter().any(|word| word == "--app") {
+            words.extend(["--app".to_owned(), (self.before + 1).to_string()]);
+        }
         self.cluster.natter(&words.iter().map(String::as_str).collect::<Vec<_>>())
     }
 

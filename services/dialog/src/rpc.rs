@@ -9,20 +9,25 @@ mod rooms;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::future::maybe_done;
+use futures::poll;
 use natter_actor::{AskError, Registry};
 use natter_proto::dialog::v1 as wire;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::dialog::v1::dialogs_server::Dialogs;
 use natter_proto::history::v1::Found;
-use natter_proto::{AppId, DialogId, Failure, MessageId, UserId};
+use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
 use natter_rpc::{Link, Reply, Request, Response, async_trait};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::actor::{Answer, By, Changing, Create, DialogActor, DialogMessage, Notify, Posted, Remove, Removed, Subscribing};
 use crate::dialog::Key;
 use crate::dialog::marks::{Mark, Marked};
 use crate::list;
 use crate::shared::Shared;
+
+/// Most posts of one request.
+const POSTS_MAX: usize = 64;
 
 /// The door of the dialog service.
 pub struct Rpc {
@@ -85,6 +90,45 @@ impl Rpc {
         let key = self.key(app, &dialog, (post.sender, post.recipient)).await?;
         let posted = self.ask(key, |answer| DialogMessage::Post(Box::new(post), answer)).await?;
         Ok(encode_posted(key.dialog, &posted, brief))
+    }
+
+    /// Each is handed to the dialog before the next one is, and none waits for the answer to another.
+    async fn post_many(&self, request: wire::PostManyRequest) -> Result<wire::PostManyReply, Failure> {
+        let wire::PostManyRequest { app, dialog, posts } = request;
+        let key = decode::key(app, &dialog)?;
+        if posts.len() > POSTS_MAX {
+            return Err(Failure::new(Code::TooLarge, format!("{} posts in one request", posts.len())));
+        }
+        self.shared.admit(key.app).await?;
+        let mut asked = Vec::with_capacity(posts.len());
+        for post in posts {
+            let mut answer = Box::pin(maybe_done(self.post_there(key, post)));
+            // What decides their order is the dialog's mailbox, which is reached at the first poll.
+            let _ = poll!(&mut answer);
+            asked.push(answer);
+        }
+        let mut outcomes = Vec::with_capacity(asked.len());
+        for mut answer in asked {
+            answer.as_mut().await;
+            let outcome = answer.as_mut().take_output().unwrap_or(Ok(0));
+            outcomes.push(match outcome {
+                Ok(seq) => wire::PostOutcome { seq, refusal: None },
+                Err(failure) => wire::PostOutcome { seq: 0, refusal: Some(failure.into()) },
+            });
+        }
+        Ok(wire::PostManyReply { outcomes })
+    }
+
+    /// One of several: gives its number.
+    async fn post_there(&self, key: Key, mut request: wire::PostRequest) -> Result<u64, Failure> {
+        if request.app != key.app.0 || request.dialog != key.dialog.to_vec() {
+            return Err(Failure::new(Code::Invalid, "a post of another dialog among others"));
+        }
+        let span = span_of(&request);
+        request.traceparent = span.in_scope(natter_telemetry::traceparent);
+        let (_, _, post) = decode::post(request)?;
+        let posted = self.ask(key, |answer| DialogMessage::Post(Box::new(post), answer)).instrument(span).await?;
+        Ok(encode_posted(key.dialog, &posted, true).seq)
     }
 
     async fn mark(&self, mut request: wire::MarkRequest) -> Result<u32, Failure> {
@@ -212,11 +256,14 @@ impl Rpc {
 impl Dialogs for Rpc {
     async fn post(&self, request: Request<wire::PostRequest>) -> Reply<wire::PostReply> {
         let mut request = request.into_inner();
-        let span = tracing::debug_span!("dialog.post", app = request.app);
-        natter_telemetry::follow(&span, &request.traceparent);
+        let span = span_of(&request);
         // What becomes of the message goes on from here.
         request.traceparent = span.in_scope(natter_telemetry::traceparent);
         Ok(Response::new(self.post(request).instrument(span).await?))
+    }
+
+    async fn post_many(&self, request: Request<wire::PostManyRequest>) -> Reply<wire::PostManyReply> {
+        Ok(Response::new(self.post_many(request.into_inner()).await?))
     }
 
     async fn mark(&self, request: Request<wire::MarkRequest>) -> Reply<wire::MarkReply> {
@@ -353,6 +400,13 @@ impl Dialogs for Rpc {
         self.forget(decode::key(app, &dialog)?, decode::user(user)?).await?;
         Ok(Response::new(wire::ForgetReply {}))
     }
+}
+
+/// What becomes of a message goes on from there.
+fn span_of(post: &wire::PostRequest) -> Span {
+    let span = tracing::debug_span!("dialog.post", app = post.app);
+    natter_telemetry::follow(&span, &post.traceparent);
+    span
 }
 
 fn encode_posted(dialog: DialogId, posted: &Posted, brief: bool) -> wire::PostReply {

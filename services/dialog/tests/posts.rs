@@ -11,9 +11,9 @@ use kit::{ANN, APP, BOB, CAT, Door, Fate, NOBODY, NOW, World, code, id, pair, pl
 use natter_actor::Chance;
 use natter_db::{Faults, Kv};
 use natter_dialog::Options;
-use natter_proto::Code;
-use natter_proto::dialog::v1::{GetRequest, ListRequest, PostRequest, RemoveMessagesRequest};
+use natter_proto::dialog::v1::{GetRequest, ListRequest, PostManyRequest, PostRequest, RemoveMessagesRequest};
 use natter_proto::event::v1::Frame;
+use natter_proto::{Code, Failure};
 use tokio::task::LocalSet;
 
 // === the main road ===
@@ -36,6 +36,38 @@ async fn the_first_message_makes_the_dialog_and_is_told_to_both() {
 
         door.post(post(BOB, ANN, 2, "hello")).await.unwrap();
         assert_eq!(world.history.bodies(&pair(ANN, BOB)), ["hi", "hello"]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn posts_that_come_together_are_taken_in_their_order_and_each_has_an_outcome() {
+    play(async {
+        let world = World::new();
+        let door = world.start();
+        let many = async |posts: Vec<PostRequest>| {
+            let request = PostManyRequest { app: APP, dialog: pair(ANN, BOB), posts };
+            door.dialogs.clone().post_many(request).await.map(|reply| reply.into_inner().outcomes).map_err(Failure::from)
+        };
+        let words: Vec<String> = (1..=60).map(|n| format!("word {n}")).collect();
+        let mut posts: Vec<PostRequest> = (1..).zip(&words).map(|(n, word)| post(ANN, BOB, n, word)).collect();
+        // One of somebody who is not in it, one of another dialog, and one that is there already.
+        posts.insert(2, post(CAT, BOB, 70, "let me in"));
+        posts[2].dialog = pair(ANN, BOB);
+        posts.insert(3, post(ANN, CAT, 71, "elsewhere"));
+        posts.push(posts[0].clone());
+        let outcomes = many(posts).await.unwrap();
+        let refusals = outcomes.iter().enumerate().filter_map(|(at, outcome)| Some((at, outcome.refusal.clone()?)));
+        let refusals: Vec<(usize, Code)> = refusals.map(|(at, refusal)| (at, Failure::from(refusal).code)).collect();
+        assert_eq!(refusals, [(2, Code::Forbidden), (3, Code::Invalid)]);
+        let numbers: Vec<u64> = outcomes.iter().map(|outcome| outcome.seq).filter(|seq| *seq > 0).collect();
+        assert_eq!(numbers, (1..=60).chain([1]).collect::<Vec<_>>());
+        assert_eq!(world.history.bodies(&pair(ANN, BOB)), words);
+        assert!(world.history.bodies(&pair(ANN, CAT)).is_empty());
+
+        let too_many = (0..65).map(|n| post(ANN, BOB, 100 + n, "x")).collect();
+        assert_eq!(many(too_many).await.unwrap_err().code, Code::TooLarge);
+        assert_eq!(world.history.bodies(&pair(ANN, BOB)), words);
     })
     .await;
 }

@@ -297,8 +297,14 @@ impl SessionActor {
     /// Starts a call. It is polled once right here, so that posts reach their dialog in the order they were started: what
     /// decides that order is the dialog's mailbox, and in process it is reached at the first poll.
     fn start(&mut self, mut call: Call) {
-        if let Call::Job { job: Job::Post(request), .. } = &mut call {
-            request.traceparent = natter_telemetry::traceparent();
+        match &mut call {
+            Call::Job { job: Job::Post(request), .. } => request.traceparent = natter_telemetry::traceparent(),
+            Call::Posts(posts) => {
+                for (_, request) in posts {
+                    request.traceparent = natter_telemetry::traceparent();
+                }
+            }
+            _ => {}
         }
         let announces = matches!(call, Call::Return { .. } | Call::Show(_) | Call::Withdraw { .. } | Call::Again(_));
         let (announced, announcement) = announces.then(oneshot::channel).unzip();

@@ -73,6 +73,7 @@ impl Links {
     pub(crate) async fn call(self: Arc<Links>, caller: Arc<Caller>, call: Call, announced: Option<Announced>) -> Option<Answer> {
         match call {
             Call::Job { number, job } => Some(Answer::Job { number, answer: self.job(job).await }),
+            Call::Posts(posts) => Some(Answer::Posts(Box::pin(self.posts(posts)).await)),
             Call::Room { number, dialog, ask } => {
                 let answer = Box::pin(self.room(&caller, dialog, ask)).await;
                 Some(Answer::Room { number, answer })
@@ -126,8 +127,11 @@ impl Links {
                 None
             }
             Call::Touch => {
-                let request = TokenRequest { token: caller.token.clone() };
-                self.note("touch", self.accounts.clone().touch(request).await);
+                let code = self.admit(&caller).await.err()?.code;
+                if matches!(code, Code::NotFound | Code::Forbidden | Code::Unauthenticated) {
+                    return Some(Answer::Barred(code));
+                }
+                self.metrics.call_failed("touch");
                 None
             }
         }

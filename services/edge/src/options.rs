@@ -54,7 +54,8 @@ pub struct Options {
     pub proof_pause_ms: u64,
     /// How long a stream that asked for resumption (XEP-0198) waits for its client, seconds.
     pub resume_s: u64,
-    /// How often the token that opened a stream is kept alive, seconds.
+    /// How often it is asked whether a user may still be connected, and the token that opened a stream is kept alive, seconds: by then a ban of
+    /// which the bus lost the word has ended the session.
     pub touch_s: u64,
     /// Sessions announced again in a second, when another process has taken their apps' presence over.
     pub announce_again_per_s: u32,
@@ -89,7 +90,7 @@ impl Default for Options {
             idle_s: 60,
             proof_pause_ms: 200,
             resume_s: 120,
-            touch_s: 300,
+            touch_s: 60,
             announce_again_per_s: 2_000,
             drain_s: 10,
         }

@@ -181,7 +181,7 @@ pub(crate) struct Session {
     /// Random, for the ids made here and the id of a resumable stream.
     seed: [u8; 24],
     last_pair: Option<(UserId, DialogId)>,
-    touch_at: Option<i64>,
+    touch_at: i64,
     /// Until when the session counts as reachable without a presence (contract xmpp 1.6).
     withdraw_at: Option<i64>,
     detached_until: Option<i64>,
@@ -197,7 +197,8 @@ impl Session {
     /// A session just bound. `seed` is random and secret.
     pub(crate) fn new(me: Identity, options: Arc<Options>, trace: Recorder, now: i64, seed: [u8; 24]) -> Session {
         let means = if me.framing == Framing::WebSocket { Means::Ping } else { Means::Nothing };
-        let touch_at = me.token.is_some().then_some(now + seconds(options.touch_s));
+        // Sessions that began together do not ask together.
+        let touch_at = now + seconds(options.touch_s) * (768 + i64::from(seed[0])) / 1_024;
         Session {
             stage: Stage::Bound,
             attached: true,
@@ -311,8 +312,8 @@ impl Session {
         while let Some(h) = self.acks.answer() {
             self.write_plain(&format!("<a xmlns=\"urn:xmpp:sm:3\" h=\"{h}\"/>"));
         }
-        while let Some((number, job)) = self.posts.start(at.now) {
-            self.out.push_back(Action::Call(Call::Job { number, job }));
+        while let Some(call) = self.posts.start_together(at.now) {
+            self.out.push_back(Action::Call(call));
         }
         self.ask_rooms();
         self.ask_presence();

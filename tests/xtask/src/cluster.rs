@@ -40,6 +40,8 @@ fn matrix(filter: &[&str]) -> Result<()> {
     let outcome = run(cargo()
         .args(["test", "--workspace", "--test", "sdk", "--locked", "--"])
         .args(filter)
+        // Names that the settings of a process give an app.
+        .args(["--skip", "names::"])
         .env("NATTER_CLUSTERED", &folder)
         .env("NATTER_TARGET", &target)
         .env("NATTER_BINARY", binary)

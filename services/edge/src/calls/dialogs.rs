@@ -1,6 +1,8 @@
 //! What is asked of dialogs on behalf of a client: posts, statuses, edits, removals, headlines, and rooms.
 
-use natter_proto::dialog::v1::{EnterRequest, ExitRequest, GetRequest, OccupantsRequest, RemoveMessagesReply};
+use natter_proto::dialog::v1::{
+    EnterRequest, ExitRequest, GetRequest, OccupantsRequest, PostManyRequest, PostOutcome, PostRequest, RemoveMessagesReply,
+};
 use natter_proto::{Code, DialogId, Failure};
 
 use super::{Caller, Links};
@@ -22,6 +24,19 @@ impl Links {
             }
         }
         .map_err(Failure::from)
+    }
+
+    /// Posts of one dialog together. What fails as a whole fails for each.
+    pub(super) async fn posts(&self, posts: Vec<(u64, Box<PostRequest>)>) -> Vec<(u64, Result<u64, Failure>)> {
+        let (numbers, posts): (Vec<u64>, Vec<PostRequest>) = posts.into_iter().map(|(number, post)| (number, *post)).unzip();
+        let (app, dialog) = posts.first().map(|post| (post.app, post.dialog.clone())).unwrap_or_default();
+        let request = PostManyRequest { app, dialog, posts };
+        let answers: Vec<Result<u64, Failure>> = match self.dialogs.clone().post_many(request).await {
+            Ok(reply) => reply.into_inner().outcomes.into_iter().map(outcome).collect(),
+            Err(status) => vec![Err(Failure::from(status)); numbers.len()],
+        };
+        let missing = std::iter::repeat_with(|| Err(Failure::new(Code::Unknown, "no outcome of a post")));
+        numbers.into_iter().zip(answers.into_iter().chain(missing)).collect()
     }
 
     /// Users in the room: besides the one who entered, or all.
@@ -65,6 +80,10 @@ impl Links {
             }
         }
     }
+}
+
+fn outcome(outcome: PostOutcome) -> Result<u64, Failure> {
+    outcome.refusal.map_or(Ok(outcome.seq), |refusal| Err(refusal.into()))
 }
 
 /// The outcome for the one message that was to be removed.

@@ -2,10 +2,11 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use natter_proto::dialog::v1::PostRequest;
 use natter_proto::event::v1::{Change, Message, Shown};
 use natter_proto::history::v1::{GapChange, GapRow, KeptRow, Range};
 use natter_proto::presence::v1::{Present, SessionRecord, SessionState};
-use natter_proto::{DialogId, Failure};
+use natter_proto::{Code, DialogId, Failure};
 use natter_xmpp::StreamFault;
 
 use super::{Answered, Ask, Job, Query, Whereabouts};
@@ -62,6 +63,8 @@ pub(crate) enum Ending {
 pub(crate) enum Call {
     /// To the dialog. Answered by [`Answer::Job`] with the same number.
     Job { number: u64, job: Job },
+    /// Several posts of one dialog, in their order. Answered by [`Answer::Posts`] with the same numbers.
+    Posts(Vec<(u64, Box<PostRequest>)>),
     /// To the room of a dialog. Answered by [`Answer::Room`] with the same number.
     Room { number: u64, dialog: DialogId, ask: Ask },
     /// To presence. Answered by [`Answer::Presence`] with the same number.
@@ -91,7 +94,7 @@ pub(crate) enum Call {
     Drop { upto: u64 },
     /// The list paid for by the debt has arrived.
     Settle,
-    /// Keeps the token alive.
+    /// Whether the user may still be connected; keeps the token alive. Answered, by [`Answer::Barred`], only if he may not.
     Touch,
 }
 
@@ -103,6 +106,8 @@ pub(crate) enum Answer {
         number: u64,
         answer: Result<u64, Failure>,
     },
+    /// The same of each.
+    Posts(Vec<(u64, Result<u64, Failure>)>),
     /// Users in the room, ascending: besides the one who entered, or all.
     Room {
         number: u64,
@@ -133,6 +138,8 @@ pub(crate) enum Answer {
         ranges: Vec<Range>,
         kept: bool,
     },
+    /// The user may be connected no more.
+    Barred(Code),
 }
 
 /// The visible rows of a dialog above a number, ascending.

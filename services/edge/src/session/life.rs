@@ -57,6 +57,11 @@ impl Session {
     fn answer(&mut self, at: Moment, answer: Answer) {
         match answer {
             Answer::Job { number, answer } => self.job_answered(at.now, number, answer),
+            Answer::Posts(answers) => {
+                for (number, answer) in answers {
+                    self.job_answered(at.now, number, answer);
+                }
+            }
             Answer::Room { number, answer } => self.room_answered(at.now, number, answer),
             Answer::Presence { number, answer } => self.presence_answered(at.now, number, answer),
             Answer::Again(outcome) => self.announced_again(at.now, &outcome),
@@ -69,7 +74,18 @@ impl Session {
                 ranges.into_iter().for_each(|range| self.tidings.received(dialog, range));
             }
             Answer::Delivered { .. } => {}
+            Answer::Barred(code) => self.barred(at.now, code),
         }
+    }
+
+    /// What the bus did not say, or lost: the user is no more, banned, or came by a token that is dead.
+    fn barred(&mut self, now: i64, code: Code) {
+        let (fault, ending) = match code {
+            Code::NotFound => (StreamFault::NotAuthorized, Ending::Goodbye),
+            Code::Unauthenticated => (StreamFault::Reset, Ending::Vanished),
+            _ => (StreamFault::NotAuthorized, Ending::Vanished),
+        };
+        self.end(now, Some(fault), ending);
     }
 
     /// When [`tick`](Session::tick) has something to do.
@@ -82,7 +98,7 @@ impl Session {
         let withdraws = self.withdraw_at.filter(|_| self.stage == Stage::Bound);
         [
             withdraws,
-            self.touch_at,
+            Some(self.touch_at),
             self.detached_until,
             self.again_at,
             self.tidings.due_at(),
@@ -108,8 +124,8 @@ impl Session {
             self.withdraw_at = None;
             self.withdraw(None);
         }
-        if self.touch_at.is_some_and(|due| due <= at.now) {
-            self.touch_at = Some(at.now + seconds(self.options.touch_s));
+        if self.stage != Stage::Ended && self.touch_at <= at.now {
+            self.touch_at = at.now + seconds(self.options.touch_s);
             self.out.push_back(Action::Call(Call::Touch));
         }
         if self.again_at.is_some_and(|due| due <= at.now) {

@@ -10,7 +10,9 @@ use natter_proto::dialog::v1::{
 };
 use natter_proto::event::v1::Message;
 use natter_proto::{Code, Failure};
+use prost::Message as _;
 
+use super::Call;
 use crate::acks::Place;
 
 /// One thing asked of a dialog.
@@ -61,6 +63,9 @@ pub(crate) enum Outcome {
 
 /// Attempts of one task, the first included.
 const ATTEMPTS_MAX: u8 = 4;
+/// Posts that go to a dialog together, and their bytes: far below what a link carries (4 MiB).
+const TOGETHER_MAX: usize = 64;
+const TOGETHER_BYTES_MAX: usize = 1 << 20;
 /// Pause before the first repetition, milliseconds; each further one takes twice as long.
 const PAUSE_MS: i64 = 50;
 
@@ -72,7 +77,7 @@ const PAUSE_MS: i64 = 50;
 #[derive(Debug)]
 pub(crate) struct Posts {
     window: usize,
-    /// Of each dialog one task flies at a time: the way there keeps no order.
+    /// Of each dialog one task flies at a time, or posts that go together: the way there keeps no order.
     is_one_by_one: bool,
     next: u64,
     waiting: VecDeque<Task>,
@@ -126,7 +131,7 @@ impl Posts {
         }
     }
 
-    /// From here on a task of a dialog waits for the answer to the one before it.
+    /// From here on a task of a dialog waits for the answer to those before it; posts of one dialog start together.
     pub(crate) fn one_by_one(&mut self) {
         self.is_one_by_one = true;
     }
@@ -141,15 +146,46 @@ impl Posts {
         if self.flying.len() >= self.window || !self.failed.is_empty() || self.resume_at > now {
             return None;
         }
-        let mut task = self.take_next()?;
+        let task = self.take_next()?;
+        let job = task.job.clone();
+        Some((self.fly(now, task), job))
+    }
+
+    fn fly(&mut self, now: i64, mut task: Task) -> u64 {
         task.attempts += 1;
         if task.attempts == 1 {
             task.began_at = now;
         }
-        let (number, job) = (self.next, task.job.clone());
+        let number = self.next;
         self.next += 1;
         self.flying.insert(number, task);
-        Some((number, job))
+        number
+    }
+
+    /// The call that starts next: a job, or posts of a dialog that go together.
+    pub(crate) fn start_together(&mut self, now: i64) -> Option<Call> {
+        let (number, job) = self.start(now)?;
+        let first = match job {
+            Job::Post(post) if self.is_one_by_one && !post.dialog.is_empty() => post,
+            job => return Some(Call::Job { number, job }),
+        };
+        let (dialog, mut bytes) = (first.dialog.clone(), first.encoded_len());
+        let mut posts = vec![(number, first)];
+        while posts.len() < TOGETHER_MAX && self.flying.len() < self.window {
+            let Some(place) = self.waiting.iter().position(|task| task.dialog() == dialog) else { break };
+            let Job::Post(post) = &self.waiting[place].job else { break };
+            bytes += post.encoded_len();
+            if bytes > TOGETHER_BYTES_MAX {
+                break;
+            }
+            let post = post.clone();
+            let Some(task) = self.waiting.remove(place) else { break };
+            posts.push((self.fly(now, task), post));
+        }
+        Some(match posts.pop() {
+            Some((number, post)) if posts.is_empty() => Call::Job { number, job: Job::Post(post) },
+            last => Call::Posts(posts.into_iter().chain(last).collect()),
+        })
     }
 
     /// The first that waits and has not to wait for another of its dialog.
@@ -280,6 +316,67 @@ mod tests {
         assert_eq!(places(posts.answered(0, 0, Ok(1))), ["done 0"]);
         assert_eq!(start_all(&mut posts, 0), [3]);
         assert_eq!(places(posts.answered(0, 3, Ok(2))), ["done 1"]);
+    }
+
+    #[test]
+    fn where_the_way_keeps_no_order_posts_of_a_dialog_go_together_up_to_the_first_that_is_none() {
+        let mut posts = posts(8, &[b"d", b"e", b"d", b"d"]);
+        posts.one_by_one();
+        posts.push(Task::new(4, None, None, Job::Mark(Box::new(MarkRequest { dialog: b"d".to_vec(), ..Default::default() }))));
+        posts.push(task(5, b"d"));
+        assert_eq!(calls(&mut posts), [vec![0, 1, 2], vec![3]]);
+        assert!(posts.flying.values().map(|task| task.place).eq([0, 2, 3, 1]));
+        assert_eq!(places(posts.answered(0, 0, Ok(1))), ["done 0"]);
+        assert_eq!(calls(&mut posts), [[0u64; 0]; 0], "the others are on their way");
+        posts.answered(0, 1, Ok(2));
+        posts.answered(0, 2, Ok(3));
+        assert_eq!(calls(&mut posts), [[4]], "the mark");
+        assert_eq!(places(posts.answered(0, 4, Ok(0))), ["done 4"]);
+        assert_eq!(calls(&mut posts), [[5]]);
+    }
+
+    #[test]
+    fn what_goes_together_is_bounded_in_number_and_in_bytes_and_by_the_window() {
+        let long = |place| {
+            let message = Message { body: Some("x".repeat(300 << 10)), ..Message::default() };
+            let post = PostRequest { dialog: b"d".to_vec(), message: Some(message), ..Default::default() };
+            Task::new(place, None, None, Job::Post(Box::new(post)))
+        };
+        let many = vec![&b"d"[..]; 100];
+        for (window, expected) in [(200, 64), (10, 10)] {
+            let mut posts = posts(window, &many);
+            posts.one_by_one();
+            assert_eq!(calls(&mut posts)[0].len(), expected);
+        }
+        let mut posts = Posts::new(200);
+        posts.one_by_one();
+        (0..9).for_each(|place| posts.push(long(place)));
+        assert_eq!(calls(&mut posts), [[0, 1, 2]]);
+    }
+
+    #[test]
+    fn of_posts_that_went_together_those_that_failed_are_repeated_together() {
+        let mut posts = posts(8, &[b"d", b"d", b"d"]);
+        posts.one_by_one();
+        assert_eq!(calls(&mut posts), [[0, 1, 2]]);
+        for number in 0..3 {
+            assert_eq!(posts.answered(0, number, unknown()), []);
+        }
+        assert_eq!(start_together(&mut posts, 1_000), [[3, 4, 5]]);
+        assert!(posts.flying.values().map(|task| task.place).eq([0, 1, 2]));
+    }
+
+    fn calls(posts: &mut Posts) -> Vec<Vec<u64>> {
+        start_together(posts, 0)
+    }
+
+    fn start_together(posts: &mut Posts, now: i64) -> Vec<Vec<u64>> {
+        let numbers = |call| match call {
+            Call::Job { number, .. } => vec![number],
+            Call::Posts(posts) => posts.into_iter().map(|(number, _)| number).collect(),
+            other => panic!("{other:?}"),
+        };
+        std::iter::from_fn(|| posts.start_together(now)).map(numbers).collect()
     }
 
     #[test]

@@ -10,7 +10,9 @@ use natter_proto::account::v1::accounts_server::Accounts;
 use natter_proto::account::v1::{self as account, AuthenticateReply, AuthenticateRequest, TokenRequest, UserRequest};
 use natter_proto::dialog::v1::dialogs_server::Dialogs;
 use natter_proto::dialog::v1::{self as dialogs, ListReply, ListRequest, MarkReply, MarkRequest, PostReply, PostRequest};
-use natter_proto::dialog::v1::{Dialog, DialogKind, Entry, SignalReply, SignalRequest};
+use natter_proto::dialog::v1::{
+    Dialog, DialogKind, Entry, PostManyReply, PostManyRequest, PostOutcome, SignalReply, SignalRequest,
+};
 use natter_proto::event::v1::change::What;
 use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Change, Frame, Marker, Message, Occupant, OccupantState, SessionRef};
@@ -235,6 +237,17 @@ fake! { Dialogs, dialogs, {
                 self.tell(vec![request.author, request.user], frame);
             }
             Ok(Response::new(MarkReply { found: 1 }))
+        }
+
+        async fn post_many(&self, request: Request<PostManyRequest>) -> Reply<PostManyReply> {
+            let mut outcomes = Vec::new();
+            for post in request.into_inner().posts {
+                outcomes.push(match self.post(Request::new(post)).await {
+                    Ok(reply) => PostOutcome { seq: reply.into_inner().seq, refusal: None },
+                    Err(status) => PostOutcome { seq: 0, refusal: Some(Failure::from(status).into()) },
+                });
+            }
+            Ok(Response::new(PostManyReply { outcomes }))
         }
 
         async fn signal(&self, request: Request<SignalRequest>) -> Reply<SignalReply> {

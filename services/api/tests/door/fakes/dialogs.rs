@@ -27,6 +27,10 @@ impl Dialogs for Fake {
         })
     }
 
+    async fn post_many(&self, _: Request<dialog::PostManyRequest>) -> Reply<dialog::PostManyReply> {
+        fails(Code::Internal)
+    }
+
     async fn mark(&self, request: Request<dialog::MarkRequest>) -> Reply<dialog::MarkReply> {
         self.0.dialog_ready()?;
         let request = request.into_inner();

@@ -28,7 +28,7 @@ fn what_is_written_is_kept_and_goes_when_the_client_has_it() {
 fn a_quiet_stream_is_kept_again_before_its_life_is_over() {
     let (mut client, mut stored) = kept();
     keep(&mut client, &mut stored);
-    client.now += AGAIN_MS - 1;
+    client.wait(AGAIN_MS - 1);
     assert!(client.session.to_keep(client.now).is_none());
     client.now += 1;
     assert_eq!(client.session.deadline(), Some(client.now));

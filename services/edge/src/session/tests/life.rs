@@ -76,3 +76,20 @@ fn the_socket_is_not_read_while_too_many_posts_wait() {
     client.job(0, Ok(1));
     assert!(client.last.contains(&Action::Pause(false)));
 }
+
+#[test]
+fn it_is_asked_again_and_again_whether_a_user_may_be_connected() {
+    for (code, fault, state) in [
+        (Code::NotFound, StreamFault::NotAuthorized, SessionState::Closed),
+        (Code::Forbidden, StreamFault::NotAuthorized, SessionState::Vanished),
+        (Code::Unauthenticated, StreamFault::Reset, SessionState::Vanished),
+    ] {
+        let mut client = Client::live();
+        for _ in 0..2 {
+            client.wait(60_000);
+            assert!(client.last.contains(&Action::Call(Call::Touch)), "{:?}", client.last);
+        }
+        client.session.answers(client.at(), [Answer::Barred(code)]);
+        assert_eq!(client.farewell(), (Some(fault), state));
+    }
+}
