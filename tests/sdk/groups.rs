@@ -132,11 +132,11 @@ async fn members_are_added_and_removed(build: Build) -> Result<()> {
 }
 
 async fn a_group_is_described_and_found(build: Build) -> Result<()> {
-    let Three { stage: Stage { ann, bob, .. }, cat, group } = &Three::open(build).await?;
+    let Three { stage: Stage { ann, bob, config, .. }, cat, group } = &Three::open(build).await?;
     let change = json!([group, {"name": "Book club", "description": "x", "extensions": {"location": "Bar"}}]);
     let changed = bob.sdk.call("chat.dialog.update", change).await?;
     assert_eq!((&changed["name"], &changed["extensions"]["location"]), (&json!("Book club"), &json!("Bar")), "{changed}");
-    let room = format!("{}_{group}@muc.", stage.config["credentials"]["appId"]);
+    let room = format!("{}_{group}@muc.", config["credentials"]["appId"]);
     assert!(changed["xmpp_room_jid"].as_str().is_some_and(|jid| jid.starts_with(&room)), "{changed}");
     let found = ann.sdk.call("chat.dialog.list", json!([{"type": 2, "name": "Book club"}])).await?;
     assert_eq!((&found["total_entries"], &found["items"][0]["_id"]), (&json!(1), &json!(group)), "{found}");
