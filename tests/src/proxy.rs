@@ -25,6 +25,7 @@ pub enum Network {
 pub struct Proxy {
     pub port: u16,
     state: Arc<watch::Sender<(u64, Network)>>,
+    upstream: watch::Sender<SocketAddr>,
 }
 
 impl Proxy {
@@ -38,12 +39,19 @@ impl Proxy {
         let listener = TcpListener::bind(address).await?;
         let port = listener.local_addr()?.port();
         let (send, receive) = watch::channel((0, Network::Up));
+        let (upstream, leads_to) = watch::channel(upstream);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                let upstream = *leads_to.borrow();
                 tokio::spawn(carry(client, upstream, receive.clone()));
             }
         });
-        Ok(Proxy { port, state: Arc::new(send) })
+        Ok(Proxy { port, state: Arc::new(send), upstream })
+    }
+
+    /// Connections that come later go to this port on loopback.
+    pub fn lead_to(&self, upstream: u16) {
+        self.upstream.send_replace((Ipv4Addr::LOCALHOST, upstream).into());
     }
 
     /// Does this to every connection that exists now. Connections that come later flow, unless it is `Closed` or `Reset`.

@@ -1,6 +1,7 @@
 //! A whole cluster on this machine: the servers, and the processes of the binary, each in a folder of its own. It goes on when whoever
 //! started it ends; whoever opens the folder finds it again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ use crate::process::Process;
 use crate::servers::{Servers, addresses};
 use crate::{ports, s3};
 
-/// How many of what.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// How many of what, and which binary they run.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
     pub edges: usize,
     /// Of dialog and history.
@@ -23,11 +24,13 @@ pub struct Plan {
     pub accounts: usize,
     /// Of each of Cassandra and NATS.
     pub nodes: usize,
+    /// Parts that run another binary than the rest, by name.
+    pub others: BTreeMap<String, PathBuf>,
 }
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { edges: 3, dialogs: 2, presences: 2, accounts: 2, nodes: 1 }
+        Plan { edges: 3, dialogs: 2, presences: 2, accounts: 2, nodes: 1, others: BTreeMap::new() }
     }
 }
 
@@ -39,6 +42,8 @@ pub struct Part {
     pub roles: String,
     /// By setting: `edge.wss_port`.
     pub ports: Vec<(String, u16)>,
+    /// If it is not that of the cluster.
+    pub binary: Option<PathBuf>,
 }
 
 impl Part {
@@ -72,10 +77,10 @@ impl Cluster {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let folder = folder.canonicalize()?;
         let servers = Servers::start(target, &folder.join("servers"), plan.nodes)?;
-        let parts = parts(plan)?;
+        let parts = parts(&plan)?;
         fs::write(folder.join(PARTS), parts.iter().map(line_of).collect::<String>())?;
         let cluster = Cluster { folder, binary: binary.to_owned(), parts, servers };
-        if let Err(error) = cluster.begin(plan) {
+        if let Err(error) = cluster.begin(&plan) {
             return Err(error.context(format!("the cluster in {} did not start; its logs are there", cluster.folder.display())));
         }
         Ok(cluster)
@@ -147,7 +152,7 @@ impl Cluster {
         fs::remove_dir_all(&self.folder).with_context(|| format!("cannot remove {}", self.folder.display()))
     }
 
-    fn begin(&self, plan: Plan) -> Result<()> {
+    fn begin(&self, plan: &Plan) -> Result<()> {
         self.run(&["secrets", &self.folder.join(SECRETS).display().to_string()])?;
         fs::write(self.settings(), self.shared_settings(plan)?)?;
         self.run(&["migrate"])?;
@@ -169,7 +174,7 @@ impl Cluster {
     }
 
     fn run(&self, words: &[&str]) -> Result<String> {
-        let mut command = self.program();
+        let mut command = program(&self.binary);
         command.args(words);
         if self.settings().exists() {
             command.arg("--config").arg(self.settings());
@@ -183,7 +188,7 @@ impl Cluster {
     }
 
     fn command(&self, part: &Part) -> Command {
-        let mut command = self.program();
+        let mut command = program(part.binary.as_ref().unwrap_or(&self.binary));
         command.arg(&part.roles).arg("--config").arg(self.settings());
         command.arg("--data").arg(self.folder.join(&part.name).join("data"));
         command.args(["--set", &format!("cluster.name={}", part.name)]);
@@ -194,21 +199,12 @@ impl Cluster {
         command
     }
 
-    // It must not find the settings of whoever runs it.
-    fn program(&self) -> Command {
-        let mut command = Command::new(&self.binary);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NATTER_")) {
-            command.env_remove(name);
-        }
-        command
-    }
-
     fn settings(&self) -> PathBuf {
         self.folder.join("natter.toml")
     }
 
     // What all processes have in common.
-    fn shared_settings(&self, plan: Plan) -> Result<String> {
+    fn shared_settings(&self, plan: &Plan) -> Result<String> {
         let list = |addresses: String| {
             let quoted: Vec<String> = addresses.split(',').map(|address| format!("\"{address}\"")).collect();
             format!("[{}]", quoted.join(", "))
@@ -243,11 +239,20 @@ impl Cluster {
 const PARTS: &str = "parts";
 const SECRETS: &str = "secrets";
 
+// It must not find the settings of whoever runs it.
+fn program(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NATTER_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
 fn websocket(part: &Part) -> Option<String> {
     part.port("edge.wss_port").map(|port| format!("wss://localhost:{port}"))
 }
 
-fn parts(plan: Plan) -> Result<Vec<Part>> {
+fn parts(plan: &Plan) -> Result<Vec<Part>> {
     let of = |kind: &str, roles: &str, count: usize, settings: &[&str]| {
         let settings: Vec<String> =
             settings.iter().chain(&["cluster.port", "health.port"]).map(|&setting| setting.to_owned()).collect();
@@ -269,22 +274,26 @@ fn parts(plan: Plan) -> Result<Vec<Part>> {
     let mut free = ports::lasting(count)?.into_iter();
     let part = |(name, roles, settings): (String, String, Vec<String>)| {
         let ports = settings.into_iter().zip(free.by_ref()).collect();
-        Part { name, roles, ports }
+        Part { binary: plan.others.get(&name).cloned(), name, roles, ports }
     };
+    let unknown = plan.others.keys().find(|other| all.iter().all(|(name, _, _)| name != *other));
+    ensure!(unknown.is_none(), "the cluster has no {unknown:?} to run another binary");
     Ok(all.into_iter().map(part).collect())
 }
 
-// `NAME ROLES SETTING=PORT ...`.
+// `NAME ROLES SETTING=PORT ...`, and behind a tab the other binary.
 fn line_of(part: &Part) -> String {
     let ports: Vec<String> = part.ports.iter().map(|(setting, port)| format!(" {setting}={port}")).collect();
-    format!("{} {}{}\n", part.name, part.roles, ports.concat())
+    let binary = part.binary.as_ref().map(|binary| format!("\t{}", binary.display()));
+    format!("{} {}{}{}\n", part.name, part.roles, ports.concat(), binary.unwrap_or_default())
 }
 
 fn part_of(line: &str) -> Option<Part> {
+    let (line, binary) = line.split_once('\t').map_or((line, None), |(line, binary)| (line, Some(binary.into())));
     let mut words = line.split(' ');
     let (name, roles) = (words.next()?.to_owned(), words.next()?.to_owned());
     let port = |word: &str| word.split_once('=').and_then(|(setting, port)| Some((setting.to_owned(), port.parse().ok()?)));
-    Some(Part { name, roles, ports: words.map(port).collect::<Option<_>>()? })
+    Some(Part { name, roles, ports: words.map(port).collect::<Option<_>>()?, binary })
 }
 
 // By HTTP/1.0, without a client: 200 at `/readyz`.
@@ -308,11 +317,14 @@ mod tests {
 
     #[test]
     fn parts_have_names_and_ports_of_their_own_and_are_read_back() {
-        let all = parts(Plan::default()).unwrap();
+        let others = BTreeMap::from([("edge-2".to_owned(), PathBuf::from("an earlier/natter"))]);
+        let all = parts(&Plan { others, ..Plan::default() }).unwrap();
         let names: Vec<&str> = all.iter().map(|part| part.name.as_str()).collect();
         let expected =
             "account-1 account-2 presence-1 presence-2 storage-1 dialog-1 dialog-2 push-1 api-1 console-1 edge-1 edge-2 edge-3";
         assert_eq!(names.join(" "), expected);
+        let others = all.iter().filter_map(|part| Some((part.name.as_str(), part.binary.as_deref()?)));
+        assert_eq!(others.collect::<Vec<_>>(), [("edge-2", Path::new("an earlier/natter"))]);
         let mut ports: Vec<u16> = all.iter().flat_map(|part| part.ports.iter().map(|(_, port)| *port)).collect();
         let count = ports.len();
         ports.sort_unstable();
@@ -320,5 +332,7 @@ mod tests {
         assert_eq!(ports.len(), count);
         let text: String = all.iter().map(line_of).collect();
         assert_eq!(text.lines().map(part_of).collect::<Option<Vec<_>>>().unwrap(), all);
+        let nobody = BTreeMap::from([("edge-9".to_owned(), PathBuf::from("natter"))]);
+        assert!(parts(&Plan { others: nobody, ..Plan::default() }).is_err());
     }
 }
