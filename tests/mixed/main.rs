@@ -3,7 +3,7 @@
 //! one of today's and, as in a roll-back, an earlier one again, and nothing that was answered is lost, doubled or out of order.
 //!
 //! `cargo xtask mixed` runs it. `NATTER_SEED` replays the choices of the traffic.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test, which tells how far it is
 
 mod pair;
 mod person;

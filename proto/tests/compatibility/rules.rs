@@ -1,6 +1,8 @@
 //! What a release may not change in the language, since the one before runs beside it during an upgrade. Pure. It compares what stands in
 //! descriptors; whether a new field means its old absence, nobody can see there.
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
