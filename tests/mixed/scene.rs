@@ -1,6 +1,5 @@
 //! The cluster, its two edges, and users of one app in it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -61,9 +60,8 @@ impl Scene {
         let (binary, earlier, target) = (path("NATTER_BINARY")?, path("NATTER_BINARY_BEFORE")?, path("NATTER_TARGET")?);
         let before = std::env::var("NATTER_BEFORE").unwrap_or_else(|_| earlier.display().to_string());
         let folder = target.join("tmp/mixed");
-        let others = BTreeMap::from([(Edge::Before.part().to_owned(), earlier.clone())]);
-        let plan = Plan { edges: 2, accounts: 1, others, ..Plan::default() };
-        let cluster = Cluster::start(&folder, &binary, &target, plan)?;
+        let plan = Plan { edges: 2, accounts: 1, ..Plan::default() };
+        let cluster = Cluster::start_mixed(&folder, &binary, &target, plan, &[(Edge::Before.part(), &earlier)])?;
         let mut scene = Scene { before, earlier, cluster, folder, target, app: 0, users: AtomicU32::new(0) };
         scene.app = scene.make_app("mixed")?;
         Ok(scene)

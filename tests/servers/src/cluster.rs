@@ -1,7 +1,6 @@
 //! A whole cluster on this machine: the servers, and the processes of the binary, each in a folder of its own. It goes on when whoever
 //! started it ends; whoever opens the folder finds it again.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -14,8 +13,8 @@ use crate::process::Process;
 use crate::servers::{Servers, addresses};
 use crate::{ports, s3};
 
-/// How many of what, and which binary they run.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// How many of what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Plan {
     pub edges: usize,
     /// Of dialog and history.
@@ -24,13 +23,11 @@ pub struct Plan {
     pub accounts: usize,
     /// Of each of Cassandra and NATS.
     pub nodes: usize,
-    /// Parts that run another binary than the rest, by name.
-    pub others: BTreeMap<String, PathBuf>,
 }
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { edges: 3, dialogs: 2, presences: 2, accounts: 2, nodes: 1, others: BTreeMap::new() }
+        Plan { edges: 3, dialogs: 2, presences: 2, accounts: 2, nodes: 1 }
     }
 }
 
@@ -71,16 +68,25 @@ impl Cluster {
     /// Starts all of it in a folder, makes an app, and writes `sdk.json` (what `natter sdk-config --json` prints, and `edges`, the URL of
     /// each edge) and `pids` there. `target`: where the servers' programs are brought to.
     pub fn start(folder: &Path, binary: &Path, target: &Path, plan: Plan) -> Result<Cluster> {
+        Cluster::start_mixed(folder, binary, target, plan, &[])
+    }
+
+    /// The same with parts, by name, that run another binary than the rest.
+    pub fn start_mixed(folder: &Path, binary: &Path, target: &Path, plan: Plan, others: &[(&str, &Path)]) -> Result<Cluster> {
         if let Ok(earlier) = Cluster::open(folder, binary, target) {
             earlier.wipe()?;
         }
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let folder = folder.canonicalize()?;
         let servers = Servers::start(target, &folder.join("servers"), plan.nodes)?;
-        let parts = parts(&plan)?;
+        let mut parts = parts(plan)?;
+        for (name, other) in others {
+            let part = parts.iter_mut().find(|part| part.name == *name);
+            part.with_context(|| format!("the cluster has no {name} to run another binary"))?.binary = Some(other.to_path_buf());
+        }
         fs::write(folder.join(PARTS), parts.iter().map(line_of).collect::<String>())?;
         let cluster = Cluster { folder, binary: binary.to_owned(), parts, servers };
-        if let Err(error) = cluster.begin(&plan) {
+        if let Err(error) = cluster.begin(plan) {
             return Err(error.context(format!("the cluster in {} did not start; its logs are there", cluster.folder.display())));
         }
         Ok(cluster)
@@ -152,7 +158,7 @@ impl Cluster {
         fs::remove_dir_all(&self.folder).with_context(|| format!("cannot remove {}", self.folder.display()))
     }
 
-    fn begin(&self, plan: &Plan) -> Result<()> {
+    fn begin(&self, plan: Plan) -> Result<()> {
         self.run(&["secrets", &self.folder.join(SECRETS).display().to_string()])?;
         fs::write(self.settings(), self.shared_settings(plan)?)?;
         self.run(&["migrate"])?;
@@ -204,7 +210,7 @@ impl Cluster {
     }
 
     // What all processes have in common.
-    fn shared_settings(&self, plan: &Plan) -> Result<String> {
+    fn shared_settings(&self, plan: Plan) -> Result<String> {
         let list = |addresses: String| {
             let quoted: Vec<String> = addresses.split(',').map(|address| format!("\"{address}\"")).collect();
             format!("[{}]", quoted.join(", "))
@@ -252,7 +258,7 @@ fn websocket(part: &Part) -> Option<String> {
     part.port("edge.wss_port").map(|port| format!("wss://localhost:{port}"))
 }
 
-fn parts(plan: &Plan) -> Result<Vec<Part>> {
+fn parts(plan: Plan) -> Result<Vec<Part>> {
     let of = |kind: &str, roles: &str, count: usize, settings: &[&str]| {
         let settings: Vec<String> =
             settings.iter().chain(&["cluster.port", "health.port"]).map(|&setting| setting.to_owned()).collect();
@@ -274,10 +280,8 @@ fn parts(plan: &Plan) -> Result<Vec<Part>> {
     let mut free = ports::lasting(count)?.into_iter();
     let part = |(name, roles, settings): (String, String, Vec<String>)| {
         let ports = settings.into_iter().zip(free.by_ref()).collect();
-        Part { binary: plan.others.get(&name).cloned(), name, roles, ports }
+        Part { name, roles, ports, binary: None }
     };
-    let unknown = plan.others.keys().find(|other| all.iter().all(|(name, _, _)| name != *other));
-    ensure!(unknown.is_none(), "the cluster has no {unknown:?} to run another binary");
     Ok(all.into_iter().map(part).collect())
 }
 
@@ -317,22 +321,18 @@ mod tests {
 
     #[test]
     fn parts_have_names_and_ports_of_their_own_and_are_read_back() {
-        let others = BTreeMap::from([("edge-2".to_owned(), PathBuf::from("an earlier/natter"))]);
-        let all = parts(&Plan { others, ..Plan::default() }).unwrap();
+        let mut all = parts(Plan::default()).unwrap();
         let names: Vec<&str> = all.iter().map(|part| part.name.as_str()).collect();
         let expected =
             "account-1 account-2 presence-1 presence-2 storage-1 dialog-1 dialog-2 push-1 api-1 console-1 edge-1 edge-2 edge-3";
         assert_eq!(names.join(" "), expected);
-        let others = all.iter().filter_map(|part| Some((part.name.as_str(), part.binary.as_deref()?)));
-        assert_eq!(others.collect::<Vec<_>>(), [("edge-2", Path::new("an earlier/natter"))]);
         let mut ports: Vec<u16> = all.iter().flat_map(|part| part.ports.iter().map(|(_, port)| *port)).collect();
         let count = ports.len();
         ports.sort_unstable();
         ports.dedup();
         assert_eq!(ports.len(), count);
+        all[0].binary = Some("an earlier/natter".into());
         let text: String = all.iter().map(line_of).collect();
         assert_eq!(text.lines().map(part_of).collect::<Option<Vec<_>>>().unwrap(), all);
-        let nobody = BTreeMap::from([("edge-9".to_owned(), PathBuf::from("natter"))]);
-        assert!(parts(&Plan { others: nobody, ..Plan::default() }).is_err());
     }
 }
