@@ -184,6 +184,22 @@ fn each_limit_has_the_test_that_the_table_names() {
     }
 }
 
+/// `cargo xtask test --cql` runs the tests whose binary is called `cql`, whose name holds `cassandra`, or that stand below a module `cql`.
+#[test]
+fn every_test_that_needs_cassandra_runs_on_other_servers_too() {
+    let mut count = 0;
+    for file in sources() {
+        let text = fs::read_to_string(&file).unwrap();
+        let is_below = ["/cql/", "/cql.rs", "/cassandra"].iter().any(|part| shown(&file).contains(part));
+        for (at, _) in text.match_indices(concat!("#[ignore = ", "\"needs Cassandra")) {
+            let name = text[at..].split("fn ").nth(1).and_then(|rest| rest.split('(').next()).unwrap_or_default();
+            assert!(is_below || name.contains("cassandra"), "{}: {name} is not found by its name", shown(&file));
+            count += 1;
+        }
+    }
+    assert!(count > 30, "only {count} tests need Cassandra: is the line spelled otherwise?");
+}
+
 #[test]
 fn nothing_names_this_machine() {
     for file in sources() {

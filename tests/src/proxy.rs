@@ -25,6 +25,7 @@ pub enum Network {
 pub struct Proxy {
     pub port: u16,
     state: Arc<watch::Sender<(u64, Network)>>,
+    elsewhere: watch::Sender<Option<SocketAddr>>,
 }
 
 impl Proxy {
@@ -43,13 +44,19 @@ impl Proxy {
         let listener = TcpListener::bind(address).await?;
         let port = listener.local_addr()?.port();
         let (send, receive) = watch::channel((0, Network::Up));
+        let (elsewhere, leads_to) = watch::channel(None);
         tokio::spawn(async move {
             for upstream in upstreams.iter().cycle() {
                 let Ok((client, _)) = listener.accept().await else { return };
-                tokio::spawn(carry(client, *upstream, receive.clone()));
+                tokio::spawn(carry(client, leads_to.borrow().unwrap_or(*upstream), receive.clone()));
             }
         });
-        Ok(Proxy { port, state: Arc::new(send) })
+        Ok(Proxy { port, state: Arc::new(send), elsewhere })
+    }
+
+    /// Connections that come later go to this port on loopback.
+    pub fn lead_to(&self, upstream: u16) {
+        self.elsewhere.send_replace(Some((Ipv4Addr::LOCALHOST, upstream).into()));
     }
 
     /// Does this to every connection that exists now. Connections that come later flow, unless it is `Closed` or `Reset`.

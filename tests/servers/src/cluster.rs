@@ -39,6 +39,8 @@ pub struct Part {
     pub roles: String,
     /// By setting: `edge.wss_port`.
     pub ports: Vec<(String, u16)>,
+    /// If it is not that of the cluster.
+    pub binary: Option<PathBuf>,
 }
 
 impl Part {
@@ -66,13 +68,22 @@ impl Cluster {
     /// Starts all of it in a folder, makes an app, and writes `sdk.json` (what `natter sdk-config --json` prints, and `edges`, the URL of
     /// each edge) and `pids` there. `target`: where the servers' programs are brought to.
     pub fn start(folder: &Path, binary: &Path, target: &Path, plan: Plan) -> Result<Cluster> {
+        Cluster::start_mixed(folder, binary, target, plan, &[])
+    }
+
+    /// The same with parts, by name, that run another binary than the rest.
+    pub fn start_mixed(folder: &Path, binary: &Path, target: &Path, plan: Plan, others: &[(&str, &Path)]) -> Result<Cluster> {
         if let Ok(earlier) = Cluster::open(folder, binary, target) {
             earlier.wipe()?;
         }
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let folder = folder.canonicalize()?;
         let servers = Servers::start(target, &folder.join("servers"), plan.nodes)?;
-        let parts = parts(plan)?;
+        let mut parts = parts(plan)?;
+        for (name, other) in others {
+            let part = parts.iter_mut().find(|part| part.name == *name);
+            part.with_context(|| format!("the cluster has no {name} to run another binary"))?.binary = Some(other.to_path_buf());
+        }
         fs::write(folder.join(PARTS), parts.iter().map(line_of).collect::<String>())?;
         let cluster = Cluster { folder, binary: binary.to_owned(), parts, servers };
         if let Err(error) = cluster.begin(plan) {
@@ -169,7 +180,7 @@ impl Cluster {
     }
 
     fn run(&self, words: &[&str]) -> Result<String> {
-        let mut command = self.program();
+        let mut command = program(&self.binary);
         command.args(words);
         if self.settings().exists() {
             command.arg("--config").arg(self.settings());
@@ -183,7 +194,7 @@ impl Cluster {
     }
 
     fn command(&self, part: &Part) -> Command {
-        let mut command = self.program();
+        let mut command = program(part.binary.as_ref().unwrap_or(&self.binary));
         command.arg(&part.roles).arg("--config").arg(self.settings());
         command.arg("--data").arg(self.folder.join(&part.name).join("data"));
         command.args(["--set", &format!("cluster.name={}", part.name)]);
@@ -191,15 +202,6 @@ impl Cluster {
             command.args(["--set", &format!("{setting}={port}")]);
         }
         command.current_dir(&self.folder);
-        command
-    }
-
-    // It must not find the settings of whoever runs it.
-    fn program(&self) -> Command {
-        let mut command = Command::new(&self.binary);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NATTER_")) {
-            command.env_remove(name);
-        }
         command
     }
 
@@ -243,6 +245,15 @@ impl Cluster {
 const PARTS: &str = "parts";
 const SECRETS: &str = "secrets";
 
+// It must not find the settings of whoever runs it.
+fn program(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NATTER_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
 fn websocket(part: &Part) -> Option<String> {
     part.port("edge.wss_port").map(|port| format!("wss://localhost:{port}"))
 }
@@ -269,22 +280,24 @@ fn parts(plan: Plan) -> Result<Vec<Part>> {
     let mut free = ports::lasting(count)?.into_iter();
     let part = |(name, roles, settings): (String, String, Vec<String>)| {
         let ports = settings.into_iter().zip(free.by_ref()).collect();
-        Part { name, roles, ports }
+        Part { name, roles, ports, binary: None }
     };
     Ok(all.into_iter().map(part).collect())
 }
 
-// `NAME ROLES SETTING=PORT ...`.
+// `NAME ROLES SETTING=PORT ...`, and behind a tab the other binary.
 fn line_of(part: &Part) -> String {
     let ports: Vec<String> = part.ports.iter().map(|(setting, port)| format!(" {setting}={port}")).collect();
-    format!("{} {}{}\n", part.name, part.roles, ports.concat())
+    let binary = part.binary.as_ref().map(|binary| format!("\t{}", binary.display()));
+    format!("{} {}{}{}\n", part.name, part.roles, ports.concat(), binary.unwrap_or_default())
 }
 
 fn part_of(line: &str) -> Option<Part> {
+    let (line, binary) = line.split_once('\t').map_or((line, None), |(line, binary)| (line, Some(binary.into())));
     let mut words = line.split(' ');
     let (name, roles) = (words.next()?.to_owned(), words.next()?.to_owned());
     let port = |word: &str| word.split_once('=').and_then(|(setting, port)| Some((setting.to_owned(), port.parse().ok()?)));
-    Some(Part { name, roles, ports: words.map(port).collect::<Option<_>>()? })
+    Some(Part { name, roles, ports: words.map(port).collect::<Option<_>>()?, binary })
 }
 
 // By HTTP/1.0, without a client: 200 at `/readyz`.
@@ -308,7 +321,7 @@ mod tests {
 
     #[test]
     fn parts_have_names_and_ports_of_their_own_and_are_read_back() {
-        let all = parts(Plan::default()).unwrap();
+        let mut all = parts(Plan::default()).unwrap();
         let names: Vec<&str> = all.iter().map(|part| part.name.as_str()).collect();
         let expected =
             "account-1 account-2 presence-1 presence-2 storage-1 dialog-1 dialog-2 push-1 api-1 console-1 edge-1 edge-2 edge-3";
@@ -318,6 +331,7 @@ mod tests {
         ports.sort_unstable();
         ports.dedup();
         assert_eq!(ports.len(), count);
+        all[0].binary = Some("an earlier/natter".into());
         let text: String = all.iter().map(line_of).collect();
         assert_eq!(text.lines().map(part_of).collect::<Option<Vec<_>>>().unwrap(), all);
     }

@@ -18,6 +18,7 @@ mod set;
 
 pub use cassandra::Cassandra;
 pub use cluster::{Cluster, Part, Plan};
+pub use cql::version as cql_version;
 pub use nats::Nats;
 pub use process::Process;
 pub use redis::Redis;

@@ -7,7 +7,9 @@ mod cluster;
 mod command;
 mod faults;
 mod fuzz;
+mod mixed;
 mod model;
+mod proto;
 mod report;
 mod servers;
 mod test;
@@ -20,8 +22,13 @@ const USAGE: &str = "usage: cargo xtask <command>
   test            the whole suite; installs what it needs under target/
   test --fast     the part that needs neither network nor servers
   test --servers  the part that needs Cassandra, NATS, Redis or S3, against real ones; installs what it needs
+  test --cql HOST:PORT[,HOST:PORT ...]
+                  the CQL suites alone, on Cassandra or ScyllaDB that runs there; each test has a keyspace of its own
   matrix          the SDK checks alone, with every build of the SDK; needs or installs Chromium
   check           format, clippy, tidy, licences and fences (cargo-deny)
+  proto accept    today's .proto files become those that the next release must understand; refused if they break the last one's
+  mixed [REV]     the edge of an earlier release, or of a revision, beside today's cluster, under traffic through both; the last tag
+                  v* if none is named; target/reports/mixed.md
   model [STEPS]   random programs on the reference model and the services; a million steps
   model segments [NAME]  every world of a scope of services/dialog/model (all scopes), or what breaks without a clause
   fuzz [SECONDS]  each fuzz target for so long, 60 s if not said; needs rustup with a nightly toolchain
@@ -43,11 +50,15 @@ fn main() -> Result<()> {
         ["test"] => test::all(),
         ["test", "--fast"] => test::fast(),
         ["test", "--servers"] => test::with_servers(),
+        ["test", "--cql", addresses] => test::on_cql(addresses),
         ["matrix"] => test::matrix(),
         ["check"] => check::all(),
         ["model"] => model::run_steps(None),
         ["model", "segments", names @ ..] => model::search_segments(names),
         ["model", steps] => model::run_steps(Some(steps)),
+        ["proto", "accept"] => proto::accept(),
+        ["mixed"] => mixed::run_beside(None),
+        ["mixed", revision] => mixed::run_beside(Some(revision)),
         ["fuzz"] => fuzz::all("60"),
         ["fuzz", seconds] => fuzz::all(seconds),
         ["servers", words @ ..] => servers::run(words),

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::Result;
-use natter_servers::Servers;
+use natter_servers::{Servers, cql_version};
 
 use crate::command::{cargo, run, target};
 use crate::{faults, report, tools};
@@ -57,6 +57,20 @@ pub fn with_servers() -> Result<()> {
     let outcome = run(tests.envs(servers.environment()));
     servers.wipe()?;
     outcome
+}
+
+/// Of the tests that need real servers, those that need CQL and nothing else. `it/` checks that none is left out.
+const ON_CQL: &str = "binary(cql) or test(cassandra) or test(/(^|::)cql::/)";
+
+/// The CQL suites alone, on servers that run somewhere: `HOST:PORT`, several separated by commas. Every test makes a keyspace of its own
+/// there and removes it.
+pub fn on_cql(addresses: &str) -> Result<()> {
+    for address in addresses.split(',') {
+        println!("xtask: {} answers at {address}", cql_version(address)?);
+    }
+    let mut tests = nextest()?;
+    tests.args(["--run-ignored", "only", "-E", ON_CQL]);
+    run(tests.env("NATTER_TEST_CQL", addresses))
 }
 
 /// The SDK checks alone, with every build.

@@ -12,6 +12,7 @@ mod failure;
 mod migrate;
 mod options;
 mod outcome;
+mod scylladb;
 mod statement;
 #[cfg(feature = "testing")]
 pub mod testing;

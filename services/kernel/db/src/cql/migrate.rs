@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use super::connect;
 use super::options::CqlOptions;
+use super::scylladb::Features;
 use super::{Cql, held};
 use crate::error::Error;
 
@@ -61,7 +62,8 @@ impl Cql {
             let told = |one: &Migration| if done.contains(one.name) { Applied::Before } else { Applied::Not };
             return Ok(migrations.iter().map(|one| (one.name, told(one))).collect());
         }
-        run(&session, &keyspace_statement(&session, keyspace, options.replicas)).await?;
+        let features = Features::of(&session).await?;
+        run(&session, &keyspace_statement(keyspace, options.replicas, &features)).await?;
         session.use_keyspace(keyspace, false).await.map_err(|error| Error::NotStored(error.to_string()))?;
         for table in TABLES {
             run(&session, table).await?;
@@ -110,13 +112,11 @@ async fn apply(
     Ok(told)
 }
 
-// ScyllaDB keeps conditional writes apart from tablets, so a keyspace has none; Cassandra does not know the word.
-fn keyspace_statement(session: &Session, keyspace: &str, replicas: u32) -> String {
-    let is_scylla = session.get_cluster_state().get_nodes_info().iter().any(|node| node.sharder().is_some());
-    let tablets = if is_scylla { " AND tablets = {'enabled': false}" } else { "" };
+fn keyspace_statement(keyspace: &str, replicas: u32, features: &Features) -> String {
     format!(
         "CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {{'class': 'NetworkTopologyStrategy', \
-         'replication_factor': {replicas}}}{tablets}"
+         'replication_factor': {replicas}}}{}",
+        features.of_keyspace()
     )
 }
 
@@ -185,5 +185,26 @@ impl Lease<'_> {
     async fn change(&self, text: &str) -> Result<bool, Error> {
         let answer = self.session.query_unpaged(text, (&self.holder,)).await;
         held(answer.map_err(|error| Error::Unknown(error.to_string()))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keyspace_is_made_with_words_that_both_servers_know() {
+        let made = keyspace_statement("natter", 3, &Features::default());
+        let expected = "CREATE KEYSPACE IF NOT EXISTS natter WITH replication = \
+                        {'class': 'NetworkTopologyStrategy', 'replication_factor': 3}";
+        assert_eq!(made, expected);
+    }
+
+    #[test]
+    fn on_scylladb_a_keyspace_has_no_tablets() {
+        let made = keyspace_statement("natter", 1, &Features::read("CDC,TABLETS"));
+        let expected = "CREATE KEYSPACE IF NOT EXISTS natter WITH replication = \
+                        {'class': 'NetworkTopologyStrategy', 'replication_factor': 1} AND tablets = {'enabled': false}";
+        assert_eq!(made, expected);
     }
 }
