@@ -160,6 +160,6 @@ pub const FAULTS: [Fault; 40] = [
     parted("a dialog and NATS parted", DIALOG_NATS),
     of("clock of a dialog a minute ahead", On::Part("dialog-1"), What::ClockOff(60, USUAL)),
     of("clock of a dialog a minute behind", On::Part("dialog-1"), What::ClockOff(-60, USUAL)),
-    of("clock of a dialog a minute ahead, then killed", On::Part("dialog-1"), What::ClockOffAndKilled(60, USUAL)),
+    of("dialog killed whose clock was a minute ahead", On::Part("dialog-1"), What::ClockOffAndKilled(60, USUAL)),
     of("noisy app", On::App, What::Noisy(USUAL)),
 ];

@@ -84,8 +84,9 @@ impl Probe {
         let running = tokio::spawn(async move {
             let mut number = 0_u32;
             while !stopped.load(Ordering::Relaxed) {
-                let _ = write((port, &tls), (&me, &to), &mut number, &stopped, &counted).await;
-                counted.ended();
+                if write((port, &tls), (&me, &to), &mut number, &stopped, &counted).await.is_err() {
+                    counted.ended();
+                }
                 sleep(Duration::from_millis(100)).await;
             }
         });

@@ -62,12 +62,12 @@ impl Disk {
         self.folder.join("ballast")
     }
 
-    /// Unmounts every volume at or below a folder.
+    /// Unmounts every volume at or below a folder. Lazily: of who was killed a moment ago the kernel may still hold a file.
     pub fn unmount_below(folder: &Path) -> Result<()> {
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
         for place in mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(Path::new) {
             if place.starts_with(folder) {
-                install::run(Command::new("umount").arg(place))?;
+                install::run(Command::new("umount").arg("--lazy").arg(place))?;
             }
         }
         Ok(())
