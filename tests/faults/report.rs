@@ -30,6 +30,7 @@ impl Report {
     }
 
     pub fn add(&mut self, trial: &Trial, outcome: Outcome) {
+        println!("{}: {outcome:?}", trial.name);
         let lasted = trial.lasts.map_or(String::new(), |time| format!("{} s", time.as_secs()));
         let found = match &outcome.checked {
             Ok(_) => "none".to_owned(),
@@ -43,9 +44,6 @@ impl Report {
         let name = &trial.name;
         self.rows.push(format!("| {name} | {lasted} | {silence:.1} of {answers} answers | {refused} | {ends} | {found} |"));
         self.remarks.extend(outcome.remarks.into_iter().map(|remark| format!("{name}: {remark}")));
-        if let Ok(lines) = outcome.checked {
-            println!("  {}", lines.join("; "));
-        }
     }
 
     pub fn left_out(&mut self, name: &str, why: &str) {
@@ -56,7 +54,8 @@ impl Report {
         !self.failures.is_empty()
     }
 
-    pub fn write(&self) -> Result<()> {
+    /// The page, which is written as well.
+    pub fn write(&self) -> Result<String> {
         let mut page = self.head.clone();
         self.rows.iter().for_each(|row| writeln!(page, "{row}").expect("a String takes all"));
         for remark in &self.remarks {
@@ -68,7 +67,6 @@ impl Report {
         let target = PathBuf::from(std::env::var_os("NATTER_TARGET").unwrap_or_else(|| "target".into()));
         std::fs::create_dir_all(target.join("reports"))?;
         std::fs::write(target.join("reports/faults.md"), &page)?;
-        println!("{page}");
-        Ok(())
+        Ok(page)
     }
 }

@@ -96,6 +96,7 @@ impl Scene {
 
     /// One trial under traffic.
     pub async fn play(self: &Arc<Scene>, trial: &Trial, seed: u64) -> Outcome {
+        println!("{} ...", trial.name);
         let silences: [Silence; PROBES] = Default::default();
         let checked = self.played(trial, seed, &silences).await;
         let told = silences.iter().map(Silence::told).fold(Told::default(), Told::and);

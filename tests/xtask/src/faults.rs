@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 use crate::command::{cargo, run, target};
 use crate::tools;
 
-/// Those that run with the suite, by a seed that stays; and for how many seconds several of all faults go on at once there.
-const IN_SUITE: [&str; 3] = ["edge killed", "dialog killed", "presence killed"];
+/// Those that run with the suite, by a seed that stays, and how long the mixture among them is.
+const IN_SUITE: [&str; 4] = ["mixture", "edge killed", "dialog killed", "presence killed"];
 const MIXED_S: &str = "20";
 
 /// The faults of these names, all if none; `nodes` of each server that comes in sets.
@@ -30,7 +30,7 @@ pub fn mixture(nodes: &str, words: &[&str]) -> Result<()> {
     let minutes: u64 = minutes.parse().with_context(|| format!("{minutes:?} is no number of minutes"))?;
     let sdk = tools::sdk()?;
     run(cargo().args(["build", "--workspace", "--bins", "--locked"]))?;
-    let mut program = program(&sdk, &[NONE])?;
+    let mut program = program(&sdk, &["mixture"])?;
     program.env("NATTER_NODES", nodes).env("NATTER_MIXTURE", (minutes * 60).to_string());
     if let Some(seed) = seed {
         seed.parse::<u64>().with_context(|| format!("{seed:?} is no seed"))?;
@@ -43,9 +43,6 @@ pub fn mixture(nodes: &str, words: &[&str]) -> Result<()> {
 pub fn some(sdk: &Path) -> Result<()> {
     run(program(sdk, &IN_SUITE)?.env("NATTER_SEED", "1").env("NATTER_MIXTURE", MIXED_S))
 }
-
-/// No fault has this name.
-const NONE: &str = "none";
 
 fn program(sdk: &Path, names: &[&str]) -> Result<Command> {
     let mut tests = cargo();
