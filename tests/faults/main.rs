@@ -38,7 +38,7 @@ async fn whatever_breaks_nothing_that_was_answered_is_lost() {
     let mut report = Report::new(seed, nodes);
     if wanted.contains(&MIXTURE) {
         let lasts = Duration::from_secs(number("NATTER_MIXTURE").unwrap_or(60));
-        let mixture = Trial::mixed(seed, lasts, |fault| scene.hinders(fault).is_none());
+        let mixture = Trial::mixed(seed, lasts, nodes, |fault| scene.hinders(fault).is_none());
         report.add(&mixture, scene.play(&mixture, seed).await);
     }
     for fault in faults {

@@ -45,16 +45,16 @@ impl Trial {
         }
     }
 
-    /// Faults at times and for times that the seed says; the last begins before `lasts` is over. Of those that `is_possible` on this
-    /// machine. What is drawn is the same for the same seed and the same possibilities.
-    pub fn mixed(seed: u64, lasts: Duration, is_possible: impl Fn(&Fault) -> bool) -> Trial {
+    /// Faults at times and for times that the seed says, the same for the same seed and servers; the last begins before `lasts` is over.
+    /// What is not possible on this machine is drawn and left out.
+    pub fn mixed(seed: u64, lasts: Duration, nodes: usize, is_possible: impl Fn(&Fault) -> bool) -> Trial {
         let chance = Chance::seeded(seed);
-        let all: Vec<Fault> = FAULTS.iter().filter(|fault| mixes(fault) && is_possible(fault)).copied().collect();
+        let all: Vec<Fault> = FAULTS.iter().filter(|fault| mixes(fault) && fault.nodes <= nodes).copied().collect();
         let (mut at, mut steps) = (Duration::ZERO, Vec::new());
         while at < lasts {
             let mut fault = all[chance.below(all.len() as u64) as usize];
             fault.what = fault.what.lasting(Duration::from_millis(1_000 + chance.below(7_000)));
-            steps.push(Step { at, fault });
+            steps.extend(Some(Step { at, fault }).filter(|step| is_possible(&step.fault)));
             at += Duration::from_millis(500 + chance.below(5_500));
         }
         Trial { name: format!("mixture, seed {seed}"), steps, lasts: Some(lasts) }
