@@ -3,7 +3,7 @@
 //!
 //! `cargo xtask faults` runs it. `NATTER_FAULTS` names the ones to run, separated by commas, all if none; `mixture` among
 //! them is several at once, for the seconds of `NATTER_MIXTURE`. `NATTER_SEED` replays the choices.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test that says how far it is
 
 mod fault;
 mod happen;

@@ -153,7 +153,7 @@ impl Listener {
         while stream.looked_at < stream.shown.ids.len() {
             let id = stream.shown.ids[stream.looked_at].clone();
             stream.looked_at += 1;
-            if stream.looked_at % READS == 0 {
+            if stream.looked_at.is_multiple_of(READS) {
                 let marker = format!(
                     "<message xmlns='jabber:client' to='{author}-{app}@localhost' type='chat' id='read-{id}'>\
                      <displayed xmlns='urn:xmpp:chat-markers:0' id='{id}'/>\
