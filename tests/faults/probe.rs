@@ -19,41 +19,54 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long nothing was answered, at most, since the counting began.
 #[derive(Clone, Debug, Default)]
-pub struct Silence(Arc<Mutex<Times>>);
+pub struct Silence(Arc<Mutex<(Option<Instant>, Told)>>);
 
-#[derive(Debug, Default)]
-struct Times {
-    last: Option<Instant>,
-    longest: Duration,
-    /// Answers that were counted.
-    answers: u64,
-    /// Streams that ended while it was counted.
-    ends: u64,
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    pub longest: Duration,
+    pub answers: u64,
+    /// Answers that were refusals.
+    pub refused: u64,
+    /// Streams that ended.
+    pub ends: u64,
+}
+
+impl Told {
+    pub fn and(self, other: Told) -> Told {
+        Told {
+            longest: self.longest.max(other.longest),
+            answers: self.answers + other.answers,
+            refused: self.refused + other.refused,
+            ends: self.ends + other.ends,
+        }
+    }
 }
 
 impl Silence {
     pub fn count_from_here(&self) {
-        *self.0.lock().unwrap() = Times { last: Some(Instant::now()), ..Times::default() };
+        *self.0.lock().unwrap() = (Some(Instant::now()), Told::default());
     }
 
-    /// The longest silence, the one that goes on included, answers and ends of streams.
-    pub fn told(&self) -> (Duration, u64, u64) {
-        let times = self.0.lock().unwrap();
-        (times.longest, times.answers, times.ends)
+    pub fn told(&self) -> Told {
+        self.0.lock().unwrap().1
     }
 
     fn answered(&self) {
-        let mut times = self.0.lock().unwrap();
+        let (last, told) = &mut *self.0.lock().unwrap();
         let now = Instant::now();
-        if let Some(last) = times.last {
-            times.longest = times.longest.max(now - last);
-            times.last = Some(now);
-            times.answers += 1;
+        if let Some(before) = last.replace(now) {
+            told.longest = told.longest.max(now - before);
+            told.answers += 1;
         }
     }
 
+    fn refused(&self) {
+        self.0.lock().unwrap().1.refused += 1;
+    }
+
     fn ended(&self) {
-        self.0.lock().unwrap().ends += 1;
+        self.0.lock().unwrap().1.ends += 1;
     }
 }
 
@@ -71,8 +84,9 @@ impl Probe {
         let running = tokio::spawn(async move {
             let mut number = 0_u32;
             while !stopped.load(Ordering::Relaxed) {
-                let _ = write((port, &tls), (&me, &to), &mut number, &stopped, &counted).await;
-                counted.ended();
+                if write((port, &tls), (&me, &to), &mut number, &stopped, &counted).await.is_err() {
+                    counted.ended();
+                }
                 sleep(Duration::from_millis(100)).await;
             }
         });
@@ -81,9 +95,9 @@ impl Probe {
 
     /// Stops it when it has been answered once more.
     pub async fn end(self) -> Result<()> {
-        let before = self.silence.told().1;
+        let before = self.silence.told().answers;
         let answered = async {
-            while self.silence.told().1 == before {
+            while self.silence.told().answers == before {
                 sleep(EVERY).await;
             }
         };
@@ -112,6 +126,9 @@ async fn write(
         let answer = async {
             loop {
                 let frame = client.next().await?.context("the stream ended")?;
+                if frame.contains("type=\"error\"") {
+                    silence.refused();
+                }
                 if acknowledged(&frame).is_some() {
                     return Ok::<_, anyhow::Error>(());
                 }

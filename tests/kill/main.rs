@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 use natter_actor::Chance;
 use natter_tests::process::Natter;
-use natter_tests::traffic::{LOGINS, PASSWORD, Stage, Traffic};
+use natter_tests::traffic::{Excuse, LOGINS, PASSWORD, Stage, Traffic};
 
 const KILLS: u64 = 20;
 
@@ -54,7 +54,7 @@ async fn run(natter: &mut Natter, seed: u64, kills: u64) -> Result<String> {
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
     let mut lines = vec![format!("{kills} kills")];
-    lines.extend(traffic.end().await?);
+    lines.extend(traffic.end(Excuse::default()).await?);
     Ok(lines.join("; "))
 }
 

@@ -13,11 +13,11 @@ const FLAGS = [
   '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
 ];
 
-// Opens the page and returns what takes the lines for it. `doors` are the URLs (or `host:port`) whose certificates the page
-// will trust. The profile's folder is the caller's to remove.
-export const open = async (require, name, major, doors, write) => {
+// Opens the page and returns what takes the lines for it. `api` is the `host:port` whose certificate the page will trust. The
+// profile's folder is the caller's to remove.
+export const open = async (require, name, major, api, write) => {
   const port = await serve(join(dirname(require.resolve(`${name}/package.json`)), 'dist/connectycube.min.js'), major);
-  const browser = start((await Promise.all(doors.map(pins))).flat().join(','));
+  const browser = start(await pin(api));
   const { targetInfos } = await browser.send('Target.getTargets');
   const { targetId } = targetInfos.find(({ type }) => type === 'page');
   const { sessionId } = await browser.send('Target.attachToTarget', { targetId, flatten: true });
@@ -86,14 +86,6 @@ export const start = (pin) => {
         to.write(JSON.stringify({ id: last, method, params, sessionId }) + '\0');
       }),
   };
-};
-
-// Behind one address may be several processes, each with a key of its own, whose turns come one after another.
-const BEHIND_MAX = 3;
-const pins = async (door) => {
-  const found = [];
-  for (let turn = 0; turn < BEHIND_MAX; turn++) found.push(await pin(door.replace(/^\w+:\/\//, '')));
-  return [...new Set(found)];
 };
 
 // The server's key, as Chromium's flag takes it, from a certificate that the test's CA (`NODE_EXTRA_CA_CERTS`) vouches for:

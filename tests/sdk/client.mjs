@@ -30,14 +30,10 @@ const inNode = () => {
   const loaded = require(name);
   return drive(loaded.default ?? loaded, major, write);
 };
-// What is asked over TLS.
-const doors = ({ endpoints, chatProtocol }) =>
-  [endpoints.api, chatProtocol?.websocket].filter((door) => door && !/^(http|ws):/.test(door));
-
 // The first line is `own.init`: it says which server the browser has to trust.
 let client;
 const receive = async (line) => {
-  client ??= place === 'browser' ? open(require, name, major, doors(line.args[1]), write) : inNode();
+  client ??= place === 'browser' ? open(require, name, major, line.args[1].endpoints.api, write) : inNode();
   (await client)(line);
 };
 

@@ -64,6 +64,14 @@ pub fn https(ca: &Path) -> Result<reqwest::Client> {
     Ok(reqwest::Client::builder().no_proxy().pool_idle_timeout(POOL_IDLE).tls_certs_only([ca]).build()?)
 }
 
+/// Something that a client hears.
+#[derive(Debug)]
+pub enum Piece {
+    Text(String),
+    /// Whoever answers it has proved that he has everything that came before (contract xmpp 5).
+    Ping,
+}
+
 /// A signed-in session.
 pub struct Client<S = TlsStream<TcpStream>> {
     socket: WebSocketStream<S>,
@@ -118,8 +126,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// The next frame; pings are answered on the way. None: the stream ended.
     pub async fn next(&mut self) -> Result<Option<String>> {
         loop {
+            match self.piece().await? {
+                Some(Piece::Text(text)) => return Ok(Some(text)),
+                Some(Piece::Ping) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The next frame or ping, which is answered with whatever is sent or awaited next. None: the stream ended.
+    pub async fn piece(&mut self) -> Result<Option<Piece>> {
+        loop {
             match self.socket.next().await {
-                Some(Ok(Message::Text(text))) => return Ok(Some(text.as_str().to_owned())),
+                Some(Ok(Message::Text(text))) => return Ok(Some(Piece::Text(text.as_str().to_owned()))),
+                Some(Ok(Message::Ping(_))) => return Ok(Some(Piece::Ping)),
                 Some(Ok(Message::Close(_))) | None => return Ok(None),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.into()),

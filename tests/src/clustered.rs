@@ -100,7 +100,8 @@ impl Clustered {
         let websocket = if plain { format!("ws://localhost:{ws}") } else { format!("wss://localhost:{wss}") };
         config["config"]["chatProtocol"]["websocket"] = json!(websocket);
         if plain {
-            config["config"]["endpoints"]["api"] = json!(format!("http://localhost:{rest_plain}"));
+            config["config"]["endpoints"]["api_url"] = json!(format!("http://localhost:{rest_plain}"));
+            config["config"]["endpoints"]["chat_url"] = json!(websocket);
         }
         Ok(config)
     }

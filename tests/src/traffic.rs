@@ -7,6 +7,8 @@
 mod check;
 mod comings;
 mod keeper;
+mod listened;
+mod listener;
 mod record;
 mod sender;
 
@@ -20,7 +22,9 @@ use anyhow::{Context, Result};
 use natter_actor::Chance;
 use natter_proto::DialogId;
 use serde_json::{Value, json};
+use tokio::sync::{Barrier, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 
 use crate::build::Build;
 use crate::client::{Account, trusting};
@@ -29,15 +33,26 @@ use crate::sdk::Sdk;
 use check::Group;
 use comings::Comings;
 use keeper::{Files, Keeper};
+pub use listened::Excuse;
+use listener::{Listened, Listener};
 use record::{Lane, Record, Ticks};
 use sender::{Errand, Lean};
 
 /// Of every user of the traffic.
 pub const PASSWORD: &str = "correct horse";
-/// The owner of the groups and who reads, three senders, two who come and go, and one who keeps contacts and files and says nothing.
-pub const LOGINS: [&str; 7] = ["reader", "lean", "sdk6", "sdk3", "guest1", "guest2", "keeper"];
+/// The owner of the groups and who reads, three senders, two who come and go, and one who keeps contacts and files and says nothing; in a
+/// quiet group of their own one who talks, and three who listen.
+pub const LOGINS: [&str; 11] =
+    ["reader", "lean", "sdk6", "sdk3", "guest1", "guest2", "keeper", "talker", "listener1", "listener2", "listener3"];
 const GUESTS: Range<usize> = 4..6;
 const KEEPER: usize = 6;
+const TALKER: usize = 7;
+const LISTENERS: Range<usize> = 8..11;
+/// Few enough that whoever was away for a quarter of a minute is told all of it: of a dialog a hundred messages at most are listed.
+const TALKS: Duration = Duration::from_millis(200);
+
+/// How long it may take until all listeners see each other.
+const ACQUAINTED: Duration = Duration::from_secs(40);
 
 /// A user.
 pub struct Person {
@@ -92,6 +107,10 @@ pub struct Traffic {
     comings: JoinHandle<Result<(Sdk, Vec<Move>)>>,
     senders: Vec<JoinHandle<Result<Record>>>,
     keeping: [JoinHandle<Result<String>>; 2],
+    quiet: DialogId,
+    talker: JoinHandle<Result<Record>>,
+    listeners: Vec<JoinHandle<Result<Listened>>>,
+    said: watch::Sender<Option<(String, Instant)>>,
 }
 
 impl Traffic {
@@ -103,7 +122,9 @@ impl Traffic {
         };
         let people: Arc<Vec<Person>> = Arc::new(LOGINS.iter().zip(&stage.users).map(person).collect());
         let reading = Sdk::start(Build::Node6, &stage.config(0), json!({})).await?;
-        let groups = [make_group(&reading, &people).await?, make_group(&reading, &people).await?];
+        let busy = &people[..=KEEPER];
+        let groups = [make_group(&reading, busy).await?, make_group(&reading, busy).await?];
+        let quiet = make_group(&reading, &people[TALKER..]).await?;
         let (ticks, stop) = (Ticks::default(), Arc::new(AtomicBool::new(false)));
         let tls = trusting(stage.ca)?;
 
@@ -130,6 +151,28 @@ impl Traffic {
             tokio::spawn(sdk(2, Build::Node6, managed)),
             tokio::spawn(sdk(3, Build::Node3, plain)),
         ];
+        let said = watch::Sender::new(None);
+        let acquainted = Arc::new(Barrier::new(LISTENERS.len() + 1));
+        let mut listeners = Vec::new();
+        for (turn, place) in LISTENERS.enumerate() {
+            let mut ports = stage.wss.clone();
+            ports.rotate_left(turn % stage.wss.len());
+            let listener = Listener {
+                name: people[place].login,
+                me: people[place].account.clone(),
+                reads: (turn == 0).then(|| (people[TALKER].user(), quiet)),
+                others: people[LISTENERS].iter().map(Person::user).filter(|user| *user != people[place].user()).collect(),
+                ports,
+                tls: tls.clone(),
+                acquainted: acquainted.clone(),
+                stop: stop.clone(),
+                end: said.subscribe(),
+            };
+            listeners.push(tokio::spawn(listener.run()));
+        }
+        timeout(ACQUAINTED, acquainted.wait()).await.context("the listeners do not become contacts of each other")?;
+        let talks = errand(TALKER, "talker", &[&[Lane::Group(quiet)]]);
+        let talker = tokio::spawn(lean(TALKER, talks, 1, TALKS).run());
         let comings = Comings {
             rest: reading,
             signed_in: None,
@@ -155,15 +198,21 @@ impl Traffic {
         });
         let files = Files { rest_port: stage.rest_plain, session, stop: stop.clone() };
         let (comings, keeping) = (tokio::spawn(comings.run()), [tokio::spawn(keeper.run()), tokio::spawn(files.run())]);
-        Ok(Traffic { people, groups, stop, comings, senders, keeping })
+        Ok(Traffic { people, groups, stop, comings, senders, keeping, quiet, talker, listeners, said })
     }
 
     /// Stops the clients, and compares what they remember with what is kept. What was counted, a part for each.
     ///
     /// # Errors
     /// Something that was answered is not so, or a client could not go on.
-    pub async fn end(self) -> Result<Vec<String>> {
+    pub async fn end(self, excuse: Excuse) -> Result<Vec<String>> {
         self.stop.store(true, Ordering::Relaxed);
+        let talked = self.talker.await??;
+        self.said.send_replace(talked.sent.last().map(|sent| (sent.id.clone(), Instant::now())));
+        let mut listened = Vec::new();
+        for listener in self.listeners {
+            listened.push(listener.await??);
+        }
         let (reading, moves) = self.comings.await??;
         let mut records = Vec::new();
         for sender in self.senders {
@@ -177,10 +226,11 @@ impl Traffic {
             lines.push(check::private(&reading, &self.people[0], record).await?);
         }
         for (number, dialog) in (1..).zip(self.groups) {
-            let group = Group { dialog, people: &self.people, records: &records, moves: &moves };
+            let group = Group { dialog, people: &self.people[..=KEEPER], records: &records, moves: &moves };
             let checked = group.check(&reading).await.with_context(|| format!("group {number}"))?;
             lines.push(format!("group {number}: {checked}"));
         }
+        lines.push(check::quiet(&reading, (self.quiet, &self.people[TALKER..]), &talked, &listened, excuse).await?);
         Ok(lines)
     }
 }

@@ -1,10 +1,12 @@
 //! A whole cluster on this machine: the servers, and the processes of the binary, each in a folder of its own. It goes on when whoever
 //! started it ends; whoever opens the folder finds it again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -23,11 +25,13 @@ pub struct Plan {
     pub accounts: usize,
     /// Of each of Cassandra and NATS.
     pub nodes: usize,
+    /// What NATS and S3 keep is on small volumes of their own ([`crate::Disk`]), which can be filled. Needs the right to mount.
+    pub has_small_disks: bool,
 }
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { edges: 3, dialogs: 2, presences: 2, accounts: 2, nodes: 1 }
+        Plan { edges: 3, dialogs: 2, presences: 2, accounts: 2, nodes: 1, has_small_disks: false }
     }
 }
 
@@ -50,11 +54,20 @@ impl Part {
     }
 }
 
+/// What one part has beyond the others: settings by name, and variables of its environment.
+#[derive(Clone, Debug, Default)]
+pub struct Beyond {
+    pub settings: Vec<(String, String)>,
+    pub environment: Vec<(String, String)>,
+}
+
 /// A cluster that was started.
 pub struct Cluster {
     folder: PathBuf,
     binary: PathBuf,
     parts: Vec<Part>,
+    /// By part. Whoever opens the folder later knows nothing of it.
+    beyond: Mutex<BTreeMap<String, Beyond>>,
     pub servers: Servers,
 }
 
@@ -73,23 +86,44 @@ impl Cluster {
 
     /// The same with parts, by name, that run another binary than the rest.
     pub fn start_mixed(folder: &Path, binary: &Path, target: &Path, plan: Plan, others: &[(&str, &Path)]) -> Result<Cluster> {
+        let mut cluster = Cluster::prepare(folder, binary, target, plan)?;
+        for (name, other) in others {
+            let part = cluster.parts.iter_mut().find(|part| part.name == *name);
+            part.with_context(|| format!("the cluster has no {name} to run another binary"))?.binary = Some(other.to_path_buf());
+        }
+        cluster.write_parts()?;
+        cluster.begin(plan)?;
+        Ok(cluster)
+    }
+
+    /// Starts the servers, and says where each process of the binary will listen. [`Cluster::begin`] starts these.
+    pub fn prepare(folder: &Path, binary: &Path, target: &Path, plan: Plan) -> Result<Cluster> {
         if let Ok(earlier) = Cluster::open(folder, binary, target) {
             earlier.wipe()?;
         }
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let folder = folder.canonicalize()?;
-        let servers = Servers::start(target, &folder.join("servers"), plan.nodes)?;
-        let mut parts = parts(plan)?;
-        for (name, other) in others {
-            let part = parts.iter_mut().find(|part| part.name == *name);
-            part.with_context(|| format!("the cluster has no {name} to run another binary"))?.binary = Some(other.to_path_buf());
-        }
-        fs::write(folder.join(PARTS), parts.iter().map(line_of).collect::<String>())?;
-        let cluster = Cluster { folder, binary: binary.to_owned(), parts, servers };
-        if let Err(error) = cluster.begin(plan) {
-            return Err(error.context(format!("the cluster in {} did not start; its logs are there", cluster.folder.display())));
-        }
+        let servers = Servers::start_on(target, &folder.join("servers"), plan.nodes, plan.has_small_disks)?;
+        let parts = parts(plan)?;
+        let cluster = Cluster { folder, binary: binary.to_owned(), parts, beyond: Mutex::default(), servers };
+        cluster.write_parts()?;
         Ok(cluster)
+    }
+
+    /// Starts what [`Cluster::prepare`] made ready.
+    pub fn begin(&self, plan: Plan) -> Result<()> {
+        self.start_parts(plan)
+            .with_context(|| format!("the cluster in {} did not start; its logs are there", self.folder.display()))
+    }
+
+    /// What a part has beyond the others from its next start on.
+    pub fn give(&self, part: &str, beyond: Beyond) {
+        self.beyond.lock().unwrap_or_else(PoisonError::into_inner).insert(part.to_owned(), beyond);
+    }
+
+    /// As it was given.
+    pub fn given(&self, part: &str) -> Beyond {
+        self.beyond.lock().unwrap_or_else(PoisonError::into_inner).get(part).cloned().unwrap_or_default()
     }
 
     /// The one that was started in a folder.
@@ -99,7 +133,7 @@ impl Cluster {
             fs::read_to_string(folder.join(PARTS)).with_context(|| format!("no cluster was started in {}", folder.display()))?;
         let parts = text.lines().map(part_of).collect::<Option<Vec<_>>>().context("the list of parts is damaged")?;
         let servers = Servers::open(target, &folder.join("servers"))?;
-        Ok(Cluster { folder, binary: binary.to_owned(), parts, servers })
+        Ok(Cluster { folder, binary: binary.to_owned(), parts, beyond: Mutex::default(), servers })
     }
 
     pub fn parts(&self) -> &[Part] {
@@ -158,7 +192,7 @@ impl Cluster {
         fs::remove_dir_all(&self.folder).with_context(|| format!("cannot remove {}", self.folder.display()))
     }
 
-    fn begin(&self, plan: Plan) -> Result<()> {
+    fn start_parts(&self, plan: Plan) -> Result<()> {
         self.run(&["secrets", &self.folder.join(SECRETS).display().to_string()])?;
         fs::write(self.settings(), self.shared_settings(plan)?)?;
         self.run(&["migrate"])?;
@@ -201,6 +235,11 @@ impl Cluster {
         for (setting, port) in &part.ports {
             command.args(["--set", &format!("{setting}={port}")]);
         }
+        let beyond = self.given(&part.name);
+        for (setting, value) in beyond.settings {
+            command.args(["--set", &format!("{setting}={value}")]);
+        }
+        command.envs(beyond.environment);
         command.current_dir(&self.folder);
         command
     }
@@ -233,6 +272,10 @@ impl Cluster {
             access = s3::S3::ACCESS_KEY,
             secret = s3::S3::SECRET_KEY,
         ))
+    }
+
+    fn write_parts(&self) -> Result<()> {
+        Ok(fs::write(self.folder.join(PARTS), self.parts.iter().map(line_of).collect::<String>())?)
     }
 
     // `NAME PID` of every process of the binary that runs.

@@ -7,6 +7,8 @@
 mod cassandra;
 mod cluster;
 mod cql;
+mod disk;
+mod faketime;
 mod install;
 mod nats;
 mod ports;
@@ -17,8 +19,10 @@ mod servers;
 mod set;
 
 pub use cassandra::Cassandra;
-pub use cluster::{Cluster, Part, Plan};
+pub use cluster::{Beyond, Cluster, Part, Plan};
 pub use cql::version as cql_version;
+pub use disk::Disk;
+pub use faketime::Faketime;
 pub use nats::Nats;
 pub use process::Process;
 pub use redis::Redis;

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::disk::Disk;
 use crate::set::{Kind, Seat};
 use crate::{install, ports};
 
@@ -21,11 +22,17 @@ const PORTS: usize = 3;
 pub struct Nats {
     /// The folder of binaries.
     pub binaries: PathBuf,
+    /// The streams are on a small volume of their own.
+    pub is_small: bool,
 }
 
 impl Nats {
     fn binary(&self) -> PathBuf {
         self.binaries.join("nats-server")
+    }
+
+    fn streams(seat: &Seat) -> PathBuf {
+        seat.folder.join("streams")
     }
 }
 
@@ -51,12 +58,16 @@ impl Kind for Nats {
             seat.address(),
             seat.ip,
             seat.ports[2],
-            seat.folder.join("streams").display(),
+            Nats::streams(seat).display(),
         );
         if all.len() > 1 {
             let routes: Vec<String> = all.iter().map(|seat| format!("\"nats-route://{}:{}\"", seat.ip, seat.ports[1])).collect();
             let routes = routes.join(", ");
-            lines += &format!("cluster {{ name: natter, listen: {}:{}, routes: [ {routes} ] }}\n", seat.ip, seat.ports[1]);
+            // Clients know all of them by their settings: what they are told would lead around a proxy.
+            lines += &format!(
+                "cluster {{ name: natter, listen: {}:{}, routes: [ {routes} ], no_advertise: true }}\n",
+                seat.ip, seat.ports[1]
+            );
         }
         Ok(fs::write(seat.folder.join("nats.conf"), lines)?)
     }
@@ -65,6 +76,10 @@ impl Kind for Nats {
         let mut command = Command::new(self.binary());
         command.arg("-c").arg(seat.folder.join("nats.conf"));
         Ok(command)
+    }
+
+    fn disk(&self, seat: &Seat) -> Option<Disk> {
+        self.is_small.then(|| Disk::of(Nats::streams(seat)))
     }
 
     // Its own word, which is "ok" only when JetStream runs and has a leader.

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
+use crate::disk::Disk;
 use crate::set::{Kind, Seat};
 use crate::{install, ports};
 
@@ -18,6 +19,8 @@ const VERSION: &str = "v1.8.0";
 pub struct S3 {
     /// The folder of binaries.
     pub binaries: PathBuf,
+    /// The files are on a small volume of their own.
+    pub is_small: bool,
 }
 
 impl S3 {
@@ -54,6 +57,10 @@ impl Kind for S3 {
         command.arg("--port").arg(seat.address().to_string()).arg("posix").arg(seat.folder.join("data"));
         command.env("ROOT_ACCESS_KEY", Self::ACCESS_KEY).env("ROOT_SECRET_KEY", Self::SECRET_KEY);
         Ok(command)
+    }
+
+    fn disk(&self, seat: &Seat) -> Option<Disk> {
+        self.is_small.then(|| Disk::of(seat.folder.join("data")))
     }
 
     fn is_ready(&self, seat: &Seat, _: usize) -> Result<bool> {

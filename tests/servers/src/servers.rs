@@ -17,7 +17,7 @@ pub struct Servers {
 impl Servers {
     /// Brings the programs here, under `target`, or says what is missing.
     pub fn install(target: &Path) -> Result<()> {
-        let (cassandra, nats, s3) = kinds(target, 1);
+        let (cassandra, nats, s3) = kinds(target, 1, false);
         Redis.install()?;
         nats.install()?;
         s3.install()?;
@@ -26,7 +26,12 @@ impl Servers {
 
     /// Starts them, `nodes` each of Cassandra and NATS, and returns when all answer.
     pub fn start(target: &Path, folder: &Path, nodes: usize) -> Result<Servers> {
-        let (cassandra, nats, s3) = kinds(target, nodes);
+        Servers::start_on(target, folder, nodes, false)
+    }
+
+    /// The same; `is_small`: what NATS and S3 keep is on small volumes of their own.
+    pub fn start_on(target: &Path, folder: &Path, nodes: usize, is_small: bool) -> Result<Servers> {
+        let (cassandra, nats, s3) = kinds(target, nodes, is_small);
         Ok(Servers {
             redis: begin(Redis, folder, 1)?,
             nats: begin(nats, folder, nodes)?,
@@ -38,7 +43,7 @@ impl Servers {
     /// Those that were started in a folder.
     pub fn open(target: &Path, folder: &Path) -> Result<Servers> {
         // How they were started is not asked of those that run.
-        let (cassandra, nats, s3) = kinds(target, 1);
+        let (cassandra, nats, s3) = kinds(target, 1, false);
         Ok(Servers {
             redis: Set::open(Redis, &folder.join(Redis::NAME))?,
             nats: Set::open(nats, &folder.join(Nats::NAME))?,
@@ -68,11 +73,12 @@ impl Servers {
     }
 }
 
-fn kinds(target: &Path, nodes: usize) -> (Cassandra, Nats, S3) {
+fn kinds(target: &Path, nodes: usize, is_small: bool) -> (Cassandra, Nats, S3) {
     let root: PathBuf = target.join("servers");
     let binaries = root.join("bin");
     // One node is for tests that make many tables, several are for those who kill them.
-    (Cassandra { jars: root.join("cassandra"), is_hasty: nodes == 1 }, Nats { binaries: binaries.clone() }, S3 { binaries })
+    let cassandra = Cassandra { jars: root.join("cassandra"), is_hasty: nodes == 1 };
+    (cassandra, Nats { binaries: binaries.clone(), is_small }, S3 { binaries, is_small })
 }
 
 fn begin<K: Kind>(kind: K, folder: &Path, count: usize) -> Result<Set<K>> {

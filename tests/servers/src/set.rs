@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::disk::Disk;
 use crate::process::Process;
 
 /// Longest wait for a process to answer. Ten times what it takes on a busy machine.
@@ -26,6 +27,10 @@ pub trait Kind {
     /// Writes what a process reads when it starts.
     fn configure(&self, seat: &Seat, all: &[Seat]) -> Result<()>;
     fn command(&self, seat: &Seat) -> Result<Command>;
+    /// What it keeps, where that is on a volume of its own.
+    fn disk(&self, _: &Seat) -> Option<Disk> {
+        None
+    }
     /// Whether it answers, and sees its `others`.
     fn is_ready(&self, seat: &Seat, others: usize) -> Result<bool>;
 }
@@ -107,6 +112,16 @@ impl<K: Kind> Set<K> {
         self.seats[index].process()
     }
 
+    /// The volume of what is kept at a place, if it has one of its own.
+    pub fn disk(&self, index: usize) -> Option<Disk> {
+        self.kind.disk(&self.seats[index])
+    }
+
+    /// Whether the process at a place answers.
+    pub fn is_ready(&self, index: usize) -> bool {
+        self.kind.is_ready(&self.seats[index], self.seats.len() - 1).unwrap_or(false)
+    }
+
     /// Starts the process at a place again, and returns when it answers.
     pub fn start_again(&self, index: usize) -> Result<()> {
         self.launch(&self.seats[index])?;
@@ -127,12 +142,14 @@ impl<K: Kind> Set<K> {
                 seat.process().kill()?;
             }
         }
+        Disk::unmount_below(&self.folder)?;
         fs::remove_dir_all(&self.folder).with_context(|| format!("cannot remove {}", self.folder.display()))
     }
 
     fn start_all(&self) -> Result<()> {
         for seat in &self.seats {
             fs::create_dir_all(&seat.folder)?;
+            self.disk(seat.index).map_or(Ok(()), |disk| disk.mount())?;
             self.kind.configure(seat, &self.seats)?;
             self.launch(seat)?;
         }
@@ -171,6 +188,9 @@ impl<K: Kind> Kind for &K {
     }
     fn command(&self, seat: &Seat) -> Result<Command> {
         (**self).command(seat)
+    }
+    fn disk(&self, seat: &Seat) -> Option<Disk> {
+        (**self).disk(seat)
     }
     fn is_ready(&self, seat: &Seat, others: usize) -> Result<bool> {
         (**self).is_ready(seat, others)

@@ -9,6 +9,8 @@ use natter_proto::DialogId;
 use serde_json::{Value, json};
 
 use super::Person;
+use super::listened::{self, Excuse};
+use super::listener::Listened;
 use super::record::{Answer, Record, Sent};
 
 /// Reads the whole dialog of the reader and one sender, and proves: every acked message there, none twice, in the order of
@@ -25,6 +27,40 @@ pub async fn private(reading: &Sdk, reader: &Person, record: &Record) -> Result<
     let unread = unread(reading, &dialog).await?;
     ensure!(unread == ids.len() as u64, "{name}: unread is {unread} of {} for user {}", ids.len(), reader.account.user);
     Ok(format!("{name}: {} sent, {} acked, {stored} stored", sent.len(), acked(&sent)))
+}
+
+/// Reads the quiet group, the talker first of its people, and proves: every acked message is there once and in order, unread for each
+/// listener is all of it but what he said he has read, and what they were told is as [`listened::check`] demands. Returns the counts.
+pub async fn quiet(
+    reading: &Sdk,
+    (dialog, people): (DialogId, &[Person]),
+    talked: &Record,
+    listened: &[Listened],
+    excuse: Excuse,
+) -> Result<String> {
+    let dialog_id = dialog.to_string();
+    people[0].sign_in(reading).await?;
+    let ids = all_ids(reading, &dialog_id).await?;
+    let (places, sent) = (places(&ids)?, talked.in_group(dialog));
+    let stored = of_sender(&places, &sent, |_| true).context("what the talker said")?;
+    ensure!(stored == ids.len(), "the quiet group holds messages that nobody sent");
+    let mut marked = 0;
+    for person in &people[1..] {
+        person.sign_in(reading).await?;
+        let unread = unread(reading, &dialog_id).await?;
+        let read = listened.iter().find(|listened| listened.user == person.user()).map(|listened| &listened.read);
+        let read = read.with_context(|| format!("{} did not listen", person.login))?;
+        let (most, all) = (read.len(), ids.len());
+        let least = read.values().filter(|is_answered| **is_answered).count();
+        ensure!(
+            (all - most..=all - least).contains(&(unread as usize)),
+            "unread of {} is {unread} of {all}, of which he read {least} to {most}",
+            person.login
+        );
+        marked += least;
+    }
+    ensure!(marked > 0, "nothing was read, so nothing was tested");
+    Ok(format!("{}, {marked} read", listened::check(listened, &places, excuse)?))
 }
 
 /// A group, everything that was said in it, and who came and went.

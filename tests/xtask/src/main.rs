@@ -36,6 +36,8 @@ const USAGE: &str = "usage: cargo xtask <command>
                   Cassandra, NATS, Redis and S3 on this machine; prints where they are
   faults [--nodes 3] [NAME ...]
                   what breaks under traffic in a cluster; target/reports/faults.md
+  faults [--nodes 3] mixture [SEED] [MINUTES]
+                  several faults at once, at times drawn from the seed
   cluster start DIR [--edges N] [--nodes N] [--presences N] | stop DIR
                   a whole cluster: servers and processes of the binary; DIR/sdk.json is what the SDK takes
   cluster sdk [FILTER]
@@ -62,6 +64,8 @@ fn main() -> Result<()> {
         ["fuzz"] => fuzz::all("60"),
         ["fuzz", seconds] => fuzz::all(seconds),
         ["servers", words @ ..] => servers::run(words),
+        ["faults", "--nodes", nodes, "mixture", words @ ..] => faults::mixture(nodes, words),
+        ["faults", "mixture", words @ ..] => faults::mixture("1", words),
         ["faults", "--nodes", nodes, names @ ..] => faults::all(nodes, names),
         ["faults", names @ ..] => faults::all("1", names),
         ["cluster", words @ ..] => cluster::run_words(words),
