@@ -1,4 +1,6 @@
-//! Users, groups and messages in numbers: what a measurement needs before it begins.
+//! Users, groups and messages in numbers: what a measurement needs before it begins. It is the same for one process and for a cluster.
+
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
@@ -27,10 +29,43 @@ const AT_ONCE: usize = 16;
 /// Messages of one sender on their way.
 const WINDOW: u64 = 128;
 
+/// Where something listens that is to be filled and measured.
+pub trait Doors {
+    fn admin_token(&self) -> PathBuf;
+    fn console_port(&self) -> u16;
+    /// Over TLS.
+    fn rest_port(&self) -> u16;
+    fn ca(&self) -> PathBuf;
+    /// The keys of the first app.
+    fn credentials(&self) -> Result<Value>;
+}
+
+impl Doors for Natter {
+    fn admin_token(&self) -> PathBuf {
+        self.data().join("admin.token")
+    }
+
+    fn console_port(&self) -> u16 {
+        self.ports.console
+    }
+
+    fn rest_port(&self) -> u16 {
+        self.ports.rest
+    }
+
+    fn ca(&self) -> PathBuf {
+        Natter::ca(self)
+    }
+
+    fn credentials(&self) -> Result<Value> {
+        Ok(self.sdk_config(1, true)?["credentials"].clone())
+    }
+}
+
 /// Makes the users `{prefix}-0`, `{prefix}-1` and so on.
-pub async fn users(natter: &Natter, prefix: &str, count: usize) -> Result<Vec<Account>> {
-    let token = std::fs::read_to_string(natter.data().join("admin.token"))?;
-    let (http, url) = (http()?, format!("http://127.0.0.1:{}/admin/v1/apps/1/users", natter.ports.console));
+pub async fn users(doors: &impl Doors, prefix: &str, count: usize) -> Result<Vec<Account>> {
+    let token = std::fs::read_to_string(doors.admin_token())?;
+    let (http, url) = (http()?, format!("http://127.0.0.1:{}/admin/v1/apps/1/users", doors.console_port()));
     let mut accounts = Vec::with_capacity(count);
     for chunk in (0..count).collect::<Vec<_>>().chunks(AT_ONCE) {
         let made = chunk.iter().map(|n| {
@@ -61,9 +96,9 @@ pub struct RestUser {
 }
 
 impl Rest {
-    pub fn of(natter: &Natter) -> Result<Rest> {
-        let credentials = natter.sdk_config(1, true)?["credentials"].clone();
-        Ok(Rest { http: https(&natter.ca())?, root: format!("https://localhost:{}", natter.ports.rest), credentials })
+    pub fn of(doors: &impl Doors) -> Result<Rest> {
+        let root = format!("https://localhost:{}", doors.rest_port());
+        Ok(Rest { http: https(&doors.ca())?, root, credentials: doors.credentials()? })
     }
 
     pub async fn sign_in(&self, login: &str) -> Result<RestUser> {

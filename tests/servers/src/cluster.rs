@@ -66,6 +66,11 @@ impl Cluster {
     /// Starts all of it in a folder, makes an app, and writes `sdk.json` (what `natter sdk-config --json` prints, and `edges`, the URL of
     /// each edge) and `pids` there. `target`: where the servers' programs are brought to.
     pub fn start(folder: &Path, binary: &Path, target: &Path, plan: Plan) -> Result<Cluster> {
+        Cluster::start_with(folder, binary, target, plan, &[])
+    }
+
+    /// The same with further settings of all processes: `dialog.app_rate=1000`, the value as TOML has it.
+    pub fn start_with(folder: &Path, binary: &Path, target: &Path, plan: Plan, settings: &[&str]) -> Result<Cluster> {
         if let Ok(earlier) = Cluster::open(folder, binary, target) {
             earlier.wipe()?;
         }
@@ -75,7 +80,7 @@ impl Cluster {
         let parts = parts(plan)?;
         fs::write(folder.join(PARTS), parts.iter().map(line_of).collect::<String>())?;
         let cluster = Cluster { folder, binary: binary.to_owned(), parts, servers };
-        if let Err(error) = cluster.begin(plan) {
+        if let Err(error) = cluster.begin(plan, settings) {
             return Err(error.context(format!("the cluster in {} did not start; its logs are there", cluster.folder.display())));
         }
         Ok(cluster)
@@ -89,6 +94,11 @@ impl Cluster {
         let parts = text.lines().map(part_of).collect::<Option<Vec<_>>>().context("the list of parts is damaged")?;
         let servers = Servers::open(target, &folder.join("servers"))?;
         Ok(Cluster { folder, binary: binary.to_owned(), parts, servers })
+    }
+
+    /// What all processes share and none makes: the operator's token, keys, certificates.
+    pub fn secrets(&self) -> PathBuf {
+        self.folder.join(SECRETS)
     }
 
     pub fn parts(&self) -> &[Part] {
@@ -147,9 +157,10 @@ impl Cluster {
         fs::remove_dir_all(&self.folder).with_context(|| format!("cannot remove {}", self.folder.display()))
     }
 
-    fn begin(&self, plan: Plan) -> Result<()> {
-        self.run(&["secrets", &self.folder.join(SECRETS).display().to_string()])?;
-        fs::write(self.settings(), self.shared_settings(plan)?)?;
+    fn begin(&self, plan: Plan, settings: &[&str]) -> Result<()> {
+        self.run(&["secrets", &self.secrets().display().to_string()])?;
+        // Keys with dots stand before the first table.
+        fs::write(self.settings(), format!("{}\n\n{}", settings.join("\n"), self.shared_settings(plan)?))?;
         self.run(&["migrate"])?;
         for part in &self.parts {
             self.launch(part)?;
@@ -221,7 +232,7 @@ impl Cluster {
              [cluster.cql]\nnodes = {cql}\nreplicas = {replicas}\n\n[cluster.nats]\nnodes = {nats}\n\n\
              [cluster.redis]\nnodes = {redis}\n\n\
              [cluster.s3]\nendpoint = \"http://{s3}\"\nbucket = \"{bucket}\"\naccess_key = \"{access}\"\nsecret_key = \"{secret}\"\n",
-            secrets = self.folder.join(SECRETS).display(),
+            secrets = self.secrets().display(),
             cql = list(addresses(&self.servers.cassandra)),
             replicas = plan.nodes.min(3),
             nats = list(addresses(&self.servers.nats)),
