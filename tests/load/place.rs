@@ -1,10 +1,11 @@
 //! What is measured beside one another: one process with what it keeps on disk, and a cluster with its servers, all of it on this machine.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use natter_actor::Chance;
 use natter_servers::{Cluster, Kind, Plan, Set};
 use natter_tests::process::{Natter, cpu_of};
 use serde_json::Value;
@@ -15,6 +16,8 @@ use crate::fixture::{Doors, FILLED};
 pub struct Place {
     pub name: &'static str,
     kind: Which,
+    /// It was there before, and stays; the names of its users end so, as it may have been measured before.
+    kept: Option<String>,
 }
 
 enum Which {
@@ -22,21 +25,36 @@ enum Which {
     Cluster(Box<Cluster>),
 }
 
+/// Where others use the machine as well, a stall is slow and no failure.
+const PATIENT: &str = "cluster.cql.deadline_ms=10000";
+
 impl Place {
     pub async fn embedded() -> Result<Place> {
-        Ok(Place { name: "embedded", kind: Which::Embedded(Box::new(Natter::start(&FILLED).await?)) })
+        Ok(Place { name: "embedded", kind: Which::Embedded(Box::new(Natter::start(&FILLED).await?)), kept: None })
     }
 
     /// A cluster with so many edges, in a folder of its own under the build directory. `NATTER_NODES`: of each of Cassandra and NATS.
+    /// `NATTER_CLUSTER`: the folder of one that was started before, with whatever it was started with.
     pub fn cluster(edges: usize) -> Result<Place> {
         let variable = |name: &str| std::env::var_os(name).with_context(|| format!("{name} is not set: run `cargo xtask bench`"));
         let (binary, target) = (PathBuf::from(variable("NATTER_BINARY")?), PathBuf::from(variable("NATTER_TARGET")?));
         let nodes = std::env::var("NATTER_NODES").ok().map_or(Ok(1), |nodes| nodes.parse())?;
+        if let Some(folder) = std::env::var_os("NATTER_CLUSTER") {
+            let cluster = Cluster::open(Path::new(&folder), &binary, &target)?;
+            let kept = Some(format!("-{:x}", Chance::system().below(1 << 32)));
+            return Ok(Place { name: "cluster", kind: Which::Cluster(Box::new(cluster)), kept });
+        }
         // One app has one process of accounts and of presence: a second one would stand idle.
         let plan = Plan { edges, dialogs: 2, presences: 1, accounts: 1, nodes };
         let folder = target.join("tmp/bench");
-        let cluster = Cluster::start_with(&folder, &binary, &target, plan, &FILLED)?;
-        Ok(Place { name: "cluster", kind: Which::Cluster(Box::new(cluster)) })
+        let settings = [&FILLED[..], &[PATIENT]].concat();
+        let cluster = Cluster::start_with(&folder, &binary, &target, plan, &settings)?;
+        Ok(Place { name: "cluster", kind: Which::Cluster(Box::new(cluster)), kept: None })
+    }
+
+    /// A name that nobody of an earlier measurement has.
+    pub fn named(&self, name: &str) -> String {
+        format!("{name}{}", self.kept.as_deref().unwrap_or_default())
     }
 
     /// Chat over WebSocket with TLS, one port for each edge.
@@ -91,7 +109,7 @@ impl Place {
 /// All of it ends, and what it kept is removed.
 impl Drop for Place {
     fn drop(&mut self) {
-        let Which::Cluster(cluster) = &self.kind else { return };
+        let (Which::Cluster(cluster), None) = (&self.kind, &self.kept) else { return };
         if let Err(error) = cluster.wipe() {
             println!("the cluster is not ended whole: {error:#}");
         }

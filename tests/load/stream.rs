@@ -18,9 +18,10 @@ use crate::fixture::stored;
 /// What the last message of a stream says.
 const LAST: &str = "<body>Good night.</body>";
 const TEXT: &str = "How are you today? The weather in Verona is fine and the balcony is free.";
-const WINDOW: usize = 64;
+/// On their way at a time, where there is no pace.
+pub const WINDOW: usize = 64;
 /// Longest wait for what is on its way at the end.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where messages go, and how.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ pub struct Stream {
     pub lane: i64,
     /// Between two messages; none: as fast as acks come.
     pub pace: Option<Duration>,
+    /// Without a pace, so many on their way at a time.
+    pub window: usize,
     pub time: Duration,
     /// Ends it before its time.
     pub stop: Arc<AtomicBool>,
@@ -71,7 +74,8 @@ pub fn latencies<'a>(acked: impl IntoIterator<Item = &'a Acked>) -> Result<Histo
 impl Stream {
     /// To one user for a time.
     pub fn to_user(to: &Account, lane: i64, pace: Option<Duration>, time: Duration, epoch: Instant) -> Stream {
-        Stream { to: vec![address(to)], type_: "chat", lane, pace, time, stop: Arc::default(), epoch }
+        let (to, stop) = (vec![address(to)], Arc::default());
+        Stream { to, type_: "chat", lane, pace, window: WINDOW, time, stop, epoch }
     }
 
     /// Sends, and waits until all of it is acknowledged. Then every place is told that it was the last.
@@ -86,7 +90,7 @@ impl Stream {
             let mut fed = false;
             while !is_over() {
                 let due = match self.pace {
-                    None if due_times.len() < WINDOW => Instant::now(),
+                    None if due_times.len() < self.window => Instant::now(),
                     None => break,
                     Some(pace) => started + pace.mul_f64(sent as f64),
                 };

@@ -15,8 +15,10 @@ use tokio_rustls::TlsConnector;
 
 use crate::fixture::{Doors, users};
 use crate::place::{Clock, Place};
-use crate::stream::{Acked, Heard, PATIENCE, Stream, latencies, listen};
+use crate::stream::{Acked, Heard, PATIENCE, Stream, WINDOW, latencies, listen};
 
+/// Messages of all pairs on their way at a time, as fast as they go.
+const IN_FLIGHT: usize = 1_024;
 /// Connections made at once.
 pub const AT_ONCE: usize = 16;
 
@@ -71,6 +73,7 @@ pub fn millis(latency: &Histogram<u64>, quantile: f64) -> f64 {
 impl<'a> Chat<'a> {
     /// So many new pairs on these edges.
     pub async fn of(place: &'a Place, name: &str, pairs: usize, edges: &[u16]) -> Result<Chat<'a>> {
+        let name = place.named(name);
         let writers = users(place, &format!("{name}-from"), pairs).await?;
         let readers = users(place, &format!("{name}-to"), pairs).await?;
         let tls = trusting(&place.ca())?;
@@ -103,7 +106,8 @@ impl<'a> Chat<'a> {
         let pace = rate.map(|rate| Duration::from_secs_f64(self.pairs.len() as f64 / rate));
         let (before, generator, started) = (self.place.clock()?, cpu_of("self")?, Instant::now());
         let lanes = writers.into_iter().zip(&self.pairs).zip(0..);
-        let stream = |lane, to| Stream { stop: stop.clone(), ..Stream::to_user(to, lane, pace, time, epoch) };
+        let window = (IN_FLIGHT / self.pairs.len()).clamp(1, WINDOW);
+        let stream = |lane, to| Stream { window, stop: stop.clone(), ..Stream::to_user(to, lane, pace, time, epoch) };
         let senders = lanes.map(|((client, (_, to)), lane)| tokio::spawn(stream(lane, to).run(client))).collect();
         Ok(Running { readers, senders, before, generator, started })
     }

@@ -22,7 +22,7 @@ pub async fn run(report: &mut Report, places: [&Place; 2], scale: Scale) -> Resu
     for place in places {
         let (tls, rest) = (trusting(&place.ca())?, Rest::of(place)?);
         for dialogs in DIALOGS.map(|dialogs| scale.count(dialogs, 1)) {
-            let prefix = format!("dialogs{dialogs}");
+            let prefix = place.named(&format!("dialogs{dialogs}"));
             let all = users(place, &prefix, dialogs + 1).await?;
             let to: Vec<String> = all[1..].iter().map(address).collect();
             let idle = idle(place, scale).await?;

@@ -3,7 +3,7 @@
 //! the append is the call from edge to dialog and what both do for it.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
@@ -13,11 +13,14 @@ use super::chat::{Chat, millis};
 use super::{Scale, add_spent, idle};
 use crate::place::Place;
 use crate::report::Report;
+use crate::stream::latencies;
 
 const PAIRS: usize = 16;
-const RATES: [f64; 2] = [16.0, 100.0];
+const RATES: [f64; 2] = [16.0, 64.0];
 const SECONDS: u64 = 10;
 const QUESTIONS: usize = 200;
+/// From when a chat begins until it is looked at.
+const RAMP: Duration = Duration::from_secs(2);
 
 pub async fn run(report: &mut Report, place: &Place, scale: Scale) -> Result<()> {
     let chat = Chat::of(place, "hops", PAIRS, &place.edges()).await?;
@@ -25,30 +28,37 @@ pub async fn run(report: &mut Report, place: &Place, scale: Scale) -> Result<()>
     report.add("client to edge and back (`<r/>`, nothing on its way): mean", to_edge.mean() / 1e3, "ms", "");
     report.add("  p99", millis(&to_edge, 0.99), "ms", "");
     let idle = idle(place, scale).await?;
-    // The dialogs are loaded.
-    chat.run(Some(RATES[0]), scale.time(SECONDS).min(std::time::Duration::from_secs(2))).await?;
     for rate in RATES {
         let what = format!("at {rate}/s");
-        let before = Counted::of(place).await?;
-        let seen = chat.run(Some(rate), scale.time(SECONDS)).await?;
-        let passed = Counted::of(place).await?.since(&before);
-        let ack = seen.acks.mean() / 1e3;
+        let looking = async {
+            // Those who came in are in.
+            tokio::time::sleep(RAMP).await;
+            let (counted, clock, from) = (Counted::of(place).await?, place.clock()?, Instant::now());
+            tokio::time::sleep(scale.time(SECONDS)).await;
+            let (upto, time) = (Instant::now(), from.elapsed());
+            let spent = place.clock()?.since(&clock).without_idle(time, &idle);
+            Ok((Counted::of(place).await?.since(&counted), spent, from..upto))
+        };
+        let (seen, (passed, spent, window)) = chat.run_beside(rate, looking).await?;
+        let acked = seen.acked.iter().filter(|acked| window.contains(&(acked.due + acked.took)));
+        let acks = latencies(acked)?;
+        let ack = acks.mean() / 1e3;
         report.add(&format!("{what}: from client to ack: mean"), ack, "ms", "");
+        report.add("  p99", millis(&acks, 0.99), "ms", "");
         let (_, append) = passed.mean("dialog natter_history_append_seconds");
         report.add(&format!("{what}: dialog to store, the append: mean"), append, "ms", "");
         let between = ack - to_edge.mean() / 1e3 - append;
         report.add(&format!("{what}: edge to dialog and back, and what both do: mean"), between, "ms", "");
-        let heard = seen.heard.mean() / 1e3;
-        report.add(&format!("{what}: from client to listener: mean"), heard, "ms", "");
-        report.add(&format!("{what}: fan-out, the listener after the append: mean"), heard - ack + between / 2.0, "ms", "");
+        let later = (seen.heard.mean() - seen.acks.mean()) / 1e3;
+        report.add(&format!("{what}: fan-out, how much later than the ack it is heard: mean"), later, "ms", "");
         for (name, (count, mean)) in passed.all() {
-            let each = count / (seen.count() + PAIRS as u64) as f64;
+            let each = count / acks.len().max(1) as f64;
             if each >= 0.02 {
                 report.add(&format!("{what}: {name}: calls for a message"), each, "", "");
                 report.add("  mean", mean, "ms", "");
             }
         }
-        add_spent(report, &what, &seen.spent.without_idle(seen.took, &idle), seen.count());
+        add_spent(report, &what, &spent, acks.len());
     }
     Ok(())
 }
@@ -62,7 +72,7 @@ async fn questions(chat: &Chat<'_>, count: usize) -> Result<Histogram<u64>> {
         client.send(ASK.into()).await?;
         client.expect("<a ").await?;
         latency.record(asked.elapsed().as_micros() as u64)?;
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     client.close().await?;
     Ok(latency)

@@ -21,11 +21,11 @@ const SECONDS: u64 = 10;
 pub async fn run(report: &mut Report, places: [&Place; 2], scale: Scale) -> Result<()> {
     for place in places {
         let (tls, rest) = (trusting(&place.ca())?, Rest::of(place)?);
-        let all = users(place, "length", 2).await?;
+        let all = users(place, &place.named("length"), 2).await?;
         let idle = idle(place, scale).await?;
         let to = address(&all[1]);
         let talk = Talk { writer: all[0].clone(), to: to.clone(), type_: "chat", lane: 2 };
-        let writer = rest.sign_in("length-0").await?;
+        let writer = rest.sign_in(&format!("{}-0", place.named("length"))).await?;
         let mut there = 0;
         for length in LENGTHS.map(|length| scale.count(length, 50) as u64) {
             let started = Instant::now();

@@ -25,8 +25,8 @@ pub async fn run(report: &mut Report, places: [&Place; 2], scale: Scale) -> Resu
     for place in places {
         let (tls, rest) = (trusting(&place.ca())?, Rest::of(place)?);
         let largest = SHAPES.iter().map(|(members, _)| *members).max().unwrap_or_default();
-        let all = users(place, "member", scale.count(largest, 50)).await?;
-        let owner = rest.sign_in("member-0").await?;
+        let all = users(place, &place.named("member"), scale.count(largest, 50)).await?;
+        let owner = rest.sign_in(&format!("{}-0", place.named("member"))).await?;
         let idle = idle(place, scale).await?;
         for (members, online) in SHAPES {
             let (members, online) = (scale.count(members, 2).min(all.len()), scale.count(online, 2).min(all.len()));

@@ -41,8 +41,8 @@ impl Post<'_> {
         let client = Client::connect(self.place.edges()[0], self.tls, self.writer, true).await?;
         let (before, started) = (self.place.clock()?, Instant::now());
         let pace = Some(Duration::from_secs_f64(1.0 / RATE));
-        let (to, stop) = (self.to.clone(), Arc::default());
-        let stream = Stream { to, type_: self.type_, lane: 0, pace, time, stop, epoch: started };
+        let (to, stop, window) = (self.to.clone(), Arc::default(), 1);
+        let stream = Stream { to, type_: self.type_, lane: 0, pace, window, time, stop, epoch: started };
         let acked = stream.run(client).await?;
         // What is told and what it leads to is done soon after the ack.
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -69,7 +69,7 @@ impl Cluster {
         Cluster::start_with(folder, binary, target, plan, &[])
     }
 
-    /// The same with further settings of all processes: `dialog.app_rate=1000`, the value as TOML has it.
+    /// The same with further settings of all processes: `dialog.app_rate=1000`.
     pub fn start_with(folder: &Path, binary: &Path, target: &Path, plan: Plan, settings: &[&str]) -> Result<Cluster> {
         if let Ok(earlier) = Cluster::open(folder, binary, target) {
             earlier.wipe()?;
@@ -79,8 +79,9 @@ impl Cluster {
         let servers = Servers::start(target, &folder.join("servers"), plan.nodes)?;
         let parts = parts(plan)?;
         fs::write(folder.join(PARTS), parts.iter().map(line_of).collect::<String>())?;
+        fs::write(folder.join(FURTHER), settings.join("\n"))?;
         let cluster = Cluster { folder, binary: binary.to_owned(), parts, servers };
-        if let Err(error) = cluster.begin(plan, settings) {
+        if let Err(error) = cluster.begin(plan) {
             return Err(error.context(format!("the cluster in {} did not start; its logs are there", cluster.folder.display())));
         }
         Ok(cluster)
@@ -119,7 +120,9 @@ impl Cluster {
     pub fn launch(&self, part: &Part) -> Result<()> {
         let folder = self.folder.join(&part.name);
         fs::create_dir_all(&folder)?;
-        self.process(&part.name).start(&mut self.command(part))?;
+        let mut command = self.command(part);
+        self.set_further(&mut command)?;
+        self.process(&part.name).start(&mut command)?;
         self.write_pids()
     }
 
@@ -157,10 +160,9 @@ impl Cluster {
         fs::remove_dir_all(&self.folder).with_context(|| format!("cannot remove {}", self.folder.display()))
     }
 
-    fn begin(&self, plan: Plan, settings: &[&str]) -> Result<()> {
+    fn begin(&self, plan: Plan) -> Result<()> {
         self.run(&["secrets", &self.secrets().display().to_string()])?;
-        // Keys with dots stand before the first table.
-        fs::write(self.settings(), format!("{}\n\n{}", settings.join("\n"), self.shared_settings(plan)?))?;
+        fs::write(self.settings(), self.shared_settings(plan)?)?;
         self.run(&["migrate"])?;
         for part in &self.parts {
             self.launch(part)?;
@@ -184,6 +186,7 @@ impl Cluster {
         command.args(words);
         if self.settings().exists() {
             command.arg("--config").arg(self.settings());
+            self.set_further(&mut command)?;
         }
         let data = self.folder.join("shell");
         command.arg("--data").arg(&data).current_dir(&self.folder).stdin(Stdio::null());
@@ -203,6 +206,14 @@ impl Cluster {
         }
         command.current_dir(&self.folder);
         command
+    }
+
+    // What whoever started the cluster wanted beside the shared settings.
+    fn set_further(&self, command: &mut Command) -> Result<()> {
+        for setting in fs::read_to_string(self.folder.join(FURTHER))?.lines() {
+            command.args(["--set", setting]);
+        }
+        Ok(())
     }
 
     // It must not find the settings of whoever runs it.
@@ -253,6 +264,7 @@ impl Cluster {
 
 const PARTS: &str = "parts";
 const SECRETS: &str = "secrets";
+const FURTHER: &str = "further-settings";
 
 fn websocket(part: &Part) -> Option<String> {
     part.port("edge.wss_port").map(|port| format!("wss://localhost:{port}"))
