@@ -78,17 +78,19 @@ async fn idle(place: &Place, scale: Scale) -> Result<(Clock, Duration)> {
     Ok((place.clock()?.since(&before), time))
 }
 
-/// A row for each kind of process: microseconds on a core per message.
+/// A row for each kind of process: microseconds on a core for each of `count`.
 fn add_spent(report: &mut Report, what: &str, spent: &Clock, count: u64) {
     let (ours, servers) = spent.per(count);
-    report.add(&format!("{what}: on a core per message, our processes"), ours, "us", "");
-    for (kind, of_kind) in &spent.of {
+    let kinds = spent.kinds();
+    report.add(&format!("{what}: on a core for each, our processes"), ours, "us", "");
+    if kinds.len() == 1 {
+        return;
+    }
+    report.add(&format!("{what}: on a core for each, servers"), servers, "us", "");
+    for (kind, of_kind) in kinds {
         let of_each = of_kind.as_secs_f64() * 1e6 / count.max(1) as f64;
-        if of_each >= 0.5 && spent.of.len() > 1 {
+        if of_each >= 0.5 {
             report.add(&format!("  {kind}"), of_each, "us", "");
         }
-    }
-    if spent.of.len() > 1 {
-        report.add(&format!("{what}: on a core per message, servers"), servers, "us", "");
     }
 }

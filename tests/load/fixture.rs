@@ -1,6 +1,7 @@
 //! Users, groups and messages in numbers: what a measurement needs before it begins. It is the same for one process and for a cluster.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
@@ -26,6 +27,10 @@ pub const FILLED: [&str; 6] = [
 
 /// Requests of the operator at a time.
 const AT_ONCE: usize = 16;
+/// Users brought into a group by one request, and how often it is asked for.
+const BROUGHT_IN: usize = 50;
+const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_secs(1);
 /// Messages of one sender on their way.
 const WINDOW: u64 = 128;
 
@@ -121,6 +126,29 @@ impl RestUser {
         let request = self.rest.http.post(format!("{}/chat/Dialog", self.rest.root)).header("CB-Token", &self.token);
         let made: Value = request.json(&wanted).send().await?.error_for_status()?.json().await?;
         Ok(made["_id"].as_str().with_context(|| format!("no _id in {made}"))?.to_owned())
+    }
+
+    /// Brings users into a group, some at a time. To bring somebody in twice is the same as once, so what was not answered in time is
+    /// asked for again.
+    pub async fn bring_in(&self, group: &str, members: &[Account]) -> Result<()> {
+        let url = format!("{}/chat/Dialog/{group}", self.rest.root);
+        for members in members.chunks(BROUGHT_IN) {
+            let ids: Vec<u64> = members.iter().map(|member| member.user).collect();
+            let wanted = json!({"push_all": {"occupants_ids": ids}});
+            let mut tried = 0;
+            loop {
+                let request = self.rest.http.put(&url).header("CB-Token", &self.token).json(&wanted);
+                tried += 1;
+                match request.send().await?.error_for_status() {
+                    Ok(_) => break,
+                    Err(error) if tried == TRIES || !error.status().is_some_and(|status| status.is_server_error()) => {
+                        return Err(error.into());
+                    }
+                    Err(_) => tokio::time::sleep(PAUSE).await,
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Says something in a dialog, as REST does, kept and told to all.

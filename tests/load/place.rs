@@ -93,7 +93,7 @@ impl Place {
                 for part in cluster.parts() {
                     // Whoever was killed has no time any more.
                     let Some(pid) = cluster.process(&part.name).pid() else { continue };
-                    clock.add(part.name.split('-').next().unwrap_or_default(), &pid.to_string())?;
+                    clock.add(&part.name, &pid.to_string())?;
                 }
                 let servers = &cluster.servers;
                 clock.add_all("Cassandra", &servers.cassandra)?;
@@ -160,15 +160,15 @@ fn port(cluster: &Cluster, part: &str, setting: &str) -> u16 {
     cluster.part(part).ok().and_then(|part| part.port(setting)).unwrap_or_default()
 }
 
-/// Time on cores of kinds of processes. Those of the servers begin with a capital letter.
+/// Time on cores of processes by their names, `edge-1`. Those of the servers begin with a capital letter.
 #[derive(Clone, Default, Debug)]
 pub struct Clock {
-    pub of: BTreeMap<String, Duration>,
+    of: BTreeMap<String, Duration>,
 }
 
 impl Clock {
-    fn add(&mut self, kind: &str, pid: &str) -> Result<()> {
-        *self.of.entry(kind.to_owned()).or_default() += cpu_of(pid)?;
+    fn add(&mut self, name: &str, pid: &str) -> Result<()> {
+        *self.of.entry(name.to_owned()).or_default() += cpu_of(pid)?;
         Ok(())
     }
 
@@ -177,21 +177,30 @@ impl Clock {
         pids.try_for_each(|pid| self.add(name, &pid.to_string()))
     }
 
-    /// What passed since an earlier look.
+    /// Of processes of a kind together: `edge`.
+    pub fn kinds(&self) -> BTreeMap<&str, Duration> {
+        let mut kinds = BTreeMap::new();
+        for (name, spent) in &self.of {
+            *kinds.entry(name.split('-').next().unwrap_or_default()).or_default() += *spent;
+        }
+        kinds
+    }
+
+    /// What passed since an earlier look, of those that still run.
     pub fn since(&self, earlier: &Clock) -> Clock {
-        let passed = |(kind, now): (&String, &Duration)| {
-            let then = earlier.of.get(kind).copied().unwrap_or_default();
-            (kind.clone(), now.saturating_sub(then))
+        let passed = |(name, now): (&String, &Duration)| {
+            let then = earlier.of.get(name).copied().unwrap_or_default();
+            (name.clone(), now.saturating_sub(then))
         };
         Clock { of: self.of.iter().map(passed).collect() }
     }
 
     /// Without what would have passed in this time anyway, by what passed in another time in which nothing was done.
     pub fn without_idle(&self, time: Duration, idle: &(Clock, Duration)) -> Clock {
-        let left = |(kind, spent): (&String, &Duration)| {
-            let of_idle = idle.0.of.get(kind).copied().unwrap_or_default();
+        let left = |(name, spent): (&String, &Duration)| {
+            let of_idle = idle.0.of.get(name).copied().unwrap_or_default();
             let anyway = of_idle.mul_f64(time.as_secs_f64() / idle.1.as_secs_f64());
-            (kind.clone(), spent.saturating_sub(anyway))
+            (name.clone(), spent.saturating_sub(anyway))
         };
         Clock { of: self.of.iter().map(left).collect() }
     }
@@ -199,8 +208,8 @@ impl Clock {
     /// Microseconds on a core for each of `count`, of processes of the binary and of the servers.
     pub fn per(&self, count: u64) -> (f64, f64) {
         let of = |servers: bool| -> f64 {
-            let kinds = self.of.iter().filter(|(kind, _)| kind.starts_with(char::is_uppercase) == servers);
-            kinds.map(|(_, spent)| spent.as_secs_f64()).sum::<f64>() * 1e6 / count.max(1) as f64
+            let processes = self.of.iter().filter(|(name, _)| name.starts_with(char::is_uppercase) == servers);
+            processes.map(|(_, spent)| spent.as_secs_f64()).sum::<f64>() * 1e6 / count.max(1) as f64
         };
         (of(false), of(true))
     }

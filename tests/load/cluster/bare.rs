@@ -44,7 +44,7 @@ async fn measure(report: &mut Report, place: &Place, dialogs: usize, what: &str,
     report.add("  p50", p50, "ms", "");
     report.add("  p99", p99, "ms", "");
     report.add("  on a core per row, itself", own, "us", "");
-    let servers = spent.of.get("Cassandra").map_or(0.0, |spent| spent.as_secs_f64());
+    let servers = spent.kinds().get("Cassandra").map_or(0.0, |spent| spent.as_secs_f64());
     report.add("  on a core per row, Cassandra", servers * 1e6 / (per_second * seconds as f64).max(1.0), "us", "");
     Ok(per_second)
 }

@@ -1,7 +1,7 @@
 //! How the cost of a message grows with the members of its group: first with two of them there, so that what grows is what is kept, then
 //! with all of them there, so that it is told to each.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
@@ -31,7 +31,11 @@ pub async fn run(report: &mut Report, places: [&Place; 2], scale: Scale) -> Resu
         for (members, online) in SHAPES {
             let (members, online) = (scale.count(members, 2).min(all.len()), scale.count(online, 2).min(all.len()));
             let name = format!("{members} members, {online} there");
-            let group = owner.make_group(&name, all[..members].iter()).await?;
+            let started = Instant::now();
+            let group = owner.make_group(&name, all[..2].iter()).await?;
+            owner.bring_in(&group, &all[2..members]).await?;
+            let of_each = started.elapsed().as_secs_f64() * 1e3 / members as f64;
+            report.add(&format!("{}, {name}: to make the group, for each member", place.name), of_each, "ms", "");
             let audience = Audience::gather(place, &tls, &all[1..online]).await?;
             let to = vec![format!("1_{group}@muc.localhost")];
             let post = Post { place, tls: &tls, writer: &all[0], to, type_: "groupchat", idle: &idle };

@@ -16,7 +16,7 @@ const TURNS: usize = 2;
 pub async fn run(report: &mut Report, places: [&Place; 2], scale: Scale) -> Result<()> {
     for place in places {
         let (clock, time) = idle(place, scale).await?;
-        for (kind, spent) in &clock.of {
+        for (kind, spent) in clock.kinds() {
             let percent = 100.0 * spent.as_secs_f64() / time.as_secs_f64();
             report.add(&format!("{}, asked nothing: {kind}", place.name), percent, "% of a core", "");
         }
@@ -62,5 +62,5 @@ fn add(report: &mut Report, what: &str, seen: &Seen, target: &str) {
     report.add(&format!("{what}: p50 until it is heard"), millis(&seen.heard, 0.5), "ms", "");
     report.add(&format!("{what}: p99 until it is heard"), millis(&seen.heard, 0.99), "ms", "");
     add_spent(report, what, &seen.spent, seen.count());
-    report.add(&format!("{what}: on a core per message, generator"), seen.generator_us(), "us", "");
+    report.add(&format!("{what}: on a core for each, generator"), seen.generator_us(), "us", "");
 }

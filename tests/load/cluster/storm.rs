@@ -35,7 +35,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(4);
 const PATIENCE: Duration = Duration::from_secs(240);
 /// One sign-in that takes longer is given up.
 const SIGN_IN: Duration = Duration::from_secs(60);
-const STEP: Duration = Duration::from_millis(100);
+const STEP: Duration = Duration::from_millis(20);
 
 /// What a client tells of itself.
 enum Told {
@@ -62,7 +62,9 @@ pub async fn run(report: &mut Report, place: &Place, scale: Scale) -> Result<()>
     let generator = cpu_of("self")? - generator;
     report.add("  generator", generator.as_secs_f64() * 1e6 / count as f64, "us", "");
 
-    let in_now = Arc::new(AtomicUsize::new(count));
+    let (in_now, back) = (Arc::new(AtomicUsize::new(count)), Arc::new(AtomicUsize::new(0)));
+    // Dealt out in turns, the broken edge first.
+    let at_broken = count.div_ceil(edges.len());
     let (told, mut tells) = mpsc::unbounded_channel();
     let (leave, left) = watch::channel(false);
     let mut sessions = Vec::new();
@@ -73,6 +75,7 @@ pub async fn run(report: &mut Report, place: &Place, scale: Scale) -> Result<()>
             // Half of them to each of the others.
             next: whole[n / edges.len() % whole.len()],
             in_now: in_now.clone(),
+            back: back.clone(),
             told: told.clone(),
         };
         sessions.push(tokio::spawn(returning.run(client, left.clone())));
@@ -84,11 +87,8 @@ pub async fn run(report: &mut Report, place: &Place, scale: Scale) -> Result<()>
         let (was_in, part) = (in_now.load(Ordering::Relaxed), part_at(place, *broken)?);
         let (before, kill_at) = (place.clock()?, Instant::now());
         place.of_cluster()?.process(&part).kill()?;
-        // Who was there has to notice first.
-        while in_now.load(Ordering::Relaxed) == was_in && kill_at.elapsed() < PATIENCE {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        while in_now.load(Ordering::Relaxed) < was_in && kill_at.elapsed() < PATIENCE {
+        let are_in = || back.load(Ordering::Relaxed) >= at_broken && in_now.load(Ordering::Relaxed) >= was_in;
+        while !are_in() && kill_at.elapsed() < PATIENCE {
             tokio::time::sleep(STEP).await;
         }
         let in_at = Instant::now();
@@ -98,26 +98,26 @@ pub async fn run(report: &mut Report, place: &Place, scale: Scale) -> Result<()>
     };
     let (seen, (was_in, kill_at, in_at, spent)) = chat.run_beside(RATE, storm).await?;
 
-    let (mut back, mut errors) = (Vec::new(), BTreeMap::<String, usize>::new());
+    let (mut returns, mut errors) = (Vec::new(), BTreeMap::<String, usize>::new());
     while let Ok(told) = tells.try_recv() {
         match told {
             // Who was cut off before is none of this.
-            Told::Back(at) => back.extend(at.checked_duration_since(kill_at)),
+            Told::Back(at) => returns.extend(at.checked_duration_since(kill_at)),
             Told::Failed(error) => *errors.entry(error).or_default() += 1,
         }
     }
     let missing = was_in - in_now.load(Ordering::Relaxed).min(was_in);
     let took = in_at - kill_at;
-    report.add(&format!("an edge is killed: of {was_in} clients came back"), back.len() as f64, "", "");
+    report.add(&format!("an edge is killed: of {was_in} clients came back"), returns.len() as f64, "", "");
     report.add("  not in again", missing as f64, "", "0");
     report.add("  until all are in again", took.as_secs_f64(), "s", "");
-    back.sort_unstable();
-    let at = |hundredths: usize| back.get((back.len() * hundredths / 100).min(back.len().saturating_sub(1))).copied();
+    returns.sort_unstable();
+    let at = |hundredths: usize| returns.get(returns.len() * hundredths / 100).copied();
     report.add("  p50 until one is in again", at(50).unwrap_or_default().as_secs_f64(), "s", "");
     report.add("  p99 until one is in again", at(99).unwrap_or_default().as_secs_f64(), "s", "");
-    let ratio = took.as_secs_f64() * per_second / back.len().max(1) as f64;
+    let ratio = took.as_secs_f64() * per_second / returns.len().max(1) as f64;
     report.add("  to the time in which as many sign in calmly", ratio, "", "");
-    add_spent(report, "the storm, for each that came back", &spent, back.len() as u64);
+    add_spent(report, "the storm, for each that came back", &spent, returns.len() as u64);
     for (error, count) in errors {
         report.add(&format!("  tries that failed: {error}"), count as f64, "", "0");
     }
@@ -163,6 +163,7 @@ struct Returning {
     /// Where it comes back to.
     next: u16,
     in_now: Arc<AtomicUsize>,
+    back: Arc<AtomicUsize>,
     told: mpsc::UnboundedSender<Told>,
 }
 
@@ -187,6 +188,7 @@ impl Returning {
             client = again;
             let _ = self.told.send(Told::Back(Instant::now()));
             self.in_now.fetch_add(1, Ordering::Relaxed);
+            self.back.fetch_add(1, Ordering::Relaxed);
         }
     }
 
