@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 use natter_proto::MessageId;
 use natter_tests::client::{ASK, Account, Client, acknowledged, http, https};
 use natter_tests::process::Natter;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio_rustls::TlsConnector;
 
@@ -67,23 +68,52 @@ impl Doors for Natter {
     }
 }
 
-/// Makes the users `{prefix}-0`, `{prefix}-1` and so on.
+/// Makes the users `{prefix}-0`, `{prefix}-1` and so on. Those who are there already, by an earlier measurement or by a request that was
+/// not answered in time, are taken as they are.
 pub async fn users(doors: &impl Doors, prefix: &str, count: usize) -> Result<Vec<Account>> {
     let token = std::fs::read_to_string(doors.admin_token())?;
-    let (http, url) = (http()?, format!("http://127.0.0.1:{}/admin/v1/apps/1/users", doors.console_port()));
+    let url = format!("http://127.0.0.1:{}/admin/v1/apps/1/users", doors.console_port());
+    let operator = Operator { http: http()?, url, token: token.trim().to_owned() };
     let mut accounts = Vec::with_capacity(count);
     for chunk in (0..count).collect::<Vec<_>>().chunks(AT_ONCE) {
-        let made = chunk.iter().map(|n| {
-            let body = json!({"login": format!("{prefix}-{n}"), "password": PASSWORD});
-            let request = http.post(&url).bearer_auth(token.trim()).json(&body);
-            async move { anyhow::Ok(request.send().await?.error_for_status()?.json::<Value>().await?) }
-        });
-        for made in try_join_all(made).await? {
-            let user = made["user"]["id"].as_u64().with_context(|| format!("no id in {made}"))?;
-            accounts.push(Account { app: 1, user, password: PASSWORD.into() });
-        }
+        let made = try_join_all(chunk.iter().map(|n| operator.user(format!("{prefix}-{n}")))).await?;
+        accounts.extend(made.into_iter().map(|user| Account { app: 1, user, password: PASSWORD.into() }));
     }
     Ok(accounts)
+}
+
+struct Operator {
+    http: reqwest::Client,
+    url: String,
+    token: String,
+}
+
+impl Operator {
+    async fn user(&self, login: String) -> Result<u64> {
+        let mut tried = 0;
+        loop {
+            let wanted = json!({"login": login, "password": PASSWORD});
+            let answer = self.http.post(&self.url).bearer_auth(&self.token).json(&wanted).send().await?;
+            tried += 1;
+            match answer.status() {
+                StatusCode::CONFLICT => return self.found(&login).await,
+                status if status.is_server_error() && tried < TRIES => tokio::time::sleep(PAUSE).await,
+                _ => {
+                    let made: Value = answer.error_for_status()?.json().await?;
+                    return made["user"]["id"].as_u64().with_context(|| format!("no id in {made}"));
+                }
+            }
+        }
+    }
+
+    /// The id of the user with this login. The oldest come first, so it is on the first page if the logins were made in order.
+    async fn found(&self, login: &str) -> Result<u64> {
+        let request = self.http.get(format!("{}?search={login}", self.url)).bearer_auth(&self.token);
+        let found: Value = request.send().await?.error_for_status()?.json().await?;
+        let users = found["users"].as_array().with_context(|| format!("no users in {found}"))?;
+        let user = users.iter().find(|user| user["login"] == login).with_context(|| format!("no {login} in {found}"))?;
+        user["id"].as_u64().context("a user has an id")
+    }
 }
 
 /// The REST door, over TLS.

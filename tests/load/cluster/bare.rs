@@ -15,7 +15,7 @@ const SECONDS: u64 = 10;
 /// of the first.
 pub async fn run(report: &mut Report, place: &Place, dialogs: usize, scale: Scale) -> Result<f64> {
     let mut limit = 0.0;
-    for what in ["rows", "rows-look", "rows-look-member"] {
+    for what in ["rows", "rows-look", "rows-look-put", "rows-look-member"] {
         let per_second = measure(report, place, dialogs, what, scale).await?;
         if what == "rows" {
             limit = per_second;

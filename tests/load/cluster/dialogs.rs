@@ -21,8 +21,8 @@ const SECONDS: u64 = 10;
 pub async fn run(report: &mut Report, places: [&Place; 2], scale: Scale) -> Result<()> {
     for place in places {
         let (tls, rest) = (trusting(&place.ca())?, Rest::of(place)?);
-        for dialogs in DIALOGS.map(|dialogs| scale.count(dialogs, 1)) {
-            let prefix = place.named(&format!("dialogs{dialogs}"));
+        for (n, dialogs) in DIALOGS.iter().map(|dialogs| scale.count(*dialogs, 1)).enumerate() {
+            let prefix = place.named(&format!("dialogs{n}"));
             let all = users(place, &prefix, dialogs + 1).await?;
             let to: Vec<String> = all[1..].iter().map(address).collect();
             let idle = idle(place, scale).await?;

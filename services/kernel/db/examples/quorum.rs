@@ -4,9 +4,10 @@
 //!
 //! - `rows`: those two, as `history` writes them for one post.
 //! - `rows-look`: then the state of the segment is read, and before that there is no answer.
-//! - `rows-look-member`: then what is kept of the sender is read, and written.
+//! - `rows-look-put`: then what is kept of the sender is written.
+//! - `rows-look-member`: the same, and it is read before.
 //!
-//! `cargo run --release -p natter-db --example quorum -- ADDRESS[,ADDRESS] [dialogs] [seconds] [rows|rows-look|rows-look-member]`
+//! `cargo run --release -p natter-db --example quorum -- ADDRESS[,ADDRESS] [dialogs] [seconds] [rows|rows-look|...]`
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -44,6 +45,7 @@ const BYTES: [usize; 2] = [200, 70];
 enum What {
     Rows,
     Look,
+    Put,
     Member,
 }
 
@@ -69,6 +71,7 @@ async fn main() -> Result<(), Fault> {
     let what = match arguments.next().as_deref() {
         None | Some("rows") => What::Rows,
         Some("rows-look") => What::Look,
+        Some("rows-look-put") => What::Put,
         Some("rows-look-member") => What::Member,
         Some(other) => return Err(format!("nothing is called {other:?}").into()),
     };
@@ -148,6 +151,8 @@ impl Writer {
             }
             if what >= What::Member {
                 self.session.execute_unpaged(&self.kept, (1_i64, &dialog_id, 1_i64)).await?;
+            }
+            if what >= What::Put {
                 let last = n as i64 + 1;
                 self.session.execute_unpaged(&self.member, (1_i64, &dialog_id, 1_i64, 0_i32, 1_i64, last, last)).await?;
             }
