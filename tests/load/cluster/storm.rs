@@ -13,6 +13,7 @@ use natter_actor::Chance;
 use natter_tests::client::{Account, Client, trusting};
 use natter_tests::process::cpu_of;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
 use super::chat::{Chat, millis};
@@ -42,7 +43,7 @@ enum Told {
     /// It is in again.
     Back(Instant),
     /// A try failed, for this reason.
-    Failed(String),
+    Failed(Instant, String),
 }
 
 pub async fn run(report: &mut Report, place: &Place, scale: Scale) -> Result<()> {
@@ -53,22 +54,12 @@ pub async fn run(report: &mut Report, place: &Place, scale: Scale) -> Result<()>
     let chat = Chat::of(place, "storm-other", PAIRS, whole).await?;
 
     let (started, before, generator) = (Instant::now(), place.clock()?, cpu_of("self")?);
-    let connecting = all.iter().enumerate().map(|(n, account)| Client::connect(edges[n % edges.len()], &tls, account, false));
-    let clients: Vec<Client> = stream::iter(connecting).buffered(SIGN_IN_AT_ONCE).try_collect().await?;
-    let (calmly, spent) = (started.elapsed(), place.clock()?.since(&before));
-    let per_second = count as f64 / calmly.as_secs_f64();
-    report.add(&format!("{count} clients sign in, {SIGN_IN_AT_ONCE} at a time"), per_second, "1/s", "");
-    add_spent(report, "signing in", &spent, count as u64);
-    let generator = cpu_of("self")? - generator;
-    report.add("  generator", generator.as_secs_f64() * 1e6 / count as f64, "us", "");
-
-    let (in_now, back) = (Arc::new(AtomicUsize::new(count)), Arc::new(AtomicUsize::new(0)));
+    let (in_now, back) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     // Dealt out in turns, the broken edge first.
     let at_broken = count.div_ceil(edges.len());
     let (told, mut tells) = mpsc::unbounded_channel();
     let (leave, left) = watch::channel(false);
-    let mut sessions = Vec::new();
-    for ((n, client), account) in clients.into_iter().enumerate().zip(all) {
+    let entering = all.into_iter().enumerate().map(|(n, account)| {
         let returning = Returning {
             account,
             tls: tls.clone(),
@@ -78,8 +69,16 @@ pub async fn run(report: &mut Report, place: &Place, scale: Scale) -> Result<()>
             back: back.clone(),
             told: told.clone(),
         };
-        sessions.push(tokio::spawn(returning.run(client, left.clone())));
-    }
+        returning.enter(edges[n % edges.len()], left.clone())
+    });
+    // Whoever is in reads from then on: the edge asks for signs of life.
+    let sessions: Vec<_> = stream::iter(entering).buffered(SIGN_IN_AT_ONCE).try_collect().await?;
+    let (calmly, spent) = (started.elapsed(), place.clock()?.since(&before));
+    let per_second = count as f64 / calmly.as_secs_f64();
+    report.add(&format!("{count} clients sign in, {SIGN_IN_AT_ONCE} at a time"), per_second, "1/s", "");
+    add_spent(report, "signing in", &spent, count as u64);
+    let generator = cpu_of("self")? - generator;
+    report.add("  generator", generator.as_secs_f64() * 1e6 / count as f64, "us", "");
 
     let calm = scale.time(CALM);
     let storm = async {
@@ -101,9 +100,10 @@ pub async fn run(report: &mut Report, place: &Place, scale: Scale) -> Result<()>
     let (mut returns, mut errors) = (Vec::new(), BTreeMap::<String, usize>::new());
     while let Ok(told) = tells.try_recv() {
         match told {
-            // Who was cut off before is none of this.
+            // What happened before is none of this.
             Told::Back(at) => returns.extend(at.checked_duration_since(kill_at)),
-            Told::Failed(error) => *errors.entry(error).or_default() += 1,
+            Told::Failed(at, error) if at >= kill_at => *errors.entry(error).or_default() += 1,
+            Told::Failed(..) => {}
         }
     }
     let missing = was_in - in_now.load(Ordering::Relaxed).min(was_in);
@@ -168,6 +168,13 @@ struct Returning {
 }
 
 impl Returning {
+    /// Signs in, and is there from then on.
+    async fn enter(self, port: u16, left: watch::Receiver<bool>) -> Result<JoinHandle<()>> {
+        let client = self.sign_in(port, &left).await.context("nobody leaves before all are in")?;
+        self.in_now.fetch_add(1, Ordering::Relaxed);
+        Ok(tokio::spawn(self.run(client, left)))
+    }
+
     async fn run(self, mut client: Client, mut left: watch::Receiver<bool>) {
         loop {
             let frame = tokio::select! {
@@ -184,7 +191,7 @@ impl Returning {
                 }
             }
             self.in_now.fetch_sub(1, Ordering::Relaxed);
-            let Some(again) = self.come_back(&left).await else { return };
+            let Some(again) = self.sign_in(self.next, &left).await else { return };
             client = again;
             let _ = self.told.send(Told::Back(Instant::now()));
             self.in_now.fetch_add(1, Ordering::Relaxed);
@@ -192,16 +199,17 @@ impl Returning {
         }
     }
 
-    async fn come_back(&self, left: &watch::Receiver<bool>) -> Option<Client> {
+    /// Until it is in, or leaves.
+    async fn sign_in(&self, port: u16, left: &watch::Receiver<bool>) -> Option<Client> {
         let (mut pause, chance) = (PAUSE, Chance::system());
         while !*left.borrow() {
-            let tried = tokio::time::timeout(SIGN_IN, Client::connect(self.next, &self.tls, &self.account, false)).await;
+            let tried = tokio::time::timeout(SIGN_IN, Client::connect(port, &self.tls, &self.account, false)).await;
             let error = match tried {
                 Ok(Ok(client)) => return Some(client),
                 Ok(Err(error)) => kind_of(&error),
                 Err(_) => format!("not in within {} s", SIGN_IN.as_secs()),
             };
-            let _ = self.told.send(Told::Failed(error));
+            let _ = self.told.send(Told::Failed(Instant::now(), error));
             tokio::time::sleep(pause.mul_f64(0.5 + chance.below(500) as f64 / 1_000.0)).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
