@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use natter_proto::MessageId;
 use natter_tests::client::{ASK, Account, Client, acknowledged, http, https};
 use natter_tests::process::Natter;
-use reqwest::StatusCode;
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio_rustls::TlsConnector;
 
@@ -90,29 +90,36 @@ struct Operator {
 
 impl Operator {
     async fn user(&self, login: String) -> Result<u64> {
-        let mut tried = 0;
-        loop {
-            let wanted = json!({"login": login, "password": PASSWORD});
-            let answer = self.http.post(&self.url).bearer_auth(&self.token).json(&wanted).send().await?;
-            tried += 1;
-            match answer.status() {
-                StatusCode::CONFLICT => return self.found(&login).await,
-                status if status.is_server_error() && tried < TRIES => tokio::time::sleep(PAUSE).await,
-                _ => {
-                    let made: Value = answer.error_for_status()?.json().await?;
-                    return made["user"]["id"].as_u64().with_context(|| format!("no id in {made}"));
-                }
-            }
+        let wanted = json!({"login": login, "password": PASSWORD});
+        let answer = patiently(|| self.http.post(&self.url).bearer_auth(&self.token).json(&wanted)).await?;
+        if answer.status() == StatusCode::CONFLICT {
+            return self.found(&login).await;
         }
+        let made: Value = answer.error_for_status()?.json().await?;
+        made["user"]["id"].as_u64().with_context(|| format!("no id in {made}"))
     }
 
     /// The id of the user with this login. The oldest come first, so it is on the first page if the logins were made in order.
     async fn found(&self, login: &str) -> Result<u64> {
-        let request = self.http.get(format!("{}?search={login}", self.url)).bearer_auth(&self.token);
-        let found: Value = request.send().await?.error_for_status()?.json().await?;
+        let url = format!("{}?search={login}", self.url);
+        let answer = patiently(|| self.http.get(&url).bearer_auth(&self.token)).await?;
+        let found: Value = answer.error_for_status()?.json().await?;
         let users = found["users"].as_array().with_context(|| format!("no users in {found}"))?;
         let user = users.iter().find(|user| user["login"] == login).with_context(|| format!("no {login} in {found}"))?;
         user["id"].as_u64().context("a user has an id")
+    }
+}
+
+/// The answer to a request that may be made again when it was not carried out, or when nobody knows.
+async fn patiently(request: impl Fn() -> RequestBuilder) -> Result<Response> {
+    let mut tried = 0;
+    loop {
+        let answer = request().send().await?;
+        tried += 1;
+        if tried == TRIES || !answer.status().is_server_error() {
+            return Ok(answer);
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -165,18 +172,8 @@ impl RestUser {
         for members in members.chunks(BROUGHT_IN) {
             let ids: Vec<u64> = members.iter().map(|member| member.user).collect();
             let wanted = json!({"push_all": {"occupants_ids": ids}});
-            let mut tried = 0;
-            loop {
-                let request = self.rest.http.put(&url).header("CB-Token", &self.token).json(&wanted);
-                tried += 1;
-                match request.send().await?.error_for_status() {
-                    Ok(_) => break,
-                    Err(error) if tried == TRIES || !error.status().is_some_and(|status| status.is_server_error()) => {
-                        return Err(error.into());
-                    }
-                    Err(_) => tokio::time::sleep(PAUSE).await,
-                }
-            }
+            let answer = patiently(|| self.rest.http.put(&url).header("CB-Token", &self.token).json(&wanted)).await?;
+            answer.error_for_status()?;
         }
         Ok(())
     }

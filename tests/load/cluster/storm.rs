@@ -48,7 +48,7 @@ enum Told {
 
 pub async fn run(report: &mut Report, place: &Place, scale: Scale) -> Result<()> {
     let count = scale.count(CLIENTS, 30);
-    let all = users(place, "storm", count).await?;
+    let all = users(place, &place.named("storm"), count).await?;
     let (edges, tls) = (place.edges(), trusting(&place.ca())?);
     let (broken, whole) = edges.split_first().context("a cluster has edges")?;
     let chat = Chat::of(place, "storm-other", PAIRS, whole).await?;
