@@ -131,8 +131,10 @@ impl Stream {
         }
         for n in 0..self.to.len() as u64 {
             client.feed(self.message(sent + n, salt, "Good night.")).await?;
+            // Only what a question follows directly is counted.
+            client.feed(ASK.into()).await?;
         }
-        client.send(ASK.into()).await?;
+        client.flush().await?;
         client.expect(&format!("h=\"{}\"", counted + self.to.len() as u64)).await?;
         client.close().await?;
         Ok(acked)
