@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
-use hdrhistogram::Histogram;
 use natter_actor::Chance;
 use natter_proto::MessageId;
 use natter_tests::client::{Account, Client, group_message, http, message, trusting};
@@ -17,8 +16,9 @@ use tokio_rustls::TlsConnector;
 
 use crate::admin::{AT_ONCE, Admin};
 use crate::fixture::PASSWORD;
-use crate::messages::{self, count, stream};
+use crate::messages;
 use crate::report::Report;
+use crate::stream::{PATIENCE, Stream, latencies, listen};
 
 const APPS: u64 = 300;
 const RUNS: usize = 5;
@@ -93,25 +93,25 @@ async fn speak(natter: &Natter, pairs: &[(Account, Account)]) -> Result<Got> {
         async move { Client::connect(port, &tls, &account, acks).await }
     };
     let (mut readers, mut writers) = (Vec::new(), Vec::new());
+    let epoch = Instant::now();
     for pairs in pairs.chunks(AT_ONCE) {
         let reading = try_join_all(pairs.iter().map(|(_, to)| connect(to, false))).await?;
-        readers.extend(reading.into_iter().map(|client| tokio::spawn(count(client))));
+        readers.extend(reading.into_iter().map(|client| tokio::spawn(listen(client, epoch))));
         writers.extend(try_join_all(pairs.iter().map(|(from, _)| connect(from, true))).await?);
     }
-    let (mut latency, mut acked) = (Histogram::new(3)?, 0);
+    let time = Duration::from_secs(messages::SECONDS);
     let lanes = writers.into_iter().zip(pairs).zip(0..);
-    let senders: Vec<_> =
-        lanes.map(|((client, (_, to)), lane)| tokio::spawn(stream(client, to.clone(), lane, Some(pace)))).collect();
+    let stream = |lane, to| Stream::to_user(to, lane, Some(pace), time, epoch);
+    let senders: Vec<_> = lanes.map(|((client, (_, to)), lane)| tokio::spawn(stream(lane, to).run(client))).collect();
+    let mut acked = Vec::new();
     for sender in senders {
-        let (count, of_one) = sender.await??;
-        acked += count;
-        latency.add(of_one)?;
+        acked.extend(sender.await??);
     }
     for reader in readers {
-        tokio::time::timeout(messages::PATIENCE, reader).await.context("messages did not reach their recipient")???;
+        tokio::time::timeout(PATIENCE, reader).await.context("messages did not reach their recipient")???;
     }
-    let per_second = acked as f64 / messages::SECONDS as f64;
-    Ok(Got { per_second, p99: latency.value_at_quantile(0.99) as f64 / 1_000.0 })
+    let per_second = acked.len() as f64 / time.as_secs_f64();
+    Ok(Got { per_second, p99: latencies(&acked)?.value_at_quantile(0.99) as f64 / 1_000.0 })
 }
 
 /// The app that is over its quotas: messages to one user and to a large group, and logins.

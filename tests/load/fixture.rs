@@ -1,10 +1,14 @@
-//! Users, groups and messages in numbers: what a measurement needs before it begins.
+//! Users, groups and messages in numbers: what a measurement needs before it begins. It is the same for one process and for a cluster.
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
 use natter_proto::MessageId;
 use natter_tests::client::{ASK, Account, Client, acknowledged, http, https};
 use natter_tests::process::Natter;
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio_rustls::TlsConnector;
 
@@ -24,26 +28,99 @@ pub const FILLED: [&str; 6] = [
 
 /// Requests of the operator at a time.
 const AT_ONCE: usize = 16;
+/// Users brought into a group by one request, and how often it is asked for.
+const BROUGHT_IN: usize = 50;
+const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_secs(1);
 /// Messages of one sender on their way.
 const WINDOW: u64 = 128;
 
-/// Makes the users `{prefix}-0`, `{prefix}-1` and so on.
-pub async fn users(natter: &Natter, prefix: &str, count: usize) -> Result<Vec<Account>> {
-    let token = std::fs::read_to_string(natter.data().join("admin.token"))?;
-    let (http, url) = (http()?, format!("http://127.0.0.1:{}/admin/v1/apps/1/users", natter.ports.console));
+/// Where something listens that is to be filled and measured.
+pub trait Doors {
+    fn admin_token(&self) -> PathBuf;
+    fn console_port(&self) -> u16;
+    /// Over TLS.
+    fn rest_port(&self) -> u16;
+    fn ca(&self) -> PathBuf;
+    /// The keys of the first app.
+    fn credentials(&self) -> Result<Value>;
+}
+
+impl Doors for Natter {
+    fn admin_token(&self) -> PathBuf {
+        self.data().join("admin.token")
+    }
+
+    fn console_port(&self) -> u16 {
+        self.ports.console
+    }
+
+    fn rest_port(&self) -> u16 {
+        self.ports.rest
+    }
+
+    fn ca(&self) -> PathBuf {
+        Natter::ca(self)
+    }
+
+    fn credentials(&self) -> Result<Value> {
+        Ok(self.sdk_config(1, true)?["credentials"].clone())
+    }
+}
+
+/// Makes the users `{prefix}-0`, `{prefix}-1` and so on. Those who are there already, by an earlier measurement or by a request that was
+/// not answered in time, are taken as they are.
+pub async fn users(doors: &impl Doors, prefix: &str, count: usize) -> Result<Vec<Account>> {
+    let token = std::fs::read_to_string(doors.admin_token())?;
+    let url = format!("http://127.0.0.1:{}/admin/v1/apps/1/users", doors.console_port());
+    let operator = Operator { http: http()?, url, token: token.trim().to_owned() };
     let mut accounts = Vec::with_capacity(count);
     for chunk in (0..count).collect::<Vec<_>>().chunks(AT_ONCE) {
-        let made = chunk.iter().map(|n| {
-            let body = json!({"login": format!("{prefix}-{n}"), "password": PASSWORD});
-            let request = http.post(&url).bearer_auth(token.trim()).json(&body);
-            async move { anyhow::Ok(request.send().await?.error_for_status()?.json::<Value>().await?) }
-        });
-        for made in try_join_all(made).await? {
-            let user = made["user"]["id"].as_u64().with_context(|| format!("no id in {made}"))?;
-            accounts.push(Account { app: 1, user, password: PASSWORD.into() });
-        }
+        let made = try_join_all(chunk.iter().map(|n| operator.user(format!("{prefix}-{n}")))).await?;
+        accounts.extend(made.into_iter().map(|user| Account { app: 1, user, password: PASSWORD.into() }));
     }
     Ok(accounts)
+}
+
+struct Operator {
+    http: reqwest::Client,
+    url: String,
+    token: String,
+}
+
+impl Operator {
+    async fn user(&self, login: String) -> Result<u64> {
+        let wanted = json!({"login": login, "password": PASSWORD});
+        let answer = patiently(|| self.http.post(&self.url).bearer_auth(&self.token).json(&wanted)).await?;
+        if answer.status() == StatusCode::CONFLICT {
+            return self.found(&login).await;
+        }
+        let made: Value = answer.error_for_status()?.json().await?;
+        made["user"]["id"].as_u64().with_context(|| format!("no id in {made}"))
+    }
+
+    /// The id of the user with this login. The oldest come first, so it is on the first page if the logins were made in order.
+    async fn found(&self, login: &str) -> Result<u64> {
+        let url = format!("{}?search={login}", self.url);
+        let answer = patiently(|| self.http.get(&url).bearer_auth(&self.token)).await?;
+        let found: Value = answer.error_for_status()?.json().await?;
+        let users = found["users"].as_array().with_context(|| format!("no users in {found}"))?;
+        let user = users.iter().find(|user| user["login"] == login).with_context(|| format!("no {login} in {found}"))?;
+        user["id"].as_u64().context("a user has an id")
+    }
+}
+
+/// The answer to a request that may be made again when it was not carried out, or when nobody knows.
+async fn patiently(request: impl Fn() -> RequestBuilder) -> Result<Response> {
+    let mut tried = 0;
+    loop {
+        let answer = request().send().await?;
+        tried += 1;
+        if tried == TRIES || !answer.status().is_server_error() {
+            return Ok(answer);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// The REST door, over TLS.
@@ -61,9 +138,9 @@ pub struct RestUser {
 }
 
 impl Rest {
-    pub fn of(natter: &Natter) -> Result<Rest> {
-        let credentials = natter.sdk_config(1, true)?["credentials"].clone();
-        Ok(Rest { http: https(&natter.ca())?, root: format!("https://localhost:{}", natter.ports.rest), credentials })
+    pub fn of(doors: &impl Doors) -> Result<Rest> {
+        let root = format!("https://localhost:{}", doors.rest_port());
+        Ok(Rest { http: https(&doors.ca())?, root, credentials: doors.credentials()? })
     }
 
     pub async fn sign_in(&self, login: &str) -> Result<RestUser> {
@@ -86,6 +163,19 @@ impl RestUser {
         let request = self.rest.http.post(format!("{}/chat/Dialog", self.rest.root)).header("CB-Token", &self.token);
         let made: Value = request.json(&wanted).send().await?.error_for_status()?.json().await?;
         Ok(made["_id"].as_str().with_context(|| format!("no _id in {made}"))?.to_owned())
+    }
+
+    /// Brings users into a group, some at a time. To bring somebody in twice is the same as once, so what was not answered in time is
+    /// asked for again.
+    pub async fn bring_in(&self, group: &str, members: &[Account]) -> Result<()> {
+        let url = format!("{}/chat/Dialog/{group}", self.rest.root);
+        for members in members.chunks(BROUGHT_IN) {
+            let ids: Vec<u64> = members.iter().map(|member| member.user).collect();
+            let wanted = json!({"push_all": {"occupants_ids": ids}});
+            let answer = patiently(|| self.rest.http.put(&url).header("CB-Token", &self.token).json(&wanted)).await?;
+            answer.error_for_status()?;
+        }
+        Ok(())
     }
 
     /// Says something in a dialog, as REST does, kept and told to all.

@@ -5,6 +5,7 @@
 mod admin;
 mod alerts;
 mod apps;
+mod cluster;
 mod fair;
 mod fixture;
 mod groups;
@@ -13,9 +14,11 @@ mod idle;
 mod limit;
 mod logins;
 mod messages;
+mod place;
 mod reads;
 mod report;
 mod start;
+mod stream;
 
 use anyhow::{Result, bail};
 use report::Report;
@@ -28,6 +31,12 @@ fn main() -> Result<()> {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut report = Report::default();
+    if let ["--cluster", names @ ..] = named.as_slice() {
+        let measured = cluster::run(&runtime, &mut report, names);
+        // What was measured before something failed is a measurement too.
+        report.finish()?;
+        return measured;
+    }
     for name in named {
         // `idle=20` is the measurement with 20 users, `reads=100000` with so many messages, `apps=20` with so many apps,
         // `alerts=20` with so many readers: to see that they work.

@@ -1,24 +1,19 @@
-//! Durable 1-1 messages over TLS WebSockets: the most per second, and latencies at fixed rates. At a fixed rate a message is
-//! due at its time whether or not earlier ones were slow, and its latency counts from then (no coordinated omission). Every
-//! message has to be acknowledged to its sender and has to reach its recipient, or there is no figure.
+//! Durable 1-1 messages over TLS WebSockets: the most per second, and latencies at fixed rates. Every message has to be acknowledged
+//! to its sender and has to reach its recipient, or there is no figure.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
-use natter_actor::Chance;
-use natter_proto::MessageId;
-use natter_tests::client::{ASK, Account, Client, acknowledged, message, trusting};
+use natter_tests::client::{Account, Client, trusting};
 use natter_tests::process::{Natter, cpu_of};
 use tokio_rustls::TlsConnector;
 
 use crate::report::Report;
+use crate::stream::{PATIENCE, Stream, latencies, listen};
 
 const PAIRS: usize = 16;
 pub const SECONDS: u64 = 10;
-/// What the last message of a run says.
-const LAST: &str = "<body>Good night.</body>";
-const BODY: &str = "How are you today? The weather in Verona is fine and the balcony is free.";
 
 /// The most, then 1,000/s and 5,000/s.
 pub async fn run(report: &mut Report) -> Result<()> {
@@ -71,114 +66,35 @@ impl Run {
 pub async fn at_rate(natter: &Natter, tls: &TlsConnector, pairs: &[(Account, Account)], rate: Option<u64>) -> Result<Run> {
     // All who read, then all who write: connections are dealt out to threads in turn, and each is to get half of either.
     let (mut readers, mut clients) = (Vec::new(), Vec::new());
+    let epoch = Instant::now();
     for (_, to) in pairs {
-        readers.push(tokio::spawn(count(Client::connect(natter.ports.wss, tls, to, false).await?)));
+        readers.push(tokio::spawn(listen(Client::connect(natter.ports.wss, tls, to, false).await?, epoch)));
     }
     for (from, _) in pairs {
         clients.push(Client::connect(natter.ports.wss, tls, from, true).await?);
     }
     let (server, generator) = (natter.cpu()?, cpu_of("self")?);
     let pace = rate.map(|rate| Duration::from_secs_f64(pairs.len() as f64 / rate as f64));
+    let stream = |lane, to| Stream::to_user(to, lane, pace, Duration::from_secs(SECONDS), epoch);
     let streams = clients.into_iter().zip(pairs).zip(0..);
-    let senders: Vec<_> = streams.map(|((client, (_, to)), lane)| tokio::spawn(stream(client, to.clone(), lane, pace))).collect();
+    let senders: Vec<_> = streams.map(|((client, (_, to)), lane)| tokio::spawn(stream(lane, to).run(client))).collect();
     let started = Instant::now();
-    let (mut latency, mut acked) = (Histogram::new(3)?, 0);
+    let mut all = Vec::new();
     for sender in senders {
-        let (count, of_one) = sender.await??;
-        acked += count;
-        latency.add(of_one)?;
+        all.extend(sender.await??);
     }
-    let took = started.elapsed();
+    let (took, acked) = (started.elapsed(), all.len() as u64);
     let mut heard = 0;
     for reader in readers {
-        heard += tokio::time::timeout(PATIENCE, reader).await.context("messages did not reach their recipient")???;
+        let reader = tokio::time::timeout(PATIENCE, reader).await.context("messages did not reach their recipient")?;
+        heard += reader??.count;
     }
     ensure!(heard == acked, "{acked} messages were acknowledged, {heard} reached their recipients");
     let per_message = |spent: Duration| spent.as_secs_f64() * 1e6 / acked as f64;
     Ok(Run {
         per_second: acked as f64 / took.as_secs_f64(),
-        latency,
+        latency: latencies(&all)?,
         server_us: per_message(natter.cpu()? - server),
         generator_us: per_message(cpu_of("self")? - generator),
     })
-}
-
-/// Counts messages up to the last one, and leaves properly, so that nobody is owed anything.
-pub async fn count(mut reader: Client) -> Result<u64> {
-    let mut count = 0;
-    loop {
-        let frame = reader.next().await?.context("the stream of a recipient ended")?;
-        // What an earlier run said last may come again.
-        if frame.contains("<delay") {
-            continue;
-        }
-        if frame.contains(LAST) {
-            reader.close().await?;
-            return Ok(count);
-        }
-        count += u64::from(frame.contains("<body>"));
-    }
-}
-
-const WINDOW: usize = 64;
-/// Longest wait for what is on its way at the end.
-pub const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Sends to one user for `SECONDS`, as fast as acks come, or at a pace, one message in each; how many were acknowledged, and when.
-pub async fn stream(mut client: Client, to: Account, lane: i64, pace: Option<Duration>) -> Result<(u64, Histogram<u64>)> {
-    let mut latency = Histogram::new(3)?;
-    let started = Instant::now();
-    let end = started + Duration::from_secs(SECONDS);
-    let salt = Chance::system().u64();
-    let mut due_times = std::collections::VecDeque::new();
-    let (mut sent, mut counted) = (0_u64, 0_u64);
-    while Instant::now() < end || !due_times.is_empty() {
-        let mut fed = false;
-        while Instant::now() < end {
-            let due = match pace {
-                None if due_times.len() < WINDOW => Instant::now(),
-                None => break,
-                Some(pace) => started + pace.mul_f64(sent as f64),
-            };
-            if due > Instant::now() {
-                break;
-            }
-            let id = MessageId::from_random(lane, salt.wrapping_add(sent).to_be_bytes());
-            client.feed(message(&to, &id.to_string(), BODY)).await?;
-            client.feed(ASK.into()).await?;
-            due_times.push_back(due);
-            sent += 1;
-            fed = true;
-        }
-        if fed {
-            client.flush().await?;
-        }
-        if Instant::now() >= end && due_times.is_empty() {
-            break;
-        }
-        // Until the end the next message is waited for, and acks beside it; after it, only acks.
-        let next_due = pace.map(|pace| (started + pace.mul_f64(sent as f64)).min(end)).filter(|_| Instant::now() < end);
-        let frame = match next_due {
-            Some(due) => match tokio::time::timeout_at(due.into(), client.next()).await {
-                Ok(frame) => frame?,
-                Err(_) => continue,
-            },
-            None => tokio::time::timeout(PATIENCE, client.next())
-                .await
-                .with_context(|| format!("{} of {sent} acks did not come", due_times.len()))??,
-        };
-        if let Some(h) = acknowledged(&frame.context("the stream ended")?) {
-            for _ in counted..h {
-                let due: Instant = due_times.pop_front().context("more acks than messages")?;
-                latency.record(due.elapsed().as_micros() as u64)?;
-            }
-            counted = h;
-        }
-    }
-    let id = MessageId::from_random(lane, salt.wrapping_add(sent).to_be_bytes());
-    client.feed(message(&to, &id.to_string(), "Good night.")).await?;
-    client.send(ASK.into()).await?;
-    client.expect(&format!("h=\"{}\"", counted + 1)).await?;
-    client.close().await?;
-    Ok((counted, latency))
 }

@@ -84,6 +84,14 @@ impl Cluster {
         Cluster::start_mixed(folder, binary, target, plan, &[])
     }
 
+    /// The same with further settings of all processes: `dialog.app_rate=1000`.
+    pub fn start_with(folder: &Path, binary: &Path, target: &Path, plan: Plan, settings: &[&str]) -> Result<Cluster> {
+        let cluster = Cluster::prepare(folder, binary, target, plan)?;
+        fs::write(cluster.folder.join(FURTHER), settings.join("\n"))?;
+        cluster.begin(plan)?;
+        Ok(cluster)
+    }
+
     /// The same with parts, by name, that run another binary than the rest.
     pub fn start_mixed(folder: &Path, binary: &Path, target: &Path, plan: Plan, others: &[(&str, &Path)]) -> Result<Cluster> {
         let mut cluster = Cluster::prepare(folder, binary, target, plan)?;
@@ -136,6 +144,11 @@ impl Cluster {
         Ok(Cluster { folder, binary: binary.to_owned(), parts, beyond: Mutex::default(), servers })
     }
 
+    /// What all processes share and none makes: the operator's token, keys, certificates.
+    pub fn secrets(&self) -> PathBuf {
+        self.folder.join(SECRETS)
+    }
+
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
@@ -154,7 +167,9 @@ impl Cluster {
     pub fn launch(&self, part: &Part) -> Result<()> {
         let folder = self.folder.join(&part.name);
         fs::create_dir_all(&folder)?;
-        self.process(&part.name).start(&mut self.command(part))?;
+        let mut command = self.command(part);
+        self.set_further(&mut command)?;
+        self.process(&part.name).start(&mut command)?;
         self.write_pids()
     }
 
@@ -193,7 +208,7 @@ impl Cluster {
     }
 
     fn start_parts(&self, plan: Plan) -> Result<()> {
-        self.run(&["secrets", &self.folder.join(SECRETS).display().to_string()])?;
+        self.run(&["secrets", &self.secrets().display().to_string()])?;
         fs::write(self.settings(), self.shared_settings(plan)?)?;
         self.run(&["migrate"])?;
         for part in &self.parts {
@@ -218,6 +233,7 @@ impl Cluster {
         command.args(words);
         if self.settings().exists() {
             command.arg("--config").arg(self.settings());
+            self.set_further(&mut command)?;
         }
         let data = self.folder.join("shell");
         command.arg("--data").arg(&data).current_dir(&self.folder).stdin(Stdio::null());
@@ -244,6 +260,17 @@ impl Cluster {
         command
     }
 
+    // What whoever started the cluster wanted beside the shared settings, if anything.
+    fn set_further(&self, command: &mut Command) -> Result<()> {
+        let file = self.folder.join(FURTHER);
+        if file.exists() {
+            for setting in fs::read_to_string(file)?.lines() {
+                command.args(["--set", setting]);
+            }
+        }
+        Ok(())
+    }
+
     fn settings(&self) -> PathBuf {
         self.folder.join("natter.toml")
     }
@@ -262,7 +289,7 @@ impl Cluster {
              [cluster.cql]\nnodes = {cql}\nreplicas = {replicas}\n\n[cluster.nats]\nnodes = {nats}\n\n\
              [cluster.redis]\nnodes = {redis}\n\n\
              [cluster.s3]\nendpoint = \"http://{s3}\"\nbucket = \"{bucket}\"\naccess_key = \"{access}\"\nsecret_key = \"{secret}\"\n",
-            secrets = self.folder.join(SECRETS).display(),
+            secrets = self.secrets().display(),
             cql = list(addresses(&self.servers.cassandra)),
             replicas = plan.nodes.min(3),
             nats = list(addresses(&self.servers.nats)),
@@ -287,6 +314,7 @@ impl Cluster {
 
 const PARTS: &str = "parts";
 const SECRETS: &str = "secrets";
+const FURTHER: &str = "further-settings";
 
 // It must not find the settings of whoever runs it.
 fn program(binary: &Path) -> Command {

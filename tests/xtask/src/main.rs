@@ -42,7 +42,10 @@ const USAGE: &str = "usage: cargo xtask <command>
                   a whole cluster: servers and processes of the binary; DIR/sdk.json is what the SDK takes
   cluster sdk [FILTER]
                   the SDK checks in one cluster; target/reports/sdk-cluster.md
-  bench [NAME]    measurements; a table on stdout, JSON under target/bench/";
+  bench [NAME ...]
+                  measurements; a table on stdout, JSON under target/bench/
+  bench --cluster [--nodes 3] [NAME ...]
+                  a cluster beside one process: messages, hops, edges, members, dialogs, length, storm; `messages=20` is a fifth of it";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -69,6 +72,8 @@ fn main() -> Result<()> {
         ["faults", "--nodes", nodes, names @ ..] => faults::all(nodes, names),
         ["faults", names @ ..] => faults::all("1", names),
         ["cluster", words @ ..] => cluster::run_words(words),
+        ["bench", "--cluster", "--nodes", nodes, names @ ..] => bench::run_cluster(nodes, names),
+        ["bench", "--cluster", names @ ..] => bench::run_cluster("1", names),
         ["bench", names @ ..] => bench::run(names),
         _ => bail!("{USAGE}"),
     }
