@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout)] // a command line tool
 
 mod bench;
+mod chart;
 mod check;
 mod cluster;
 mod command;
@@ -31,6 +32,10 @@ const USAGE: &str = "usage: cargo xtask <command>
                   what breaks under traffic in a cluster; target/reports/faults.md
   cluster start DIR [--edges N] [--nodes N] [--presences N] | stop DIR
                   a whole cluster: servers and processes of the binary; DIR/sdk.json is what the SDK takes
+  chart           the Helm chart: lint, schemas, its unit tests, wrong values, alert rules; installs what it needs
+  chart --write   makes the chart's schema and the table in its README from values.yaml
+  chart image [--release]
+                  a static binary, the image of it by buildah, and a start of that
   bench [NAME]    measurements; a table on stdout, JSON under target/bench/";
 
 fn main() -> Result<()> {
@@ -52,6 +57,7 @@ fn main() -> Result<()> {
         ["faults", "--nodes", nodes, names @ ..] => faults::all(nodes, names),
         ["faults", names @ ..] => faults::all("1", names),
         ["cluster", words @ ..] => cluster::run_words(words),
+        ["chart", words @ ..] => chart::run_words(words),
         ["bench", names @ ..] => bench::run(names),
         _ => bail!("{USAGE}"),
     }
