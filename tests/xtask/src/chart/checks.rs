@@ -66,7 +66,7 @@ pub fn compose(tools: &Tools) -> Result<()> {
     let judge = "import json, sys, yaml, jsonschema\n\
                  schema, file = json.load(open(sys.argv[1])), yaml.safe_load(open(sys.argv[2]))\n\
                  wrong = [f'{list(error.path)}: {error.message}' for error in jsonschema.validators.validator_for(schema)(schema).iter_errors(file)]\n\
-                 sys.exit('; '.join(wrong))";
+                 sys.exit('; '.join(wrong) or 0)";
     run(Command::new(tools.python()).args(["-c", judge]).arg(tools.compose_schema()).arg("deploy/compose.yaml"))
 }
 

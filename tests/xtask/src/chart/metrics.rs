@@ -29,7 +29,7 @@ fn collect(folder: &Path, names: &mut BTreeSet<String>) -> Result<()> {
 
 // What follows `sub_registry_with_prefix("...")`: the first text of each `.register(`.
 fn registered(source: &str) -> Vec<String> {
-    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let mut found = Vec::new();
     for part in source.split("sub_registry_with_prefix(\"").skip(1) {
         let Some((prefix, rest)) = part.split_once('"') else { continue };

@@ -42,7 +42,7 @@ const REFUSED: [(&str, &[&str], &[&str]); 30] = [
     ("cluster", &["roles.egde={}"], &["/roles", "'egde' not allowed"]),
     ("cluster", &["roles.dialog.replicas=0"], &["roles.dialog.replicas is 0"]),
     ("cluster", &["roles.edge.surge=\"0%\""], &["roles.edge.surge is 0"]),
-    ("cluster", &["roles.edge.autoscaling.min=30"], &["roles.edge.autoscaling.min is more than max"]),
+    ("cluster-large", &["roles.edge.autoscaling.min=50"], &["roles.edge.autoscaling.min is more than max"]),
     ("everything", &["networkPolicy.consoleFrom=[]"], &["networkPolicy.consoleFrom is empty"]),
 ];
 
