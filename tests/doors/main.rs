@@ -36,4 +36,5 @@ mod staff;
 mod standard;
 mod tenants;
 mod traces;
+mod trial;
 mod verdict;

@@ -63,11 +63,16 @@ pub async fn run(config: &Config, arguments: &Arguments) -> Result<()> {
             let made = admin.post("/apps", &json!({ "title": "natter try" })).await?;
             let app = made["app"]["id"].as_u64().context("the admin API made an app without an id")?;
             let tried = try_app(&admin, &doors, app).await;
-            admin.post(&format!("/apps/{app}/suspend"), &json!({})).await?;
-            admin.delete(&format!("/apps/{app}")).await?;
-            tried
+            let removed = remove(&admin, app).await;
+            tried.and(removed)
         }
     }
+}
+
+async fn remove(admin: &Admin, app: u64) -> Result<()> {
+    admin.post(&format!("/apps/{app}/suspend"), &json!({})).await?;
+    admin.delete(&format!("/apps/{app}")).await?;
+    Ok(())
 }
 
 #[allow(clippy::print_stdout)]
