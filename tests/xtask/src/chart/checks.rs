@@ -42,7 +42,7 @@ pub fn render(tools: &Tools, profile: &Path) -> Result<PathBuf> {
 pub fn schemas(tools: &Tools, rendered: &Path) -> Result<()> {
     for version in VERSIONS {
         let location = format!("{}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json", tools.schemas_of(version).display());
-        let mut judge = Command::new(tools.program("kubeconform"));
+        let mut judge = Command::new(tools.named("kubeconform"));
         judge.args(["-strict", "-summary", "-skip", FOREIGN, "-schema-location", &location]).arg(rendered);
         run(&mut judge)?;
     }
@@ -51,12 +51,12 @@ pub fn schemas(tools: &Tools, rendered: &Path) -> Result<()> {
 
 /// helm-unittest, with every file of `tests/*_test.yaml`.
 pub fn unit_tests(tools: &Tools) -> Result<()> {
-    run(Command::new(tools.program("untt")).args(["--strict", "--file", "tests/*_test.yaml", CHART]))
+    run(Command::new(tools.named("untt")).args(["--strict", "--file", "tests/*_test.yaml", CHART]))
 }
 
 /// The alert rules, and what they say of series that are written down.
 pub fn alerts(tools: &Tools) -> Result<()> {
-    let promtool = tools.program("promtool");
+    let promtool = tools.named("promtool");
     run(Command::new(&promtool).args(["check", "rules", ALERTS]))?;
     run(Command::new(&promtool).args(["test", "rules", ALERT_TESTS]))
 }

@@ -48,8 +48,13 @@ impl Tools {
         Ok(tools)
     }
 
-    /// A program that was brought.
-    pub fn program(&self, name: &str) -> PathBuf {
+    /// A program that was brought, or that is on the PATH anyway.
+    pub fn named(&self, name: &str) -> PathBuf {
+        let brought = self.program(name);
+        if brought.exists() { brought } else { name.into() }
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
         self.folder.join("bin").join(name)
     }
 
@@ -124,11 +129,8 @@ impl Tools {
 
     // From Debian's package, unpacked and not installed: nothing of it is started.
     fn promtool(&self) -> Result<()> {
-        if self.program("promtool").exists() {
+        if self.program("promtool").exists() || answers("promtool", "--version") {
             return Ok(());
-        }
-        if answers("promtool", "--version") {
-            return Ok(std::os::unix::fs::symlink("/usr/bin/promtool", self.program("promtool"))?);
         }
         if !answers("apt-get", "--version") {
             bail!("the checks of the alert rules need promtool on the PATH (Debian: apt-get install prometheus)");
