@@ -37,4 +37,5 @@ mod staff;
 mod standard;
 mod tenants;
 mod traces;
+mod trial;
 mod verdict;

@@ -17,11 +17,16 @@ pub struct Admin {
 impl Admin {
     /// Reads where the console listens and the token that opens it. Connects only when asked something.
     pub fn of(config: &Config) -> Result<Admin> {
+        Admin::reached_at(config, &format!("{}:{}", in_url(&config.console.address), config.console.port))
+    }
+
+    /// The same of a console that is reached elsewhere, at `HOST:PORT`.
+    pub fn reached_at(config: &Config, console: &str) -> Result<Admin> {
         if !config.data.exists() {
             bail!("no data directory at {}: start `natter` first, or name it with --data", config.data.display());
         }
         let token = DataDir::of(config)?.admin_token()?;
-        let root = format!("http://{}:{}/admin/v1", in_url(&config.console.address), config.console.port);
+        let root = format!("http://{console}/admin/v1");
         Ok(Admin { client: reqwest::Client::builder().no_proxy().build()?, root, token })
     }
 

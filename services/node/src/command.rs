@@ -11,6 +11,7 @@ pub mod operator;
 pub mod push;
 pub mod sdk_config;
 pub mod secrets;
+pub mod trial;
 pub mod user;
 
 use std::ffi::OsString;
@@ -62,6 +63,8 @@ pub enum Command {
     Migrate(migrate::Arguments),
     /// Makes the secrets that the processes of a cluster share.
     Secrets(secrets::Arguments),
+    /// Lets two users of an app write to each other through both doors.
+    Try(trial::Arguments),
     /// Apps of this installation.
     #[command(subcommand)]
     App(admin::AppCommand),

@@ -133,6 +133,7 @@ pub fn load(
     flags: &[(String, String)],
 ) -> Result<Loaded> {
     let mut layers = Layers::default();
+    let defaults = Table::try_from(Config::default())?;
     let path = file.unwrap_or(Path::new(FILE));
     if file.is_some() || path.exists() {
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -143,11 +144,12 @@ pub fn load(
         if let Some(path) = name.strip_prefix(PREFIX)
             && !ELSEWHERE.contains(&path)
         {
-            layers.lay(&path.to_lowercase().replace("__", "."), scalar(&text), Origin::Environment)?;
+            let path = path.to_lowercase().replace("__", ".");
+            layers.lay(&path, scalar(&defaults, &path, &text), Origin::Environment)?;
         }
     }
     for (path, text) in flags {
-        layers.lay(path, scalar(text), Origin::Flag)?;
+        layers.lay(path, scalar(&defaults, path, text), Origin::Flag)?;
     }
     let config = Value::Table(layers.values).try_into::<Config>().map_err(|error| anyhow!("settings: {}", error.message()))?;
     Ok(Loaded { config, origins: layers.origins })
@@ -201,10 +203,22 @@ impl Layers {
     }
 }
 
-// A variable or flag holds text: a TOML value if it reads as one, else the text itself.
-fn scalar(text: &str) -> Value {
+// A variable or flag holds text: a TOML value if it reads as one, else the text itself. What is text by its default stays text, also
+// where it reads as a number: a password may be `007`.
+fn scalar(defaults: &Table, path: &str, text: &str) -> Value {
+    let is_text = defaults_at(defaults, path).is_some_and(Value::is_str);
     let parsed = format!("value = {text}").parse::<Table>().ok();
-    parsed.and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.to_owned()))
+    let parsed = parsed.and_then(|mut table| table.remove("value")).filter(|value| !is_text || value.is_str());
+    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+fn defaults_at<'a>(defaults: &'a Table, path: &str) -> Option<&'a Value> {
+    let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+    match (defaults.get(first)?, rest) {
+        (value, "") => Some(value),
+        (Value::Table(inner), rest) => defaults_at(inner, rest),
+        _ => None,
+    }
 }
 
 impl Loaded {
@@ -307,6 +321,20 @@ mod tests {
         assert_eq!(of("mail.password"), Some(("\"***\"", Origin::Flag)));
         assert_eq!(of("console.port"), Some(("8090", Origin::Default)));
         assert!(settings.len() > 80, "{}", settings.len());
+    }
+
+    #[test]
+    fn what_is_text_stays_text_although_it_reads_as_a_number() {
+        let environment =
+            [("NATTER_CLUSTER__REDIS__PASSWORD", "007"), ("NATTER_MAIL__PASSWORD", "true"), ("NATTER_MAIL__PORT", "25")];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let flags = [("cluster.cql.password".to_owned(), "\"1e3\"".to_owned()), ("cluster.name".to_owned(), "1e3".to_owned())];
+        let config = load(None, environment, &flags).unwrap().config;
+        assert_eq!(
+            (config.cluster.redis.password.as_str(), config.mail.password.as_str(), config.mail.port),
+            ("007", "true", 25)
+        );
+        assert_eq!((config.cluster.cql.password.as_str(), config.cluster.name.as_str()), ("1e3", "1e3"));
     }
 
     #[test]

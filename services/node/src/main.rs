@@ -57,6 +57,7 @@ fn answer(command: &Command, cli: &Cli) -> Result<()> {
     let loaded = loaded?;
     match command {
         Command::Migrate(arguments) => return runtime.block_on(command::migrate::run(&loaded.config, arguments)),
+        Command::Try(arguments) => return runtime.block_on(command::trial::run(&loaded.config, arguments)),
         Command::Secrets(arguments) => return command::secrets::run(arguments, &loaded.config.hosts),
         _ => {}
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout)] // a command line tool
 
 mod bench;
+mod chart;
 mod check;
 mod cluster;
 mod command;
@@ -42,6 +43,10 @@ const USAGE: &str = "usage: cargo xtask <command>
                   a whole cluster: servers and processes of the binary; DIR/sdk.json is what the SDK takes
   cluster sdk [FILTER]
                   the SDK checks in one cluster; target/reports/sdk-cluster.md
+  chart           the Helm chart: lint, schemas, its unit tests, wrong values, alert rules; installs what it needs
+  chart --write   makes the chart's schema and the table in its README from values.yaml
+  chart image [--release]
+                  a static binary, the image of it by buildah, and a start of that
   bench [NAME ...]
                   measurements; a table on stdout, JSON under target/bench/
   bench --cluster [--nodes 3] [NAME ...]
@@ -74,6 +79,7 @@ fn main() -> Result<()> {
         ["cluster", words @ ..] => cluster::run_words(words),
         ["bench", "--cluster", "--nodes", nodes, names @ ..] => bench::run_cluster(nodes, names),
         ["bench", "--cluster", names @ ..] => bench::run_cluster("1", names),
+        ["chart", words @ ..] => chart::run_words(words),
         ["bench", names @ ..] => bench::run(names),
         _ => bail!("{USAGE}"),
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use natter_servers::{Servers, cql_version};
 
 use crate::command::{cargo, run, target};
-use crate::{faults, report, tools};
+use crate::{chart, faults, report, tools};
 
 /// Tests that need a server process, the SDK packages or another language. Cargo runs them only when they are named.
 const WITH_PROCESSES: [&str; 6] = ["console", "doors", "interop", "kill", "plays", "sdk"];
@@ -24,6 +24,10 @@ pub fn all() -> Result<()> {
     let mut tests = nextest()?;
     for name in WITH_PROCESSES {
         tests.args(["--test", name]);
+    }
+    match chart::Tools::install() {
+        Ok(tools) => chart::check(&tools)?,
+        Err(error) => println!("xtask: NOT RUN, the checks of the Helm chart: {error:#}"),
     }
     match Servers::install(&target()?) {
         Ok(()) => {
