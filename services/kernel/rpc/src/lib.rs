@@ -31,7 +31,7 @@ mod faulty;
 
 pub use about::About;
 #[cfg(feature = "testing")]
-pub use faulty::Faults;
+pub use faulty::{Answered, Call, Carrier, Faults};
 pub use guard::{Guarded, Serves, guarded};
 pub use link::{Link, LinkOptions};
 pub use routed::{Place, Places, Routing, elsewhere, is_repeated};

@@ -46,6 +46,13 @@ pub trait Places: Send + Sync + 'static {
     fn place(&self, about: &About) -> Place;
     /// Resolves when a place may be another one than when this was called.
     fn moved(&self) -> BoxFuture<'static, ()>;
+    /// The way to another process. Called within a tokio runtime.
+    ///
+    /// # Errors
+    /// `address` is none.
+    fn reach(&self, address: &str, options: LinkOptions) -> Result<Link, crate::Error> {
+        Link::channel(&format!("http://{address}"), options)
+    }
 }
 
 /// How requests are routed.
@@ -185,7 +192,7 @@ impl Inner {
         if let Some(channel) = channels.get(address) {
             return channel.clone();
         }
-        let Ok(link) = Link::channel(&format!("http://{address}"), self.options) else {
+        let Ok(link) = self.routing.places.reach(address, self.options) else {
             tracing::error!(address, "a member of the cluster has an address that is none");
             return Transport::new(Absent);
         };
