@@ -45,7 +45,7 @@ impl Place {
             return Ok(Place { name: "cluster", kind: Which::Cluster(Box::new(cluster)), kept });
         }
         // One app has one process of accounts and of presence: a second one would stand idle.
-        let plan = Plan { edges, dialogs: 2, presences: 1, accounts: 1, nodes };
+        let plan = Plan { edges, dialogs: 2, presences: 1, accounts: 1, nodes, ..Plan::default() };
         let folder = target.join("tmp/bench");
         let settings = [&FILLED[..], &[PATIENT]].concat();
         let cluster = Cluster::start_with(&folder, &binary, &target, plan, &settings)?;

@@ -22,6 +22,9 @@ use crate::meters::Meters;
 use crate::tls::Tls;
 use crate::transport::{TRACEPARENT, guarded};
 
+/// Calls of a connection that were given up before they were looked at. Over it the connection ends, and with it the calls of everybody
+/// else (CVE-2023-44487 is why there is a bound; here callers are processes of the cluster, which give many up at once when a dialog moves).
+const GIVEN_UP_MAX: usize = 8_192;
 /// How often a quiet connection is tried; a caller that vanished without a word gives its calls back.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -61,6 +64,7 @@ pub async fn serve_with(
     server
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
+        .http2_max_pending_accept_reset_streams(Some(GIVEN_UP_MAX))
         .layer(layer_fn(move |routes| Door(routes, meters.clone())))
         .add_routes(routes.prepare())
         .serve_with_incoming_shutdown(incoming, stop)
@@ -92,5 +96,39 @@ where
         }
         let answer = guarded(self.0.clone(), request, self.1.as_ref());
         Box::pin(async move { Ok(answer.await.unwrap_or_else(Status::into_http)) }.instrument(span))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::contract::echo::{Echo, ask};
+    use crate::{Link, LinkOptions};
+
+    #[tokio::test]
+    async fn calls_that_are_given_up_in_a_crowd_end_no_other_call_of_the_connection() {
+        let slow = Echo::new(|word| async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok(word)
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(serve(listener, Routes::new(slow), std::future::pending()));
+        let link = Link::channel(&uri, LinkOptions::default()).unwrap();
+        assert_eq!(ask(&link, "romeo").await.unwrap(), "romeo");
+        for turns in 0..8 {
+            let crowd = async {
+                let mut crowd: Vec<_> = (0..200).map(|_| Box::pin(ask(&link, "gone"))).collect();
+                for call in &mut crowd {
+                    assert!(futures::poll!(call).is_pending());
+                }
+                for _ in 0..turns {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let (answer, ()) = tokio::join!(ask(&link, "romeo"), crowd);
+            assert_eq!(answer.unwrap(), "romeo", "given up after {turns} turns");
+        }
     }
 }
