@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use natter_servers::{Cluster, Part, Plan};
-use natter_tests::traffic::{LOGINS, PASSWORD, Stage, Traffic};
+use natter_tests::traffic::{Excuse, LOGINS, PASSWORD, Stage, Traffic};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -116,7 +116,7 @@ impl Scene {
         let back = self.replace(Some(self.earlier.clone())).await.context("the edge becomes an earlier one")?;
         sleep(WHILE).await;
         let mut lines = vec![format!("edge upgraded in {:.1} s, rolled back in {:.1} s", up.as_secs_f64(), back.as_secs_f64())];
-        lines.extend(traffic.end().await?);
+        lines.extend(traffic.end(Excuse::default()).await?);
         Ok(lines)
     }
 

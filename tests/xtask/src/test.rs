@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use natter_servers::{Servers, cql_version};
 
 use crate::command::{cargo, run, target};
@@ -25,10 +25,6 @@ pub fn all() -> Result<()> {
     for name in WITH_PROCESSES {
         tests.args(["--test", name]);
     }
-    match chart::Tools::install() {
-        Ok(tools) => chart::check(&tools)?,
-        Err(error) => println!("xtask: NOT RUN, the checks of the Helm chart: {error:#}"),
-    }
     match Servers::install(&target()?) {
         Ok(()) => {
             with_servers()?;
@@ -41,6 +37,8 @@ pub fn all() -> Result<()> {
         let builds = IN_BROWSER.map(|build| format!("test(/::{build}::/)")).join(" or ");
         tests.args(["-E", &format!("not (binary(console) or {builds})")]);
     }
+    // Those tests wait for clients most of the time: meanwhile what judges the chart is built.
+    let tools = std::thread::spawn(chart::Tools::install);
     report::begin()?;
     let outcome = run(tests
         .env("NATTER_BINARY", target()?.join("debug/natter"))
@@ -48,6 +46,11 @@ pub fn all() -> Result<()> {
         .env("NATTER_CONSOLE_MODULES", console.join("package.json"))
         .env("NATTER_PYTHON", python));
     report::end("sdk")?;
+    match tools.join() {
+        Ok(Ok(tools)) => chart::check(&tools)?,
+        Ok(Err(error)) => println!("xtask: NOT RUN, the checks of the Helm chart: {error:#}"),
+        Err(_) => bail!("what judges the chart was not brought"),
+    }
     outcome
 }
 
