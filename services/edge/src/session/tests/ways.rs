@@ -10,7 +10,7 @@ use natter_trace::{Options as TraceOptions, Recorder};
 
 use super::kit::*;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_session_notes_what_it_posts_writes_and_proves() {
     let (mut client, noted) = traced(1);
     client.stanza(BODY);
