@@ -268,6 +268,7 @@ impl Edges {
             bus: self.bus.clone(),
             executor: self.executor.clone(),
             clock: self.clock.clone(),
+            boot: self.chance.u64(),
             chance: self.chance.clone(),
             metrics: Metrics::new(),
             trace: Default::default(),

@@ -41,6 +41,8 @@ pub struct Parts {
     pub executor: Executor,
     pub clock: Clock,
     pub chance: Chance,
+    /// Names this run of the process, also among edges of one name; in a cluster that of the member.
+    pub boot: u64,
     pub metrics: natter_telemetry::Metrics,
     /// Notes the ways of messages.
     pub trace: Recorder,
@@ -120,7 +122,7 @@ impl Service {
             options: Arc::new(options),
             trace: parts.trace.named(&id),
             id,
-            boot: parts.chance.u64(),
+            boot: parts.boot,
             links: Arc::new(links),
             executor: parts.executor,
             clock: parts.clock,

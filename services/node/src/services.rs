@@ -345,6 +345,7 @@ fn edge(config: &Config, parts: &Parts, host: &str, links: &Links) -> Result<nat
             executor: parts.executor.clone(),
             clock: parts.clock.clone(),
             chance: parts.chance.clone(),
+            boot: parts.cluster.as_ref().map_or_else(|| parts.chance.u64(), |cluster| cluster.me().boot),
             metrics: parts.metrics.clone(),
             trace: parts.trace.clone(),
             streams: (&parts.lossy).into(),

@@ -61,6 +61,9 @@ pub(crate) trait Debts: Send + Sync {
     /// What a live session has proved of a dialog.
     fn standing(&self, user: UserKey, session: &SessionKey, dialog: &[u8]) -> Standing;
 
+    /// Whether a session that lives, as far as is known, has this client.
+    fn is_of(&self, user: UserKey, session: &SessionKey, client: &Fingerprint) -> bool;
+
     /// Whether the client of a live session can prove nothing; `None`: nothing is kept of it yet.
     fn is_unproving(&self, user: UserKey, session: &SessionKey) -> Option<bool>;
 

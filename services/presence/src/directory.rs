@@ -199,6 +199,12 @@ impl Directory {
         edges
     }
 
+    /// Sessions of these runs of edges.
+    pub fn of_boots(&self, boots: &BTreeSet<u64>) -> Vec<(UserKey, SessionKey)> {
+        let sessions = self.users.iter().flat_map(|(user, sessions)| sessions.keys().map(|session| (*user, session)));
+        sessions.filter(|(_, session)| boots.contains(&session.boot)).map(|(user, session)| (user, session.clone())).collect()
+    }
+
     /// How many sessions there are.
     pub fn len(&self) -> usize {
         self.sessions

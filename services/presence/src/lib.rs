@@ -12,7 +12,7 @@
 //! those that decide, in memory), `blocks` (changes of lists, and what they let through), `lists` (the port that keeps them,
 //! with its engines), `fanout` (frames to edges), `speech` (rules: who says what a frame tells), `debt` (rules: what is owed),
 //! `debts` (the port that keeps it, with its engine), `erasure` (what goes with a user or an app), `expulsion` (sessions
-//! as operators see and end them), `ownership` (rules: which apps are here, and which of them are
+//! as operators see and end them), `edges` (those that died without a word), `ownership` (rules: which apps are here, and which of them are
 //! known), `again` (their taking over), `withheld` (rules: what is not told before they are known), `users` (of whom rows
 //! are kept on ScyllaDB, by app).
 //!
@@ -42,6 +42,7 @@ mod debt;
 mod debts;
 mod defaults;
 mod directory;
+mod edges;
 mod erasure;
 mod error;
 mod expulsion;

@@ -9,11 +9,16 @@ use std::collections::BTreeMap;
 use natter_cluster::{SHARDS, Shard};
 use natter_proto::AppId;
 
+/// How often a question is put whose answer nothing waits for: the bus may lose it.
+const TIMES_AGAIN: u8 = 3;
+
 /// The state of all shards.
 pub(crate) struct Ownership {
     shards: Vec<State>,
     /// What was taken over together and is not known yet, by the number of the taking over.
     taken: BTreeMap<u64, Vec<Shard>>,
+    /// What is asked of the edges once more though it is known, and how often it still is, by its number.
+    again: BTreeMap<u64, (Vec<Shard>, u8)>,
     /// Number of the latest taking over.
     number: u64,
     /// When a session was last announced again, unix milliseconds.
@@ -59,7 +64,7 @@ impl Ownership {
     /// None is here. Numbers of takings over grow from `number`.
     pub fn of_none(number: u64, limits: Limits) -> Ownership {
         let shards = vec![State::Elsewhere; usize::from(SHARDS)];
-        Ownership { shards, taken: BTreeMap::new(), number, heard_at: i64::MIN, limits }
+        Ownership { shards, taken: BTreeMap::new(), again: BTreeMap::new(), number, heard_at: i64::MIN, limits }
     }
 
     /// Takes over what should be here, and gives up the rest. Gives what is given up.
@@ -83,6 +88,14 @@ impl Ownership {
             self.taken.insert(self.number, gained);
         }
         lost
+    }
+
+    /// An edge that was believed dead is there: what is known is to be asked of it.
+    pub fn ask_again(&mut self) {
+        let known = (0..).map(Shard).zip(&self.shards).filter(|(_, state)| **state == State::Known).map(|(shard, _)| shard);
+        let known: Vec<Shard> = known.collect();
+        self.number += 1;
+        self.again.insert(self.number, (known, TIMES_AGAIN));
     }
 
     /// A session was announced again.
@@ -114,7 +127,11 @@ impl Ownership {
             taken.retain(is_learning);
             !taken.is_empty()
         });
-        self.taken.iter().map(|(number, shards)| (*number, shards.clone())).collect()
+        let again = std::mem::take(&mut self.again);
+        let taken = self.taken.iter().map(|(number, shards)| (*number, shards.clone()));
+        let questions = taken.chain(again.iter().map(|(number, (shards, _))| (*number, shards.clone()))).collect();
+        self.again = again.into_iter().filter(|(_, (_, times))| *times > 1).map(|(n, (s, times))| (n, (s, times - 1))).collect();
+        questions
     }
 
     pub fn of(&self, app: AppId) -> Standing {
@@ -187,5 +204,18 @@ mod tests {
 
     fn is_of_app(shard: Shard) -> bool {
         shard == Shard::of_app(APP)
+    }
+
+    #[test]
+    fn what_is_known_is_asked_for_again_a_few_times_under_a_new_number() {
+        let mut ours = Ownership::of_none(0, LIMITS);
+        ours.believe(0, |shard| shard == Shard(3));
+        ours.settle(100);
+        assert_eq!(ours.questions(), []);
+        ours.ask_again();
+        for _ in 0..TIMES_AGAIN {
+            assert_eq!(ours.questions(), [(2, vec![Shard(3)])]);
+        }
+        assert_eq!(ours.questions(), []);
     }
 }

@@ -223,6 +223,7 @@ impl Presence for Rpc {
         let (session, _) = session_of(request.session)?;
         let client = request.client.ok_or(Error::Missing("client"))?;
         self.0.debts.ready(Some(user)).await.map_err(Error::from)?;
+        self.0.wait_for_edges(user, &session, &client).await;
         let taken = {
             // One that died meanwhile would never give it back.
             let directory = self.0.directory.lock();

@@ -24,6 +24,7 @@ use crate::debt::Limits;
 use crate::debts::{self, Debts};
 use crate::defaults::Defaults;
 use crate::directory::Directory;
+use crate::edges::Edges;
 use crate::fanout::Fanout;
 use crate::lists::{self, Lists};
 use crate::metrics::Meters;
@@ -68,6 +69,7 @@ pub struct Service {
 pub(crate) struct Shared {
     pub options: Options,
     pub own: Own,
+    pub edges: Edges,
     /// Locked last, as is what is withheld.
     pub ownership: Mutex<Ownership>,
     pub withheld: Mutex<Withheld>,
@@ -116,6 +118,7 @@ impl Service {
         let shared = Shared {
             options,
             own: parts.own,
+            edges: Edges::default(),
             ownership: Mutex::new(ownership),
             withheld: Mutex::default(),
             directory,
@@ -197,6 +200,7 @@ impl Service {
         loop {
             let changed = self.shared.own.changed();
             self.shared.believe();
+            self.shared.believe_edges().await;
             // What changed before the wait began is not missed.
             let _ = tokio::time::timeout(LEARN_EVERY, changed).await;
             self.shared.ask_edges();

@@ -70,6 +70,9 @@ async fn a_message_without_a_name_that_was_not_counted_is_the_same_when_it_comes
     let nameless = |body| message(34, "", body).replace(" id=\"66f100000000000000000000\"", "");
     bob.send(&nameless("counted")).await;
     one.posted(1).await;
+    // What is acknowledged is kept.
+    bob.send("<r xmlns=\"urn:xmpp:sm:3\"/>").await;
+    assert!(bob.expect("<a ").await.contains("h=\"2\""));
     one.hold_posts();
     bob.send(&nameless("on its way")).await;
     one.posted(2).await;

@@ -104,6 +104,7 @@ impl World {
             bus,
             executor: executor.clone(),
             clock: Clock::system(),
+            boot: Chance::system().u64(),
             chance: Chance::system(),
             metrics: metrics.clone(),
             trace: Recorder::default(),

@@ -1,5 +1,6 @@
 //! One member: what it says of itself, and what it believes of all.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,8 @@ use crate::view::{Heard, Member, View};
 const EVERY: Duration = Duration::from_millis(500);
 /// How long a member only listens when it begins: it must not take for its own what others have that it has not heard of yet.
 const LISTENS: Duration = Duration::from_millis(1_200);
+/// How long the last word of a process is known: far longer than it takes to believe it dead.
+const REMEMBERED: Duration = Duration::from_secs(30);
 /// How long an answer of the bus is waited for.
 const ANSWER: Duration = Duration::from_secs(1);
 
@@ -28,6 +31,8 @@ const ANSWER: Duration = Duration::from_secs(1);
 pub struct Cluster {
     me: Arc<Mutex<Member>>,
     view: watch::Sender<Arc<View>>,
+    /// When each start of a process said last that it lives.
+    words: Arc<Mutex<BTreeMap<u64, Instant>>>,
     bus: Bus,
     alive: Gauge,
 }
@@ -36,7 +41,7 @@ impl Cluster {
     /// A member that knows nobody yet, itself neither, before it [`run`](Cluster::run)s.
     pub fn new(me: Member, bus: Bus) -> Cluster {
         let (view, _) = watch::channel(Arc::default());
-        Cluster { me: Arc::new(Mutex::new(me)), view, bus, alive: Gauge::default() }
+        Cluster { me: Arc::new(Mutex::new(me)), view, words: Arc::default(), bus, alive: Gauge::default() }
     }
 
     /// Registers the metrics of this member.
@@ -51,6 +56,11 @@ impl Cluster {
     /// What is believed now.
     pub fn view(&self) -> Arc<View> {
         self.view.borrow().clone()
+    }
+
+    /// When this start of a process was heard last; none if that is long ago, or never.
+    pub fn heard(&self, boot: u64) -> Option<Instant> {
+        self.words.lock().get(&boot).copied()
     }
 
     /// Tells when something else is believed.
@@ -95,6 +105,7 @@ impl Cluster {
                 biased;
                 () = &mut stop => break,
                 _ = ticks.tick() => {
+                    self.words.lock().retain(|_, at| at.elapsed() < REMEMBERED);
                     if began.elapsed() < LISTENS {
                         continue;
                     }
@@ -103,7 +114,10 @@ impl Cluster {
                     heard.reach(is_reached, began.elapsed());
                 }
                 word = next(&mut words) => match word {
-                    Some(word) => heard.hear(word, began.elapsed()),
+                    Some(word) => {
+                        self.words.lock().insert(word.boot, Instant::now());
+                        heard.hear(word, began.elapsed());
+                    }
                     None => break,
                 },
             }

@@ -40,6 +40,14 @@ impl Own {
         }
     }
 
+    /// The members, if there are others.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        match self {
+            Own::All => None,
+            Own::Of(cluster, _) => Some(cluster),
+        }
+    }
+
     /// Resolves when something may be owned by another than when this was called; never where there is no other.
     pub fn changed(&self) -> impl Future<Output = ()> + Send + use<> {
         let changes = match self {

@@ -44,6 +44,12 @@ pub struct View {
     members: Vec<Member>,
 }
 
+impl FromIterator<Member> for View {
+    fn from_iter<I: IntoIterator<Item = Member>>(members: I) -> View {
+        View { members: members.into_iter().collect() }
+    }
+}
+
 impl View {
     pub fn members(&self) -> &[Member] {
         &self.members

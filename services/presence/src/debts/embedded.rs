@@ -11,7 +11,7 @@ use prost::Message;
 use tokio::sync::OnceCell;
 
 use super::{Debts, Stored};
-use crate::debt::{Change, Ledger, Limits, Standing};
+use crate::debt::{Change, Ledger, Limits, Standing, is_of};
 use crate::metrics::Meters;
 use crate::session::{Scope, SessionKey, UserKey};
 
@@ -115,6 +115,10 @@ impl Debts for Embedded {
 
     fn standing(&self, user: UserKey, session: &SessionKey, dialog: &[u8]) -> Standing {
         self.ledger.lock().record(user, session).map_or_else(Standing::default, |record| Standing::of(record, dialog))
+    }
+
+    fn is_of(&self, user: UserKey, session: &SessionKey, client: &Fingerprint) -> bool {
+        self.ledger.lock().record(user, session).is_some_and(|record| is_of(record, client))
     }
 
     fn is_unproving(&self, user: UserKey, session: &SessionKey) -> Option<bool> {

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::{Debts, Stored};
-use crate::debt::{Change, Ledger, Limits, Standing};
+use crate::debt::{Change, Ledger, Limits, Standing, is_of};
 use crate::metrics::Meters;
 use crate::session::{Scope, SessionKey, UserKey};
 
@@ -189,6 +189,10 @@ impl Debts for InRedis {
     fn standing(&self, user: UserKey, session: &SessionKey, dialog: &[u8]) -> Standing {
         let state = self.state.lock();
         state.ledger.record(user, session).map_or_else(Standing::default, |record| Standing::of(record, dialog))
+    }
+
+    fn is_of(&self, user: UserKey, session: &SessionKey, client: &Fingerprint) -> bool {
+        self.state.lock().ledger.record(user, session).is_some_and(|record| is_of(record, client))
     }
 
     fn is_unproving(&self, user: UserKey, session: &SessionKey) -> Option<bool> {

@@ -4,7 +4,7 @@ use natter_bus::Subscription as Listener;
 use natter_cluster::{Cluster, Member, Shard};
 use natter_proto::AppId;
 use natter_proto::cluster::v1::Learn;
-use natter_proto::presence::v1::Again;
+use natter_proto::presence::v1::{Again, SessionRecord, TakeDebtRequest};
 
 use super::kit::*;
 
@@ -324,4 +324,74 @@ async fn questions(asked: &mut Listener) -> Vec<Learn> {
         questions.push(payload.read::<Learn>().unwrap().as_ref().clone());
     }
     questions
+}
+
+/// What an edge is to the others: it says that it lives, or not.
+struct Mortal {
+    cluster: Cluster,
+    alive: JoinHandle<()>,
+}
+
+impl Mortal {
+    async fn start(name: &str, boot: u64, bus: &Bus) -> Mortal {
+        let member = Member { name: name.into(), boot, roles: vec!["edge".into()], ..Member::default() };
+        let cluster = Cluster::new(member, bus.clone());
+        Mortal { alive: tokio::spawn(cluster.clone().run(std::future::pending())), cluster }
+    }
+
+    /// Without a word.
+    fn fall_silent(&self) {
+        self.alive.abort();
+    }
+
+    fn speak_again(&mut self) {
+        self.alive = tokio::spawn(self.cluster.clone().run(std::future::pending()));
+    }
+
+    fn session(&self, session: u64) -> SessionRef {
+        let Member { name, boot, .. } = self.cluster.me();
+        SessionRef { edge: name, boot, session, resource: "r".into() }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_edge_had_not_told_is_owed_to_whoever_came_back_before_its_death_was_known() {
+    let (bus, kv, clock) = (Bus::local(), Kv::memory(), Clock::paused(1_000_000));
+    let presence = Process::start("p", 1, &bus, &kv, &clock);
+    let (mut first, second) = (Mortal::start("e1", 11, &bus).await, Mortal::start("e2", 12, &bus).await);
+    tokio::time::sleep(LEARNED).await;
+    let node = &presence.node;
+    let take = async |session: &SessionRef, agent: &str| {
+        let began = tokio::time::Instant::now();
+        let request = TakeDebtRequest { session: Some(session.clone()), ..taking(0, agent) };
+        let debt = node.client.clone().take_debt(request).await.unwrap().into_inner().debt;
+        (debt, began.elapsed())
+    };
+    let of = |session: &SessionRef| SessionRecord { session: Some(session.clone()), ..record(1, 5) };
+    let before = first.session(1);
+    node.announce_with(ROMEO, before.clone(), SessionState::Available, Some(of(&before))).await.unwrap();
+
+    // While its edge lives: a word of it settles that, and another client has nothing to wait for.
+    let (beside, other) = (second.session(1), second.session(2));
+    for session in [&beside, &other] {
+        node.announce_with(ROMEO, session.clone(), SessionState::Available, None).await.unwrap();
+    }
+    let (debt, waited) = take(&beside, "phone").await;
+    assert!(debt.is_none() && waited > Duration::ZERO && waited < Duration::from_secs(1), "{waited:?}");
+    assert_eq!(take(&other, "laptop").await, (None, Duration::ZERO));
+
+    first.fall_silent();
+    let back = second.session(3);
+    node.announce_with(ROMEO, back.clone(), SessionState::Available, None).await.unwrap();
+    let (debt, waited) = take(&back, "phone").await;
+    assert_eq!(debt, Some(of(&before)));
+    assert!(waited > Duration::from_secs(1) && waited < Duration::from_secs(4), "{waited:?}");
+    assert_eq!(take(&other, "laptop").await, (None, Duration::ZERO));
+
+    // It was not dead: its sessions are asked for.
+    let mut asked = bus.subscribe(&Subject::Learn.to_string());
+    first.speak_again();
+    tokio::time::sleep(LEARNED).await;
+    assert_eq!(questions(&mut asked).await.len(), 3);
+    presence.kill().await;
 }

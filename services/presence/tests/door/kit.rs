@@ -78,7 +78,9 @@ impl Node {
         let (db, lossy, metrics) = (kv.clone().into(), kv.clone().into(), Metrics::new());
         let parts = Parts { db, lossy, bus: bus.clone(), posted: posted.clone(), own, clock: clock.clone(), metrics };
         let service = Service::new(options, parts);
-        let client = PresenceClient::new(Link::local(service.server(), LinkOptions::default()));
+        // As long as between processes.
+        let patient = LinkOptions { deadline: Duration::from_secs(6) };
+        let client = PresenceClient::new(Link::local(service.server(), patient));
         let sessions = SessionsClient::new(Link::local(service.sessions_server(), LinkOptions::default()));
         Node { kv, clock, bus, posted, service: Some(service), client, sessions, running: None }
     }
