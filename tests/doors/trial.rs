@@ -21,7 +21,7 @@ async fn write_to_each_other() -> Result<()> {
 
     let said = natter.shell(&["try", "--app", "1"])?;
     ensure!(said.starts_with("app 1: "), "{said}");
-    says_in_one_line(&natter.output(&["try", "--app", "77"])?, &["cannot make the two users", "app"])?;
+    says_in_one_line(&natter.output(&["try", "--app", "77"])?, &["cannot make the two users", "App not found"])?;
     says_in_one_line(
         &natter.output(&["try", "--app", "1", "--chat", "127.0.0.1:1"])?,
         &["cannot sign in at 127.0.0.1:1", "refused"],
