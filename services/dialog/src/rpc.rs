@@ -110,7 +110,8 @@ impl Rpc {
         let mut outcomes = Vec::with_capacity(asked.len());
         for mut answer in asked {
             answer.as_mut().await;
-            let outcome = answer.as_mut().take_output().unwrap_or(Ok(0));
+            let none = || Err(Failure::new(Code::Unknown, "no outcome of a post"));
+            let outcome = answer.as_mut().take_output().unwrap_or_else(none);
             outcomes.push(match outcome {
                 Ok(seq) => wire::PostOutcome { seq, refusal: None },
                 Err(failure) => wire::PostOutcome { seq: 0, refusal: Some(failure.into()) },
