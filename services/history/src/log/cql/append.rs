@@ -128,7 +128,7 @@ impl Engine {
         let moved = moved.map(|(user, moves)| async move { self.members.moved(key, user, &moves).await });
         let moved = moved.buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(()));
         let told = async {
-            match posted::of_rows(key.dialog, &append.rows, kept_traceparent()).filter(|_| tells) {
+            match posted::of_rows(key.dialog, &append.rows, kept_traceparent()).filter(|_| tells && !append.old) {
                 Some(value) => self.told.tell(key.app.0, &format!("{}:{}", key.dialog, append.first_seq), value).await,
                 None => Ok(()),
             }
