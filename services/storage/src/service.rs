@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use natter_actor::{Chance, Clock};
 use natter_db::Db;
+use natter_proto::storage::v1::archive_server::ArchiveServer;
 use natter_proto::storage::v1::eraser_server::EraserServer;
 use natter_proto::storage::v1::storage_server::StorageServer;
 use natter_telemetry::Metrics as Registry;
