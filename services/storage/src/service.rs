@@ -93,6 +93,11 @@ impl Service {
         StorageServer::new(self.clone())
     }
 
+    /// The door for archives.
+    pub fn archive_server(&self) -> ArchiveServer<Service> {
+        ArchiveServer::new(self.clone())
+    }
+
     /// The door for the walk of an erasure.
     pub fn eraser_server(&self) -> EraserServer<Service> {
         EraserServer::new(self.clone())
