@@ -61,6 +61,7 @@
 
 mod alerts;
 mod apps;
+mod archive;
 mod audit;
 mod auth;
 mod body;
@@ -95,6 +96,7 @@ mod user_sessions;
 mod users;
 mod visit;
 
+pub use archive::Archives;
 pub use options::Options;
 pub use sdk::SdkFacts;
 pub use service::{Error, Parts, Service};

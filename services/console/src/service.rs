@@ -27,6 +27,7 @@ use natter_proto::trace::v1::traces_client::TracesClient;
 use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
 
+use crate::archive::Archives;
 use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -63,6 +64,7 @@ pub struct Parts {
     pub chat_sessions: Link,
     pub storage: Link,
     pub events: Link,
+    pub archives: Archives,
     pub metrics: Registry,
     /// What opens the door too: the content of the token file, which the node writes for the operator only. Empty: no token does.
     pub token: String,
@@ -96,6 +98,7 @@ pub(crate) struct Door {
     chat_sessions: Link,
     storage: Link,
     events: Link,
+    pub archives: Archives,
     pub metrics: Metrics,
     pub registry: Registry,
     pub token: String,
@@ -214,6 +217,7 @@ impl Service {
             chat_sessions: parts.chat_sessions,
             storage: parts.storage,
             events: parts.events,
+            archives: parts.archives,
             metrics: Metrics::new(&parts.metrics),
             registry: parts.metrics,
             token: parts.token.trim().to_owned(),

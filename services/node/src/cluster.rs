@@ -290,6 +290,10 @@ fn repeats(path: &str) -> bool {
         "natter.dialog.v1.Dialogs" => {
             &["Audience", "Forget", "Get", "List", "Mark", "Notify", "Occupants", "Post", "PostMany", "Reactions", "Unread"][..]
         }
+        "natter.dialog.v1.Archive" => &["Dialogs", "TakeDialog", "TakeRows", "TakeStates"],
+        "natter.account.v1.Archive" => &["TakeApp", "TakeUsers", "Users"],
+        "natter.history.v1.Archive" => &["AddState", "Rows"],
+        "natter.presence.v1.Archive" => &["TakeViews", "Views"],
         "natter.history.v1.History" => {
             &["Changes", "Drop", "Find", "Gap", "Heads", "Hide", "Join", "Kept", "Mark", "Members", "Page", "Reactions", "Unread"]
         }
