@@ -20,14 +20,13 @@ const CHUNK: usize = 64 << 10;
 /// Dropped before its end, nothing of the file is kept.
 pub struct Sending {
     pub uid: String,
-    pub app: u64,
     parts: Sender<TakeBlobPart>,
     call: JoinHandle<Result<Taken, Failure>>,
 }
 
 impl Sending {
     pub async fn begin(archives: &Archives, blob: Blob, app_bytes_max: u64, dry: bool) -> Sending {
-        let (uid, app) = (blob.uid.clone(), blob.app);
+        let uid = blob.uid.clone();
         let (mut parts, taken) = channel(WAITING);
         let mut files = archives.files();
         let call = async move { Ok(files.take_blob(taken).await?.into_inner()) };
@@ -35,7 +34,7 @@ impl Sending {
         let head = TakeBlobHead { blob: Some(blob), dry, app_bytes_max };
         // Whoever has his answer takes no more: the answer says why.
         let _ = parts.send(TakeBlobPart { part: Some(Part::Head(head)) }).await;
-        Sending { uid, app, parts, call }
+        Sending { uid, parts, call }
     }
 
     pub async fn send(&mut self, bytes: Vec<u8>) {

@@ -74,7 +74,7 @@ impl Import {
         Import {
             door,
             dry,
-            report: Report { dry, ..Report::default() },
+            report: Report::new(dry),
             line: 0,
             within: None,
             batch: Batch::Nothing,

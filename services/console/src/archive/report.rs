@@ -26,6 +26,10 @@ struct Counts {
 }
 
 impl Report {
+    pub fn new(dry: bool) -> Report {
+        Report { dry, ..Report::default() }
+    }
+
     /// Adds what became of rows of a kind, the last of which stands in this line.
     pub fn add(&mut self, kind: &'static str, line: u64, taken: Taken) {
         let counts = self.kinds.entry(kind).or_default();
