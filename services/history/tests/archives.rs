@@ -125,7 +125,7 @@ async fn nobody_is_alerted_of_what_was_said_elsewhere() {
     let door = Door::open();
     let append = |seq| AppendRequest { app: APP, dialog: dialog(), first_seq: seq, rows: vec![row(seq)], quiet: vec![] };
     door.archive.clone().append_old(append(1)).await.unwrap();
-    assert_eq!(door.posted.read(9).await.unwrap().len(), 0);
+    assert_eq!(door.posted.read(APP, 9).await.unwrap().len(), 0);
     door.client.clone().append(append(2)).await.unwrap();
-    assert_eq!(door.posted.read(9).await.unwrap().len(), 1);
+    assert_eq!(door.posted.read(APP, 9).await.unwrap().len(), 1);
 }

@@ -2,13 +2,14 @@
 //! answered and changes nothing (decision 0039).
 
 use natter_proto::account::v1::{
-    App, AppState, ArchiveUsersReply, ArchiveUsersRequest, ArchivedUser, TakeAppRequest, TakeUsersRequest, User,
+    App, AppState, ArchiveUsersReply, ArchiveUsersRequest, ArchivedUser, Identity, TakeAppRequest, TakeUsersRequest, User,
 };
 use natter_proto::archive::v1::{Clash, Taken};
 
 use crate::app::{KEY_CHARS_MAX, letters};
 use crate::error::Error;
 use crate::host;
+use crate::identity;
 use crate::name::{Proofs, names};
 use crate::service::Accounts;
 use crate::store::{self, UserRow};
@@ -43,6 +44,9 @@ impl Accounts {
         let app = self.whole_app(app);
         if let Some(fault) = fault_of(&app) {
             return Ok(clash(what, fault));
+        }
+        if let Some(Err(Fault { field, text })) = app.identity.clone().map(|given| identity::accept(&Identity::default(), given)) {
+            return Ok(clash(what, format!("its {field} {text}")));
         }
         let names = [(host::CHAT, Some(app.chat_host.as_str())), (host::API, Some(app.api_host.as_str()))];
         match self.check_hosts(id, names).await {
@@ -90,8 +94,8 @@ impl Accounts {
         }
         let ids: Vec<u64> = users.iter().map(|user| user.user.as_ref().map_or(0, |user| user.id)).collect();
         let there = self.store.users.users(app, &ids).await?;
-        let newest = ids.iter().copied().filter(|id| *id < ID_END).max().unwrap_or_default();
-        if !dry {
+        let missing = ids.iter().zip(&there).filter(|(id, there)| there.is_none() && **id < ID_END);
+        if let Some(newest) = missing.map(|(id, _)| *id).max().filter(|_| !dry) {
             self.ids.raise(self.store.users.as_ref(), newest).await?;
         }
         let mut outcome = Taken::default();

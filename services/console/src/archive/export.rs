@@ -1,8 +1,6 @@
 //! The lines of one app: its settings, its users with what each keeps, its dialogs with what was said. A failure on the way ends the
 //! download without its last line.
 
-use std::convert::Infallible;
-
 use actix_web::web::{self, Bytes};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -47,13 +45,13 @@ pub fn lines_of(door: web::Data<Door>, app: App) -> impl Stream<Item = Result<By
         Some(Err(std::io::Error::other(cut.to_string())))
     };
     let ends = stream::once(reading).filter_map(std::future::ready);
-    stream::select(pieces.map(|piece: Result<Bytes, Infallible>| Ok(piece.unwrap_or_default())), ends)
+    stream::select(pieces.map(Ok), ends)
 }
 
 struct Export {
     door: web::Data<Door>,
     app: u64,
-    sender: Sender<Result<Bytes, Infallible>>,
+    sender: Sender<Bytes>,
     piece: String,
     lines: u64,
 }
@@ -202,7 +200,7 @@ impl Export {
 
     async fn flush(&mut self) -> Result<(), Refusal> {
         let piece = Bytes::from(std::mem::take(&mut self.piece));
-        let sent = self.sender.send(Ok(piece)).await;
+        let sent = self.sender.send(piece).await;
         sent.map_err(|_| Refusal::malformed("", "nobody reads the archive any more"))
     }
 }
