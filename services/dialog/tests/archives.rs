@@ -3,6 +3,8 @@
 
 mod kit;
 
+use std::time::Duration;
+
 use natter_proto::archive::v1::Taken;
 use natter_proto::dialog::v1::archive_client::ArchiveClient;
 use natter_proto::dialog::v1::*;
@@ -16,7 +18,9 @@ use kit::{ANN, APP, BOB, CAT, Door, Fate, PAIR_KEY, World, play};
 const GROUP: [u8; 12] = [0xa5; 12];
 
 fn archive(door: &Door) -> ArchiveClient<Link> {
-    ArchiveClient::new(Link::local(door.service.archive_server(), LinkOptions::default()))
+    // A neighbour that hangs must end before the caller does.
+    let patient = LinkOptions { deadline: Duration::from_secs(20) };
+    ArchiveClient::new(Link::local(door.service.archive_server(), patient))
 }
 
 fn group() -> ArchivedDialog {
