@@ -88,7 +88,8 @@ async fn a_private_dialog_has_the_id_of_its_pair() {
         let door = World::new().start();
         let mut client = archive(&door);
         let id = DialogId::of_pair(PAIR_KEY, UserId(ANN), UserId(BOB)).to_vec();
-        let pair = ArchivedDialog { kind: DialogKind::Private.into(), name: None, admins: vec![], extensions: [].into(), ..group() };
+        let pair =
+            ArchivedDialog { kind: DialogKind::Private.into(), name: None, admins: vec![], extensions: [].into(), ..group() };
         let foreign = "is not the id of these two: that comes from the pair key of their app";
         check(&dialog(&mut client, pair.clone(), false).await, (0, 0, &[foreign]));
         let alone = ArchivedDialog { members: pair.members[..1].to_vec(), ..pair.clone() };

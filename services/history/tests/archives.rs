@@ -85,7 +85,8 @@ async fn what_goes_from_one_log_to_another_is_the_same_there() {
     client.append(append).await.unwrap();
     client.remove(RemoveRequest { app: APP, dialog: dialog(), seq: 3, user: ROMEO }).await.unwrap();
     let ranges = |from, upto| vec![Range { from, upto }];
-    let mark = |user, kind: MarkKind, ranges| MarkRequest { app: APP, dialog: dialog(), user, kind: kind.into(), ranges, all: false };
+    let mark =
+        |user, kind: MarkKind, ranges| MarkRequest { app: APP, dialog: dialog(), user, kind: kind.into(), ranges, all: false };
     client.mark(mark(JULIET, MarkKind::Read, ranges(1, 2))).await.unwrap();
     client.mark(mark(JULIET, MarkKind::Read, ranges(6, 6))).await.unwrap();
     client.mark(mark(JULIET, MarkKind::Delivered, ranges(8, 8))).await.unwrap();

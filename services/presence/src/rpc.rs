@@ -3,22 +3,23 @@
 
 use std::sync::Arc;
 
+use natter_proto::archive::v1::Taken;
 use natter_proto::erasure::v1::{EraseReply, EraseRequest};
 use natter_proto::event::v1::SessionRef;
-use natter_proto::archive::v1::Taken;
 use natter_proto::presence::v1::archive_server::Archive;
 use natter_proto::presence::v1::eraser_server::Eraser;
 use natter_proto::presence::v1::presence_server::Presence;
 use natter_proto::presence::v1::sessions_server::Sessions;
 use natter_proto::presence::v1::{
-    AnnounceReply, AnnounceRequest, ArchiveViewsReply, ArchiveViewsRequest, AttentionReply, AttentionRequest, ContactsReply, ContactsRequest, EndSessionsReply,
-    EndSessionsRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest, ExitRoomReply, ExitRoomRequest, JudgeReply,
-    JudgeRequest, LastActivityReply, LastActivityRequest, ListSessionsReply, ListSessionsRequest, OnlineReply, OnlineRequest,
-    PrivacyListReply, PrivacyListRequest, PrivacyListsReply, PrivacyListsRequest, ReachableReply, ReachableRequest, RecordReply,
-    RemoveContactReply, RemoveContactRequest, RoomReply, RoomRequest, SessionRecord, SessionState, SetContactReply,
-    SetContactRequest, SetDefaultPrivacyListReply, SetDefaultPrivacyListRequest, SetInactiveReply, SetInactiveRequest,
-    SetPrivacyListReply, SetPrivacyListRequest, SettleDebtReply, SettleDebtRequest, SubscribeReply, SubscribeRequest,
-    TakeDebtReply, TakeDebtRequest, TakeViewsRequest, WatchReply, WatchRequest,
+    AnnounceReply, AnnounceRequest, ArchiveViewsReply, ArchiveViewsRequest, AttentionReply, AttentionRequest, ContactsReply,
+    ContactsRequest, EndSessionsReply, EndSessionsRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest,
+    ExitRoomReply, ExitRoomRequest, JudgeReply, JudgeRequest, LastActivityReply, LastActivityRequest, ListSessionsReply,
+    ListSessionsRequest, OnlineReply, OnlineRequest, PrivacyListReply, PrivacyListRequest, PrivacyListsReply,
+    PrivacyListsRequest, ReachableReply, ReachableRequest, RecordReply, RemoveContactReply, RemoveContactRequest, RoomReply,
+    RoomRequest, SessionRecord, SessionState, SetContactReply, SetContactRequest, SetDefaultPrivacyListReply,
+    SetDefaultPrivacyListRequest, SetInactiveReply, SetInactiveRequest, SetPrivacyListReply, SetPrivacyListRequest,
+    SettleDebtReply, SettleDebtRequest, SubscribeReply, SubscribeRequest, TakeDebtReply, TakeDebtRequest, TakeViewsRequest,
+    WatchReply, WatchRequest,
 };
 use natter_proto::{AppId, Code, DialogId, Failure, UserId};
 use natter_rpc::{Reply, Request, Response, Status, async_trait};

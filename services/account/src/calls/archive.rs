@@ -37,7 +37,9 @@ impl Accounts {
         if let Some(found) = self.store.apps.app(id).await? {
             return Ok(match found.row {
                 App { state, .. } if state == i32::from(AppState::Erased) => clash(what, "an app of this id was deleted here"),
-                there if (app.pair_key.is_empty() || there.pair_key == app.pair_key) && there.created_at == app.created_at => same(),
+                there if (app.pair_key.is_empty() || there.pair_key == app.pair_key) && there.created_at == app.created_at => {
+                    same()
+                }
                 _ => clash(what, "another app has this id"),
             });
         }
@@ -45,7 +47,8 @@ impl Accounts {
         if let Some(fault) = fault_of(&app) {
             return Ok(clash(what, fault));
         }
-        if let Some(Err(Fault { field, text })) = app.identity.clone().map(|given| identity::accept(&Identity::default(), given)) {
+        if let Some(Err(Fault { field, text })) = app.identity.clone().map(|given| identity::accept(&Identity::default(), given))
+        {
             return Ok(clash(what, format!("its {field} {text}")));
         }
         let names = [(host::CHAT, Some(app.chat_host.as_str())), (host::API, Some(app.api_host.as_str()))];

@@ -56,7 +56,11 @@ async fn users_come_with_their_passwords_and_once() {
     let secret = b"balcony77".to_vec();
     let right = AuthenticateRequest { app: 77, user: 4_000, secret, ..AuthenticateRequest::default() };
     assert_eq!(answer(to.client.authenticate(right).await).unwrap().user.unwrap().id, 4_000);
-    let request = SignUpRequest { user: Some(User { login: Some("newcomer".into()), ..User::default() }), app: 77, ..SignUpRequest::default() };
+    let request = SignUpRequest {
+        user: Some(User { login: Some("newcomer".into()), ..User::default() }),
+        app: 77,
+        ..SignUpRequest::default()
+    };
     let newcomer = answer(to.client.sign_up(SignUpRequest { password: "password1".into(), ..request }).await).unwrap();
     assert!(newcomer.id > 4_000, "an id was given again");
 }
@@ -109,7 +113,10 @@ async fn an_app_comes_with_its_keys_and_once() {
     check(&take(&app, false).await, (1, 0, &[]));
     check(&take(&app, false).await, (0, 1, &[]));
     check(&take(&App { pair_key: vec![4; 32], ..app.clone() }, false).await, (0, 0, &["another app has this id"]));
-    check(&take(&App { id: 10, chat_host: String::new(), ..app.clone() }, false).await, (0, 0, &["its auth_key is another app's"]));
+    check(
+        &take(&App { id: 10, chat_host: String::new(), ..app.clone() }, false).await,
+        (0, 0, &["its auth_key is another app's"]),
+    );
     let host = App { id: 10, auth_key: "k".into(), ..app.clone() };
     check(&take(&host, false).await, (0, 0, &["its chat_host is another app's"]));
     check(&take(&App { id: 77, ..app.clone() }, true).await, (0, 0, &["another app has this id"]));

@@ -3,9 +3,7 @@
 use natter_proto::account::v1::{App, TakeAppRequest, TakeUsersRequest};
 use natter_proto::archive::v1::{Clash, Taken};
 use natter_proto::dialog::v1::{TakeDialogRequest, TakeRowsRequest, TakeStatesRequest};
-use natter_proto::presence::v1::{
-    PrivacyListsRequest, SetDefaultPrivacyListRequest, SetPrivacyListRequest, TakeViewsRequest,
-};
+use natter_proto::presence::v1::{PrivacyListsRequest, SetDefaultPrivacyListRequest, SetPrivacyListRequest, TakeViewsRequest};
 use natter_proto::push::v1::{ListRequest as ListDevicesRequest, SubscribeRequest};
 use serde_json::Value;
 

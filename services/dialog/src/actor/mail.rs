@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use natter_actor::Reply;
-use natter_proto::event::v1::{Frame, Message, SessionRef, Typing};
 use natter_proto::archive::v1::Taken;
+use natter_proto::event::v1::{Frame, Message, SessionRef, Typing};
 use natter_proto::history::v1::{Found, MemberState, Reactions};
 use natter_proto::{Failure, MessageId, UserId, dialog::v1 as wire};
 

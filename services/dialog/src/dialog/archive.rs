@@ -36,8 +36,7 @@ pub fn fault_of_dialog(kept: &Kept, limits: &GroupLimits) -> Option<String> {
 /// Whether the dialog that is there is the one that is brought: what it is called and who is in it may have changed since.
 pub fn is_same_dialog(there: &Kept, brought: &Kept) -> bool {
     let (a, b) = (&there.facts, &brought.facts);
-    (a.kind, a.created_at) == (b.kind, b.created_at)
-        && (a.kind != Kind::Private || there.members.ids() == brought.members.ids())
+    (a.kind, a.created_at) == (b.kind, b.created_at) && (a.kind != Kind::Private || there.members.ids() == brought.members.ids())
 }
 
 /// Why a row cannot be like this.

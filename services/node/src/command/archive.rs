@@ -163,7 +163,9 @@ mod tests {
         let long = format!("{{\"kind\":\"user\",\"login\":\"{}\"}}\n", "x".repeat(1_000));
         assert!(is_whole("{\"kind\":\"archive\"}\n{\"kind\":\"end\",\"lines\":1}\n"));
         assert!(is_whole(&format!("{long}{{\"lines\":2,\"kind\":\"end\"}}")));
-        for cut in ["", "\n", "{\"kind\":\"archive\"}\n", "{\"kind\":\"end\",\"li", &long, &format!("{{\"kind\":\"end\"}}\n{long}")] {
+        for cut in
+            ["", "\n", "{\"kind\":\"archive\"}\n", "{\"kind\":\"end\",\"li", &long, &format!("{{\"kind\":\"end\"}}\n{long}")]
+        {
             assert!(!is_whole(cut), "{cut}");
         }
     }

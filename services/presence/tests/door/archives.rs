@@ -30,5 +30,8 @@ async fn contacts_are_read_as_they_were_brought_and_brought_once() {
         assert_eq!(kept, if dry { Vec::new() } else { views[..2].to_vec() });
     }
     let listed = node.client.contacts(ContactsRequest { app: 1, user: ROMEO }).await.unwrap().into_inner();
-    assert_eq!(listed.contacts.iter().map(|contact| (contact.user, contact.name.as_str())).collect::<Vec<_>>(), [(JULIET, "Jule")]);
+    assert_eq!(
+        listed.contacts.iter().map(|contact| (contact.user, contact.name.as_str())).collect::<Vec<_>>(),
+        [(JULIET, "Jule")]
+    );
 }

@@ -36,7 +36,8 @@ impl Brought {
         };
         let by_uid = files.blobs.blob_of(row.uid).await?;
         let by_id = files.blobs.blob(row.app, row.id).await?;
-        let is_it = |kept: &Kept| (kept.row.app, kept.row.id, kept.row.uid, kept.row.owner) == (row.app, row.id, row.uid, row.owner);
+        let is_it =
+            |kept: &Kept| (kept.row.app, kept.row.id, kept.row.uid, kept.row.owner) == (row.app, row.id, row.uid, row.owner);
         let kept = match by_uid.or(by_id) {
             Some(kept) if !is_it(&kept) => return Ok(Err(clash(&blob, "another file has its id"))),
             Some(kept) if kept.row.is_complete() => {
@@ -63,7 +64,8 @@ impl Brought {
             }
         };
         // One whose content is there, and not its end, is written once more.
-        let kept = files.step(kept, |row| Ok((BlobRow { state: State::Empty { pending: row.object() }, ..row.clone() }, None))).await?;
+        let kept =
+            files.step(kept, |row| Ok((BlobRow { state: State::Empty { pending: row.object() }, ..row.clone() }, None))).await?;
         let opens = |row: &BlobRow| match row.state {
             State::Empty { .. } => Ok(()),
             State::Stored { .. } | State::Complete { .. } => Err(Refused::Uploaded),
