@@ -299,9 +299,11 @@ impl SessionActor {
     fn start(&mut self, mut call: Call) {
         match &mut call {
             Call::Job { job: Job::Post(request), .. } => request.traceparent = natter_telemetry::traceparent(),
-            Call::Posts(posts) => {
-                for (_, request) in posts {
-                    request.traceparent = natter_telemetry::traceparent();
+            Call::Batch(jobs) => {
+                for (_, job) in jobs {
+                    if let Job::Post(request) = job {
+                        request.traceparent = natter_telemetry::traceparent();
+                    }
                 }
             }
             _ => {}

@@ -288,7 +288,7 @@ fn repeats(path: &str) -> bool {
     let Some((service, method)) = path.trim_start_matches('/').split_once('/') else { return false };
     let repeatable = match service {
         "natter.dialog.v1.Dialogs" => {
-            &["Audience", "Forget", "Get", "List", "Mark", "Notify", "Occupants", "Post", "PostMany", "Reactions", "Unread"][..]
+            &["Audience", "Batch", "Forget", "Get", "List", "Mark", "Notify", "Occupants", "Post", "Reactions", "Unread"][..]
         }
         "natter.history.v1.History" => {
             &["Changes", "Drop", "Find", "Gap", "Heads", "Hide", "Join", "Kept", "Mark", "Members", "Page", "Reactions", "Unread"]

@@ -6,6 +6,7 @@ use futures::try_join;
 use natter_proto::event::v1::Message;
 use tokio::time::{Instant, sleep};
 
+use super::senders::Senders;
 use super::{Engine, rows};
 use crate::error::Error;
 use crate::log::segment::{Segment, Stored};
@@ -119,6 +120,6 @@ impl Engine {
         let quiet = batch.iter().zip(&rows).flat_map(|(stored, row)| rows::quiet(stored).map(|user| (user, row.seq))).collect();
         let first_seq = segment.seq_of(last + 1) - rows.len() as u64;
         let is_recent = rows.last().is_some_and(|row| self.clock.now_ms() - row.created_at < TELL_AGAIN_MS);
-        self.follow(key, &Append { first_seq, rows, quiet }, is_recent).await
+        self.follow(key, &Append { first_seq, rows, quiet }, is_recent, &mut Senders::default()).await
     }
 }

@@ -185,7 +185,7 @@ async fn a_change_that_was_recorded_is_made_by_who_comes_next(cql: &Cql, key: Di
 async fn who_forgot_its_place_takes_over_from_itself(cql: &Cql, key: DialogKey) {
     let own = boot(cql, 1);
     own.log.append(key, append(1, &[1, 2])).await.unwrap();
-    *own.engine().owned.entry(key).lock().await = None;
+    own.engine().owned.entry(key).lock().await.forget();
     assert_eq!(own.log.append(key, append(3, &[1])).await, Ok(3));
     let last = own.engine().segments.last(key).await.unwrap().unwrap();
     assert_eq!((last.number, last.first_seq), (1, 3));
