@@ -5,10 +5,11 @@
 //! - Reads and writes are at LOCAL_QUORUM, conditions at LOCAL_SERIAL.
 //! - What failed may have been written ([`Error::Unknown`]), unless it is certain that it was not ([`Error::NotStored`]). Who needs to
 //!   know issues it again: a plain write is the same write then, a condition answers what holds.
-//! - A batch stays within one partition, where it is atomic.
+//! - A batch stays within one partition, where it is atomic; but for [parts](Cql::write_parts), which are so each by itself.
 
 mod connect;
 mod failure;
+mod grouped;
 mod migrate;
 mod options;
 mod outcome;
@@ -30,6 +31,7 @@ use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::Row;
 
+pub use grouped::Part;
 pub use migrate::{Applied, Migration};
 pub use options::CqlOptions;
 pub use outcome::{Outcome, Standing};
@@ -52,6 +54,7 @@ struct Inner {
     session: Session,
     prepared: Mutex<HashMap<&'static str, PreparedStatement>>,
     meters: Meters,
+    grouped: grouped::Grouped,
 }
 
 impl std::fmt::Debug for Cql {
@@ -64,7 +67,8 @@ impl Cql {
     /// Connects to the keyspace of the settings, which `migrate` made.
     pub async fn connect(options: &CqlOptions) -> Result<Cql, Error> {
         let session = connect::to_keyspace(options).await?;
-        Ok(Cql { inner: Arc::new(Inner { session, prepared: Mutex::default(), meters: Meters::new() }) })
+        let inner = Inner { session, prepared: Mutex::default(), meters: Meters::new(), grouped: Default::default() };
+        Ok(Cql { inner: Arc::new(inner) })
     }
 
     /// Shows the metrics of this connection in a registry.
@@ -161,6 +165,10 @@ impl Cql {
         }
         let answer = self.inner.session.batch(&batch, values).await;
         answer.map_err(|error| failure::of(first, &error))
+    }
+
+    fn grouped(&self) -> &grouped::Grouped {
+        &self.inner.grouped
     }
 
     // The statement as the servers know it. Two who come first together prepare it twice, which is harmless.

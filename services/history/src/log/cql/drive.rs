@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use futures::try_join;
 use natter_proto::event::v1::Message;
 use tokio::time::{Instant, sleep};
 
+use super::Engine;
+use super::ids::Ids;
+use super::rows::{self, Rows};
 use super::senders::Senders;
-use super::{Engine, rows};
 use crate::error::Error;
 use crate::log::segment::{Segment, Stored};
 use crate::log::takeover::{self, Answer, Command, End, Phase, Wants};
@@ -100,10 +101,11 @@ impl Engine {
     }
 
     /// Rows and their id rows, both at a quorum when answered.
-    async fn write(&self, key: DialogKey, segment: Segment, stored: &[Stored]) -> Result<Answer, Error> {
+    pub(super) async fn write(&self, key: DialogKey, segment: Segment, stored: &[Stored]) -> Result<Answer, Error> {
         let ids = stored.iter().map(|stored| Ok((rows::place(segment.number, stored), rows::message(stored)?)));
         let ids = ids.collect::<Result<Vec<_>, Error>>()?;
-        try_join!(self.rows.put(key, segment.number, stored), self.ids.put(key, &ids))?;
+        let rows = (!stored.is_empty()).then(|| Rows::part(key, segment.number, stored));
+        self.rows.cql.write_parts(rows.into_iter().chain(Ids::parts(key, &ids)).collect()).await?;
         Ok(Answer::Written)
     }
 

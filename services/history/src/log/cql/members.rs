@@ -1,9 +1,9 @@
 //! Members' states in their table: rows that commute, see `marks`.
 
-use natter_db::cql::{Cql, Statement, Write};
+use natter_db::cql::{Cql, Part, Statement, Write};
 
 use super::marks::{self, Diff, JOINED, Mark, SETTLED};
-use super::tables::columns;
+use super::tables::{COLUMNS_BYTES, columns};
 use crate::error::Error;
 use crate::log::DialogKey;
 use crate::member::{Member, Move};
@@ -128,7 +128,8 @@ impl MemberRanges {
                 let (first, last) = (mark.first as i64, mark.last as i64);
                 (PUT, Box::new((app, dialog.clone(), *user as i64, mark.kind, first, last, last)))
             };
-            self.cql.write_all(put.iter().map(write).collect()).await?;
+            let bytes = put.len() * COLUMNS_BYTES;
+            self.cql.write_parts(vec![Part { writes: put.iter().map(write).collect(), bytes }]).await?;
         }
         Ok(())
     }
