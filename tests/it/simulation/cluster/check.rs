@@ -1,0 +1,160 @@
+//! What has to hold at the end of a life: of the rows, of what is unread, of every session that was ever there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use natter_proto::event::v1::Message;
+use natter_proto::history::v1::{PageRequest, UnreadRequest};
+use natter_proto::{DialogId, MessageId};
+use natter_tests::heard::Heard;
+
+use crate::simulation::cluster::listener::Session;
+use crate::simulation::cluster::town::Town;
+use crate::simulation::cluster::writer::Record;
+use crate::world::APP;
+
+/// How much there was to check.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct Counts {
+    pub acked: usize,
+    pub again: usize,
+    pub repeated: usize,
+    pub marks: usize,
+    pub shown: usize,
+    pub heard: usize,
+    pub sessions: usize,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: &Counts) {
+        self.acked += other.acked;
+        self.again += other.again;
+        self.repeated += other.repeated;
+        self.marks += other.marks;
+        self.shown += other.shown;
+        self.heard += other.heard;
+        self.sessions += other.sessions;
+    }
+}
+
+type Logs = BTreeMap<DialogId, Vec<Message>>;
+
+/// Panics at what does not hold. The rows as text, for comparing lives.
+pub async fn all(town: &Town, records: &[Record], listened: &[Vec<Session>]) -> (Counts, Vec<String>) {
+    let mut logs = Logs::new();
+    for (dialog, _) in &town.dialogs {
+        logs.insert(*dialog, rows(town, *dialog).await);
+    }
+    let mut counts = Counts::default();
+    for (dialog, log) in &logs {
+        check_rows(*dialog, log, records, &mut counts);
+    }
+    for record in records {
+        check_shown(record, &logs, &mut counts);
+        for (dialog, members) in &town.dialogs {
+            if members.contains(&record.user) {
+                check_unread(town, record, *dialog, &logs[dialog], &mut counts).await;
+            }
+        }
+        counts.again += record.again;
+        counts.repeated += record.repeated;
+    }
+    for (user, sessions) in listened.iter().enumerate() {
+        check_heard(town, user, sessions, &logs, &mut counts);
+    }
+    (counts, transcript(&logs, listened))
+}
+
+async fn rows(town: &Town, dialog: DialogId) -> Vec<Message> {
+    let request = PageRequest { app: APP, dialog: dialog.to_vec(), limit: 1_000, ..Default::default() };
+    town.history().page(request).await.unwrap().into_inner().rows
+}
+
+fn id(row: &Message) -> MessageId {
+    MessageId::try_from(row.id.as_slice()).unwrap()
+}
+
+fn check_rows(dialog: DialogId, log: &[Message], records: &[Record], counts: &mut Counts) {
+    let numbers: Vec<u64> = log.iter().map(|row| row.seq).collect();
+    assert_eq!(numbers, (1..=log.len() as u64).collect::<Vec<_>>(), "numbers of {dialog} are dense from 1");
+    assert!(log.is_sorted_by_key(|row| row.date_sent), "dates of {dialog} grow with the numbers");
+    let mut places = BTreeMap::new();
+    for row in log {
+        let before = places.insert(id(row), row.seq);
+        assert_eq!(before, None, "message {} stands twice in {dialog}, the second time at {}", id(row), row.seq);
+    }
+    let mut sent = BTreeSet::new();
+    for record in records {
+        let mut last = 0;
+        for (id, seq) in record.sent.get(&dialog).into_iter().flatten() {
+            let place = places.get(id);
+            assert_eq!(place, Some(seq), "message {id} of user {} was acknowledged at {seq} of {dialog}", record.user);
+            assert!(*seq > last, "messages of user {} are not in the order of sending in {dialog}", record.user);
+            last = *seq;
+            sent.insert(*id);
+            counts.acked += 1;
+        }
+    }
+    // Everything was acknowledged in the end.
+    assert!(places.keys().all(|id| sent.contains(id)), "nobody sent some of the messages of {dialog}");
+}
+
+/// What a page showed is there, where it was.
+fn check_shown(record: &Record, logs: &Logs, counts: &mut Counts) {
+    for ((dialog, seq), shown) in &record.shown {
+        let standing = logs[dialog].get(*seq as usize - 1).map(id);
+        assert_eq!(standing, Some(*shown), "number {seq} of {dialog} was shown to user {}", record.user);
+        counts.shown += 1;
+    }
+}
+
+async fn check_unread(town: &Town, record: &Record, dialog: DialogId, log: &[Message], counts: &mut Counts) {
+    let user = town.users[record.user];
+    let read: BTreeSet<MessageId> = record.read.get(&dialog).into_iter().flatten().copied().collect();
+    let expected = log.iter().filter(|row| row.sender != user && !read.contains(&id(row))).count() as u64;
+    let request = UnreadRequest { app: APP, user, dialogs: vec![dialog.to_vec()], counts_only: true, from_joining: false };
+    let unread = town.history().unread(request).await.unwrap().into_inner().rows[0].unread;
+    assert_eq!(unread, expected, "unread of user {} in {dialog}", record.user);
+    counts.marks += read.len();
+}
+
+/// Each session was told each message once and in order, nothing in between was left out, and who was there to the end knows the last
+/// one of every dialog.
+fn check_heard(town: &Town, user: usize, sessions: &[Session], logs: &Logs, counts: &mut Counts) {
+    let place_of = |message: &MessageId| {
+        let found = logs.iter().find_map(|(dialog, log)| Some((*dialog, log.iter().find(|row| id(row) == *message)?)));
+        found.unwrap_or_else(|| panic!("user {user} was told message {message}, which is nowhere"))
+    };
+    for (n, session) in sessions.iter().enumerate() {
+        let who = format!("user {user} in session {n} at edge {}", session.edge);
+        let mut told: BTreeMap<DialogId, Vec<u64>> = BTreeMap::new();
+        for heard in &session.heard {
+            let Heard::Message { id, delayed, .. } = heard else { continue };
+            let (dialog, row) = place_of(id);
+            let numbers = told.entry(dialog).or_default();
+            let last = numbers.last().copied().unwrap_or(0);
+            assert!(row.seq > last, "{who} was told number {} of {dialog} after {last}", row.seq);
+            let is_dense = numbers.is_empty() || *delayed || row.seq == last + 1;
+            assert!(is_dense, "{who} was told number {} of {dialog} right after {last}", row.seq);
+            numbers.push(row.seq);
+            counts.heard += 1;
+        }
+        counts.sessions += 1;
+        // The first one was there before anything was said. That the first frame of a dialog was lost is seen by when the row before it
+        // was made and when the session began: by two clocks.
+        let firsts = told.iter().filter(|(_, numbers)| n == 0 && town.clocks_agree && numbers[0] != 1);
+        assert_eq!(firsts.count(), 0, "{who} was not told the first message");
+        if n + 1 == sessions.len() {
+            for (dialog, _) in town.dialogs.iter().filter(|(_, members)| members.contains(&user)) {
+                let (newest, last) = (logs[dialog].len() as u64, told.get(dialog).and_then(|numbers| numbers.last().copied()));
+                assert_eq!(last, Some(newest), "{who} was not told the last message of {dialog}");
+            }
+        }
+    }
+}
+
+fn transcript(logs: &Logs, listened: &[Vec<Session>]) -> Vec<String> {
+    let row = |row: &Message| format!("{} {} {}", row.seq, row.date_sent, row.body.as_deref().unwrap_or(""));
+    let rows = logs.values().flatten().map(row);
+    let sessions = listened.iter().flatten().flat_map(|session| session.heard.iter().map(|heard| format!("{heard:?}")));
+    rows.chain(sessions).collect()
+}
