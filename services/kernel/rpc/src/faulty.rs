@@ -87,7 +87,7 @@ pub trait Carrier: Send + Sync + 'static {
 impl Call {
     /// Arrives at what a process serves.
     pub async fn at(self, routes: Routes) -> Answered {
-        transport::guarded(routes, self.0).await
+        transport::guarded(routes, self.0, None).await
     }
 }
 

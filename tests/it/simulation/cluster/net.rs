@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use natter_actor::Chance;
 use natter_bus::{Bus, Ways};
-use natter_rpc::{About, Answered, Call, Carrier, Link, LinkOptions, Place, Places, Routes, Status};
+use natter_rpc::{About, Answered, Call, Carrier, Link, LinkOptions, Place, Places, Routes, Status, Tls};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -256,7 +256,7 @@ impl Places for OnNet {
         self.places.moved()
     }
 
-    fn reach(&self, address: &str, options: LinkOptions) -> Result<Link, natter_rpc::Error> {
+    fn reach(&self, address: &str, _: Option<&Tls>, options: LinkOptions) -> Result<Link, natter_rpc::Error> {
         let place = address.strip_prefix("place:").and_then(|place| place.parse().ok());
         let to = place.ok_or_else(|| natter_rpc::Error::Address(address.to_owned()))?;
         Ok(Link::carried(Arc::new(Way { net: self.net.clone(), from: self.from, to }), options))

@@ -191,9 +191,9 @@ impl Parts {
     }
 
     fn link(&self, role: Role, here: Option<Link>) -> Link {
-        let Routing { places, here, repeats } = routing(&self.cluster, role, here);
+        let Routing { places, here, repeats, tls } = routing(&self.cluster, role, here, None);
         let places = Arc::new(OnNet { places, net: self.net.clone(), from: self.place });
-        Link::routed(Routing { places, here, repeats }, patient(Self::options()))
+        Link::routed(Routing { places, here, repeats, tls }, patient(Self::options()))
     }
 
     fn posted(&self) -> Log {
@@ -300,7 +300,7 @@ impl Parts {
             lossy: self.kv.clone().into(),
             bus: self.bus.clone(),
             posted: self.posted(),
-            placement: natter_presence::Placement::Cluster(self.cluster.clone()),
+            own: own(Some(&self.cluster), Role::Presence),
             clock: self.clock.clone(),
             metrics: Metrics::new(),
         };
@@ -317,9 +317,11 @@ impl Parts {
             bus: self.bus.clone(),
             executor: Executor::local(),
             clock: self.clock.clone(),
+            boot: self.cluster.me().boot,
             chance: self.chance.clone(),
             metrics: Metrics::new(),
             trace: Default::default(),
+            streams: Default::default(),
         };
         (natter_edge::Service::new(options, parts).unwrap(), Knocker::new())
     }
