@@ -284,9 +284,7 @@ impl Places for Owners {
     fn moved(&self) -> futures::future::BoxFuture<'static, ()> {
         let mut changes = self.cluster.changes();
         Box::pin(async move {
-            if changes.changed().await.is_err() {
-                std::future::pending().await
-            }
+            changes.changed().await;
         })
     }
 }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 #[cfg(feature = "testing")]
-use natter_actor::Clock;
+use natter_actor::{Clock, Watcher};
 use parking_lot::Mutex;
 use scylla::client::session::Session;
 use scylla::deserialize::row::DeserializeRow;
@@ -33,8 +33,6 @@ use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::Row;
-#[cfg(feature = "testing")]
-use tokio::sync::watch;
 
 pub use migrate::{Applied, Migration};
 pub use options::CqlOptions;
@@ -95,7 +93,7 @@ impl Cql {
 
     /// A connection to simulated servers, of a process that stands to them as the receiver says.
     #[cfg(feature = "testing")]
-    pub fn simulated(servers: &simulated::Servers, clock: Clock, standing: watch::Receiver<simulated::Standing>) -> Cql {
+    pub fn simulated(servers: &simulated::Servers, clock: Clock, standing: Watcher<simulated::Standing>) -> Cql {
         Cql::over(Servers::Simulated(simulated::Client::new(servers.clone(), clock, standing)))
     }
 

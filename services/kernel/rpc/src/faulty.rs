@@ -85,6 +85,11 @@ pub trait Carrier: Send + Sync + 'static {
 }
 
 impl Call {
+    /// The door and the verb.
+    pub fn path(&self) -> &str {
+        self.0.uri().path()
+    }
+
     /// Arrives at what a process serves.
     pub async fn at(self, routes: Routes) -> Answered {
         transport::guarded(routes, self.0, None).await

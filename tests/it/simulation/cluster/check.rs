@@ -7,39 +7,16 @@ use natter_proto::history::v1::{PageRequest, UnreadRequest};
 use natter_proto::{DialogId, MessageId};
 use natter_tests::heard::Heard;
 
+use crate::simulation::cluster::counts::Counts;
 use crate::simulation::cluster::listener::Session;
 use crate::simulation::cluster::town::Town;
 use crate::simulation::cluster::writer::Record;
 use crate::world::APP;
 
-/// How much there was to check.
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-pub struct Counts {
-    pub acked: usize,
-    pub again: usize,
-    pub repeated: usize,
-    pub marks: usize,
-    pub shown: usize,
-    pub heard: usize,
-    pub sessions: usize,
-}
-
-impl Counts {
-    pub fn add(&mut self, other: &Counts) {
-        self.acked += other.acked;
-        self.again += other.again;
-        self.repeated += other.repeated;
-        self.marks += other.marks;
-        self.shown += other.shown;
-        self.heard += other.heard;
-        self.sessions += other.sessions;
-    }
-}
-
 type Logs = BTreeMap<DialogId, Vec<Message>>;
 
-/// Panics at what does not hold. The rows as text, for comparing lives.
-pub async fn all(town: &Town, records: &[Record], listened: &[Vec<Session>]) -> (Counts, Vec<String>) {
+/// Panics at what does not hold. How much there was to check.
+pub async fn all(town: &Town, records: &[Record], listened: &[Vec<Session>]) -> Counts {
     let mut logs = Logs::new();
     for (dialog, _) in &town.dialogs {
         logs.insert(*dialog, rows(town, *dialog).await);
@@ -55,13 +32,13 @@ pub async fn all(town: &Town, records: &[Record], listened: &[Vec<Session>]) -> 
                 check_unread(town, record, *dialog, &logs[dialog], &mut counts).await;
             }
         }
-        counts.again += record.again;
-        counts.repeated += record.repeated;
+        counts.add("sent again", record.again);
+        counts.add("repeated", record.repeated);
     }
     for (user, sessions) in listened.iter().enumerate() {
         check_heard(town, user, sessions, &logs, &mut counts);
     }
-    (counts, transcript(&logs, listened))
+    counts
 }
 
 async fn rows(town: &Town, dialog: DialogId) -> Vec<Message> {
@@ -91,7 +68,7 @@ fn check_rows(dialog: DialogId, log: &[Message], records: &[Record], counts: &mu
             assert!(*seq > last, "messages of user {} are not in the order of sending in {dialog}", record.user);
             last = *seq;
             sent.insert(*id);
-            counts.acked += 1;
+            counts.add("acked", 1);
         }
     }
     // Everything was acknowledged in the end.
@@ -103,7 +80,7 @@ fn check_shown(record: &Record, logs: &Logs, counts: &mut Counts) {
     for ((dialog, seq), shown) in &record.shown {
         let standing = logs[dialog].get(*seq as usize - 1).map(id);
         assert_eq!(standing, Some(*shown), "number {seq} of {dialog} was shown to user {}", record.user);
-        counts.shown += 1;
+        counts.add("shown", 1);
     }
 }
 
@@ -114,7 +91,7 @@ async fn check_unread(town: &Town, record: &Record, dialog: DialogId, log: &[Mes
     let request = UnreadRequest { app: APP, user, dialogs: vec![dialog.to_vec()], counts_only: true, from_joining: false };
     let unread = town.history().unread(request).await.unwrap().into_inner().rows[0].unread;
     assert_eq!(unread, expected, "unread of user {} in {dialog}", record.user);
-    counts.marks += read.len();
+    counts.add("marks", read.len());
 }
 
 /// Each session was told each message once and in order, nothing in between was left out, and who was there to the end knows the last
@@ -137,9 +114,9 @@ fn check_heard(town: &Town, user: usize, sessions: &[Session], logs: &Logs, coun
             let is_dense = n > 0 || numbers.is_empty() || *delayed || row.seq == last + 1;
             assert!(is_dense, "{who} was told number {} of {dialog} right after {last}", row.seq);
             numbers.push(row.seq);
-            counts.heard += 1;
+            counts.add("heard", 1);
         }
-        counts.sessions += 1;
+        counts.add("sessions", 1);
         // The first one was there before anything was said. That the first frame of a dialog was lost is seen by when the row before it
         // was made and when the session began: by two clocks.
         let firsts = told.iter().filter(|(_, numbers)| n == 0 && town.clocks_agree && numbers[0] != 1);
@@ -151,11 +128,4 @@ fn check_heard(town: &Town, user: usize, sessions: &[Session], logs: &Logs, coun
             }
         }
     }
-}
-
-fn transcript(logs: &Logs, listened: &[Vec<Session>]) -> Vec<String> {
-    let row = |row: &Message| format!("{} {} {}", row.seq, row.date_sent, row.body.as_deref().unwrap_or(""));
-    let rows = logs.values().flatten().map(row);
-    let sessions = listened.iter().flatten().flat_map(|session| session.heard.iter().map(|heard| format!("{heard:?}")));
-    rows.chain(sessions).collect()
 }

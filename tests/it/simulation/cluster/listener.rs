@@ -41,7 +41,10 @@ impl Listener {
                 while !self.town.is_over.get() {
                     match timeout(Duration::from_millis(500), client.next()).await {
                         Err(_) => {}
-                        Ok(Ok(Some(frame))) => session.heard.extend(heard::hear(&mut reader, &frame).unwrap()),
+                        Ok(Ok(Some(frame))) => {
+                            self.town.trace.say(|| format!("user {} hears {frame}", self.user));
+                            session.heard.extend(heard::hear(&mut reader, &frame).unwrap());
+                        }
                         Ok(_) => break,
                     }
                     if session.heard.last() == Some(&Heard::End) {

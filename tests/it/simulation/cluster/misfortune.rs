@@ -7,33 +7,16 @@ use natter_node::roles::Role;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use crate::simulation::cluster::counts::Counts;
 use crate::simulation::cluster::town::{DOOR, Town};
 
-/// How much of what happened.
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-pub struct Counts {
-    pub kills: usize,
-    pub stills: usize,
-    pub drains: usize,
-    pub without_rows: usize,
-    pub without_bus: usize,
-    pub cuts: usize,
-}
-
-impl Counts {
-    pub fn add(&mut self, other: &Counts) {
-        self.kills += other.kills;
-        self.stills += other.stills;
-        self.drains += other.drains;
-        self.without_rows += other.without_rows;
-        self.without_bus += other.without_bus;
-        self.cuts += other.cuts;
-    }
-}
+/// What there is, so that what never happens is seen.
+const ALL: [&str; 6] = ["kills", "stills", "drains", "without rows", "without bus", "cuts"];
 
 /// Some of it, one thing beside another, until a time. Whatever ends by itself ends later.
 pub async fn befall(town: Rc<Town>, length: Duration) -> Counts {
     let (mut counts, mut under_way) = (Counts::default(), Vec::<JoinHandle<()>>::new());
+    ALL.iter().for_each(|name| counts.add(name, 0));
     let (chance, began) = (town.chance.clone(), tokio::time::Instant::now());
     loop {
         sleep(Duration::from_millis(300 + chance.below(3_000))).await;
@@ -64,14 +47,15 @@ fn one(town: Rc<Town>, counts: &mut Counts) -> impl Future<Output = ()> + use<> 
     let (writer, other) = (some(Role::Dialog), if chance.below(2) == 0 { DOOR } else { some(Role::Edge) });
     let long = Duration::from_millis(50 + chance.below(if chance.below(3) == 0 { 9_000 } else { 1_500 }));
     let kind = chance.below(12);
-    match kind {
-        0..=2 => counts.kills += 1,
-        3..=5 => counts.stills += 1,
-        6..=7 => counts.drains += 1,
-        8..=9 => counts.without_rows += 1,
-        10 => counts.without_bus += 1,
-        _ => counts.cuts += 1,
-    }
+    let name = match kind {
+        0..=2 => 0,
+        3..=5 => 1,
+        6..=7 => 2,
+        8..=9 => 3,
+        10 => 4,
+        _ => 5,
+    };
+    counts.add(ALL[name], 1);
     async move {
         let (process, ground) = (town.process(whom), &town.ground);
         match kind {

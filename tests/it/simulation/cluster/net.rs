@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use natter_actor::Chance;
+use natter_actor::{Chance, Watched, Watcher};
 use natter_bus::{Bus, Ways};
 use natter_rpc::{About, Answered, Call, Carrier, Link, LinkOptions, Place, Places, Routes, Status, Tls};
-use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::simulation::cluster::lock::Lock;
+use crate::simulation::cluster::trace::Trace;
 
 /// A connection that is not made is given up after this time, one that fell silent after that.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -27,16 +27,16 @@ pub enum Life {
 }
 
 /// Runs something of a process as that runs: it waits while the process stands still, and is dropped when it dies.
-pub async fn within<F: Future>(mut life: watch::Receiver<Life>, future: F) -> Option<F::Output> {
+pub async fn within<F: Future>(mut life: Watcher<Life>, future: F) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
+    let mut now = life.get();
     loop {
-        let now = *life.borrow_and_update();
-        match now {
+        now = match now {
             Life::Dead => return None,
-            Life::StandsStill => life.changed().await.ok()?,
+            Life::StandsStill => life.changed().await,
             Life::Runs => tokio::select! {
                 biased;
-                changed = life.changed() => changed.ok()?,
+                changed = life.changed() => changed,
                 output = &mut future => return Some(output),
             },
         }
@@ -51,19 +51,29 @@ pub struct Faults {
     pub unheard_per_mille: u64,
 }
 
+/// How much got lost.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct Counts {
+    pub calls_lost: usize,
+    /// Of what was said on the bus, by hearers who lost it.
+    pub frames_lost: usize,
+}
+
 #[derive(Clone)]
 pub struct Net(Arc<Lock<State>>);
 
 struct State {
     chance: Chance,
     faults: Faults,
+    counts: Counts,
+    trace: Trace,
     ends: Vec<End>,
     /// Pairs of processes that do not reach each other, the smaller one first.
     cuts: BTreeSet<(usize, usize)>,
 }
 
 struct End {
-    life: watch::Sender<Life>,
+    life: Watched<Life>,
     bus: Bus,
     is_on_bus: bool,
     routes: Option<Routes>,
@@ -77,8 +87,9 @@ enum Leg {
 }
 
 impl Net {
-    pub fn new(chance: Chance) -> Net {
-        Net(Arc::new(Lock::new(State { chance, faults: Faults::default(), ends: Vec::new(), cuts: BTreeSet::new() })))
+    pub fn new(chance: Chance, trace: Trace) -> Net {
+        let (faults, counts) = (Faults::default(), Counts::default());
+        Net(Arc::new(Lock::new(State { chance, faults, counts, trace, ends: Vec::new(), cuts: BTreeSet::new() })))
     }
 
     pub fn set_faults(&self, faults: Faults) {
@@ -86,8 +97,9 @@ impl Net {
     }
 
     /// A process begins at this place, or begins anew there.
-    pub fn begin(&self, place: usize) -> (watch::Receiver<Life>, Bus) {
-        let (life, lives) = watch::channel(Life::Runs);
+    pub fn begin(&self, place: usize) -> (Watcher<Life>, Bus) {
+        let life = Watched::new(Life::Runs);
+        let lives = life.watch();
         let bus = Bus::apart(Arc::new(Mouth { net: self.clone(), place }));
         let end = End { life, bus: bus.clone(), is_on_bus: true, routes: None };
         self.0.with(|state| {
@@ -107,7 +119,7 @@ impl Net {
     }
 
     pub fn set_life(&self, place: usize, life: Life) {
-        self.0.with(|state| state.ends[place].life.send_replace(life));
+        self.0.with(|state| state.ends[place].life.set(life));
     }
 
     /// No call comes from one to the other, either way.
@@ -135,11 +147,15 @@ impl Net {
 
     /// Nobody is there any more. What they share refers to the net, and the net to them.
     pub fn end(&self) {
-        self.0.with(|state| state.ends.drain(..).for_each(|end| _ = end.life.send_replace(Life::Dead)));
+        self.0.with(|state| state.ends.drain(..).for_each(|end| end.life.set(Life::Dead)));
     }
 
-    fn life(&self, place: usize) -> Option<watch::Receiver<Life>> {
-        self.0.with(|state| state.ends.get(place).map(|end| end.life.subscribe()))
+    pub fn counts(&self) -> Counts {
+        self.0.with(|state| state.counts)
+    }
+
+    fn life(&self, place: usize) -> Option<Watcher<Life>> {
+        self.0.with(|state| state.ends.get(place).map(|end| end.life.watch()))
     }
 
     async fn leg(&self, from: usize, to: usize) -> Leg {
@@ -148,6 +164,7 @@ impl Net {
                 return None;
             }
             let is_lost = state.chance.below(1_000) < state.faults.lost_per_mille;
+            state.counts.calls_lost += usize::from(is_lost);
             Some((is_lost, state.delay()))
         });
         match drawn {
@@ -161,6 +178,14 @@ impl Net {
     }
 
     async fn carry(self, from: usize, to: usize, call: Call) -> Answered {
+        let (path, trace) = (call.path().to_owned(), self.0.with(|state| state.trace.clone()));
+        trace.say(|| format!("{from} calls {to}: {path}"));
+        let answer = self.carried(from, to, call).await;
+        trace.say(|| format!("{from} hears {to}: {path}: {:?}", answer.as_ref().map(|_| ()).map_err(Status::message)));
+        answer
+    }
+
+    async fn carried(self, from: usize, to: usize, call: Call) -> Answered {
         match self.leg(from, to).await {
             Leg::Done => {}
             Leg::Cut => {
@@ -170,8 +195,8 @@ impl Net {
             Leg::Lost => return silence().await,
         }
         let there = self.0.with(|state| {
-            let end = state.ends.get(to).filter(|end| *end.life.borrow() != Life::Dead)?;
-            Some((end.life.subscribe(), end.routes.clone()?))
+            let end = state.ends.get(to).filter(|end| end.life.get() != Life::Dead)?;
+            Some((end.life.watch(), end.routes.clone()?))
         });
         let Some((life, routes)) = there else { return Err(Status::unavailable("nobody takes calls there")) };
         let Some(answer) = within(life, call.at(routes)).await else { return Err(Status::unknown("the connection was lost")) };
@@ -223,14 +248,17 @@ impl Ways for Mouth {
             if !state.ends.get(self.place).is_some_and(|end| end.is_on_bus) {
                 return Vec::new();
             }
-            let mut heard = Vec::new();
-            for end in state.ends.iter().filter(|end| end.is_on_bus && *end.life.borrow() != Life::Dead) {
+            let (mut heard, mut lost) = (Vec::new(), 0);
+            for end in state.ends.iter().filter(|end| end.is_on_bus && end.life.get() != Life::Dead) {
                 let is_lost = state.chance.below(1_000) < state.faults.unheard_per_mille;
+                lost += usize::from(is_lost);
                 let delay = state.delay();
                 if !is_lost {
                     heard.push((end.bus.clone(), delay));
                 }
             }
+            state.counts.frames_lost += lost;
+            state.trace.say(|| format!("{} says something to {}, {lost} lose it", self.place, heard.len()));
             heard
         })
     }

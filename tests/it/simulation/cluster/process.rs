@@ -5,30 +5,34 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use natter_actor::{Chance, Clock, Executor};
+use natter_actor::{Chance, Clock, Executor, Watched, Watcher};
 use natter_bus::{Bus, Log};
 use natter_cluster::{Cluster, Member};
 use natter_db::cql::simulated::{Servers, Standing};
+use natter_db::redis::Redis;
+use natter_db::redis::simulated::Hashes;
 use natter_db::{Cql, Kv, Table};
-use natter_edge::Knocker;
+use natter_edge::{Knocker, Streams};
 use natter_node::cluster::{own, patient, routing, serves};
 use natter_node::roles::Role;
 use natter_rpc::{Link, LinkOptions, Routes, Routing, guarded};
 use natter_telemetry::Metrics;
-use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use crate::simulation::cluster::net::{Life, Net, OnNet, within};
 use crate::world;
 
 /// Rows of a segment: few, so that many end.
-const SEGMENT_ROWS: u32 = 12;
+pub const SEGMENT_ROWS: u32 = 12;
 
 /// What all processes share.
 pub struct Ground {
     pub net: Net,
     pub servers: Servers,
     pub chance: Chance,
+    /// What presence may lose, and kept streams.
+    pub hashes: Hashes,
+    pub streams: Streams,
     /// The rows of account, which has one process that nothing befalls.
     pub accounts: Kv,
 }
@@ -44,12 +48,13 @@ pub struct Process {
 /// One run of it.
 struct Run {
     cluster: Cluster,
-    standing: watch::Sender<Standing>,
+    standing: Watched<Standing>,
     links: Links,
     knocker: Option<Knocker>,
     /// Ends it as an upgrade does.
-    stop: watch::Sender<bool>,
-    ended: watch::Receiver<bool>,
+    stop: Watched<bool>,
+    end: Watched<bool>,
+    life: Watcher<Life>,
 }
 
 /// To every role that others call.
@@ -83,9 +88,8 @@ impl Process {
     pub async fn start(&self, ground: &Ground, boot: u64, since: Duration) {
         self.kill(ground);
         let (life, bus) = ground.net.begin(self.place);
-        let (standing, stands) = watch::channel(Standing::Reaches);
-        let (stop, stops) = watch::channel(false);
-        let (end, ended) = watch::channel(false);
+        let standing = Watched::new(Standing::Reaches);
+        let (stop, end) = (Watched::new(false), Watched::new(false));
         let clock = Clock::paused(self.clock_ms + since.as_millis() as i64);
         let member = Member {
             name: format!("{}-{}", self.role.name(), self.place),
@@ -99,25 +103,27 @@ impl Process {
             cluster: Cluster::new(member, bus.clone()),
             net: ground.net.clone(),
             place: self.place,
-            cql: Cql::simulated(&ground.servers, clock.clone(), stands),
+            cql: Cql::simulated(&ground.servers, clock.clone(), standing.watch()),
             kv: Kv::memory(),
+            hashes: ground.hashes.clone(),
+            streams: ground.streams.clone(),
             bus,
             clock,
             chance: Chance::seeded(ground.chance.u64()),
-            stops,
-            end,
+            stop: stop.clone(),
+            end: end.clone(),
         };
         let cluster = parts.cluster.clone();
         let set = LocalSet::new();
         let (links, knocker) = set.run_until(async { parts.start(self.role, &ground.accounts) }).await;
-        tokio::task::spawn_local(within(life, set));
-        *self.run.borrow_mut() = Some(Run { cluster, standing, links, knocker, stop, ended });
+        tokio::task::spawn_local(within(life.clone(), set));
+        *self.run.borrow_mut() = Some(Run { cluster, standing, links, knocker, stop, end, life });
     }
 
     /// It is gone at once.
     pub fn kill(&self, ground: &Ground) {
         if let Some(run) = self.run.borrow_mut().take() {
-            run.standing.send_replace(Standing::Dead);
+            run.standing.set(Standing::Dead);
             ground.net.set_life(self.place, Life::Dead);
         }
     }
@@ -137,31 +143,32 @@ impl Process {
 
     fn set(&self, ground: &Ground, standing: Standing, life: Life) {
         if let Some(run) = self.run.borrow().as_ref() {
-            run.standing.send_replace(standing);
+            run.standing.set(standing);
             ground.net.set_life(self.place, life);
         }
     }
 
     /// It gets nothing new, hands over what it has, and ends.
     pub async fn drain(&self, ground: &Ground) {
-        let (stop, mut ended) = {
+        let (stop, end, life) = {
             let run = self.run.borrow();
             let Some(run) = run.as_ref() else { return };
             run.cluster.drain();
-            (run.stop.clone(), run.ended.clone())
+            (run.stop.clone(), run.end.clone(), run.life.clone())
         };
         tokio::time::sleep(Duration::from_millis(ground.chance.below(1_500))).await;
-        stop.send_replace(true);
+        stop.set(true);
         // It may be killed meanwhile.
-        let _ = ended.wait_for(|ended| *ended).await;
-        self.kill(ground);
+        if within(life, async { end.watch().until(|ended| *ended).await }).await.is_some() {
+            self.kill(ground);
+        }
     }
 }
 
 /// A process whose services need no end of their own is a member until it is stopped.
-async fn nothing_to_end(stopped: impl Future<Output = ()>, end: watch::Sender<bool>) {
+async fn nothing_to_end(stopped: impl Future<Output = ()>, end: Watched<bool>) {
     stopped.await;
-    end.send_replace(true);
+    end.set(true);
 }
 
 fn roles(role: Role) -> Vec<Role> {
@@ -178,11 +185,13 @@ struct Parts {
     place: usize,
     cql: Cql,
     kv: Kv,
+    hashes: Hashes,
+    streams: Streams,
     bus: Bus,
     clock: Clock,
     chance: Chance,
-    stops: watch::Receiver<bool>,
-    end: watch::Sender<bool>,
+    stop: Watched<bool>,
+    end: Watched<bool>,
 }
 
 impl Parts {
@@ -202,9 +211,9 @@ impl Parts {
 
     /// Resolves when it is to end.
     fn stopped(&self) -> impl Future<Output = ()> + use<> {
-        let mut stops = self.stops.clone();
+        let mut stop = self.stop.watch();
         async move {
-            let _ = stops.wait_for(|stops| *stops).await;
+            stop.until(|stop| *stop).await;
         }
     }
 
@@ -218,9 +227,9 @@ impl Parts {
         };
         let (stopped, end) = (self.stopped(), self.end.clone());
         // The membership ends with what runs.
-        let mut ended = end.subscribe();
+        let mut ended = end.watch();
         tokio::task::spawn_local(self.cluster.clone().run(async move {
-            let _ = ended.wait_for(|ended| *ended).await;
+            ended.until(|ended| *ended).await;
         }));
         let mut knocker = None;
         match role {
@@ -239,7 +248,7 @@ impl Parts {
                 self.net.serve(self.place, routes);
                 tokio::task::spawn_local(async move {
                     dialog.run(stopped).await;
-                    end.send_replace(true);
+                    end.set(true);
                 });
             }
             Role::Presence => {
@@ -248,7 +257,7 @@ impl Parts {
                 self.net.serve(self.place, Routes::default().add_service(guarded(presence.server(), guard)));
                 tokio::task::spawn_local(async move {
                     presence.run(stopped).await;
-                    end.send_replace(true);
+                    end.set(true);
                 });
             }
             Role::Edge => {
@@ -257,7 +266,7 @@ impl Parts {
                 knocker = Some(knocks);
                 tokio::task::spawn_local(async move {
                     edge.run_in_memory(memory, stopped).await;
-                    end.send_replace(true);
+                    end.set(true);
                 });
             }
             Role::Api | Role::Console | Role::History | Role::Push | Role::Storage => {
@@ -297,7 +306,7 @@ impl Parts {
     fn presence(&self) -> natter_presence::Service {
         let parts = natter_presence::Parts {
             db: self.cql.clone().into(),
-            lossy: self.kv.clone().into(),
+            lossy: Redis::simulated(&self.hashes).into(),
             bus: self.bus.clone(),
             posted: self.posted(),
             own: own(Some(&self.cluster), Role::Presence),
@@ -321,7 +330,7 @@ impl Parts {
             chance: self.chance.clone(),
             metrics: Metrics::new(),
             trace: Default::default(),
-            streams: Default::default(),
+            streams: self.streams.clone(),
         };
         (natter_edge::Service::new(options, parts).unwrap(), Knocker::new())
     }

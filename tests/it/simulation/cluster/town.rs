@@ -1,13 +1,16 @@
 //! The cluster: three processes of dialog and history, two of presence, two edges, account, and one through which the users of the
 //! simulation ask, as an edge does.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use natter_actor::{Chance, Clock};
 use natter_db::Kv;
 use natter_db::cql::simulated::{self, Servers};
-use natter_edge::Knocker;
+use natter_db::redis::simulated::Hashes;
+use natter_edge::{Knocker, Streams};
 use natter_node::roles::Role;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::dialog::v1::{CreateRequest, DialogKind};
@@ -18,6 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::simulation::cluster::net::{self, Net};
 use crate::simulation::cluster::process::{Ground, Process};
+use crate::simulation::cluster::trace::Trace;
 use crate::world::{self, APP, START_MS};
 
 const ROLES: [Role; 9] =
@@ -37,8 +41,7 @@ pub struct Town {
     /// Each with its members, as numbers of users: a group of all, one of three, two pairs.
     pub dialogs: Vec<(DialogId, Vec<usize>)>,
     pub is_over: Cell<bool>,
-    /// What befell whom, for the story of a life that failed.
-    pub events: RefCell<Vec<String>>,
+    pub trace: Trace,
     processes: Vec<Process>,
     began: Instant,
     boots: Cell<u64>,
@@ -46,14 +49,20 @@ pub struct Town {
 
 impl Town {
     /// Without faults yet.
-    pub async fn new(chance: Chance) -> Town {
+    pub async fn new(chance: Chance, trace: Trace) -> Town {
         let tables: Vec<_> = [natter_history::TABLES, natter_dialog::TABLES, natter_presence::TABLES].concat();
         let ground = Ground {
-            net: Net::new(Chance::seeded(chance.u64())),
+            net: Net::new(Chance::seeded(chance.u64()), trace.clone()),
             servers: Servers::new(&tables, Chance::seeded(chance.u64())),
             chance: Chance::seeded(chance.u64()),
+            hashes: Hashes::new(Chance::seeded(chance.u64()), Duration::from_millis(2)),
+            streams: Streams::memory(),
             accounts: Kv::memory(),
         };
+        if trace.is_whole() {
+            let trace = trace.clone();
+            ground.servers.tell(Arc::new(move |said| trace.note(said)));
+        }
         let (pair_key, users) = world::first_start(&ground.accounts, &Clock::paused(START_MS), &chance, &NAMES).await;
         let clocks_agree = chance.below(2) == 0;
         let process = |(place, role): (usize, &Role)| {
@@ -70,7 +79,7 @@ impl Town {
             clocks_agree,
             dialogs,
             is_over: Cell::new(false),
-            events: RefCell::default(),
+            trace,
             processes,
             began: Instant::now(),
             boots: Cell::new(0),
@@ -87,8 +96,8 @@ impl Town {
         town
     }
 
-    pub fn note(&self, event: impl Into<String>) {
-        self.events.borrow_mut().push(format!("{:6} ms {}", self.began.elapsed().as_millis(), event.into()));
+    pub fn note(&self, event: impl Display) {
+        self.trace.note(event);
     }
 
     // === processes ===

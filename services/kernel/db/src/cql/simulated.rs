@@ -12,15 +12,14 @@ mod text;
 use std::time::Duration;
 
 use bytes::Bytes;
-use natter_actor::Clock;
+use natter_actor::{Clock, Watcher};
 use parking_lot::Mutex;
 use scylla::deserialize::FrameSlice;
 use scylla::deserialize::row::{ColumnIterator, DeserializeRow};
 use scylla::serialize::row::SerializeRow;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-pub use self::servers::{Faults, Servers};
+pub use self::servers::{Applied, Counts, Faults, Listener, Servers};
 
 use self::bound::Bound;
 use self::replica::Partition;
@@ -48,7 +47,7 @@ pub enum Standing {
 pub struct Client {
     servers: Servers,
     clock: Clock,
-    standing: watch::Receiver<Standing>,
+    standing: Watcher<Standing>,
     /// Of the newest write without a timestamp of its own.
     newest: Mutex<i64>,
 }
@@ -72,7 +71,7 @@ impl Found {
 }
 
 impl Client {
-    pub fn new(servers: Servers, clock: Clock, standing: watch::Receiver<Standing>) -> Client {
+    pub fn new(servers: Servers, clock: Clock, standing: Watcher<Standing>) -> Client {
         Client { servers, clock, standing, newest: Mutex::new(0) }
     }
 
@@ -88,7 +87,7 @@ impl Client {
     pub async fn read(&self, read: Bound) -> Result<Found, Error> {
         let deadline = Instant::now() + DEADLINE;
         let place = read.place().map_err(Error::NotStored)?;
-        if !self.passes().await || self.servers.fate() != Fate::Answered {
+        if !self.passes().await || self.servers.fate(&read) != Fate::Answered {
             return self.silence(deadline).await;
         }
         let (quorum, mut found) = (self.servers.quorum(), Partition::default());
@@ -112,7 +111,7 @@ impl Client {
         for write in &writes {
             piece.merge(&write.mutation(at).map_err(Error::NotStored)?);
         }
-        let fate = self.servers.fate();
+        let fate = self.servers.fate(&writes[0]);
         if !self.passes().await || fate == Fate::Lost {
             return self.silence(deadline).await;
         }
@@ -133,7 +132,7 @@ impl Client {
         if !changes.iter().any(Bound::is_condition) {
             return Err(Error::NotStored("a conditional write without a condition".into()));
         }
-        let fate = self.servers.fate();
+        let fate = self.servers.fate(&changes[0]);
         if !self.passes().await || fate == Fate::Lost {
             // It may be carried out when nobody waits for it any more.
             if let Some(late) = self.servers.lateness() {
@@ -158,17 +157,15 @@ impl Client {
     /// Waits while the process stands still; whether it reaches the servers then.
     async fn passes(&self) -> bool {
         let mut standing = self.standing.clone();
+        let mut now = standing.get();
         loop {
-            let now = *standing.borrow_and_update();
             match now {
                 Standing::Reaches => return true,
                 Standing::CutOff => return false,
                 Standing::Dead => std::future::pending().await,
                 Standing::Stopped => {}
             }
-            if standing.changed().await.is_err() {
-                std::future::pending().await
-            }
+            now = standing.changed().await;
         }
     }
 

@@ -17,6 +17,7 @@ use crate::cql::{Outcome, Standing};
 
 /// A statement that the servers know.
 pub struct Known {
+    pub source: &'static str,
     text: Text,
     table: Arc<Table>,
     marks: Vec<ColumnSpec<'static>>,
@@ -24,8 +25,8 @@ pub struct Known {
 }
 
 impl Known {
-    pub fn read(text: &str, tables: &[Table]) -> Result<Known, String> {
-        let text = text::statement(text, tables)?;
+    pub fn read(source: &'static str, tables: &[Table]) -> Result<Known, String> {
+        let text = text::statement(source, tables)?;
         let table = &tables[text.table];
         let spec = |name: &str, kind: super::table::Kind| {
             ColumnSpec::owned(name.to_owned(), kind.native(), TableSpec::owned("simulated".into(), table.name.clone()))
@@ -37,7 +38,7 @@ impl Known {
             _ => Vec::new(),
         };
         let marks = text.marks.iter().map(|kind| spec("mark", *kind)).collect();
-        Ok(Known { marks, columns, table: Arc::new(table.clone()), text })
+        Ok(Known { source, marks, columns, table: Arc::new(table.clone()), text })
     }
 
     pub fn is_read(&self) -> bool {
@@ -71,6 +72,15 @@ impl Bound {
             });
         }
         Ok(Bound { known, values })
+    }
+
+    /// Its values that are numbers, in their order.
+    pub fn numbers(&self) -> Vec<i64> {
+        let number = |value: &Option<Option<Value>>| match value {
+            Some(Some(Value::Number(number))) => Some(*number),
+            _ => None,
+        };
+        self.values.iter().filter_map(number).collect()
     }
 
     pub fn is_condition(&self) -> bool {

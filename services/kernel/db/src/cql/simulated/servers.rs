@@ -36,6 +36,28 @@ pub struct Faults {
     pub unanswered_per_mille: u32,
 }
 
+/// How much went wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Writes that came late to one of the servers.
+    pub late: usize,
+    pub lost: usize,
+    pub unanswered: usize,
+    /// Conditional writes that were to be decided when nobody waited for them any more.
+    pub decided_late: usize,
+}
+
+/// A conditional write whose condition held.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Applied {
+    pub text: &'static str,
+    /// Its values that are numbers, in their order.
+    pub numbers: Vec<i64>,
+}
+
+/// Hears of every request what became of it.
+pub type Listener = Arc<dyn Fn(String) + Send + Sync>;
+
 /// The servers. Clones are the same.
 #[derive(Clone)]
 pub struct Servers(Arc<Mutex<State>>);
@@ -54,6 +76,9 @@ struct State {
     outcomes: BTreeMap<u64, (Outcome, Instant)>,
     began: Instant,
     ballot: i64,
+    counts: Counts,
+    applied: Vec<Applied>,
+    listener: Option<Listener>,
 }
 
 enum Due {
@@ -89,12 +114,29 @@ impl Servers {
             outcomes: BTreeMap::new(),
             began: Instant::now(),
             ballot: 0,
+            counts: Counts::default(),
+            applied: Vec::new(),
+            listener: None,
         })))
     }
 
     /// From now on.
     pub fn set_faults(&self, faults: Faults) {
         self.0.lock().faults = faults;
+    }
+
+    /// Tells what becomes of requests from now on, for comparing two runs.
+    pub fn tell(&self, listener: Listener) {
+        self.0.lock().listener = Some(listener);
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.0.lock().counts
+    }
+
+    /// In the order of deciding.
+    pub fn applied(&self) -> Vec<Applied> {
+        self.0.lock().applied.clone()
     }
 
     pub(super) fn known(&self, statement: Statement) -> Result<Arc<Known>, String> {
@@ -107,15 +149,19 @@ impl Servers {
         Ok(known)
     }
 
-    pub(super) fn fate(&self) -> Fate {
-        let state = self.0.lock();
+    pub(super) fn fate(&self, request: &Bound) -> Fate {
+        let mut state = self.0.lock();
         let drawn = state.chance.below(1_000);
         let lost = u64::from(state.faults.lost_per_mille);
-        match drawn {
+        let fate = match drawn {
             drawn if drawn < lost => Fate::Lost,
             drawn if drawn < lost + u64::from(state.faults.unanswered_per_mille) => Fate::Unanswered,
             _ => Fate::Answered,
-        }
+        };
+        state.counts.lost += usize::from(fate == Fate::Lost);
+        state.counts.unanswered += usize::from(fate == Fate::Unanswered);
+        state.say(|| format!("{fate:?}: {} {:?}", request.known.source, request.numbers()));
+        fate
     }
 
     pub(super) fn delay(&self) -> Duration {
@@ -170,13 +216,21 @@ impl Servers {
 
     /// A time at which somebody who was not heard in time may be heard after all, if ever.
     pub(super) fn lateness(&self) -> Option<Duration> {
-        let state = self.0.lock();
+        let mut state = self.0.lock();
         let late_max = state.faults.late_max.as_millis() as u64;
-        (state.chance.below(2) == 0).then(|| Duration::from_millis(state.chance.below(late_max + 1)))
+        let late = (state.chance.below(2) == 0).then(|| Duration::from_millis(state.chance.below(late_max + 1)));
+        state.counts.decided_late += usize::from(late.is_some());
+        late
     }
 }
 
 impl State {
+    fn say(&self, what: impl FnOnce() -> String) {
+        if let Some(listener) = &self.listener {
+            listener(what());
+        }
+    }
+
     fn delay(&self) -> Duration {
         Duration::from_micros(self.chance.below(self.faults.delay_max.as_micros() as u64 + 1))
     }
@@ -191,6 +245,7 @@ impl State {
         let mut times = Vec::new();
         for server in 0..SERVERS {
             let is_late = self.chance.below(1_000) < u64::from(self.faults.late_per_mille);
+            self.counts.late += usize::from(is_late);
             let late_max = self.faults.late_max.as_millis() as u64;
             let late = Duration::from_millis(if is_late { self.chance.below(late_max + 1) } else { 0 });
             let at = now + self.delay() + late;
@@ -221,6 +276,7 @@ impl State {
         let mut found = self.decided.get(place).cloned().unwrap_or_default();
         servers.iter().filter_map(|server| self.replicas[*server].get(place)).for_each(|piece| found.merge(piece));
         let outcome = bound::outcome(changes, &found);
+        self.say(|| format!("{outcome:?}: {}", changes[0].known.source));
         if outcome != Outcome::Applied {
             // What was decided before is at a quorum by now.
             let before = self.decided.get(place).cloned().unwrap_or_default();
@@ -230,6 +286,8 @@ impl State {
         // By the servers' own clock, and later than any decision before.
         let clock = FIRST_BALLOT + self.began.elapsed().as_micros() as i64;
         self.ballot = clock.max(self.ballot + 1);
+        let applied = changes.iter().map(|change| Applied { text: change.known.source, numbers: change.numbers() });
+        self.applied.extend(applied);
         let mut piece = Partition::default();
         changes.iter().filter_map(|change| change.mutation(self.ballot).ok()).for_each(|one| piece.merge(&one));
         self.decided.entry(place.clone()).or_default().merge(&piece);

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use natter_actor::Chance;
+use natter_actor::{Chance, Watched};
 
 use super::*;
 use crate::Cql;
@@ -32,9 +32,9 @@ fn servers(faults: Faults) -> Servers {
     servers
 }
 
-fn connect(servers: &Servers) -> (Cql, watch::Sender<super::Standing>) {
-    let (standing, seen) = watch::channel(super::Standing::Reaches);
-    (Cql::simulated(servers, Clock::paused(1_800_000_000_000), seen), standing)
+fn connect(servers: &Servers) -> (Cql, Watched<super::Standing>) {
+    let standing = Watched::new(super::Standing::Reaches);
+    (Cql::simulated(servers, Clock::paused(1_800_000_000_000), standing.watch()), standing)
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,20 +139,20 @@ async fn what_was_answered_every_read_finds_also_if_a_server_hears_of_it_late() 
 async fn a_process_that_is_cut_off_hears_nothing_one_that_stood_still_goes_on_and_a_dead_one_never_does() {
     let servers = servers(Faults::default());
     let ((cql, standing), (other, _standing)) = (connect(&servers), connect(&servers));
-    standing.send_replace(super::Standing::CutOff);
+    standing.set(super::Standing::CutOff);
     assert!(matches!(cql.write(PUT, (1_i64, 1_i32, vec![1_u8])).await, Err(Error::Unknown(_))));
-    standing.send_replace(super::Standing::Stopped);
+    standing.set(super::Standing::Stopped);
     let stopped = tokio::spawn({
         let cql = cql.clone();
         async move { cql.write(PUT, (1_i64, 1_i32, vec![2_u8])).await }
     });
     sleep(Duration::from_secs(60)).await;
     assert_eq!(other.row::<(Vec<u8>,)>(GET, (1_i64, 1_i32)).await.unwrap(), None);
-    standing.send_replace(super::Standing::Reaches);
+    standing.set(super::Standing::Reaches);
     assert!(matches!(stopped.await.unwrap(), Err(Error::Unknown(_))), "it waited too long, and it is written");
     sleep(Duration::from_millis(1)).await;
     assert_eq!(other.row::<(Vec<u8>,)>(GET, (1_i64, 1_i32)).await.unwrap(), Some((vec![2],)));
-    standing.send_replace(super::Standing::Dead);
+    standing.set(super::Standing::Dead);
     let dead = cql.write(PUT, (1_i64, 1_i32, vec![3_u8]));
     assert!(tokio::time::timeout(Duration::from_secs(60), dead).await.is_err());
     assert_eq!(other.row::<(Vec<u8>,)>(GET, (1_i64, 1_i32)).await.unwrap(), Some((vec![2],)));
