@@ -30,7 +30,7 @@ use town::{NAMES, Town};
 use trace::Trace;
 use writer::Writer;
 
-const SEEDS: u64 = 20;
+const SEEDS: u64 = 10;
 const FAILED_MAX: usize = 10;
 const MESSAGES_EACH: u32 = 30;
 /// How long misfortune goes on.

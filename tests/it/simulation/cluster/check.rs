@@ -134,6 +134,10 @@ fn check_heard(town: &Town, user: usize, sessions: &[Session], logs: &Logs, coun
         let heard = ever.remove(dialog).unwrap_or_default();
         let never: Vec<u64> = (1..=logs[dialog].len() as u64).filter(|seq| !heard.contains(seq)).collect();
         // Of a dialog that a lost session had not heard of, what is owed is what was said since that began: by two clocks.
-        assert!(never.is_empty() || !town.clocks_agree, "user {user} was never told the numbers {never:?} of {dialog}, in {} sessions", sessions.len());
+        assert!(
+            never.is_empty() || !town.clocks_agree,
+            "user {user} was never told the numbers {never:?} of {dialog}, in {} sessions",
+            sessions.len()
+        );
     }
 }
