@@ -11,6 +11,7 @@
 //! - `shell`: the actix actor that owns an [`Actor`] and hands it its mail in batches.
 //! - [`Executor`]: where all of it runs. [`Clock`] and [`Chance`]: the other two things a simulation replaces.
 //! - [`Rates`]: how often somebody may send at all, asked before there is mail.
+//! - [`Watched`]: a value that many wait for, who are woken in the order of their waiting.
 //!
 //! Invariants:
 //! - A batch runs to its end before the next is taken; nothing interleaves, nothing but a kill drops it half way.
@@ -31,6 +32,7 @@ mod queue;
 mod rates;
 mod registry;
 mod shell;
+mod watched;
 
 pub use actor::{Actor, Stop};
 pub use chance::Chance;
@@ -40,3 +42,4 @@ pub use mailbox::{AskError, Mailbox, Refused, Reply, WeakMailbox};
 pub use rates::Rates;
 pub use registry::{Registry, RegistryOptions};
 pub use shell::start;
+pub use watched::{Watched, Watcher};

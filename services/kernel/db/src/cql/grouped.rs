@@ -2,9 +2,12 @@
 //! not at all, and they are independent of one another. Where there are more servers than copies, whoever takes the batch passes on
 //! what it keeps no copy of.
 
-use super::{Cql, Write};
+use std::time::Instant;
+
+use super::{Cql, Servers, Write};
 use crate::error::Error;
 use crate::gather::Gather;
+use crate::metrics::Op;
 
 /// Plain writes in one partition: all of them or none.
 pub struct Part {
@@ -26,7 +29,7 @@ impl Cql {
                 let cql = cql.clone();
                 async move { cql.write_together(parts).await }
             };
-            self.grouped().ask(writes, bytes, send)
+            self.inner.grouped.ask(writes, bytes, send)
         };
         let answers: Vec<_> = parts.into_iter().map(ask).collect();
         let mut all = Ok(());
@@ -39,7 +42,9 @@ impl Cql {
 
     async fn write_together(&self, parts: Vec<Vec<Write>>) -> Vec<Result<(), Error>> {
         let count = parts.len();
-        let written = self.write_all(parts.into_iter().flatten().collect()).await;
+        let started = Instant::now();
+        let written = self.written(parts.into_iter().flatten().collect()).await;
+        self.inner.meters.observe(Op::Commit, started, &written);
         // Of several partitions some may be written when another one is refused.
         let written = written.map_err(|error| match error {
             Error::Unknown(text) => Error::Unknown(text),
@@ -47,5 +52,13 @@ impl Cql {
             error => Error::Unknown(format!("a part of a request: {error}")),
         });
         vec![written; count]
+    }
+
+    async fn written(&self, writes: Vec<Write>) -> Result<(), Error> {
+        match &self.inner.servers {
+            Servers::Real(real) => real.together(writes, true).await.map(drop),
+            #[cfg(feature = "testing")]
+            Servers::Simulated(client) => client.write_parts(client.bound_all(&writes)?).await,
+        }
     }
 }
