@@ -75,7 +75,7 @@ fn the_same_seed_lives_the_same_life_in_a_cluster() {
         panic!("line {at} of {}:\n{}\nand then\n{}", once.len(), around(&once, at), around(&again, at));
     }
     assert_eq!(once.len(), again.len());
-    assert!(once.len() > 10_000, "everything is in a trace, not {} lines", once.len());
+    assert!(once.len() > 1_000, "everything is in a trace, not {} lines", once.len());
     assert_ne!(once, other);
 }
 
