@@ -138,7 +138,6 @@ fn count_ground(town: &Town, counts: &mut Counts) {
     counts.add("writes late", rows.late);
     counts.add("requests lost", rows.lost);
     counts.add("requests unanswered", rows.unanswered);
-    counts.add("conditions late", rows.decided_late);
     counts.add("calls lost", net.calls_lost);
     counts.add("frames lost", net.frames_lost);
     let applied = town.ground.servers.applied();
