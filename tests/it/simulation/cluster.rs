@@ -75,7 +75,7 @@ fn the_same_seed_lives_the_same_life_in_a_cluster() {
         panic!("line {at} of {}:\n{}\nand then\n{}", once.len(), around(&once, at), around(&again, at));
     }
     assert_eq!(once.len(), again.len());
-    assert!(once.len() > 10_000, "everything is in a trace, not {} lines", once.len());
+    assert!(once.len() > 1_000, "everything is in a trace, not {} lines", once.len());
     assert_ne!(once, other);
 }
 
@@ -138,7 +138,6 @@ fn count_ground(town: &Town, counts: &mut Counts) {
     counts.add("writes late", rows.late);
     counts.add("requests lost", rows.lost);
     counts.add("requests unanswered", rows.unanswered);
-    counts.add("conditions late", rows.decided_late);
     counts.add("calls lost", net.calls_lost);
     counts.add("frames lost", net.frames_lost);
     let applied = town.ground.servers.applied();

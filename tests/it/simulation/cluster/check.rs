@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use natter_proto::event::v1::Message;
-use natter_proto::history::v1::{PageRequest, UnreadRequest};
+use natter_proto::history::v1::{MembersRequest, PageRequest, UnreadRequest};
 use natter_proto::{DialogId, MessageId};
 use natter_tests::heard::Heard;
 
@@ -90,7 +90,10 @@ async fn check_unread(town: &Town, record: &Record, dialog: DialogId, log: &[Mes
     let expected = log.iter().filter(|row| row.sender != user && !read.contains(&id(row))).count() as u64;
     let request = UnreadRequest { app: APP, user, dialogs: vec![dialog.to_vec()], counts_only: true, from_joining: false };
     let unread = town.history().unread(request).await.unwrap().into_inner().rows[0].unread;
-    assert_eq!(unread, expected, "unread of user {} in {dialog}", record.user);
+    let marked: Vec<u64> = log.iter().filter(|row| read.contains(&id(row))).map(|row| row.seq).collect();
+    let request = MembersRequest { app: APP, dialog: dialog.to_vec(), users: vec![user], within: None };
+    let kept = town.history().members(request).await.unwrap().into_inner().members;
+    assert_eq!(unread, expected, "unread of user {} in {dialog}; he marked {marked:?}; kept is {kept:?}", record.user);
     counts.add("marks", read.len());
 }
 

@@ -133,6 +133,7 @@ impl Writer {
             }
             sleep(Duration::from_millis(50)).await;
         }
+        self.town.note(format!("user {} marked {} of {dialog} as read", self.user, newest.seq));
         self.record.read.entry(dialog).or_default().push(MessageId::try_from(newest.id.as_slice()).unwrap());
     }
 

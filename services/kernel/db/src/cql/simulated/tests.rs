@@ -1,3 +1,4 @@
+//! What simulated servers of rows keep of the promises of real ones, and what goes wrong there on purpose.
 #![allow(clippy::unwrap_used)]
 
 use natter_actor::{Chance, Watched};
