@@ -78,6 +78,7 @@ impl Shared {
         (list, of_app): (Option<Arc<List>>, Option<usize>),
     ) -> Result<usize, Error> {
         self.check_here(user.app)?;
+        self.check_edge(session)?;
         let sessions = directory.add(user, session.clone(), of_app).map_err(|over| self.refusal(over, of_app))?;
         self.defaults.lock().put(user, list);
         self.meters.sessions.set(directory.len() as i64);
