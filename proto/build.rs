@@ -32,6 +32,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let place = std::path::PathBuf::from(std::env::var("OUT_DIR")?).join("natter.bin");
     std::fs::write(place, prost::Message::encode_to_vec(&shown))?;
     // Chunks of files are passed on without a copy.
-    tonic_prost_build::configure().bytes(".natter.storage.v1").codec_path("crate::codec::Codec").compile_fds(descriptors)?;
+    // What is kept is spelled in one way.
+    let configured = tonic_prost_build::configure().bytes(".natter.storage.v1").btree_map(".natter.account.v1");
+    configured.codec_path("crate::codec::Codec").compile_fds(descriptors)?;
     Ok(())
 }

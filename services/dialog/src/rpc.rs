@@ -86,7 +86,7 @@ impl Rpc {
         }
         let brief = request.brief;
         let (app, dialog, post) = decode::post(request)?;
-        self.shared.admit(app).await?;
+        self.shared.admit(app, post.sender).await?;
         let key = self.key(app, &dialog, (post.sender, post.recipient)).await?;
         let posted = self.ask(key, |answer| DialogMessage::Post(Box::new(post), answer)).await?;
         Ok(encode_posted(key.dialog, &posted, brief))
@@ -99,7 +99,8 @@ impl Rpc {
         if posts.len() > POSTS_MAX {
             return Err(Failure::new(Code::TooLarge, format!("{} posts in one request", posts.len())));
         }
-        self.shared.admit(key.app).await?;
+        let sender = posts.first().and_then(|post| post.message.as_ref()).map_or(0, |message| message.sender);
+        self.shared.admit(key.app, UserId(sender)).await?;
         let mut asked = Vec::with_capacity(posts.len());
         for post in posts {
             let mut answer = Box::pin(maybe_done(self.post_there(key, post)));

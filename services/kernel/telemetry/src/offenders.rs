@@ -66,8 +66,13 @@ impl Offenders {
     /// Counts something that came from an address. A text that is none is not counted.
     pub fn address(&self, offence: Offence, address: &str, now_ms: i64) {
         if let Ok(address) = address.parse() {
-            self.add(offence, Who::of(address), now_ms);
+            self.ip(offence, address, now_ms);
         }
+    }
+
+    /// The same of one that was read.
+    pub fn ip(&self, offence: Offence, address: IpAddr, now_ms: i64) {
+        self.add(offence, Who::of(address), now_ms);
     }
 
     fn add(&self, offence: Offence, who: Who, now_ms: i64) {
