@@ -7,12 +7,12 @@ use natter_proto::account::v1::change_overrides_request::Log;
 use natter_proto::account::v1::{ChangeOverridesRequest, LogFilter, Overrides};
 use natter_telemetry::check_filter;
 
-/// The limits that may be set, by the names of their settings. The services that ask them have a dial for each.
+/// The limits that may be set, by the names of their settings. The services that ask them have a dial for each. None is 0: that would be
+/// the end of every app, and to close one is to suspend it.
 pub const LIMITS: [(&str, RangeInclusive<u64>); 7] = [
     ("account.guesses_address_max", 1..=1_000_000),
     ("account.guesses_user_max", 1..=10_000),
-    ("account.newcomers_address_max", 0..=1_000_000),
-    // None at all would be the end of every app: that is what suspending is for.
+    ("account.newcomers_address_max", 1..=1_000_000),
     ("api.app_rate", 1..=1_000_000),
     ("api.user_rate", 1..=1_000_000),
     ("dialog.app_rate", 1..=1_000_000),
@@ -54,7 +54,7 @@ pub fn changed(before: Overrides, change: &ChangeOverridesRequest, now: i64) -> 
     for (name, limit) in &change.set_limits {
         let bounds = bounds(name)?;
         if !bounds.contains(limit) {
-            return Err(Fault::new("limits", format!("{name} is from {} to {}", bounds.start(), bounds.end())));
+            return Err(Fault::new("value", format!("is from {} to {}", bounds.start(), bounds.end())));
         }
         limits.insert(name.clone(), *limit);
     }
@@ -75,7 +75,7 @@ fn bounds(name: &str) -> Result<&'static RangeInclusive<u64>, Fault> {
     let unknown = || {
         let names: Vec<&str> = LIMITS.iter().map(|(limit, _)| *limit).collect();
         // The name is the caller's, and of any length.
-        Fault::new("limits", format!("no such limit; there are {}", names.join(", ")))
+        Fault::new("limit", format!("is none that may be set; there are {}", names.join(", ")))
     };
     found.map(|(_, bounds)| bounds).ok_or_else(unknown)
 }
@@ -124,11 +124,15 @@ mod tests {
         for until in [NOW, NOW - 1, NOW + LOG_MS_MAX + 1, i64::MIN] {
             assert_eq!(refused(set_log("debug", until)).field, "minutes", "{until}");
         }
-        for (name, limit) in [("api.user_rate", 0), ("api.user_rate", 1_000_001), ("edge.tcp_port", 5222), ("", 1)] {
-            assert_eq!(refused(set_limit(name, limit)).field, "limits", "{name}");
+        for (name, limit, field) in [
+            ("api.user_rate", 0, "value"),
+            ("api.user_rate", 1_000_001, "value"),
+            ("edge.tcp_port", 5222, "limit"),
+            ("", 1, "limit"),
+        ] {
+            assert_eq!(refused(set_limit(name, limit)).field, field, "{name}");
         }
         let clear = ChangeOverridesRequest { clear_limits: vec!["edge.tcp_port".into()], ..Default::default() };
-        assert_eq!(refused(clear).field, "limits");
-        assert!(changed(Overrides::default(), &set_limit("account.newcomers_address_max", 0), NOW).is_ok());
+        assert_eq!(refused(clear).field, "limit");
     }
 }

@@ -36,12 +36,7 @@ pub(crate) struct Known {
 impl Known {
     /// What a session shows.
     pub(crate) fn of(session: &Session) -> Known {
-        Known {
-            expires_at: Some(session.expires_at),
-            lists_origins: session.lists_origins,
-            app: session.app,
-            user: session.user,
-        }
+        Known { expires_at: Some(session.expires_at), lists_origins: session.lists_origins, app: session.app, user: session.user }
     }
 }
 

@@ -14,7 +14,8 @@ async fn what_is_set_is_told_to_who_asks_and_outlives_the_process() {
     let mut door = Door::open().await;
     assert_eq!(get(&door).await, Overrides::default());
     let debug = LogFilter { filter: "info,natter_edge=debug".into(), until: door.now() + 60_000 };
-    let one = change(&door, ChangeOverridesRequest { log: Some(Log::SetLog(debug.clone())), ..Default::default() }).await.unwrap();
+    let one =
+        change(&door, ChangeOverridesRequest { log: Some(Log::SetLog(debug.clone())), ..Default::default() }).await.unwrap();
     let set_limits = [("api.user_rate".to_owned(), 7)].into();
     let two = change(&door, ChangeOverridesRequest { set_limits, ..Default::default() }).await.unwrap();
     assert_eq!((one.revision, two.revision, two.log.as_ref()), (1, 2, Some(&debug)));
@@ -23,7 +24,7 @@ async fn what_is_set_is_told_to_who_asks_and_outlives_the_process() {
 
     let set_limits = [("api.user_rate".to_owned(), 0)].into();
     let refused = change(&door, ChangeOverridesRequest { set_limits, ..Default::default() }).await.unwrap_err();
-    assert_eq!((refused.code, refused.field.as_str()), (Code::Invalid, "limits"));
+    assert_eq!((refused.code, refused.field.as_str()), (Code::Invalid, "value"));
     assert_eq!(get(&door).await, two, "a refused change changes nothing");
 }
 
@@ -31,7 +32,8 @@ async fn what_is_set_is_told_to_who_asks_and_outlives_the_process() {
 async fn changes_that_are_made_at_once_are_all_made() {
     let door = Door::open().await;
     let changes = (1..=5).map(|n| {
-        let name = ["api.user_rate", "api.app_rate", "dialog.app_rate", "account.guesses_user_max", "edge.connections_per_address_max"];
+        let name =
+            ["api.user_rate", "api.app_rate", "dialog.app_rate", "account.guesses_user_max", "edge.connections_per_address_max"];
         let set_limits = [(name[n - 1].to_owned(), n as u64)].into();
         change(&door, ChangeOverridesRequest { set_limits, ..Default::default() })
     });

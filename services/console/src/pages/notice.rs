@@ -27,6 +27,10 @@ const NOTICES: [(&str, &str); 24] = [
     ("credentials-saved", "The credentials were checked and are in force. Alerts that waited for them are due."),
     ("credentials-removed", "The credentials were removed."),
     ("trials-removed", "The trial users are being erased."),
+    ("log-set", "Every process that was told logs so; the others within a minute."),
+    ("limit-set", "The limit holds at every process that was told; at the others within a minute."),
+    ("edge-drained", "The edge takes no connection any more, and hands its sessions over."),
+    ("edge-resumed", "The edge takes connections again."),
     ("nothing", "Nothing was changed."),
 ];
 

@@ -76,8 +76,7 @@ async fn the_bound_of_an_address_turns_while_the_edge_runs() {
     drop(waiting);
 }
 
-const BIND: &str =
-    r#"<iq xmlns="jabber:client" type="set" id="b"><bind xmlns="urn:ietf:params:xml:ns:xmpp-bind"/></iq>"#;
+const BIND: &str = r#"<iq xmlns="jabber:client" type="set" id="b"><bind xmlns="urn:ietf:params:xml:ns:xmpp-bind"/></iq>"#;
 
 async fn is_turned_away(world: &World) -> bool {
     let Ok(mut socket) = TcpStream::connect(("127.0.0.1", world.tcp)).await else { return true };

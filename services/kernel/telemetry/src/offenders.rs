@@ -37,7 +37,10 @@ pub enum Offence {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Who {
     App(u64),
-    User { app: u64, user: u64 },
+    User {
+        app: u64,
+        user: u64,
+    },
     /// An address of IPv4, mapped into IPv6, or the /64 of one of IPv6: who has one address of it has all.
     Network([u8; 16]),
 }
