@@ -77,10 +77,10 @@ pub async fn overrides(door: &Door) -> Result<Overrides, Refusal> {
 /// Changes what is set, and tells every process. One that does not hear it asks within a minute.
 pub async fn change(door: &Door, change: ChangeOverridesRequest) -> Result<Told, Refusal> {
     let overrides = OverridingClient::new(door.overriding.clone()).change(change).await?.into_inner();
-    let processes = (door.processes)();
+    let (processes, revision) = ((door.processes)(), overrides.revision);
     let told = processes.iter().map(|process| {
         let request = HeedRequest { overrides: Some(overrides.clone()) };
-        async move { process.client().heed(request).await.is_ok_and(|reply| reply.get_ref().revision >= overrides.revision) }
+        async move { process.client().heed(request).await.is_ok_and(|reply| reply.get_ref().revision >= revision) }
     });
     let heeding = join_all(told).await.into_iter().filter(|heeds| *heeds).count();
     Ok(Told { overrides, heeding, all: processes.len() })
@@ -222,7 +222,7 @@ pub fn by_limit(looked: &[Looked]) -> BTreeMap<&str, Vec<(&str, u64, u64)>> {
     let mut limits: BTreeMap<&str, Vec<(&str, u64, u64)>> = BTreeMap::new();
     for (name, said) in looked.iter().filter_map(|looked| Some((&looked.name, looked.said.as_ref()?))) {
         for limit in &said.limits {
-            limits.entry(&limit.name).or_default().push((name, limit.setting, limit.in_force));
+            limits.entry(&limit.name).or_default().push((name.as_str(), limit.setting, limit.in_force));
         }
     }
     limits
