@@ -78,7 +78,8 @@ mod tests {
         user_rate.turn(Some(3));
         assert_eq!((0..20).filter(|_| limits.admit(1, 34, 0, 0)).count(), 3);
         app_rate.turn(Some(5));
-        assert_eq!((0..20).filter(|user| limits.admit(1, 100 + user, 0, 0)).count(), 2);
+        // The three before took up 10 ms each, these take up 200.
+        assert_eq!((0..20).filter(|user| limits.admit(1, 100 + user, 0, 0)).count(), 4);
         assert!(limits.app_is_over(1, 0));
         app_rate.turn(None);
         assert!(!limits.app_is_over(1, 0) && limits.admit(1, 200, 0, 0));
