@@ -52,7 +52,7 @@ async fn what_is_logged_is_set_for_a_while_and_taken_back() {
     assert_eq!(status, 200, "{body}");
     check_json(&body, &[r#""until":"2023-11-14T22:28:20Z""#, r#""processes":{"all":3,"heeding":2}"#]);
     let (_, body) = console.get("/admin/v1/log-level").await;
-    check_json(&body, &[r#"{"filter":"info,natter_edge=debug","name":"edge-1"}"#, r#"{"filter":null,"name":"push-1"}"#]);
+    check_json(&body, &[r#"{"name":"edge-1","filter":"info,natter_edge=debug"}"#, r#"{"name":"push-1","filter":null}"#]);
     for (wrong, field) in [(r#"{"minutes": 5}"#, "filter"), (r#"{"filter": "info", "minutes": 1441}"#, "minutes")] {
         let (status, body) = console.put("/admin/v1/log-level", wrong).await;
         assert!(status == 400 && body.contains(&format!(r#""field":"{field}""#)), "{body}");
@@ -79,7 +79,7 @@ async fn a_limit_is_set_shown_and_taken_back() {
     let (status, body) = console.put("/admin/v1/limits/api.user_rate", r#"{"value": 7}"#).await;
     assert!(status == 200 && body.contains(r#""limits":{"api.user_rate":7}"#), "{body}");
     let (_, body) = console.get("/admin/v1/limits").await;
-    check_json(&body, &[r#"{"in_force":7,"name":"api-1","setting":50}"#, r#""set":7"#]);
+    check_json(&body, &[r#"{"name":"api-1","setting":50,"in_force":7}"#, r#""set":7"#]);
     let (_, page) = console.page("/console/system").await;
     assert!(page.contains("<code>api.user_rate</code>"), "{page}");
     assert!(console.form("/console/system/limits", "limit=api.user_rate&value=").await.0.starts_with("HTTP/1.1 303 "));
@@ -93,7 +93,7 @@ async fn a_limit_is_set_shown_and_taken_back() {
 async fn an_edge_is_drained_after_a_question_and_resumed() {
     let console = Console::start().await;
     let (_, body) = console.get("/admin/v1/edges").await;
-    check_json(&body, &[r#"{"id":"e1","process":"edge-1","sessions":3,"state":"serving"}"#, r#""silent":["push-1"]"#]);
+    check_json(&body, &[r#"{"id":"e1","state":"serving","sessions":3,"process":"edge-1"}"#, r#""silent":["push-1"]"#]);
     let (_, page) = console.page("/console/system").await;
     assert!(page.contains(r#"href="/console/system/edges/e1/drain""#), "{page}");
     let (_, page) = console.page("/console/system/edges/e1/drain").await;
@@ -121,7 +121,7 @@ async fn who_causes_most_is_summed_over_the_processes() {
     check_json(
         &body,
         &[
-            r#"{"app":77,"count":9,"error":0,"kind":"user","network":null,"offence":"rate","user":5}"#,
+            r#"{"offence":"rate","kind":"user","app":77,"user":5,"network":null,"count":9,"error":0}"#,
             r#""network":"192.0.2.1""#,
             r#""silent":1"#,
         ],
