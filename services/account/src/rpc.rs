@@ -5,6 +5,7 @@
 mod administration;
 mod audit;
 mod operators;
+mod overrides;
 mod reports;
 mod tokens;
 

@@ -31,6 +31,7 @@ use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::routes::Routes;
+use crate::running::Processes;
 use crate::sdk::SdkFacts;
 use crate::system::SystemFacts;
 use crate::{auth, routes};
@@ -63,6 +64,9 @@ pub struct Parts {
     pub chat_sessions: Link,
     pub storage: Link,
     pub events: Link,
+    /// To the account service's door about what is set over the settings.
+    pub overriding: Link,
+    pub processes: Processes,
     pub metrics: Registry,
     /// What opens the door too: the content of the token file, which the node writes for the operator only. Empty: no token does.
     pub token: String,
@@ -96,6 +100,8 @@ pub(crate) struct Door {
     chat_sessions: Link,
     storage: Link,
     events: Link,
+    pub overriding: Link,
+    pub processes: Processes,
     pub metrics: Metrics,
     pub registry: Registry,
     pub token: String,
@@ -214,6 +220,8 @@ impl Service {
             chat_sessions: parts.chat_sessions,
             storage: parts.storage,
             events: parts.events,
+            overriding: parts.overriding,
+            processes: parts.processes,
             metrics: Metrics::new(&parts.metrics),
             registry: parts.metrics,
             token: parts.token.trim().to_owned(),

@@ -321,6 +321,7 @@ fn repeats(path: &str) -> bool {
             "Subscribe",
             "Watch",
         ],
+        "natter.account.v1.Overriding" => &["Get"],
         "natter.account.v1.Accounts" => &[
             "Admit",
             "Authenticate",

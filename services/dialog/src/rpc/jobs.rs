@@ -5,7 +5,7 @@ use futures::future::maybe_done;
 use futures::poll;
 use natter_proto::dialog::v1 as wire;
 use natter_proto::dialog::v1::job::What;
-use natter_proto::{AppId, Code, DialogId, Failure, MessageId};
+use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
 use tracing::{Instrument, Span};
 
 use super::{Rpc, by_dialog, decode};
@@ -25,7 +25,7 @@ impl Rpc {
         }
         let brief = request.brief;
         let (app, dialog, post) = decode::post(request)?;
-        self.shared.admit(app).await?;
+        self.shared.admit(app, post.sender).await?;
         let key = self.key(app, &dialog, (post.sender, post.recipient)).await?;
         let posted = self.ask(key, |answer| DialogMessage::Post(Box::new(post), answer)).await?;
         Ok(encode_posted(key.dialog, &posted, brief))
@@ -38,10 +38,19 @@ impl Rpc {
         if jobs.len() > JOBS_MAX {
             return Err(Failure::new(Code::TooLarge, format!("{} jobs in one request", jobs.len())));
         }
-        self.shared.admit(key.app).await?;
         let mut asked = Vec::with_capacity(jobs.len());
         for job in jobs {
-            let mut answer = Box::pin(maybe_done(self.job_there(key, job)));
+            let admitted = match &job.what {
+                Some(What::Post(post)) => {
+                    let sender = post.message.as_ref().map_or(0, |message| message.sender);
+                    self.shared.admit(key.app, UserId(sender)).await
+                }
+                _ => Ok(()),
+            };
+            let mut answer = Box::pin(maybe_done(async move {
+                admitted?;
+                self.job_there(key, job).await
+            }));
             // What decides their order is the dialog's mailbox, which is reached at the first poll.
             let _ = poll!(&mut answer);
             asked.push(answer);

@@ -10,7 +10,7 @@
 //! - `queue`: the bounded mail itself, and what is known of its actor's life.
 //! - `shell`: the actix actor that owns an [`Actor`] and hands it its mail in batches.
 //! - [`Executor`]: where all of it runs. [`Clock`] and [`Chance`]: the other two things a simulation replaces.
-//! - [`Rates`]: how often somebody may send at all, asked before there is mail.
+//! - [`Rates`]: how often somebody may send at all, asked before there is mail; [`Dial`]: a limit that may change while it is in use.
 //! - [`Watched`]: a value that many wait for, who are woken in the order of their waiting.
 //!
 //! Invariants:
@@ -26,6 +26,7 @@
 mod actor;
 mod chance;
 mod clock;
+mod dial;
 mod executor;
 mod mailbox;
 mod queue;
@@ -37,6 +38,7 @@ mod watched;
 pub use actor::{Actor, Stop};
 pub use chance::Chance;
 pub use clock::Clock;
+pub use dial::Dial;
 pub use executor::Executor;
 pub use mailbox::{AskError, Mailbox, Refused, Reply, WeakMailbox};
 pub use rates::Rates;
