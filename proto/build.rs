@@ -8,6 +8,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "natter/account/v1/archive.proto",
         "natter/account/v1/identity.proto",
         "natter/account/v1/operators.proto",
+        "natter/account/v1/overrides.proto",
         "natter/account/v1/reports.proto",
         "natter/cluster/v1/cluster.proto",
         "natter/account/v1/tokens.proto",
@@ -20,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "natter/presence/v1/archive.proto",
         "natter/presence/v1/presence.proto",
         "natter/presence/v1/sessions.proto",
+        "natter/process/v1/process.proto",
         "natter/push/v1/credentials.proto",
         "natter/push/v1/alerting.proto",
         "natter/push/v1/events.proto",
@@ -36,6 +38,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let place = std::path::PathBuf::from(std::env::var("OUT_DIR")?).join("natter.bin");
     std::fs::write(place, prost::Message::encode_to_vec(&shown))?;
     // Chunks of files are passed on without a copy.
-    tonic_prost_build::configure().bytes(".natter.storage.v1").codec_path("crate::codec::Codec").compile_fds(descriptors)?;
+    // What is kept is spelled in one way.
+    let configured = tonic_prost_build::configure().bytes(".natter.storage.v1").btree_map(".natter.account.v1");
+    configured.codec_path("crate::codec::Codec").compile_fds(descriptors)?;
     Ok(())
 }

@@ -80,6 +80,14 @@ pub mod presence {
     }
 }
 
+/// What a process says of itself and is told while it runs.
+pub mod process {
+    #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+    pub mod v1 {
+        tonic::include_proto!("natter.process.v1");
+    }
+}
+
 /// Alerts.
 pub mod push {
     #[allow(missing_docs, clippy::all, clippy::unwrap_used)]

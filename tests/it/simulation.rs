@@ -5,6 +5,7 @@
 //! `NATTER_SEED` replays one life, `NATTER_SEEDS` sets how many are lived.
 
 mod check;
+mod cluster;
 mod scene;
 mod user;
 

@@ -21,7 +21,7 @@ use natter_telemetry::Metrics;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, LocalSet};
 
-const START_MS: i64 = 1_790_000_000_000;
+pub const START_MS: i64 = 1_790_000_000_000;
 pub const APP: u64 = 1;
 pub const PASSWORD: &str = "correct horse";
 
@@ -129,7 +129,7 @@ impl World {
     }
 }
 
-fn account(store: &Kv, clock: &Clock, chance: &Chance) -> natter_account::Service {
+pub fn account(store: &Kv, clock: &Clock, chance: &Chance) -> natter_account::Service {
     let options = natter_account::Options { argon2: natter_account::Argon2Options::cheap(), ..Default::default() };
     let parts = natter_account::Parts {
         db: store.clone().into(),
@@ -144,7 +144,7 @@ fn account(store: &Kv, clock: &Clock, chance: &Chance) -> natter_account::Servic
     natter_account::Service::new(options, parts)
 }
 
-async fn first_start(store: &Kv, clock: &Clock, chance: &Chance, names: &[&str]) -> (Vec<u8>, Vec<u64>) {
+pub async fn first_start(store: &Kv, clock: &Clock, chance: &Chance, names: &[&str]) -> (Vec<u8>, Vec<u64>) {
     let service = account(store, clock, chance);
     let mut client = AccountsClient::new(Link::local(service.server(), LinkOptions::default()));
     let app = client.create_app(CreateAppRequest { id: APP, ..Default::default() }).await.unwrap().into_inner();

@@ -11,6 +11,7 @@ mod hosts;
 mod identity;
 mod lists;
 mod operators;
+mod overrides;
 mod providers;
 mod reports;
 mod resets;

@@ -5,7 +5,7 @@ use natter_proto::{Code, Failure};
 use natter_rpc::Status;
 
 use crate::store;
-use crate::{report, signature, user};
+use crate::{overrides, report, signature, user};
 
 /// Why a call was not carried out.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -104,6 +104,8 @@ pub enum Error {
     #[error("{0}")]
     Report(#[from] report::Fault),
     #[error("{0}")]
+    Overrides(#[from] overrides::Fault),
+    #[error("{0}")]
     Store(#[from] store::Error),
 }
 
@@ -135,6 +137,7 @@ impl From<Error> for Failure {
             Error::OldPasswordWrong => return Failure::of_field(Code::Invalid, "old_password", error.to_string()),
             Error::Field(fault) => return Failure::of_field(Code::Invalid, fault.field, fault.text),
             Error::Report(fault) => return Failure::of_field(Code::Invalid, fault.field.clone(), fault.text),
+            Error::Overrides(fault) => return Failure::of_field(Code::Invalid, fault.field, fault.text.clone()),
             Error::Store(store::Error::Taken(field)) => return Failure::of_field(Code::Exists, *field, "has already been taken"),
             Error::Store(store::Error::Changed) => Code::Conflict,
             Error::Store(store::Error::Db(db)) => return Failure::from(db.clone()),

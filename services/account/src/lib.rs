@@ -2,7 +2,7 @@
 //! report to operators.
 //!
 //! The doors (edge, api, console) come in over `natter.account.v1.Accounts`, api and console also over `Reports`, the console over
-//! `Operators`, `Audit`, `Tokens` and `Administration`; nobody else reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`],
+//! `Operators`, `Audit`, `Tokens`, `Administration` and `Overriding`, which every process asks; nobody else reads these rows. The rules are pure files: [`mod@user`] and [`mod@name`],
 //! [`mod@password`], [`mod@token`], [`mod@signature`], [`mod@guesses`], [`mod@verifier`], [`mod@app`], [`mod@operator`],
 //! [`mod@sign_in`] and [`mod@audit`] (of operators), [`mod@report`], [`mod@index`] (lists of users), [`mod@identity`] (providers), [`mod@reset`] (forgotten passwords),
 //! [`mod@erasure`]. The calls in `calls/` read, ask the rules, take one step of the store and answer: a call that is
@@ -49,6 +49,7 @@ mod name;
 mod operator;
 mod options;
 mod origin;
+mod overrides;
 mod password;
 mod report;
 mod reset;
@@ -64,8 +65,9 @@ mod verifier;
 mod walk;
 
 pub use options::{Argon2Options, Options};
+pub use overrides::LIMITS;
 pub use service::{Parts, Service};
 pub use walk::Keepers;
 
 /// The tables that the service keeps on ScyllaDB, in the order in which they are made.
-pub const TABLES: [natter_db::cql::Migration; 12] = store::cql::TABLES;
+pub const TABLES: [natter_db::cql::Migration; 13] = store::cql::TABLES;

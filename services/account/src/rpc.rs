@@ -6,6 +6,7 @@ mod administration;
 mod archive;
 mod audit;
 mod operators;
+mod overrides;
 mod reports;
 mod tokens;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use natter_actor::{Chance, Clock};
+use natter_actor::{Chance, Clock, Dial};
 use natter_db::Db;
 use natter_mail::Mails;
 use natter_outbound::Outbound;
@@ -19,9 +19,10 @@ use natter_proto::account::v1::archive_server::ArchiveServer;
 use natter_proto::account::v1::audit_server::AuditServer;
 use natter_proto::account::v1::eraser_server::EraserServer;
 use natter_proto::account::v1::operators_server::OperatorsServer;
+use natter_proto::account::v1::overriding_server::OverridingServer;
 use natter_proto::account::v1::reports_server::ReportsServer;
 use natter_proto::account::v1::tokens_server::TokensServer;
-use natter_telemetry::Metrics as Registry;
+use natter_telemetry::{Metrics as Registry, Offence, Offenders};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
@@ -72,6 +73,9 @@ pub(crate) struct Accounts {
     pub clock: Clock,
     pub chance: Chance,
     pub metrics: Metrics,
+    /// Who shows wrong passwords and keys.
+    pub offenders: Offenders,
+    pub dials: Dials,
     pub hashers: Hashers,
     pub verifier_key: VerifierKey,
     pub guesses: Mutex<Guesses>,
@@ -132,6 +136,8 @@ impl Service {
             store: Store::open(parts.db, &parts.clock),
             clock: parts.clock,
             chance: parts.chance,
+            offenders: parts.metrics.offenders(),
+            dials: Dials::of(&options),
             hashers: Hashers::new(&options.argon2, metrics.clone()),
             verifier_key: VerifierKey(parts.verifier_key),
             guesses: Mutex::default(),
@@ -180,6 +186,17 @@ impl Service {
     /// The door for links about reports.
     pub fn reports_server(&self) -> ReportsServer<Service> {
         ReportsServer::new(self.clone())
+    }
+
+    /// The door for links about what is set over the settings of all processes.
+    pub fn overriding_server(&self) -> OverridingServer<Service> {
+        OverridingServer::new(self.clone())
+    }
+
+    /// The limits that may be changed while the service runs.
+    pub fn dials(&self) -> Vec<Dial> {
+        let Dials { guesses_user, guesses_address, newcomers } = self.accounts.dials.clone();
+        vec![guesses_user, guesses_address, newcomers]
     }
 
     /// The door for links about the sessions of users at the REST door.
@@ -235,7 +252,40 @@ impl Service {
 
 impl Accounts {
     pub fn guess_limits(&self) -> Limits {
-        Limits { user: self.options.guesses_user_max, address: self.options.guesses_address_max }
+        Limits { user: self.dials.guesses_user.get(), address: self.dials.guesses_address.get() }
+    }
+
+    /// A wrong password of a user, or by nobody that is known.
+    pub fn guess_wrong(&self, user: Option<(u64, u64)>, address: &str) {
+        let now = self.clock.now_ms();
+        self.guesses.lock().wrong(user, address, now);
+        self.note_guess(user, address, now);
+    }
+
+    /// Notes who guesses, for operators who ask. A user that is nobody is one that somebody made up.
+    pub fn note_guess(&self, user: Option<(u64, u64)>, address: &str, now: i64) {
+        if let Some((app, user)) = user {
+            self.offenders.user(Offence::SignIn, app, user, now);
+        }
+        self.offenders.address(Offence::SignIn, address, now);
+    }
+}
+
+/// The limits that may be changed while the service runs.
+#[derive(Clone)]
+pub(crate) struct Dials {
+    pub guesses_user: Dial,
+    pub guesses_address: Dial,
+    pub newcomers: Dial,
+}
+
+impl Dials {
+    fn of(options: &Options) -> Dials {
+        Dials {
+            guesses_user: Dial::new("account.guesses_user_max", options.guesses_user_max),
+            guesses_address: Dial::new("account.guesses_address_max", options.guesses_address_max),
+            newcomers: Dial::new("account.newcomers_address_max", options.newcomers_address_max),
+        }
     }
 }
 

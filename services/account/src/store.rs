@@ -1,4 +1,4 @@
-//! What is kept of apps, users, tokens, operators and their sign-ins, the audit log, reports and erasures: eight ports, one per
+//! What is kept of apps, users, tokens, operators and their sign-ins, the audit log, reports, erasures, and what is set over the settings: nine ports, one per
 //! noun, each an atomic step of the rules above it.
 //! Engines lie in `store/`, and `store/contract.rs` runs on each of them.
 //!
@@ -32,6 +32,7 @@ pub(crate) mod cql;
 mod embedded;
 mod erasures;
 mod operators;
+mod overrides;
 mod reports;
 mod rows;
 mod sign_ins;
@@ -40,6 +41,7 @@ mod written;
 pub use audit::Audit;
 pub use erasures::Erasures;
 pub use operators::{OperatorRow, Operators};
+pub use overrides::KeptOverrides;
 pub use reports::{ReportId, ReportRow, Reports};
 pub use sign_ins::{SignInRow, SignIns};
 
@@ -217,6 +219,7 @@ pub struct Store {
     pub audit: Arc<dyn Audit>,
     pub reports: Arc<dyn Reports>,
     pub erasures: Arc<dyn Erasures>,
+    pub overrides: Arc<dyn KeptOverrides>,
 }
 
 impl Store {
@@ -239,7 +242,8 @@ impl Store {
             sign_ins: engine.clone(),
             audit: engine.clone(),
             reports: engine.clone(),
-            erasures: engine,
+            erasures: engine.clone(),
+            overrides: engine,
         }
     }
 
@@ -254,7 +258,8 @@ impl Store {
             sign_ins: engine.clone(),
             audit: engine.clone(),
             reports: engine.clone(),
-            erasures: engine,
+            erasures: engine.clone(),
+            overrides: engine,
         }
     }
 }

@@ -20,6 +20,7 @@ use natter_proto::push::v1::push_client::PushClient;
 use natter_proto::storage::v1::storage_client::StorageClient;
 use natter_proto::{Code, Failure};
 use natter_rpc::Link;
+use natter_telemetry::{Offence, Offenders};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
@@ -69,6 +70,7 @@ pub(crate) struct Door {
     events: Link,
     reports: Link,
     metrics: Metrics,
+    offenders: Offenders,
     ca_pem: Option<String>,
     origin: HeaderValue,
 }
@@ -130,6 +132,7 @@ impl Door {
             push: parts.push,
             events: parts.events,
             reports: parts.reports,
+            offenders: parts.metrics.offenders(),
             metrics: Metrics::new(&parts.metrics),
             ca_pem: parts.ca_pem,
             origin,
@@ -199,6 +202,7 @@ impl Door {
         span.record("route", pattern);
         span.record("status", status);
         self.metrics.answered(method, pattern, status, ms, seen.known.app);
+        self.note(&request, &seen.known, status);
         match status {
             500 => tracing::error!(parent: &span, method, route = pattern, status, ms, "request failed"),
             501.. => tracing::warn!(parent: &span, method, route = pattern, status, ms, "request not carried out"),
@@ -363,7 +367,28 @@ impl Door {
         let app_rate = session.quotas.map_or(0, |quotas| quotas.requests_per_second);
         match self.limits.admit(session.app, session.user, app_rate, self.clock.now_ms()) {
             true => Ok(Caller(session)),
-            false => Err(Refusal::too_many()),
+            false => {
+                self.offenders.user(Offence::Rate, session.app, session.user, self.clock.now_ms());
+                Err(self.over_rate(asked))
+            }
+        }
+    }
+
+    /// Why a request over a rate is refused.
+    pub(crate) fn over_rate(&self, asked: &Asked) -> Refusal {
+        self.offenders.address(Offence::Rate, &asked.address, self.clock.now_ms());
+        Refusal::too_many()
+    }
+
+    // Who asks, and who asks what cannot be read, for operators who ask.
+    fn note(&self, request: &HttpRequest, known: &Known, status: u16) {
+        let (now, address) = (self.clock.now_ms(), request.peer_addr().map(|address| address.ip()));
+        let offences = [Some(Offence::Load), matches!(status, 400 | 413 | 415).then_some(Offence::Malformed)];
+        for offence in offences.into_iter().flatten() {
+            self.offenders.user(offence, known.app, known.user, now);
+            if let Some(address) = address {
+                self.offenders.ip(offence, address, now);
+            }
         }
     }
 

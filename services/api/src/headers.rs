@@ -29,12 +29,14 @@ pub(crate) struct Known {
     pub lists_origins: bool,
     /// 0: nobody's.
     pub app: u64,
+    /// 0: the app's own.
+    pub user: u64,
 }
 
 impl Known {
     /// What a session shows.
     pub(crate) fn of(session: &Session) -> Known {
-        Known { expires_at: Some(session.expires_at), lists_origins: session.lists_origins, app: session.app }
+        Known { expires_at: Some(session.expires_at), lists_origins: session.lists_origins, app: session.app, user: session.user }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{App, HttpRequest, HttpServer, web};
-use natter_actor::{Chance, Clock};
+use natter_actor::{Chance, Clock, Dial};
 use natter_rpc::Link;
 use natter_telemetry::Metrics;
 
@@ -64,6 +64,11 @@ impl Service {
     pub fn new(options: Options, parts: Parts) -> Service {
         let door = Arc::new(Door::new(options.clone(), parts));
         Service { options, door }
+    }
+
+    /// The limits that may be changed while the door is open.
+    pub fn dials(&self) -> Vec<Dial> {
+        self.door.limits.dials()
     }
 
     /// Serves until `stop`, then refuses connections, ends the requests in flight within the setting, and returns. Runs

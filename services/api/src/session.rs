@@ -20,7 +20,7 @@ pub(crate) async fn open(door: &Door, asked: &Asked, known: &mut Known) -> Resul
     let params = &asked.params;
     let app = params.number("application_id")?.ok_or_else(|| Refusal::field("application_id", "is required"))?;
     if door.limits.app_is_over(app, door.clock.now_ms()) {
-        return Err(Refusal::too_many());
+        return Err(door.over_rate(asked));
     }
     let user = params.get("user").map(Params::from).unwrap_or_default();
     let guest = if user.flag("guest") { Some(users::row(&user)?) } else { None };

@@ -54,7 +54,7 @@ async fn app_of(door: &Door, key: &str, asked: &Asked) -> Result<App, Refusal> {
     })?;
     let app = app.into_inner();
     match door.limits.app_is_over(app.id, door.clock.now_ms()) {
-        true => Err(Refusal::too_many()),
+        true => Err(door.over_rate(asked)),
         false => Ok(app),
     }
 }

@@ -40,6 +40,9 @@
 //! | `POST /admin/v1/operators/{name}/password` | gives an operator a new password, and shows it once |
 //! | `GET /admin/v1/openapi.json` | this API in words for programs (`description.rs`) |
 //! | `GET /admin/v1/audit[?operator=&app=&before=&limit=]` | what was changed, newest first |
+//! | `GET /admin/v1/edges`, `POST .../edges/{edge}/drain` and `/resume` | the edges; one is emptied while it runs |
+//! | `GET`, `PUT`, `DELETE /admin/v1/log-level`, `GET /admin/v1/limits`, `PUT`, `DELETE .../limits/{limit}` | what is set over the settings of all processes |
+//! | `GET /admin/v1/offenders[?app=&minutes=&limit=]` | who causes most load and most refusals |
 //!
 //! Who may use which is one table, `rights.rs`. An operator has a role, in the whole installation or in some apps.
 //!
@@ -77,12 +80,14 @@ mod hex;
 mod identity;
 mod log;
 mod metrics;
+mod offenders;
 mod operators;
 mod options;
 mod pages;
 mod reports;
 mod rights;
 mod routes;
+mod running;
 mod sdk;
 mod service;
 mod session;
@@ -98,6 +103,7 @@ mod visit;
 
 pub use archive::Archives;
 pub use options::Options;
+pub use running::{Process, Processes};
 pub use sdk::SdkFacts;
 pub use service::{Error, Parts, Service};
 pub use system::{Check, Examined, Setting, SystemFacts};

@@ -21,6 +21,7 @@ mod identity;
 mod notice;
 mod operators;
 mod push;
+mod running;
 mod sdk;
 mod sessions;
 mod settings;
@@ -75,7 +76,11 @@ pub fn routes(routes: &mut Routes<'_>) {
     of_operators(routes);
     routes
         .at("/console/system", [(M::GET, web::to(system::show_system))])
-        .at("/console/system/bundle", [(M::GET, web::to(crate::system::bundle))]);
+        .at("/console/system/bundle", [(M::GET, web::to(crate::system::bundle))])
+        .at("/console/system/log", [(M::POST, web::to(running::set_log))])
+        .at("/console/system/limits", [(M::POST, web::to(running::set_limit))])
+        .at("/console/system/edges/{edge}/drain", [(M::GET, web::to(running::doubt_drain)), (M::POST, web::to(running::drain))])
+        .at("/console/system/edges/{edge}/resume", [(M::POST, web::to(running::resume))]);
 }
 
 fn of_apps(routes: &mut Routes<'_>) {

@@ -106,6 +106,16 @@ pub const RIGHTS: &[Right] = &[
     right("DELETE", "/admin/v1/apps/{app}/users/{user}/sessions/{session}", Of(Moderator, App), "user.sessions.end"),
     right("POST", "/admin/v1/archive", Of(Owner, House), "archive.import"),
     right("GET", "/admin/v1/audit", Of(Owner, Anywhere), ""),
+    right("GET", "/admin/v1/edges", Of(Viewer, House), ""),
+    right("POST", "/admin/v1/edges/{edge}/drain", Of(Operator, House), "edge.drain"),
+    right("POST", "/admin/v1/edges/{edge}/resume", Of(Operator, House), "edge.resume"),
+    right("GET", "/admin/v1/limits", Of(Viewer, House), ""),
+    right("PUT", "/admin/v1/limits/{limit}", Of(Operator, House), "limit.set"),
+    right("DELETE", "/admin/v1/limits/{limit}", Of(Operator, House), "limit.set"),
+    right("GET", "/admin/v1/log-level", Of(Viewer, House), ""),
+    right("PUT", "/admin/v1/log-level", Of(Operator, House), "log.set"),
+    right("DELETE", "/admin/v1/log-level", Of(Operator, House), "log.set"),
+    right("GET", "/admin/v1/offenders", Of(Owner, House), ""),
     right("GET", "/admin/v1/me", Of(Viewer, Anywhere), ""),
     right("POST", "/admin/v1/me/password", Of(Viewer, Anywhere), "operator.password"),
     right("GET", "/admin/v1/openapi.json", Of(Viewer, Anywhere), ""),
@@ -201,6 +211,11 @@ pub const RIGHTS: &[Right] = &[
     right("POST", "/console/sessions/{session}/end", Of(Viewer, Anywhere), "session.end"),
     right("GET", "/console/system", Of(Viewer, House), ""),
     right("GET", "/console/system/bundle", Of(Operator, House), ""),
+    right("POST", "/console/system/log", Of(Operator, House), "log.set"),
+    right("POST", "/console/system/limits", Of(Operator, House), "limit.set"),
+    right("GET", "/console/system/edges/{edge}/drain", Of(Operator, House), ""),
+    right("POST", "/console/system/edges/{edge}/drain", Of(Operator, House), "edge.drain"),
+    right("POST", "/console/system/edges/{edge}/resume", Of(Operator, House), "edge.resume"),
 ];
 
 const fn right(method: &'static str, pattern: &'static str, need: Need, action: &'static str) -> Right {

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Route, web};
 use crate::error::Refusal;
 use crate::{
     alerts, apps, archive, contacts, credentials, description, devices, erasures, export, identity, log, operators, pages,
-    reports, sdk, sessions, system, traces, trials, unread, user_sessions, users,
+    reports, running, sdk, sessions, system, traces, trials, unread, user_sessions, users,
 };
 
 const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1, and the console's pages, under \
@@ -89,6 +89,16 @@ pub fn all(routes: &mut Routes<'_>) {
         .at("/admin/v1/apps/{app}/archive", [(M::GET, web::to(archive::get))])
         .at("/admin/v1/archive", [(M::POST, web::to(archive::post))])
         .at("/admin/v1/audit", [(M::GET, web::to(log::list))])
+        .at("/admin/v1/edges", [(M::GET, web::to(running::edges))])
+        .at("/admin/v1/edges/{edge}/drain", [(M::POST, web::to(running::drain_edge))])
+        .at("/admin/v1/edges/{edge}/resume", [(M::POST, web::to(running::resume_edge))])
+        .at("/admin/v1/limits", [(M::GET, web::to(running::limits))])
+        .at("/admin/v1/limits/{limit}", [(M::PUT, web::to(running::put_limit)), (M::DELETE, web::to(running::reset_limit))])
+        .at(
+            "/admin/v1/log-level",
+            [(M::GET, web::to(running::log)), (M::PUT, web::to(running::put_log)), (M::DELETE, web::to(running::reset_log))],
+        )
+        .at("/admin/v1/offenders", [(M::GET, web::to(running::offenders))])
         .at("/admin/v1/me", [(M::GET, web::to(sessions::me))])
         .at("/admin/v1/me/password", [(M::POST, web::to(operators::renew_own))])
         .at("/admin/v1/openapi.json", [(M::GET, web::to(description::openapi))])

@@ -32,6 +32,7 @@ use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::routes::Routes;
+use crate::running::Processes;
 use crate::sdk::SdkFacts;
 use crate::system::SystemFacts;
 use crate::{auth, routes};
@@ -65,6 +66,9 @@ pub struct Parts {
     pub storage: Link,
     pub events: Link,
     pub archives: Archives,
+    /// To the account service's door about what is set over the settings.
+    pub overriding: Link,
+    pub processes: Processes,
     pub metrics: Registry,
     /// What opens the door too: the content of the token file, which the node writes for the operator only. Empty: no token does.
     pub token: String,
@@ -99,6 +103,8 @@ pub(crate) struct Door {
     storage: Link,
     events: Link,
     pub archives: Archives,
+    pub overriding: Link,
+    pub processes: Processes,
     pub metrics: Metrics,
     pub registry: Registry,
     pub token: String,
@@ -218,6 +224,8 @@ impl Service {
             storage: parts.storage,
             events: parts.events,
             archives: parts.archives,
+            overriding: parts.overriding,
+            processes: parts.processes,
             metrics: Metrics::new(&parts.metrics),
             registry: parts.metrics,
             token: parts.token.trim().to_owned(),

@@ -4,31 +4,26 @@
 mod archive;
 mod decode;
 mod erasure;
+mod jobs;
 mod reactions;
 mod rooms;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::future::maybe_done;
-use futures::poll;
 use natter_actor::{AskError, Registry};
 use natter_proto::dialog::v1 as wire;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::dialog::v1::dialogs_server::Dialogs;
 use natter_proto::history::v1::Found;
-use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
+use natter_proto::{AppId, DialogId, Failure, MessageId, UserId};
 use natter_rpc::{Link, Reply, Request, Response, async_trait};
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
-use crate::actor::{Answer, By, Changing, Create, DialogActor, DialogMessage, Notify, Posted, Remove, Removed, Subscribing};
+use crate::actor::{Answer, By, Changing, Create, DialogActor, DialogMessage, Notify, Remove, Removed, Subscribing};
 use crate::dialog::Key;
-use crate::dialog::marks::{Mark, Marked};
 use crate::list;
 use crate::shared::Shared;
-
-/// Most posts of one request.
-const POSTS_MAX: usize = 64;
 
 /// The door of the dialog service.
 pub struct Rpc {
@@ -78,101 +73,6 @@ impl Rpc {
         let id = self.shared.pairs.id_of(app, UserId(user), UserId(other)).await?;
         *dialog = id.to_vec();
         Ok(self.shared.peer(Key { app, dialog: id }))
-    }
-
-    async fn post(&self, mut request: wire::PostRequest) -> Result<wire::PostReply, Failure> {
-        let pair = (request.message.as_ref().map_or(0, |message| message.sender), request.recipient);
-        if let Some(mut peer) = self.name_pair(request.app, &mut request.dialog, pair).await? {
-            return Ok(peer.post(request).await?.into_inner());
-        }
-        let brief = request.brief;
-        let (app, dialog, post) = decode::post(request)?;
-        self.shared.admit(app).await?;
-        let key = self.key(app, &dialog, (post.sender, post.recipient)).await?;
-        let posted = self.ask(key, |answer| DialogMessage::Post(Box::new(post), answer)).await?;
-        Ok(encode_posted(key.dialog, &posted, brief))
-    }
-
-    /// Each is handed to the dialog before the next one is, and none waits for the answer to another.
-    async fn post_many(&self, request: wire::PostManyRequest) -> Result<wire::PostManyReply, Failure> {
-        let wire::PostManyRequest { app, dialog, posts } = request;
-        let key = decode::key(app, &dialog)?;
-        if posts.len() > POSTS_MAX {
-            return Err(Failure::new(Code::TooLarge, format!("{} posts in one request", posts.len())));
-        }
-        self.shared.admit(key.app).await?;
-        let mut asked = Vec::with_capacity(posts.len());
-        for post in posts {
-            let mut answer = Box::pin(maybe_done(self.post_there(key, post)));
-            // What decides their order is the dialog's mailbox, which is reached at the first poll.
-            let _ = poll!(&mut answer);
-            asked.push(answer);
-        }
-        let mut outcomes = Vec::with_capacity(asked.len());
-        for mut answer in asked {
-            answer.as_mut().await;
-            let none = || Err(Failure::new(Code::Unknown, "no outcome of a post"));
-            let outcome = answer.as_mut().take_output().unwrap_or_else(none);
-            outcomes.push(match outcome {
-                Ok(seq) => wire::PostOutcome { seq, refusal: None },
-                Err(failure) => wire::PostOutcome { seq: 0, refusal: Some(failure.into()) },
-            });
-        }
-        Ok(wire::PostManyReply { outcomes })
-    }
-
-    /// One of several: gives its number.
-    async fn post_there(&self, key: Key, mut request: wire::PostRequest) -> Result<u64, Failure> {
-        if request.app != key.app.0 || request.dialog != key.dialog.to_vec() {
-            return Err(Failure::new(Code::Invalid, "a post of another dialog among others"));
-        }
-        let span = span_of(&request);
-        request.traceparent = span.in_scope(natter_telemetry::traceparent);
-        let (_, _, post) = decode::post(request)?;
-        let posted = self.ask(key, |answer| DialogMessage::Post(Box::new(post), answer)).instrument(span).await?;
-        Ok(encode_posted(key.dialog, &posted, true).seq)
-    }
-
-    async fn mark(&self, mut request: wire::MarkRequest) -> Result<u32, Failure> {
-        let pair = (request.user, request.author);
-        if let Some(mut peer) = self.name_pair(request.app, &mut request.dialog, pair).await? {
-            return Ok(peer.mark(request).await?.into_inner().found);
-        }
-        let (app, dialog, mark) = decode::mark(request.clone())?;
-        if dialog.is_empty() && mark.author.is_none() {
-            return self.mark_anywhere(app, mark, request).await;
-        }
-        let key = self.key(app, &dialog, (mark.user, mark.author)).await?;
-        self.ask(key, |answer| DialogMessage::Mark(mark, answer)).await
-    }
-
-    /// Marks messages by id wherever the user has them.
-    async fn mark_anywhere(&self, app: AppId, mark: Mark, request: wire::MarkRequest) -> Result<u32, Failure> {
-        let found = list::find(&self.shared, app, mark.user, mark.ids().to_vec()).await?;
-        let mut count = 0;
-        for (dialog, found) in by_dialog(found)? {
-            let key = Key { app, dialog };
-            if let Some(mut peer) = self.shared.peer(key) {
-                let ids = found.into_iter().map(|found| found.asked).collect();
-                let request = wire::MarkRequest { dialog: dialog.to_vec(), ids, ..request.clone() };
-                count += peer.mark(request).await?.into_inner().found;
-                continue;
-            }
-            let ids = found.iter().filter_map(|found| MessageId::try_from(found.asked.as_slice()).ok()).collect();
-            let mark = Mark { rows: Marked::Ids(ids), ..mark.clone() };
-            count += self.ask(key, |answer| DialogMessage::Mark(mark, answer)).await?;
-        }
-        Ok(count)
-    }
-
-    async fn signal(&self, mut request: wire::SignalRequest) -> Result<(), Failure> {
-        let pair = (request.user, request.recipient);
-        if let Some(mut peer) = self.name_pair(request.app, &mut request.dialog, pair).await? {
-            return Ok(peer.signal(request).await.map(drop)?);
-        }
-        let (app, dialog, signal) = decode::signal(request)?;
-        let key = self.key(app, &dialog, (signal.user, signal.recipient)).await?;
-        self.ask(key, |answer| DialogMessage::Signal(signal, answer)).await
     }
 
     async fn signal_call(&self, mut request: wire::SignalCallRequest) -> Result<(), Failure> {
@@ -258,14 +158,12 @@ impl Rpc {
 impl Dialogs for Rpc {
     async fn post(&self, request: Request<wire::PostRequest>) -> Reply<wire::PostReply> {
         let mut request = request.into_inner();
-        let span = span_of(&request);
-        // What becomes of the message goes on from here.
-        request.traceparent = span.in_scope(natter_telemetry::traceparent);
+        let span = jobs::span_of(&mut request);
         Ok(Response::new(self.post(request).instrument(span).await?))
     }
 
-    async fn post_many(&self, request: Request<wire::PostManyRequest>) -> Reply<wire::PostManyReply> {
-        Ok(Response::new(self.post_many(request.into_inner()).await?))
+    async fn batch(&self, request: Request<wire::BatchRequest>) -> Reply<wire::BatchReply> {
+        Ok(Response::new(self.batch(request.into_inner()).await?))
     }
 
     async fn mark(&self, request: Request<wire::MarkRequest>) -> Reply<wire::MarkReply> {
@@ -401,25 +299,6 @@ impl Dialogs for Rpc {
         let wire::ForgetRequest { app, dialog, user } = request.into_inner();
         self.forget(decode::key(app, &dialog)?, decode::user(user)?).await?;
         Ok(Response::new(wire::ForgetReply {}))
-    }
-}
-
-/// What becomes of a message goes on from there.
-fn span_of(post: &wire::PostRequest) -> Span {
-    let span = tracing::debug_span!("dialog.post", app = post.app);
-    natter_telemetry::follow(&span, &post.traceparent);
-    span
-}
-
-fn encode_posted(dialog: DialogId, posted: &Posted, brief: bool) -> wire::PostReply {
-    let message = posted.content.message();
-    wire::PostReply {
-        dialog: dialog.to_vec(),
-        id: message.id.clone(),
-        seq: message.seq,
-        date_sent: message.date_sent,
-        duplicate: posted.duplicate,
-        message: (!brief).then(|| message.clone()),
     }
 }
 

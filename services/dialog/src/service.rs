@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{join, select};
-use natter_actor::{Chance, Clock, Executor, Registry};
+use natter_actor::{Chance, Clock, Dial, Executor, Registry};
 use natter_bus::{Bus, Log};
 use natter_cluster::Own;
 use natter_db::Db;
@@ -85,6 +85,11 @@ impl Service {
     /// The door for the walk of an erasure.
     pub fn eraser_server(&self) -> EraserServer<Rpc> {
         EraserServer::new(Rpc::new(self.shared.clone(), self.dialogs.clone()))
+    }
+
+    /// The limits that may be changed while the service runs.
+    pub fn dials(&self) -> Vec<Dial> {
+        self.shared.dials()
     }
 
     /// Publishes heads once a second, and looks for joins that lapse, until `stop`. Stopped or cut off, nothing is lost: heads are a

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use natter_actor::{Chance, Clock, Rates};
+use natter_actor::{Chance, Clock, Dial, Rates};
 use natter_bus::{Bus, Log, Payload};
 use natter_cluster::Own;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
@@ -15,6 +15,7 @@ use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::subject::Subject;
 use natter_proto::{AppId, Code, DialogId, Failure, MessageId, UserId};
 use natter_rpc::Link;
+use natter_telemetry::{Offence, Offenders};
 use natter_trace::Recorder;
 use parking_lot::Mutex;
 
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub meters: Meters,
     pub trace: Recorder,
     rates: Mutex<Rates<AppId>>,
+    app_rate: Dial,
+    offenders: Offenders,
     history: HistoryClient<Link>,
     presence: PresenceClient<Link>,
     old_rows: OldRows<Link>,
@@ -71,6 +74,8 @@ impl Shared {
             meters: Meters::new(&parts.metrics),
             trace: parts.trace,
             rates: Mutex::new(Rates::new(options.app_rate, APPS_MAX)),
+            app_rate: Dial::new("dialog.app_rate", options.app_rate),
+            offenders: parts.metrics.offenders(),
             history: HistoryClient::new(parts.history),
             presence: PresenceClient::new(parts.presence),
             old_rows: OldRows::new(parts.old_rows),
@@ -84,18 +89,24 @@ impl Shared {
         }
     }
 
+    /// The limits that may be changed while the service runs.
+    pub fn dials(&self) -> Vec<Dial> {
+        vec![self.app_rate.clone()]
+    }
+
     /// Counts one message of an app, before anything is done for it. Marks and typing are not counted.
     ///
     /// # Errors
     /// `TooMany`: the app is over its rate.
-    pub async fn admit(&self, app: AppId) -> Result<(), Failure> {
+    pub async fn admit(&self, app: AppId, user: UserId) -> Result<(), Failure> {
         let now_ms = self.clock.now_ms();
         let own = self.apps.settings(app, now_ms).await.ok().and_then(|settings| settings.rate);
-        let rate = own.unwrap_or(self.options.app_rate);
+        let rate = own.unwrap_or_else(|| self.app_rate.get());
         if self.rates.lock().admit_at(rate, app, now_ms) {
             return Ok(());
         }
         self.meters.posted(Outcome::Refused);
+        self.offenders.user(Offence::Rate, app.0, user.0, now_ms);
         Err(over_rate(app, rate))
     }
 

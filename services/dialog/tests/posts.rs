@@ -11,8 +11,12 @@ use kit::{ANN, APP, BOB, CAT, Door, Fate, NOBODY, NOW, World, code, id, pair, pl
 use natter_actor::Chance;
 use natter_db::{Faults, Kv};
 use natter_dialog::Options;
-use natter_proto::dialog::v1::{GetRequest, ListRequest, PostManyRequest, PostRequest, RemoveMessagesRequest};
-use natter_proto::event::v1::Frame;
+use natter_proto::dialog::v1::job::What;
+use natter_proto::dialog::v1::{
+    BatchRequest, GetRequest, Job, JobOutcome, ListRequest, MarkRequest, PostRequest, RemoveMessagesRequest, SignalRequest,
+};
+use natter_proto::event::v1::frame::Told;
+use natter_proto::event::v1::{Frame, MarkKind, Typing};
 use natter_proto::{Code, Failure};
 use tokio::task::LocalSet;
 
@@ -46,8 +50,9 @@ async fn posts_that_come_together_are_taken_in_their_order_and_each_has_an_outco
         let world = World::new();
         let door = world.start();
         let many = async |posts: Vec<PostRequest>| {
-            let request = PostManyRequest { app: APP, dialog: pair(ANN, BOB), posts };
-            door.dialogs.clone().post_many(request).await.map(|reply| reply.into_inner().outcomes).map_err(Failure::from)
+            let jobs = posts.into_iter().map(|post| Job { what: Some(What::Post(post)) }).collect();
+            let request = BatchRequest { app: APP, dialog: pair(ANN, BOB), jobs };
+            door.dialogs.clone().batch(request).await.map(|reply| reply.into_inner().outcomes).map_err(Failure::from)
         };
         let words: Vec<String> = (1..=60).map(|n| format!("word {n}")).collect();
         let mut posts: Vec<PostRequest> = (1..).zip(&words).map(|(n, word)| post(ANN, BOB, n, word)).collect();
@@ -68,6 +73,53 @@ async fn posts_that_come_together_are_taken_in_their_order_and_each_has_an_outco
         let too_many = (0..65).map(|n| post(ANN, BOB, 100 + n, "x")).collect();
         assert_eq!(many(too_many).await.unwrap_err().code, Code::TooLarge);
         assert_eq!(world.history.bodies(&pair(ANN, BOB)), words);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn statuses_and_signals_come_with_posts_and_each_has_an_outcome() {
+    play(async {
+        let world = World::new();
+        let mut door = world.start();
+        door.post(post(BOB, ANN, 1, "how are you?")).await.unwrap();
+        door.told().await;
+        let (app, dialog, origin) = (APP, pair(ANN, BOB), Some(session(ANN)));
+        let mark = MarkRequest {
+            app,
+            dialog: dialog.clone(),
+            user: ANN,
+            author: BOB,
+            kind: MarkKind::Read.into(),
+            ids: vec![id(1)],
+            relay: true,
+            origin: origin.clone(),
+            ..MarkRequest::default()
+        };
+        let typing = Some(Typing { user: ANN, recipient: BOB, composing: true, ..Typing::default() });
+        let signal = SignalRequest { app, dialog: dialog.clone(), user: ANN, recipient: BOB, origin, typing };
+        let elsewhere = MarkRequest { dialog: pair(ANN, CAT), ..mark.clone() };
+        let jobs = [
+            Some(What::Post(post(ANN, BOB, 2, "well"))),
+            Some(What::Mark(mark)),
+            Some(What::Mark(elsewhere)),
+            Some(What::Signal(signal)),
+            Some(What::Post(post(ANN, BOB, 3, "and you?"))),
+            None,
+        ];
+        let jobs = jobs.into_iter().map(|what| Job { what }).collect();
+        let reply = door.dialogs.clone().batch(BatchRequest { app, dialog, jobs }).await.unwrap().into_inner();
+        let outcome = |outcome: JobOutcome| outcome.refusal.map_or(Ok(outcome.seq), |refusal| Err(Failure::from(refusal).code));
+        let outcomes: Vec<_> = reply.outcomes.into_iter().map(outcome).collect();
+        assert_eq!(outcomes, [Ok(2), Ok(0), Err(Code::Invalid), Ok(0), Ok(3), Err(Code::Invalid)]);
+        let told = door.told().await.into_iter().map(|frame| match frame.told {
+            Some(Told::Message(message)) => message.seq.to_string(),
+            Some(Told::Marker(_)) => "read".to_owned(),
+            Some(Told::Typing(_)) => "typing".to_owned(),
+            other => format!("{other:?}"),
+        });
+        // As always when they wait in the dialog's mailbox: no signal before a post that came ahead of it.
+        assert_eq!(told.collect::<Vec<_>>(), ["read", "2", "3", "typing"]);
     })
     .await;
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use natter_actor::{Actor, Mailbox, Reply, Stop, WeakMailbox};
 use natter_proto::DialogId;
 use natter_proto::presence::v1::SessionState;
-use natter_telemetry::continued;
+use natter_telemetry::{Offence, continued};
 use natter_xmpp::{Element, Framing, StreamFault, ns};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -199,13 +199,17 @@ impl SessionActor {
                 Span::current().record("kind", kind.name());
                 self.edge.metrics.stanza(kind);
                 self.edge.metrics.apps.request(self.caller.app);
+                self.edge.offenders.user(Offence::Load, self.caller.app, self.caller.user, at.now);
                 self.session.stanza(at, element);
             }
             ClientMail::Pong(ordinal) => self.session.pong(at, ordinal),
             ClientMail::Idle => self.session.idle(at),
             ClientMail::Room => self.session.has_room(at),
             ClientMail::Goodbye => self.session.goodbye(at),
-            ClientMail::Fault(fault) => self.session.fault(at, fault),
+            ClientMail::Fault(fault) => {
+                self.edge.offenders.user(Offence::Malformed, self.caller.app, self.caller.user, at.now);
+                self.session.fault(at, fault);
+            }
             ClientMail::Broken => self.session.broken(at),
         }
     }
@@ -299,9 +303,11 @@ impl SessionActor {
     fn start(&mut self, mut call: Call) {
         match &mut call {
             Call::Job { job: Job::Post(request), .. } => request.traceparent = natter_telemetry::traceparent(),
-            Call::Posts(posts) => {
-                for (_, request) in posts {
-                    request.traceparent = natter_telemetry::traceparent();
+            Call::Batch(jobs) => {
+                for (_, job) in jobs {
+                    if let Job::Post(request) = job {
+                        request.traceparent = natter_telemetry::traceparent();
+                    }
                 }
             }
             _ => {}

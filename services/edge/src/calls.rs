@@ -73,7 +73,7 @@ impl Links {
     pub(crate) async fn call(self: Arc<Links>, caller: Arc<Caller>, call: Call, announced: Option<Announced>) -> Option<Answer> {
         match call {
             Call::Job { number, job } => Some(Answer::Job { number, answer: self.job(job).await }),
-            Call::Posts(posts) => Some(Answer::Posts(Box::pin(self.posts(posts)).await)),
+            Call::Batch(jobs) => Some(Answer::Batch(Box::pin(self.batch(jobs)).await)),
             Call::Room { number, dialog, ask } => {
                 let answer = Box::pin(self.room(&caller, dialog, ask)).await;
                 Some(Answer::Room { number, answer })

@@ -10,6 +10,7 @@ use natter_proto::account::v1::AuthenticateRequest;
 use natter_proto::event::v1::SessionRef;
 use natter_proto::presence::v1::{Entrance, SessionState};
 use natter_proto::{AppId, Code, Failure, UserId};
+use natter_telemetry::Offence;
 use natter_xmpp::{Condition, Limits, StanzaError, StreamEvent, StreamFault};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -39,6 +40,9 @@ pub(crate) struct Arrival {
     /// The lane it lives on; its session will live there too.
     pub lane: u64,
 }
+
+/// Why a connection is turned away of which nothing more can be read, or which does what the protocol does not allow.
+const FAULT: &str = "fault";
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(arrival: Arrival, mut visit: Visit, edge: Arc<Edge>) {
@@ -203,7 +207,7 @@ impl Negotiator<'_> {
             Step::Send(frames) => self.send(frames).await,
             Step::End(frames) => {
                 self.send(frames).await;
-                After::Over("fault")
+                After::Over(FAULT)
             }
             Step::Secure(proceed) => match self.send(vec![proceed]).await {
                 After::Next => After::Secure,
@@ -228,6 +232,9 @@ impl Negotiator<'_> {
     /// Ends the connection, with an error if the stream is to hear of one.
     async fn over(mut self, why: &'static str, fault: Option<StreamFault>) -> Option<Pump> {
         self.edge.metrics.turn_away(why);
+        if why == FAULT {
+            self.edge.offenders.ip(Offence::Malformed, self.peer, self.edge.clock.now_ms());
+        }
         if let Some(fault) = fault
             && let Step::End(frames) = self.negotiation.fault(fault)
         {
@@ -279,7 +286,7 @@ impl Negotiator<'_> {
     // === bind ===
 
     async fn bind(&mut self, resource: Option<String>) -> After {
-        let Some(who) = &self.who else { return After::Over("fault") };
+        let Some(who) = &self.who else { return After::Over(FAULT) };
         if self.edge.is_closing() {
             return self.unbind(&StanzaError::new(Condition::ResourceConstraint, "Shutting down.")).await;
         }
@@ -342,7 +349,7 @@ impl Negotiator<'_> {
 
     /// XEP-0198, 5: another connection of the same user goes on with the stream.
     async fn resume(&mut self, id: &str, handled: u32) -> After {
-        let Some(who) = &self.who else { return After::Over("fault") };
+        let Some(who) = &self.who else { return After::Over(FAULT) };
         let before = Instant::now();
         let mailbox = match self.edge.table.claim(id, (who.app, who.user)) {
             Some(stream) => Some(stream.mailbox),
@@ -359,7 +366,7 @@ impl Negotiator<'_> {
         let step = self.negotiation.unresumed("item-not-found");
         match step {
             Step::Send(frames) => self.send(frames).await,
-            _ => After::Over("fault"),
+            _ => After::Over(FAULT),
         }
     }
 

@@ -26,6 +26,7 @@ mod allowance;
 mod calls;
 mod claim;
 mod connection;
+mod drains;
 mod errands;
 mod error;
 mod heads;
@@ -52,6 +53,7 @@ mod tcp;
 mod transport;
 mod ws;
 
+pub use drains::{Drains, State};
 pub use error::Error;
 #[cfg(feature = "testing")]
 pub use memory::{Knocker, MemoryDoor};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use natter_telemetry::Offence;
 use parking_lot::Mutex;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
@@ -81,7 +82,7 @@ impl Visit {
     fn begin(edge: &Arc<Edge>, address: IpAddr) -> Option<Visit> {
         let mut lobby = edge.lobby.waiting.lock();
         let count = lobby.entry(address).or_default();
-        if *count >= edge.options.connections_per_address_max {
+        if *count >= edge.of_address_max.get() {
             return None;
         }
         *count += 1;
@@ -127,8 +128,14 @@ pub(crate) async fn run(listener: TcpListener, door: Door, edge: Arc<Edge>) {
 
 /// Serves a connection of this address, unless there are too many. `prepare` gives its socket.
 pub(crate) fn admit(peer: IpAddr, door: &Door, edge: &Arc<Edge>, prepare: impl FnOnce() -> Option<Socket>) {
+    if edge.is_drained() {
+        // At once: its client goes on to another edge.
+        edge.metrics.turn_away("drained");
+        return;
+    }
     let Some(visit) = Visit::begin(edge, peer) else {
         edge.metrics.turn_away("address");
+        edge.offenders.ip(Offence::Connections, peer, edge.clock.now_ms());
         return;
     };
     edge.metrics.accepted.get_or_create(&metrics::Door { door: door.name() }).inc();

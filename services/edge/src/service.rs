@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use natter_actor::{Chance, Clock, Executor};
+use natter_actor::{Chance, Clock, Dial, Executor};
 use natter_bus::Bus;
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
@@ -12,15 +12,18 @@ use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::subject::Subject;
 use natter_rpc::Link;
+use natter_telemetry::Offenders;
 use natter_trace::Recorder;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::actor::SessionMessage;
 use crate::calls::Links;
+use crate::drains::{Drains, Order};
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::line::Line;
@@ -85,6 +88,9 @@ pub(crate) struct Edge {
     pub clock: Clock,
     pub chance: Chance,
     pub metrics: Metrics,
+    pub offenders: Offenders,
+    /// Connections of one address that have not signed in.
+    pub of_address_max: Dial,
     pub trace: Recorder,
     pub bus: Bus,
     pub streams: Streams,
@@ -93,6 +99,7 @@ pub(crate) struct Edge {
     /// Bound connections, and sessions whose farewell is not said.
     pub work: Arc<Tally>,
     closing: AtomicBool,
+    pub draining: Order,
 }
 
 impl Service {
@@ -117,6 +124,7 @@ impl Service {
             "" => format!("edge-{}", hex(&parts.chance.bytes::<8>())),
             id => id.to_owned(),
         };
+        let of_address_max = Dial::new("edge.connections_per_address_max", options.connections_per_address_max);
         let edge = Edge {
             host: options.host.as_str().into(),
             options: Arc::new(options),
@@ -128,14 +136,27 @@ impl Service {
             clock: parts.clock,
             chance: parts.chance,
             metrics,
+            offenders: parts.metrics.offenders(),
+            of_address_max,
             bus: parts.bus.clone(),
             streams: parts.streams,
             table: Arc::default(),
             lobby: Lobby::default(),
             work: Arc::default(),
             closing: AtomicBool::new(false),
+            draining: watch::Sender::new(0),
         };
         Ok(Service { edge: Arc::new(edge), bus: parts.bus })
+    }
+
+    /// Empties the edge while it runs.
+    pub fn drains(&self) -> Drains {
+        Drains::of(self.edge.clone())
+    }
+
+    /// The limits that may be changed while the edge runs.
+    pub fn dials(&self) -> Vec<Dial> {
+        vec![self.edge.of_address_max.clone()]
     }
 
     /// Serves until `stop`, then ends every session properly: its posts are answered, its stream is closed, and it is owed what
@@ -179,6 +200,7 @@ impl Service {
         inbox.spawn(from_bus.clone().heads(heads));
         inbox.spawn(from_bus.clone().expelled(expelled, edge.boot));
         inbox.spawn(from_bus.ended(ended));
+        inbox.spawn(self.drains().run());
         let mut listeners = JoinSet::new();
         listen(&mut listeners, edge);
         stop.await;
@@ -216,7 +238,12 @@ impl Edge {
 
     /// No session is bound any more.
     pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Relaxed)
+        self.closing.load(Ordering::Relaxed) || self.is_drained()
+    }
+
+    /// An operator has ordered that nothing new is taken.
+    pub(crate) fn is_drained(&self) -> bool {
+        *self.draining.borrow() > 0
     }
 
     async fn drain(&self) {

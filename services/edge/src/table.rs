@@ -96,6 +96,11 @@ impl Table {
         self.users.read().contains_key(&who)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.users.read().values().map(Vec::len).sum()
+    }
+
     /// All sessions, in the order they came.
     pub(crate) fn all(&self) -> Vec<Mailbox<SessionMessage>> {
         self.sorted(|_| true)

@@ -4,6 +4,8 @@
 
 #[path = "door/client.rs"]
 mod client;
+#[path = "door/drains.rs"]
+mod drains;
 #[path = "door/elsewhere.rs"]
 mod elsewhere;
 #[path = "door/expulsion.rs"]

@@ -68,11 +68,11 @@ impl Ports {
         }
     }
 
-    fn on_cql(cql: &Cql, options: &Options, parts: &Parts) -> Ports {
+    fn on_cql(cql: &Cql, options: &Options, parts: &Parts, segment_rows: u32) -> Ports {
         let told = Told::new(cql.clone(), parts.posted.clone());
         let setup = Setup {
             boot: Boot(parts.chance.u64()),
-            segment_rows: SEGMENT_ROWS,
+            segment_rows,
             dialogs_max: options.cached_dialogs,
             changes_kept: options.changes_kept,
         };
@@ -87,9 +87,14 @@ impl Ports {
 impl Service {
     /// Opens the log in the given store. On servers it needs a tokio runtime.
     pub fn new(options: Options, parts: Parts) -> Service {
+        Service::with_segments(SEGMENT_ROWS, options, parts)
+    }
+
+    /// The same with segments of another size, for tests. It matters on servers only.
+    pub fn with_segments(rows: u32, options: Options, parts: Parts) -> Service {
         let Ports { log, queue, reactions } = match &parts.db {
             Db::Kv(kv) => Ports::embedded(kv, &options, &parts),
-            Db::Cql(cql) => Ports::on_cql(cql, &options, &parts),
+            Db::Cql(cql) => Ports::on_cql(cql, &options, &parts, rows),
         };
         Service {
             log,

@@ -233,10 +233,18 @@ const TAKEN_OVER: Duration = Duration::from_secs(6);
 
 /// A link to a role: to the process that should own what a request is about, which may be this one.
 pub fn link(cluster: &Cluster, role: Role, here: Option<Link>, tls: Option<Tls>, options: LinkOptions) -> Link {
+    Link::routed(routing(cluster, role, here, tls), patient(options))
+}
+
+/// How requests to a role are routed, as this member sees it.
+pub fn routing(cluster: &Cluster, role: Role, here: Option<Link>, tls: Option<Tls>) -> Routing {
     let places = Arc::new(Owners { cluster: cluster.clone(), role: owners(role), by: by(role) });
-    // What may be repeated is, until another process has taken over from one that died.
-    let deadline = options.deadline.max(TAKEN_OVER);
-    Link::routed(Routing { places, here, repeats, tls }, LinkOptions { deadline })
+    Routing { places, here, repeats, tls }
+}
+
+/// What may be repeated is, until another process has taken over from one that died.
+pub fn patient(options: LinkOptions) -> LinkOptions {
+    LinkOptions { deadline: options.deadline.max(TAKEN_OVER) }
 }
 
 /// Whether this process should serve what is about something, of a role that it has.
@@ -276,9 +284,7 @@ impl Places for Owners {
     fn moved(&self) -> futures::future::BoxFuture<'static, ()> {
         let mut changes = self.cluster.changes();
         Box::pin(async move {
-            if changes.changed().await.is_err() {
-                std::future::pending().await
-            }
+            changes.changed().await;
         })
     }
 }
@@ -288,7 +294,7 @@ fn repeats(path: &str) -> bool {
     let Some((service, method)) = path.trim_start_matches('/').split_once('/') else { return false };
     let repeatable = match service {
         "natter.dialog.v1.Dialogs" => {
-            &["Audience", "Forget", "Get", "List", "Mark", "Notify", "Occupants", "Post", "PostMany", "Reactions", "Unread"][..]
+            &["Audience", "Batch", "Forget", "Get", "List", "Mark", "Notify", "Occupants", "Post", "Reactions", "Unread"][..]
         }
         "natter.dialog.v1.Archive" => &["Dialogs", "TakeDialog", "TakeRows", "TakeStates"],
         "natter.account.v1.Archive" => &["TakeApp", "TakeUsers", "Users"],
@@ -319,6 +325,7 @@ fn repeats(path: &str) -> bool {
             "Subscribe",
             "Watch",
         ],
+        "natter.account.v1.Overriding" => &["Get"],
         "natter.account.v1.Accounts" => &[
             "Admit",
             "Authenticate",

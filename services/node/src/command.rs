@@ -7,6 +7,7 @@ pub mod archive;
 pub mod config;
 pub mod doctor;
 pub mod identity;
+pub mod log_level;
 pub mod migrate;
 pub mod operator;
 pub mod push;
@@ -66,6 +67,8 @@ pub enum Command {
     Secrets(secrets::Arguments),
     /// Lets two users of an app write to each other through both doors.
     Try(trial::Arguments),
+    /// What every process logs, while it runs.
+    LogLevel(log_level::Arguments),
     /// Apps of this installation.
     #[command(subcommand)]
     App(admin::AppCommand),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Result;
+use natter_edge::{Drains, State};
 use natter_telemetry::Metrics;
 use serde::{Deserialize, Serialize};
 
@@ -27,16 +28,25 @@ impl Default for Options {
 }
 
 /// Whether the process takes traffic. Starts as no.
-#[derive(Clone, Default)]
-pub struct Ready(Arc<AtomicBool>);
+#[derive(Clone)]
+pub struct Ready {
+    is_set: Arc<AtomicBool>,
+    edge: Option<Drains>,
+}
 
 impl Ready {
-    pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Relaxed);
+    /// Of a process with this edge: one that an operator drains takes none.
+    pub fn of(edge: Option<Drains>) -> Ready {
+        Ready { is_set: Arc::default(), edge }
     }
 
-    fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    pub fn set(&self, ready: bool) {
+        self.is_set.store(ready, Ordering::Relaxed);
+    }
+
+    /// Whether it does.
+    pub fn get(&self) -> bool {
+        self.is_set.load(Ordering::Relaxed) && self.edge.as_ref().is_none_or(|edge| edge.state() == State::Serving)
     }
 }
 

@@ -15,6 +15,8 @@ pub mod first;
 pub mod health;
 pub mod limits;
 pub mod parts;
+pub mod peers;
+pub mod process;
 pub mod reference;
 pub mod roles;
 pub mod sdk;

@@ -34,9 +34,9 @@ fn run(cli: Cli) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         // The exporter's connection lives on this runtime, from its first span to what is sent when the guard is dropped.
-        let _telemetry = natter_telemetry::init(&loaded.config.telemetry, &roles.process(&loaded.config))?;
+        let telemetry = natter_telemetry::init(&loaded.config.telemetry, &roles.process(&loaded.config))?;
         limits::raise_open_files();
-        Box::pin(roles::run(roles, loaded, stop::signals()?)).await
+        Box::pin(roles::run(roles, loaded, telemetry.logs(), stop::signals()?)).await
     });
     // Blocking work that still runs has nothing to say to anybody.
     runtime.shutdown_background();
@@ -65,6 +65,7 @@ fn answer(command: &Command, cli: &Cli) -> Result<()> {
     runtime.block_on(async {
         match command {
             Command::SdkConfig(arguments) => command::sdk_config::run(&admin, arguments).await,
+            Command::LogLevel(arguments) => command::log_level::run(&admin, arguments).await,
             Command::App(inner) => command::admin::app(&admin, inner).await,
             Command::User(inner) => command::admin::user(&admin, inner).await,
             Command::Export(arguments) => command::archive::export(&admin, arguments).await,

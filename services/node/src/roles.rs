@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use natter_rpc::{Serving, serve_with};
-use natter_telemetry::Process;
+use natter_telemetry::{Logs, Process};
 use tokio::task::JoinSet;
 use tracing::info;
 
@@ -123,7 +123,7 @@ fn role(name: &str) -> Result<Role> {
 }
 
 /// Runs the roles until they are told to stop: starts everything, then stops it from the doors down.
-pub async fn run(roles: Roles, loaded: Loaded, stop: Stop) -> Result<()> {
+pub async fn run(roles: Roles, loaded: Loaded, logs: Logs, stop: Stop) -> Result<()> {
     let system = system::facts(&loaded);
     let config = loaded.config;
     if let Roles::Apart(_) = roles {
@@ -146,10 +146,10 @@ pub async fn run(roles: Roles, loaded: Loaded, stop: Stop) -> Result<()> {
     let hangups = tls::hangups()?;
     let host = config.hosts.first().cloned().unwrap_or_else(|| config.edge.host.clone());
     let sdk = sdk::facts(&host, &config, &doors, &certificates)?;
-    let facts = Facts { host, ca_pem: certificates.ca_pem()?, admin_token: data.admin_token()?, sdk: sdk.clone(), system };
+    let facts = Facts { host, ca_pem: certificates.ca_pem()?, admin_token: data.admin_token()?, sdk: sdk.clone(), system, logs };
     let services = Services::new(&config, &parts, &roles, facts)?;
 
-    let ready = Ready::default();
+    let ready = Ready::of(services.edge.as_ref().map(natter_edge::Service::drains));
     let lower = Stop::default();
     let (drain, end) = (|| stop.drain.clone().cancelled_owned(), || lower.drain.clone().cancelled_owned());
     let health =
@@ -174,7 +174,17 @@ pub async fn run(roles: Roles, loaded: Loaded, stop: Stop) -> Result<()> {
         Roles::Alone => Some(first::prepare(&services.links, &sdk, &doors.chosen, config.first_app).await?),
         Roles::Apart(_) => None,
     };
-    let Services { account, presence, storage, push, dialog, edge, api, console, links, .. } = services;
+    let Services { account, presence, storage, push, dialog, edge, api, console, itself, links, .. } = services;
+    below.spawn({
+        let (overriding, end) = (links.overriding.clone(), end());
+        async move {
+            tokio::select! {
+                biased;
+                () = end => {}
+                () = itself.follow(overriding) => {}
+            }
+        }
+    });
     let own = |role| cluster::own(parts.cluster.as_ref(), role);
     if let Some(account) = account {
         let (walking, links, bus, own, stop) = (account.clone(), links.clone(), parts.bus.clone(), own(Role::Account), end());

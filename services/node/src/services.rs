@@ -7,11 +7,13 @@ use anyhow::{Context, Result};
 use natter_bus::Bus;
 use natter_console::{Archives, SdkFacts, SystemFacts};
 use natter_rpc::{Link, Offered, guarded};
+use natter_telemetry::Logs;
 
-use crate::cluster;
 use crate::config::Config;
 use crate::parts::Parts;
+use crate::process::{self, Itself};
 use crate::roles::{Role, Roles};
+use crate::{cluster, peers};
 
 /// Made and not yet running. Absent: of a role that is not this process's.
 pub struct Services {
@@ -24,6 +26,8 @@ pub struct Services {
     pub edge: Option<natter_edge::Service>,
     pub api: Option<natter_api::Service>,
     pub console: Option<natter_console::Service>,
+    /// This process, whatever its roles are.
+    pub itself: Itself,
     pub links: Links,
 }
 
@@ -34,6 +38,7 @@ pub struct Links {
     pub administration: Link,
     pub operators: Link,
     pub audit: Link,
+    pub overriding: Link,
     pub reports: Link,
     pub tokens: Link,
     pub account_eraser: Link,
@@ -63,6 +68,8 @@ pub struct Facts {
     pub admin_token: String,
     pub sdk: SdkFacts,
     pub system: SystemFacts,
+    /// What this process logs.
+    pub logs: Logs,
 }
 
 impl Links {
@@ -152,6 +159,7 @@ impl Services {
             administration: link!(to(Role::Account), account, administration_server),
             operators: link!(to(Role::Account), account, operators_server),
             audit: link!(to(Role::Account), account, audit_server),
+            overriding: link!(to(Role::Account), account, overriding_server),
             reports: link!(to(Role::Account), account, reports_server),
             tokens: link!(to(Role::Account), account, tokens_server),
             account_eraser: link!(to(Role::Account), account, eraser_server),
@@ -174,14 +182,31 @@ impl Services {
         };
         let edge = has(Role::Edge).then(|| edge(config, parts, &facts.host, &links)).transpose()?;
         let api = has(Role::Api).then(|| api(config, parts, &facts, &links));
-        let console = has(Role::Console).then(|| console(config, parts, facts, &links));
-        Ok(Services { account, presence, storage, push, history, dialog, edge, api, console, links })
+        let dials = [
+            account.as_ref().map(natter_account::Service::dials),
+            dialog.as_ref().map(natter_dialog::Service::dials),
+            edge.as_ref().map(natter_edge::Service::dials),
+            api.as_ref().map(natter_api::Service::dials),
+        ];
+        let itself = Itself::new(process::Parts {
+            name: parts.cluster.as_ref().map_or_else(|| "natter".to_owned(), |cluster| cluster.me().name),
+            boot: parts.cluster.as_ref().map_or(0, |cluster| cluster.me().boot),
+            roles: roles.list().iter().map(|role| role.name().to_owned()).collect(),
+            logs: facts.logs.clone(),
+            dials: dials.into_iter().flatten().flatten().collect(),
+            edge: edge.as_ref().map(natter_edge::Service::drains),
+            offenders: parts.metrics.offenders(),
+            clock: parts.clock.clone(),
+        });
+        let console = has(Role::Console).then(|| console(config, parts, facts, &links, &itself));
+        Ok(Services { account, presence, storage, push, history, dialog, edge, api, console, itself, links })
     }
 
     /// What calls of other processes arrive at: every door of every role that is here.
     pub fn offered(&self, parts: &Parts) -> Offered {
         let guard = |role| cluster::serves(parts.cluster.as_ref(), role);
-        let mut routes = Offered::default();
+        // About this process, so that nobody else could be the right one.
+        let mut routes = Offered::default().add_service(self.itself.server());
         if let Some(account) = &self.account {
             routes = routes
                 .add_service(guarded(account.server(), guard(Role::Account)))
@@ -192,8 +217,10 @@ impl Services {
             routes = routes
                 .add_service(guarded(account.reports_server(), guard(Role::Account)))
                 .add_service(guarded(account.tokens_server(), guard(Role::Account)));
-            routes = routes.add_service(guarded(account.eraser_server(), guard(Role::Account)));
-            routes = routes.add_service(guarded(account.archive_server(), guard(Role::Account)));
+            routes = routes
+                .add_service(guarded(account.overriding_server(), guard(Role::Account)))
+                .add_service(guarded(account.archive_server(), guard(Role::Account)))
+                .add_service(guarded(account.eraser_server(), guard(Role::Account)));
         }
         if let Some(presence) = &self.presence {
             routes = routes
@@ -397,7 +424,8 @@ fn api(config: &Config, parts: &Parts, facts: &Facts, links: &Links) -> natter_a
     )
 }
 
-fn console(config: &Config, parts: &Parts, facts: Facts, links: &Links) -> natter_console::Service {
+fn console(config: &Config, parts: &Parts, facts: Facts, links: &Links, itself: &Itself) -> natter_console::Service {
+    let here = Link::measured(itself.server(), config.link.options(), &parts.calls);
     natter_console::Service::new(
         config.console.clone(),
         natter_console::Parts {
@@ -419,6 +447,8 @@ fn console(config: &Config, parts: &Parts, facts: Facts, links: &Links) -> natte
             storage: links.storage.clone(),
             events: links.events.clone(),
             archives: links.archives.clone(),
+            overriding: links.overriding.clone(),
+            processes: peers::processes(parts.cluster.as_ref(), here, parts.tls.clone(), config.link.options()),
             metrics: parts.metrics.clone(),
             token: facts.admin_token,
             sdk: facts.sdk,
@@ -426,3 +456,6 @@ fn console(config: &Config, parts: &Parts, facts: Facts, links: &Links) -> natte
         },
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,6 +133,7 @@ impl Shared {
         let (sessions, arrival, stored) = {
             let mut directory = self.directory.lock();
             self.check_here(user.app)?;
+            self.check_edge(&session)?;
             self.ownership.lock().heard(self.clock.now_ms());
             let sessions = directory.put_back(user, session.clone());
             self.defaults.lock().put(user, list);

@@ -1,7 +1,7 @@
 //! Edges that died without a word: their sessions are owed what they had not, and whoever comes back before that is known waits for it.
 //! Who is believed alive says the cluster; this process alone has no such edges.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -10,6 +10,7 @@ use natter_proto::presence::v1::Fingerprint;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
+use crate::error::Error;
 use crate::service::Shared;
 use crate::session::{SessionKey, UserKey};
 
@@ -28,11 +29,14 @@ pub(crate) struct Edges(Mutex<Believed>);
 #[derive(Debug, Default)]
 struct Believed {
     alive: BTreeSet<u64>,
-    dead: BTreeSet<u64>,
+    /// Since when, by the run.
+    dead: BTreeMap<u64, Instant>,
 }
 
-/// Dead runs that are remembered.
+/// Dead runs that are remembered; over it the oldest starts are forgotten.
 const DEAD_MAX: usize = 1_000;
+/// How long one is: far longer than any call of it is on its way, and than an edge is held still and goes on.
+const DEAD_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Edges {
     /// Takes what is believed now. Gives the runs that died since, and whether one that was dead lives.
@@ -40,14 +44,20 @@ impl Edges {
         let alive: BTreeSet<u64> = view.members().iter().filter(|member| member.serves(ROLE)).map(|member| member.boot).collect();
         let mut believed = self.0.lock();
         let died: BTreeSet<u64> = believed.alive.difference(&alive).copied().collect();
-        let is_back = alive.iter().any(|boot| believed.dead.contains(boot));
-        believed.dead.retain(|boot| !alive.contains(boot));
-        believed.dead.extend(&died);
+        let is_back = alive.iter().any(|boot| believed.dead.contains_key(boot));
+        let now = Instant::now();
+        believed.dead.retain(|boot, since| !alive.contains(boot) && now.duration_since(*since) < DEAD_FOR);
+        believed.dead.extend(died.iter().map(|boot| (*boot, now)));
         while believed.dead.len() > DEAD_MAX {
             believed.dead.pop_first();
         }
         believed.alive = alive;
         (died, is_back)
+    }
+
+    /// Whether this run is believed dead. Asked under the lock of the directory: what is put there before its death is known ends with it.
+    fn is_dead(&self, boot: u64) -> bool {
+        self.0.lock().dead.contains_key(&boot)
     }
 }
 
@@ -67,6 +77,12 @@ impl Shared {
         for together in sessions.chunks(TOGETHER) {
             join_all(together.iter().map(|(user, session)| self.vanish(*user, session.clone(), None))).await;
         }
+    }
+
+    /// Refuses a session of a run that is believed dead: its sessions have ended, and what is announced late would be there for ever. An edge
+    /// that was not dead is asked for its sessions when it is heard.
+    pub fn check_edge(&self, session: &SessionKey) -> Result<(), Error> {
+        if self.edges.is_dead(session.boot) { Err(Error::DeadEdge) } else { Ok(()) }
     }
 
     /// Waits until it is known of sessions with the same client, at other edges, whether these live: what a dead one had not is a debt only
@@ -110,9 +126,24 @@ mod tests {
         let edges = Edges::default();
         assert_eq!(edges.believe(&view(&[1, 2])), (BTreeSet::new(), false));
         assert_eq!(edges.believe(&view(&[2])), (BTreeSet::from([1]), false));
+        assert!(edges.is_dead(1) && !edges.is_dead(2));
         assert_eq!(edges.believe(&view(&[2, 3])), (BTreeSet::new(), false), "another run is nobody who was dead");
+        assert!(edges.is_dead(1), "and the first one is dead as before");
         assert_eq!(edges.believe(&view(&[1, 2, 3])), (BTreeSet::new(), true));
+        assert!(!edges.is_dead(1));
         assert_eq!(edges.believe(&view(&[1, 2, 3])), (BTreeSet::new(), false));
         assert_eq!(edges.believe(&view(&[])), (BTreeSet::from([1, 2, 3]), false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_dead_are_remembered_for_a_day_and_in_a_bounded_number() {
+        let edges = Edges::default();
+        let many: Vec<u64> = (0..=DEAD_MAX as u64).collect();
+        edges.believe(&view(&many));
+        edges.believe(&view(&[]));
+        assert!(!edges.is_dead(0) && edges.is_dead(1) && edges.is_dead(DEAD_MAX as u64));
+        sleep(DEAD_FOR).await;
+        edges.believe(&view(&[]));
+        assert!(!edges.is_dead(1) && edges.0.lock().dead.is_empty());
     }
 }

@@ -60,6 +60,9 @@ pub(crate) enum Error {
     /// Another process should have the app. Nothing was done.
     #[error("presence of the app is with another process")]
     Elsewhere,
+    /// The run of the edge is believed dead. Nothing was done.
+    #[error("the edge of the session is believed dead")]
+    DeadEdge,
     /// The app was taken over a moment ago: who is there is not known of all. Nothing was done.
     #[error("who is there is being learned")]
     Learning,
@@ -92,7 +95,7 @@ impl From<Error> for Status {
             Error::NeverSeen | Error::NoContact | Error::NoList | Error::NoSession => Code::NotFound,
             Error::Blocked => Code::Blocked,
             Error::Blocking => Code::Blocking,
-            Error::SessionsLeft | Error::Elsewhere | Error::Learning => Code::Busy,
+            Error::SessionsLeft | Error::Elsewhere | Error::DeadEdge | Error::Learning => Code::Busy,
             Error::NotAnnounced => Code::Conflict,
             Error::Store(error) => error.code(),
         };

@@ -15,7 +15,7 @@ use natter_proto::presence::v1::eraser_server::EraserServer;
 use natter_proto::presence::v1::presence_server::PresenceServer;
 use natter_proto::presence::v1::sessions_server::SessionsServer;
 use natter_proto::subject::Subject;
-use natter_telemetry::Metrics;
+use natter_telemetry::{Metrics, Offenders};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -91,6 +91,7 @@ pub(crate) struct Shared {
     pub clock: Clock,
     pub debts: Arc<dyn Debts>,
     pub meters: Meters,
+    pub offenders: Offenders,
     /// Wakes who waits for the end of a session.
     pub departed: Notify,
 }
@@ -98,7 +99,7 @@ pub(crate) struct Shared {
 impl Service {
     /// Frames told from here on are not missed: they wait for [`run`](Service::run), within the bus's bounds.
     pub fn new(options: Options, parts: Parts) -> Service {
-        let meters = Meters::new(&parts.metrics);
+        let (meters, offenders) = (Meters::new(&parts.metrics), parts.metrics.offenders());
         let ttl_ms = i64::try_from(options.debt_ttl_s.saturating_mul(1_000)).unwrap_or(i64::MAX);
         let limits = Limits { ttl_ms, debts_per_user_max: options.debts_per_user_max };
         let now = parts.clock.now_ms();
@@ -135,6 +136,7 @@ impl Service {
             clock: parts.clock,
             debts,
             meters,
+            offenders,
             departed: Notify::new(),
         };
         Service { shared: Arc::new(shared), told }

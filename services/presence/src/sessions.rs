@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use natter_proto::presence::v1::{Attending, SessionRecord};
+use natter_telemetry::Offence;
 
 use crate::activity::Visible;
 use crate::blocks::Turn;
@@ -78,7 +79,11 @@ impl Shared {
         (list, of_app): (Option<Arc<List>>, Option<usize>),
     ) -> Result<usize, Error> {
         self.check_here(user.app)?;
-        let sessions = directory.add(user, session.clone(), of_app).map_err(|over| self.refusal(over, of_app))?;
+        self.check_edge(session)?;
+        let sessions = directory.add(user, session.clone(), of_app).map_err(|over| {
+            self.offenders.user(Offence::Quota, user.app.0, user.user.0, self.clock.now_ms());
+            self.refusal(over, of_app)
+        })?;
         self.defaults.lock().put(user, list);
         self.meters.sessions.set(directory.len() as i64);
         Ok(sessions)

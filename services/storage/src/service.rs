@@ -11,7 +11,7 @@ use natter_db::Db;
 use natter_proto::storage::v1::archive_server::ArchiveServer;
 use natter_proto::storage::v1::eraser_server::EraserServer;
 use natter_proto::storage::v1::storage_server::StorageServer;
-use natter_telemetry::Metrics as Registry;
+use natter_telemetry::{Metrics as Registry, Offence, Offenders};
 use parking_lot::Mutex;
 
 use crate::blob::{BlobRow, Usage};
@@ -19,7 +19,7 @@ use crate::bytes::{Bytes, Directory, Memory, S3, S3Options};
 use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::options::Options;
-use crate::room::Room;
+use crate::room::{Guest, Room};
 use crate::store::{self, Blobs};
 
 /// Where contents are kept.
@@ -59,6 +59,15 @@ pub(crate) struct Files {
     pub clock: Clock,
     pub chance: Chance,
     pub metrics: Metrics,
+    /// Who is over a quota.
+    pub offenders: Offenders,
+}
+
+impl Files {
+    /// Notes that an upload did not fit into the quota, for operators who ask.
+    pub fn note_quota(&self, guest: Guest) {
+        self.offenders.user(Offence::Quota, guest.app, guest.user, self.clock.now_ms());
+    }
 }
 
 /// Between two looks for what is over.
@@ -83,6 +92,7 @@ impl Service {
             ids: Ids::default(),
             clock: parts.clock,
             chance: parts.chance,
+            offenders: parts.metrics.offenders(),
             metrics: Metrics::new(&parts.metrics),
         };
         Ok(Service { files: Arc::new(files) })

@@ -101,7 +101,9 @@ impl Group<'_> {
         let refused = sent.iter().filter(|sent| matches!(sent.answer, Answer::Refused(_))).count();
         let moves = self.moves.iter().filter(|moved| moved.group == self.dialog).count();
         ensure!(refused > 0 && moves > 0, "{refused} refused, {moves} came or went: nothing was tested");
-        Ok(format!("{} sent, {} acked, {refused} refused, {stored} stored, {moves} came or went", sent.len(), acked(&sent)))
+        let errors: usize = self.records.iter().map(|record| record.errors).sum();
+        let moves = format!("{moves} came or went, {errors} acked behind an error in all lanes of theirs");
+        Ok(format!("{} sent, {} acked, {refused} refused, {stored} stored, {moves}", sent.len(), acked(&sent)))
     }
 
     fn of_record(&self, places: &BTreeMap<&str, usize>, record: &Record) -> Result<usize> {

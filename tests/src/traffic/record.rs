@@ -33,6 +33,8 @@ pub struct Record {
     pub lanes: Vec<Lane>,
     pub sent: Vec<Sent>,
     pub heard: BTreeSet<String>,
+    /// Messages that were acknowledged behind an error, which is how they are refused.
+    pub errors: usize,
 }
 
 /// A message, and what its sender was told of it.
@@ -56,7 +58,7 @@ pub enum Answer {
 
 impl Record {
     pub fn new(name: &'static str, me: &Account, lanes: Vec<Lane>) -> Record {
-        Record { name, app: me.app, user: me.user, lanes, sent: Vec::new(), heard: BTreeSet::new() }
+        Record { name, app: me.app, user: me.user, lanes, sent: Vec::new(), heard: BTreeSet::new(), errors: 0 }
     }
 
     /// The next message, in the next lane. Its place in `sent`.

@@ -199,6 +199,17 @@ async fn collect(client: &Sdk, errand: &Errand, places: &BTreeMap<String, (usize
             record.sent[*n].answer = Answer::Acked(errand.ticks.next());
         }
     }
+    // What is refused is acknowledged as well, behind its error (contract xmpp 5).
+    for event in client.drain("onMessageErrorListener").await {
+        if let Some((n, then)) = event[0].as_str().and_then(|id| places.get(id)) {
+            record.errors += usize::from(matches!(record.sent[*n].answer, Answer::Acked(_)));
+            record.sent[*n].answer = match event[1]["code"] == 403 && *then == epoch {
+                true => Answer::Refused(errand.ticks.next()),
+                // Earlier it may have become a message.
+                false => Answer::None,
+            };
+        }
+    }
     let heard = client.drain("onMessageListener").await;
     record.heard.extend(heard.iter().filter_map(|event| event[1]["id"].as_str().map(str::to_owned)));
 }

@@ -8,6 +8,7 @@ mod cluster;
 mod command;
 mod faults;
 mod fuzz;
+mod lives;
 mod mixed;
 mod model;
 mod proto;
@@ -30,6 +31,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   proto accept    today's .proto files become those that the next release must understand; refused if they break the last one's
   mixed [REV]     the edge of an earlier release, or of a revision, beside today's cluster, under traffic through both; the last tag
                   v* if none is named; target/reports/mixed.md
+  lives [SEEDS]   the simulation of a cluster, whatever befalls it; a thousand seeds
   model [STEPS]   random programs on the reference model and the services; a million steps
   model segments [NAME]  every world of a scope of services/dialog/model (all scopes), or what breaks without a clause
   fuzz [SECONDS]  each fuzz target for so long, 60 s if not said; needs rustup with a nightly toolchain
@@ -63,6 +65,8 @@ fn main() -> Result<()> {
         ["test", "--cql", addresses] => test::on_cql(addresses),
         ["matrix"] => test::matrix(),
         ["check"] => check::all(),
+        ["lives"] => lives::live(None),
+        ["lives", seeds] => lives::live(Some(seeds)),
         ["model"] => model::run_steps(None),
         ["model", "segments", names @ ..] => model::search_segments(names),
         ["model", steps] => model::run_steps(Some(steps)),

@@ -65,7 +65,7 @@ impl Accounts {
             }
             None => {
                 self.allow_guess(None, address)?;
-                self.guesses.lock().wrong(None, address, self.clock.now_ms());
+                self.guess_wrong(None, address);
                 return Err(Error::UserUnknown);
             }
         };
@@ -159,7 +159,9 @@ impl Accounts {
                 return Ok(());
             }
         }
+        // Who claims to be a user that is none is noted by his address.
         self.guesses.lock().wrong(Some(claim.key()), claim.address, self.clock.now_ms());
+        self.note_guess(claim.row.map(|_| claim.key()), claim.address, self.clock.now_ms());
         self.metrics.proved(Proof::Nothing);
         Err(Error::CredentialsWrong)
     }
@@ -169,6 +171,7 @@ impl Accounts {
             return Ok(());
         }
         self.metrics.guesses_refused.inc();
+        self.note_guess(None, address, self.clock.now_ms());
         Err(Error::GuessesTooMany)
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use natter_proto::account::v1::{App, Credentials, SignUpRequest, User};
+use natter_telemetry::Offence;
 
 use crate::error::Error;
 use crate::guesses::network;
@@ -37,7 +38,8 @@ impl Accounts {
 
     fn admit_newcomer(&self, address: &str) -> Result<(), Error> {
         let (mut newcomers, now, network) = (self.newcomers.lock(), self.clock.now_ms(), network(address));
-        if newcomers.count(&network, now) >= self.options.newcomers_address_max {
+        if newcomers.count(&network, now) >= self.dials.newcomers.get() {
+            self.offenders.address(Offence::Rate, address, now);
             return Err(Error::NewcomersTooMany);
         }
         newcomers.add(network, now);

@@ -168,6 +168,7 @@ impl Accounts {
             return Ok(kept);
         }
         self.operator_guesses.lock().wrong(Some(guessed(&name)), &address, self.clock.now_ms());
+        self.note_guess(None, &address, self.clock.now_ms());
         Err(Error::CredentialsWrong)
     }
 
@@ -177,6 +178,7 @@ impl Accounts {
             return Ok(());
         }
         self.metrics.guesses_refused.inc();
+        self.note_guess(None, address, self.clock.now_ms());
         Err(Error::GuessesTooMany)
     }
 

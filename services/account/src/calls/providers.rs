@@ -183,7 +183,7 @@ impl Accounts {
     async fn vouched(&self, app: u64, vouched: Result<Vouched, Error>, address: &str) -> Result<Arc<Kept<UserRow>>, Error> {
         let Vouched { name, user } = vouched.inspect_err(|error| {
             if *error == Error::ProviderRefused {
-                self.guesses.lock().wrong(None, address, self.clock.now_ms());
+                self.guess_wrong(None, address);
             }
         })?;
         for _ in 0..TRIES {

@@ -105,7 +105,7 @@ impl Accounts {
     }
 
     fn key_wrong(&self, address: &str) -> Error {
-        self.guesses.lock().wrong(None, address, self.clock.now_ms());
+        self.guess_wrong(None, address);
         Error::ResetUnknown
     }
 }

@@ -31,7 +31,11 @@ impl Accounts {
     /// `POST /session` (contract rest 2.2): app id and auth key, a signature if there is one, a user if there is one.
     pub async fn open_session(&self, request: OpenSessionRequest) -> Result<Session, Error> {
         let by_own_name = self.came_by(&request.host, request.app, Error::Unauthorized).await?;
-        let app = self.app_opened_by(request.app, &request.auth_key).await?;
+        let app = self.app_opened_by(request.app, &request.auth_key).await.inspect_err(|error| {
+            if *error == Error::Unauthorized {
+                self.note_guess(None, &request.address, self.clock.now_ms());
+            }
+        })?;
         origin::check(&app, &request.origin)?;
         self.check_signature(&app, &request)?;
         let user = match (&request.guest, &request.provided, &request.user) {

@@ -40,6 +40,7 @@ mod cassandra;
 mod cassandra_apps;
 mod erasures;
 mod operators;
+mod overrides;
 mod reports;
 mod sign_ins;
 mod tokens;

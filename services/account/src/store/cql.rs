@@ -17,6 +17,7 @@ mod guests;
 mod ids;
 mod names;
 mod operators;
+mod overrides;
 mod reports;
 mod sign_ins;
 mod tokens;
@@ -33,7 +34,7 @@ pub use apps::AppsOnCql;
 use conditions::TRIES;
 
 /// The tables of these ports, in the order in which they are made.
-pub const TABLES: [Migration; 12] = [
+pub const TABLES: [Migration; 13] = [
     apps::TABLES,
     ids::TABLES,
     operators::TABLES,
@@ -46,6 +47,7 @@ pub const TABLES: [Migration; 12] = [
     tokens::TABLES,
     reports::TABLES,
     erasures::TABLES,
+    overrides::TABLES,
 ];
 
 /// The engine of all ports but that of apps, which is [`AppsOnCql`].

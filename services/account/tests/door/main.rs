@@ -12,6 +12,7 @@ mod kit;
 mod lists;
 mod names;
 mod origins;
+mod overrides;
 mod reports;
 mod resets;
 mod sessions;

@@ -60,6 +60,9 @@ const NEW_OPERATOR: Body = &[("name", Text, Be), ("role", ROLE, Be), ("apps", Ap
 const GRANT: Body = &[("role", ROLE, MayBe), ("apps", Apps, MayBe)];
 const ROLE: super::Kind = OneOf(&["viewer", "moderator", "operator", "owner"]);
 
+const LOG: Body = &[("filter", Text, Be), ("minutes", Number, MayBe)];
+
+const OFFENDERS: Query = &[("app", Number), ("minutes", Number), ("limit", Number)];
 const REPORTS: Query = &[("kind", OneOf(&["users", "messages"])), ("after", Text), ("limit", Number)];
 const USERS: Query = &[("search", Text), ("page", Number), ("per_page", Number)];
 const ARCHIVE: Query = &[("dry_run", Truth)];
@@ -119,6 +122,16 @@ pub const DESCRIBED: &[Described] = &[
     of("DELETE", "apps/{app}/users/{user}/sessions", "Ends all sessions of a user", NO_QUERY, NO_BODY, Done),
     of("DELETE", "apps/{app}/users/{user}/sessions/{session}", "Ends a session of a user", NO_QUERY, NO_BODY, Done),
     of("GET", "audit", "What was changed, newest first", AUDIT, NO_BODY, Done),
+    of("GET", "edges", "The edges, how they stand and their sessions", NO_QUERY, NO_BODY, Done),
+    of("POST", "edges/{edge}/drain", "Empties an edge, which goes on running", NO_QUERY, &[("per_second", Number, MayBe)], Done),
+    of("POST", "edges/{edge}/resume", "Lets an edge take connections again", NO_QUERY, NO_BODY, Done),
+    of("GET", "limits", "Limits that may be changed while the processes run", NO_QUERY, NO_BODY, Done),
+    of("PUT", "limits/{limit}", "Sets a limit at every process", NO_QUERY, &[("value", Number, Be)], Done),
+    of("DELETE", "limits/{limit}", "Brings a limit back to that of the settings", NO_QUERY, NO_BODY, Done),
+    of("GET", "log-level", "What every process logs", NO_QUERY, NO_BODY, Done),
+    of("PUT", "log-level", "Sets what every process logs", NO_QUERY, LOG, Done),
+    of("DELETE", "log-level", "Every process logs as its settings say", NO_QUERY, NO_BODY, Done),
+    of("GET", "offenders", "Who causes most load and most refusals", OFFENDERS, NO_BODY, Done),
     of("GET", "me", "Who asks", NO_QUERY, NO_BODY, Done),
     of("POST", "me/password", "Gives the caller a new password, shown once", NO_QUERY, NO_BODY, Done),
     of("GET", "openapi.json", "This document", NO_QUERY, NO_BODY, Done),

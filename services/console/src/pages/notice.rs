@@ -3,7 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 /// The word of a form that was done, and what the next page says of it.
-const NOTICES: [(&str, &str); 24] = [
+const NOTICES: [(&str, &str); 28] = [
     ("made", "The app was made."),
     ("saved", "The settings were saved."),
     ("suspended", "The app was suspended: nobody gets in until it is resumed."),
@@ -27,6 +27,10 @@ const NOTICES: [(&str, &str); 24] = [
     ("credentials-saved", "The credentials were checked and are in force. Alerts that waited for them are due."),
     ("credentials-removed", "The credentials were removed."),
     ("trials-removed", "The trial users are being erased."),
+    ("log-set", "Every process that was told logs so; the others within a minute."),
+    ("limit-set", "The limit holds at every process that was told; at the others within a minute."),
+    ("edge-drained", "The edge takes no connection any more, and hands its sessions over."),
+    ("edge-resumed", "The edge takes connections again."),
     ("nothing", "Nothing was changed."),
 ];
 

@@ -34,6 +34,7 @@ use tokio::sync::oneshot;
 
 use crate::people::People;
 use crate::pushed::{FIRST_TRIAL, Pushed};
+use crate::running::Running;
 use crate::staff::Staff;
 
 /// What opens the door.
@@ -45,8 +46,9 @@ pub struct Console {
     pub fake: Arc<Mutex<Asked>>,
     pub pushed: Pushed,
     pub people: People,
+    pub running: Running,
     stop: oneshot::Sender<()>,
-    running: tokio::task::JoinHandle<()>,
+    task: tokio::task::JoinHandle<()>,
 }
 
 impl Console {
@@ -61,6 +63,7 @@ impl Console {
         let credentials = Link::local(CredentialsServer::new(Fake(fake.clone())), LinkOptions::default());
         let token = format!("{TOKEN}\n");
         let (pushed, people, link) = (Pushed::default(), People::default(), LinkOptions::default());
+        let beside = Running::default();
         let parts = Parts {
             account,
             operators,
@@ -80,6 +83,8 @@ impl Console {
             storage: Link::local(StorageServer::new(people.clone()), link),
             events: Link::local(EventsServer::new(people.clone()), link),
             archives: Archives::absent(),
+            overriding: beside.overriding(),
+            processes: beside.processes(),
             metrics: Metrics::new(),
             token,
             sdk: facts(),
@@ -89,18 +94,18 @@ impl Console {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let service = Service::new(Options::default(), parts);
-        let running = tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let stop = async {
                 let _ = stopped.await;
             };
             service.run(listener, stop).await.unwrap();
         });
-        Console { address, fake, pushed, people, stop, running }
+        Console { address, fake, pushed, people, running: beside, stop, task }
     }
 
     pub async fn stop(self) {
         self.stop.send(()).unwrap();
-        self.running.await.unwrap();
+        self.task.await.unwrap();
     }
 
     pub fn asked(&self) -> std::sync::MutexGuard<'_, Asked> {

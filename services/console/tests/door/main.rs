@@ -16,6 +16,7 @@ mod pages;
 mod people;
 mod push_pages;
 mod pushed;
+mod running;
 mod sessions;
 mod settings;
 mod staff;

@@ -125,6 +125,11 @@ const RIGHTS: &[(&str, &str, [u16; 6])] = &[
     ("POST", "/console/sessions/00000000000000000000000000000000/end", [2, 2, 2, 2, 2, 2]),
     ("GET", "/console/system", [2, 2, 2, 2, 3, 3]),
     ("GET", "/console/system/bundle", [3, 3, 2, 2, 3, 3]),
+    ("POST", "/console/system/log", [3, 3, 2, 2, 3, 3]),
+    ("POST", "/console/system/limits", [3, 3, 2, 2, 3, 3]),
+    ("GET", "/console/system/edges/e1/drain", [3, 3, 2, 2, 3, 3]),
+    ("POST", "/console/system/edges/e1/drain", [3, 3, 2, 2, 3, 3]),
+    ("POST", "/console/system/edges/e1/resume", [3, 3, 2, 2, 3, 3]),
 ];
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use crate::console::{Console, TOKEN};
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Every page that is there without anything having been made but app 77 and its user 5.
-const PAGES: [&str; 42] = [
+const PAGES: [&str; 43] = [
     "/console/apps",
     "/console/apps?q=7",
     "/console/apps/new",
@@ -42,6 +42,7 @@ const PAGES: [&str; 42] = [
     "/console/apps/77/messages/070707070707070707070707",
     "/console/system",
     "/console/system?settings=all",
+    "/console/system/edges/e1/drain",
     "/console/operators",
     "/console/new-operator",
     "/console/operators/admin",

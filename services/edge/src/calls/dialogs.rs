@@ -1,7 +1,8 @@
 //! What is asked of dialogs on behalf of a client: posts, statuses, edits, removals, headlines, and rooms.
 
+use natter_proto::dialog::v1::job::What;
 use natter_proto::dialog::v1::{
-    EnterRequest, ExitRequest, GetRequest, OccupantsRequest, PostManyRequest, PostOutcome, PostRequest, RemoveMessagesReply,
+    BatchRequest, EnterRequest, ExitRequest, GetRequest, Job as WireJob, JobOutcome, OccupantsRequest, RemoveMessagesReply,
 };
 use natter_proto::{Code, DialogId, Failure};
 
@@ -26,16 +27,16 @@ impl Links {
         .map_err(Failure::from)
     }
 
-    /// Posts of one dialog together. What fails as a whole fails for each.
-    pub(super) async fn posts(&self, posts: Vec<(u64, Box<PostRequest>)>) -> Vec<(u64, Result<u64, Failure>)> {
-        let (numbers, posts): (Vec<u64>, Vec<PostRequest>) = posts.into_iter().map(|(number, post)| (number, *post)).unzip();
-        let (app, dialog) = posts.first().map(|post| (post.app, post.dialog.clone())).unwrap_or_default();
-        let request = PostManyRequest { app, dialog, posts };
-        let answers: Vec<Result<u64, Failure>> = match self.dialogs.clone().post_many(request).await {
+    /// Jobs of one dialog together. What fails as a whole fails for each.
+    pub(super) async fn batch(&self, jobs: Vec<(u64, Job)>) -> Vec<(u64, Result<u64, Failure>)> {
+        let (app, dialog) = jobs.first().map(|(_, job)| (job.app(), job.dialog().to_vec())).unwrap_or_default();
+        let (numbers, jobs): (Vec<u64>, Vec<WireJob>) = jobs.into_iter().map(|(number, job)| (number, encode(job))).unzip();
+        let request = BatchRequest { app, dialog, jobs };
+        let answers: Vec<Result<u64, Failure>> = match self.dialogs.clone().batch(request).await {
             Ok(reply) => reply.into_inner().outcomes.into_iter().map(outcome).collect(),
             Err(status) => vec![Err(Failure::from(status)); numbers.len()],
         };
-        let missing = std::iter::repeat_with(|| Err(Failure::new(Code::Unknown, "no outcome of a post")));
+        let missing = std::iter::repeat_with(|| Err(Failure::new(Code::Unknown, "no outcome of a job")));
         numbers.into_iter().zip(answers.into_iter().chain(missing)).collect()
     }
 
@@ -82,7 +83,18 @@ impl Links {
     }
 }
 
-fn outcome(outcome: PostOutcome) -> Result<u64, Failure> {
+/// Whatever else there is goes alone (`Job::goes_together`) and would be refused as a job that says nothing.
+fn encode(job: Job) -> WireJob {
+    let what = match job {
+        Job::Post(request) => Some(What::Post(*request)),
+        Job::Mark(request) => Some(What::Mark(*request)),
+        Job::Signal(request) => Some(What::Signal(*request)),
+        Job::Update(_) | Job::Remove(_) | Job::Headline(_) | Job::CallSignal(_) => None,
+    };
+    WireJob { what }
+}
+
+fn outcome(outcome: JobOutcome) -> Result<u64, Failure> {
     outcome.refusal.map_or(Ok(outcome.seq), |refusal| Err(refusal.into()))
 }
 

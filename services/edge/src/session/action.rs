@@ -2,7 +2,6 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use natter_proto::dialog::v1::PostRequest;
 use natter_proto::event::v1::{Change, Message, Shown};
 use natter_proto::history::v1::{GapChange, GapRow, KeptRow, Range};
 use natter_proto::presence::v1::{Present, SessionRecord, SessionState};
@@ -63,8 +62,8 @@ pub(crate) enum Ending {
 pub(crate) enum Call {
     /// To the dialog. Answered by [`Answer::Job`] with the same number.
     Job { number: u64, job: Job },
-    /// Several posts of one dialog, in their order. Answered by [`Answer::Posts`] with the same numbers.
-    Posts(Vec<(u64, Box<PostRequest>)>),
+    /// Several of one dialog that [go together](Job::goes_together), in their order. Answered by [`Answer::Batch`] with the same numbers.
+    Batch(Vec<(u64, Job)>),
     /// To the room of a dialog. Answered by [`Answer::Room`] with the same number.
     Room { number: u64, dialog: DialogId, ask: Ask },
     /// To presence. Answered by [`Answer::Presence`] with the same number.
@@ -107,7 +106,7 @@ pub(crate) enum Answer {
         answer: Result<u64, Failure>,
     },
     /// The same of each.
-    Posts(Vec<(u64, Result<u64, Failure>)>),
+    Batch(Vec<(u64, Result<u64, Failure>)>),
     /// Users in the room, ascending: besides the one who entered, or all.
     Room {
         number: u64,

@@ -57,7 +57,7 @@ impl Session {
     fn answer(&mut self, at: Moment, answer: Answer) {
         match answer {
             Answer::Job { number, answer } => self.job_answered(at.now, number, answer),
-            Answer::Posts(answers) => {
+            Answer::Batch(answers) => {
                 for (number, answer) in answers {
                     self.job_answered(at.now, number, answer);
                 }

@@ -33,6 +33,48 @@ impl Job {
     pub(crate) fn is_answered(&self) -> bool {
         !matches!(self, Job::Mark(_) | Job::Signal(_))
     }
+
+    /// With others of its dialog, in one call.
+    pub(crate) fn goes_together(&self) -> bool {
+        matches!(self, Job::Post(_) | Job::Mark(_) | Job::Signal(_)) && !self.dialog().is_empty()
+    }
+
+    pub(crate) fn app(&self) -> u64 {
+        match self {
+            Job::Post(request) => request.app,
+            Job::Mark(request) => request.app,
+            Job::Signal(request) => request.app,
+            Job::Update(request) => request.app,
+            Job::CallSignal(request) => request.app,
+            Job::Remove(request) => request.app,
+            Job::Headline(request) => request.app,
+        }
+    }
+
+    /// Empty: of none.
+    pub(crate) fn dialog(&self) -> &[u8] {
+        match self {
+            Job::Post(request) => &request.dialog,
+            Job::Mark(request) => &request.dialog,
+            Job::Signal(request) => &request.dialog,
+            Job::Update(request) => &request.dialog,
+            Job::CallSignal(request) => &request.dialog,
+            // A removal is as right later, and a system message is of no dialog: nothing overtakes them.
+            Job::Remove(_) | Job::Headline(_) => &[],
+        }
+    }
+
+    fn encoded_len(&self) -> usize {
+        match self {
+            Job::Post(request) => request.encoded_len(),
+            Job::Mark(request) => request.encoded_len(),
+            Job::Signal(request) => request.encoded_len(),
+            Job::Update(request) => request.encoded_len(),
+            Job::CallSignal(request) => request.encoded_len(),
+            Job::Remove(request) => request.encoded_len(),
+            Job::Headline(request) => request.encoded_len(),
+        }
+    }
 }
 
 /// A job and the stanza it came from.
@@ -63,7 +105,7 @@ pub(crate) enum Outcome {
 
 /// Attempts of one task, the first included.
 const ATTEMPTS_MAX: u8 = 4;
-/// Posts that go to a dialog together, and their bytes: far below what a link carries (4 MiB).
+/// Jobs that go to a dialog together, and their bytes: far below what a link carries (4 MiB).
 const TOGETHER_MAX: usize = 64;
 const TOGETHER_BYTES_MAX: usize = 1 << 20;
 /// Pause before the first repetition, milliseconds; each further one takes twice as long.
@@ -77,7 +119,7 @@ const PAUSE_MS: i64 = 50;
 #[derive(Debug)]
 pub(crate) struct Posts {
     window: usize,
-    /// Of each dialog one task flies at a time, or posts that go together: the way there keeps no order.
+    /// Of each dialog one task flies at a time, or several that go together: the way there keeps no order.
     is_one_by_one: bool,
     next: u64,
     waiting: VecDeque<Task>,
@@ -103,15 +145,7 @@ impl Task {
     }
 
     fn dialog(&self) -> &[u8] {
-        match &self.job {
-            Job::Post(request) => &request.dialog,
-            Job::Mark(request) => &request.dialog,
-            Job::Signal(request) => &request.dialog,
-            Job::Update(request) => &request.dialog,
-            Job::CallSignal(request) => &request.dialog,
-            // A removal is as right later, and a system message is of no dialog: nothing overtakes them.
-            Job::Remove(_) | Job::Headline(_) => &[],
-        }
+        self.job.dialog()
     }
 }
 
@@ -131,7 +165,7 @@ impl Posts {
         }
     }
 
-    /// From here on a task of a dialog waits for the answer to those before it; posts of one dialog start together.
+    /// From here on a task of a dialog waits for the answer to those before it; posts, statuses and signals of one dialog start together.
     pub(crate) fn one_by_one(&mut self) {
         self.is_one_by_one = true;
     }
@@ -162,29 +196,28 @@ impl Posts {
         number
     }
 
-    /// The call that starts next: a job, or posts of a dialog that go together.
+    /// The call that starts next: a job, or jobs of a dialog that go together.
     pub(crate) fn start_together(&mut self, now: i64) -> Option<Call> {
-        let (number, job) = self.start(now)?;
-        let first = match job {
-            Job::Post(post) if self.is_one_by_one && !post.dialog.is_empty() => post,
-            job => return Some(Call::Job { number, job }),
-        };
-        let (dialog, mut bytes) = (first.dialog.clone(), first.encoded_len());
-        let mut posts = vec![(number, first)];
-        while posts.len() < TOGETHER_MAX && self.flying.len() < self.window {
+        let (number, first) = self.start(now)?;
+        if !self.is_one_by_one || !first.goes_together() {
+            return Some(Call::Job { number, job: first });
+        }
+        let (dialog, mut bytes) = (first.dialog().to_vec(), first.encoded_len());
+        let mut jobs = vec![(number, first)];
+        while jobs.len() < TOGETHER_MAX && self.flying.len() < self.window {
             let Some(place) = self.waiting.iter().position(|task| task.dialog() == dialog) else { break };
-            let Job::Post(post) = &self.waiting[place].job else { break };
-            bytes += post.encoded_len();
-            if bytes > TOGETHER_BYTES_MAX {
+            let job = &self.waiting[place].job;
+            bytes += job.encoded_len();
+            if bytes > TOGETHER_BYTES_MAX || !job.goes_together() {
                 break;
             }
-            let post = post.clone();
+            let job = job.clone();
             let Some(task) = self.waiting.remove(place) else { break };
-            posts.push((self.fly(now, task), post));
+            jobs.push((self.fly(now, task), job));
         }
-        Some(match posts.pop() {
-            Some((number, post)) if posts.is_empty() => Call::Job { number, job: Job::Post(post) },
-            last => Call::Posts(posts.into_iter().chain(last).collect()),
+        Some(match jobs.pop() {
+            Some((number, job)) if jobs.is_empty() => Call::Job { number, job },
+            last => Call::Batch(jobs.into_iter().chain(last).collect()),
         })
     }
 
@@ -319,18 +352,21 @@ mod tests {
     }
 
     #[test]
-    fn where_the_way_keeps_no_order_posts_of_a_dialog_go_together_up_to_the_first_that_is_none() {
-        let mut posts = posts(8, &[b"d", b"e", b"d", b"d"]);
+    fn where_the_way_keeps_no_order_what_is_said_in_a_dialog_goes_together_up_to_the_first_change() {
+        let mut posts = posts(9, &[b"d", b"e"]);
         posts.one_by_one();
-        posts.push(Task::new(4, None, None, Job::Mark(Box::new(MarkRequest { dialog: b"d".to_vec(), ..Default::default() }))));
+        let dialog = b"d".to_vec();
+        posts.push(Task::new(2, None, None, Job::Mark(Box::new(MarkRequest { dialog: dialog.clone(), ..Default::default() }))));
+        posts.push(task(3, b"d"));
+        posts.push(Task::new(4, None, None, Job::Update(Box::new(UpdateMessageRequest { dialog, ..Default::default() }))));
         posts.push(task(5, b"d"));
         assert_eq!(calls(&mut posts), [vec![0, 1, 2], vec![3]]);
         assert!(posts.flying.values().map(|task| task.place).eq([0, 2, 3, 1]));
         assert_eq!(places(posts.answered(0, 0, Ok(1))), ["done 0"]);
         assert_eq!(calls(&mut posts), [[0u64; 0]; 0], "the others are on their way");
-        posts.answered(0, 1, Ok(2));
+        posts.answered(0, 1, Ok(0));
         posts.answered(0, 2, Ok(3));
-        assert_eq!(calls(&mut posts), [[4]], "the mark");
+        assert_eq!(calls(&mut posts), [[4]], "the edit");
         assert_eq!(places(posts.answered(0, 4, Ok(0))), ["done 4"]);
         assert_eq!(calls(&mut posts), [[5]]);
     }
@@ -373,7 +409,7 @@ mod tests {
     fn start_together(posts: &mut Posts, now: i64) -> Vec<Vec<u64>> {
         let numbers = |call| match call {
             Call::Job { number, .. } => vec![number],
-            Call::Posts(posts) => posts.into_iter().map(|(number, _)| number).collect(),
+            Call::Batch(jobs) => jobs.into_iter().map(|(number, _)| number).collect(),
             other => panic!("{other:?}"),
         };
         std::iter::from_fn(|| posts.start_together(now)).map(numbers).collect()

@@ -99,6 +99,11 @@ impl Web {
     async fn appear(&mut self) {
         self.send("<presence xmlns=\"jabber:client\"/>").await;
         // Presence has no answer; an iq behind it has.
+        self.is_served().await;
+    }
+
+    /// Its session answers.
+    pub async fn is_served(&mut self) {
         self.send("<iq xmlns=\"jabber:client\" type=\"get\" id=\"live\"><ping xmlns=\"urn:xmpp:ping\"/></iq>").await;
         self.expect("id=\"live\"").await;
     }

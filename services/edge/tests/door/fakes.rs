@@ -9,10 +9,9 @@ use natter_bus::{Bus, Payload};
 use natter_proto::account::v1::accounts_server::Accounts;
 use natter_proto::account::v1::{self as account, AuthenticateReply, AuthenticateRequest, TokenRequest, UserRequest};
 use natter_proto::dialog::v1::dialogs_server::Dialogs;
+use natter_proto::dialog::v1::job::What as Asked;
 use natter_proto::dialog::v1::{self as dialogs, ListReply, ListRequest, MarkReply, MarkRequest, PostReply, PostRequest};
-use natter_proto::dialog::v1::{
-    Dialog, DialogKind, Entry, PostManyReply, PostManyRequest, PostOutcome, SignalReply, SignalRequest,
-};
+use natter_proto::dialog::v1::{BatchReply, BatchRequest, Dialog, DialogKind, Entry, JobOutcome, SignalReply, SignalRequest};
 use natter_proto::event::v1::change::What;
 use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Change, Frame, Marker, Message, Occupant, OccupantState, SessionRef};
@@ -239,15 +238,20 @@ fake! { Dialogs, dialogs, {
             Ok(Response::new(MarkReply { found: 1 }))
         }
 
-        async fn post_many(&self, request: Request<PostManyRequest>) -> Reply<PostManyReply> {
+        async fn batch(&self, request: Request<BatchRequest>) -> Reply<BatchReply> {
             let mut outcomes = Vec::new();
-            for post in request.into_inner().posts {
-                outcomes.push(match self.post(Request::new(post)).await {
-                    Ok(reply) => PostOutcome { seq: reply.into_inner().seq, refusal: None },
-                    Err(status) => PostOutcome { seq: 0, refusal: Some(Failure::from(status).into()) },
+            for job in request.into_inner().jobs {
+                let seq = match job.what.unwrap() {
+                    Asked::Post(request) => Dialogs::post(self, Request::new(request)).await.map(|reply| reply.into_inner().seq),
+                    Asked::Mark(request) => Dialogs::mark(self, Request::new(request)).await.map(|_| 0),
+                    Asked::Signal(request) => Dialogs::signal(self, Request::new(request)).await.map(|_| 0),
+                };
+                outcomes.push(match seq {
+                    Ok(seq) => JobOutcome { seq, refusal: None },
+                    Err(status) => JobOutcome { seq: 0, refusal: Some(Failure::from(status).into()) },
                 });
             }
-            Ok(Response::new(PostManyReply { outcomes }))
+            Ok(Response::new(BatchReply { outcomes }))
         }
 
         async fn signal(&self, request: Request<SignalRequest>) -> Reply<SignalReply> {

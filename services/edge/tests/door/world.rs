@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use natter_actor::{Chance, Clock, Executor};
+use natter_actor::{Chance, Clock, Dial, Executor};
 use natter_bus::{Bus, Payload};
 use natter_cluster::Shard;
-use natter_edge::{Doors, Options, Parts, Service, Streams};
+use natter_edge::{Doors, Drains, Options, Parts, Service, Streams};
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::cluster::v1::Learn;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
@@ -56,6 +56,8 @@ pub struct World {
     pub tcp: u16,
     pub ws: u16,
     pub certificate: CertificateDer<'static>,
+    pub drains: Drains,
+    pub dials: Vec<Dial>,
     fakes: Fakes,
     metrics: Metrics,
     stop: Arc<Notify>,
@@ -117,7 +119,9 @@ impl World {
         let stop = Arc::new(Notify::new());
         let service = Service::new(options, parts).unwrap();
         let edge = Mutex::default();
-        let world = World { tcp: tcp_port, ws: ws_port, certificate, fakes, metrics, stop, edge, _executor: executor };
+        let (drains, dials) = (service.drains(), service.dials());
+        let (tcp, ws, _executor) = (tcp_port, ws_port, executor);
+        let world = World { tcp, ws, certificate, drains, dials, fakes, metrics, stop, edge, _executor };
         (world, service, doors)
     }
 

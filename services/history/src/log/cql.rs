@@ -17,6 +17,7 @@ mod owned;
 mod read;
 mod rows;
 mod segments;
+mod senders;
 mod tables;
 #[cfg(test)]
 mod tests;

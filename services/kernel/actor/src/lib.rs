@@ -10,7 +10,8 @@
 //! - `queue`: the bounded mail itself, and what is known of its actor's life.
 //! - `shell`: the actix actor that owns an [`Actor`] and hands it its mail in batches.
 //! - [`Executor`]: where all of it runs. [`Clock`] and [`Chance`]: the other two things a simulation replaces.
-//! - [`Rates`]: how often somebody may send at all, asked before there is mail.
+//! - [`Rates`]: how often somebody may send at all, asked before there is mail; [`Dial`]: a limit that may change while it is in use.
+//! - [`Watched`]: a value that many wait for, who are woken in the order of their waiting.
 //!
 //! Invariants:
 //! - A batch runs to its end before the next is taken; nothing interleaves, nothing but a kill drops it half way.
@@ -25,18 +26,22 @@
 mod actor;
 mod chance;
 mod clock;
+mod dial;
 mod executor;
 mod mailbox;
 mod queue;
 mod rates;
 mod registry;
 mod shell;
+mod watched;
 
 pub use actor::{Actor, Stop};
 pub use chance::Chance;
 pub use clock::Clock;
+pub use dial::Dial;
 pub use executor::Executor;
 pub use mailbox::{AskError, Mailbox, Refused, Reply, WeakMailbox};
 pub use rates::Rates;
 pub use registry::{Registry, RegistryOptions};
 pub use shell::start;
+pub use watched::{Watched, Watcher};

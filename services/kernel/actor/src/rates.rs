@@ -52,7 +52,16 @@ impl<K: Ord + Copy> Rates<K> {
 
     /// Whether one more would be refused. Counts nothing.
     pub fn is_over(&self, key: K, now_ms: i64) -> bool {
-        self.idle_at(key, now_ms) + self.gap_us > now_ms * 1000 + SECOND_US
+        self.is_over_every(self.gap_us, key, now_ms)
+    }
+
+    /// The same for a key with a rate of its own, so many per second.
+    pub fn is_over_at(&self, per_second: u32, key: K, now_ms: i64) -> bool {
+        self.is_over_every(gap_us(per_second), key, now_ms)
+    }
+
+    fn is_over_every(&self, gap_us: i64, key: K, now_ms: i64) -> bool {
+        self.idle_at(key, now_ms) + gap_us > now_ms * 1000 + SECOND_US
     }
 
     /// How many keys are kept.

@@ -61,3 +61,43 @@ impl Faulty {
         }
     }
 }
+
+/// The ways from one process to the buses of others, itself among them.
+pub trait Ways: Send + Sync {
+    /// Which hear what it publishes now, and how long that takes. Draws anew each time.
+    fn heard_by(&self) -> Vec<(Bus, Duration)>;
+    /// Whether it reaches anybody.
+    fn is_reached(&self) -> bool;
+}
+
+/// The bus of one process among several that are simulated together. Reached through [`Bus`] only.
+pub struct Apart {
+    topics: Arc<Topics>,
+    ways: Arc<dyn Ways>,
+}
+
+impl Bus {
+    /// A bus of a process of its own: what is published here is heard where the ways lead.
+    pub fn apart(ways: Arc<dyn Ways>) -> Bus {
+        Bus::Apart(Arc::new(Apart { topics: Arc::default(), ways }))
+    }
+}
+
+impl Apart {
+    pub(crate) fn topics(&self) -> &Arc<Topics> {
+        &self.topics
+    }
+
+    pub(crate) fn is_reached(&self) -> bool {
+        self.ways.is_reached()
+    }
+
+    pub(crate) fn publish(&self, subject: &str, payload: &Payload) {
+        let payload = Payload::from(payload.to_bytes());
+        for (bus, delay) in self.ways.heard_by() {
+            for inbox in bus.topics().listeners(subject).iter() {
+                bus.topics().deliver(inbox, std::slice::from_ref(&payload), Some(Instant::now() + delay));
+            }
+        }
+    }
+}

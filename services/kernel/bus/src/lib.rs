@@ -35,7 +35,7 @@ use std::sync::Arc;
 use natter_telemetry::Metrics;
 
 #[cfg(feature = "testing")]
-pub use faulty::Faults;
+pub use faulty::{Faults, Ways};
 pub use inbox::{BYTES_MAX, MESSAGES_MAX};
 pub use log::{Entry, LANES, Log, LogOptions, lane_of};
 use nats::Nats;
@@ -54,6 +54,9 @@ pub enum Bus {
     /// Within one process, with losses and delays.
     #[cfg(feature = "testing")]
     Faulty(Arc<faulty::Faulty>),
+    /// Of one simulated process among several.
+    #[cfg(feature = "testing")]
+    Apart(Arc<faulty::Apart>),
 }
 
 impl Bus {
@@ -85,6 +88,8 @@ impl Bus {
             Bus::Nats(nats) => nats.publish(subject, payloads),
             #[cfg(feature = "testing")]
             Bus::Faulty(faulty) => payloads.iter().for_each(|payload| faulty.publish(subject, payload.clone())),
+            #[cfg(feature = "testing")]
+            Bus::Apart(apart) => payloads.iter().for_each(|payload| apart.publish(subject, payload)),
         }
     }
 
@@ -100,6 +105,8 @@ impl Bus {
     pub async fn is_reached(&self) -> bool {
         match self {
             Bus::Nats(nats) => nats.is_reached().await,
+            #[cfg(feature = "testing")]
+            Bus::Apart(apart) => apart.is_reached(),
             _ => true,
         }
     }
@@ -127,6 +134,8 @@ impl Bus {
             Bus::Nats(nats) => &nats.topics,
             #[cfg(feature = "testing")]
             Bus::Faulty(faulty) => faulty.topics(),
+            #[cfg(feature = "testing")]
+            Bus::Apart(apart) => apart.topics(),
         }
     }
 }

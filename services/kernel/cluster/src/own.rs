@@ -56,10 +56,7 @@ impl Own {
         };
         async move {
             let Some(mut changes) = changes else { return std::future::pending().await };
-            // A cluster that is gone changes no more.
-            if changes.changed().await.is_err() {
-                std::future::pending().await
-            }
+            changes.changed().await;
         }
     }
 

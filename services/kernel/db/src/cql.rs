@@ -5,14 +5,17 @@
 //! - Reads and writes are at LOCAL_QUORUM, conditions at LOCAL_SERIAL.
 //! - What failed may have been written ([`Error::Unknown`]), unless it is certain that it was not ([`Error::NotStored`]). Who needs to
 //!   know issues it again: a plain write is the same write then, a condition answers what holds.
-//! - A batch stays within one partition, where it is atomic.
+//! - A batch stays within one partition, where it is atomic; but for [parts](Cql::write_parts), which are so each by itself.
 
 mod connect;
 mod failure;
+mod grouped;
 mod migrate;
 mod options;
 mod outcome;
 mod scylladb;
+#[cfg(feature = "testing")]
+pub mod simulated;
 mod statement;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -21,6 +24,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+#[cfg(feature = "testing")]
+use natter_actor::{Clock, Watcher};
 use parking_lot::Mutex;
 use scylla::client::session::Session;
 use scylla::deserialize::row::DeserializeRow;
@@ -30,6 +35,7 @@ use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::Row;
 
+pub use grouped::Part;
 pub use migrate::{Applied, Migration};
 pub use options::CqlOptions;
 pub use outcome::{Outcome, Standing};
@@ -49,9 +55,30 @@ pub struct Cql {
 }
 
 struct Inner {
+    servers: Servers,
+    meters: Meters,
+    grouped: grouped::Grouped,
+}
+
+enum Servers {
+    Real(Box<Real>),
+    #[cfg(feature = "testing")]
+    Simulated(simulated::Client),
+}
+
+/// A session, and the statements that its servers know.
+struct Real {
     session: Session,
     prepared: Mutex<HashMap<&'static str, PreparedStatement>>,
-    meters: Meters,
+}
+
+/// What servers answer.
+enum Answer {
+    Real(QueryResult),
+    #[cfg(feature = "testing")]
+    Found(simulated::Found),
+    #[cfg(feature = "testing")]
+    Written(Outcome),
 }
 
 impl std::fmt::Debug for Cql {
@@ -64,7 +91,17 @@ impl Cql {
     /// Connects to the keyspace of the settings, which `migrate` made.
     pub async fn connect(options: &CqlOptions) -> Result<Cql, Error> {
         let session = connect::to_keyspace(options).await?;
-        Ok(Cql { inner: Arc::new(Inner { session, prepared: Mutex::default(), meters: Meters::new() }) })
+        Ok(Cql::over(Servers::Real(Box::new(Real { session, prepared: Mutex::default() }))))
+    }
+
+    /// A connection to simulated servers, of a process that stands to them as the receiver says.
+    #[cfg(feature = "testing")]
+    pub fn simulated(servers: &simulated::Servers, clock: Clock, standing: Watcher<simulated::Standing>) -> Cql {
+        Cql::over(Servers::Simulated(simulated::Client::new(servers.clone(), clock, standing)))
+    }
+
+    fn over(servers: Servers) -> Cql {
+        Cql { inner: Arc::new(Inner { servers, meters: Meters::new(), grouped: Default::default() }) }
     }
 
     /// Shows the metrics of this connection in a registry.
@@ -113,7 +150,7 @@ impl Cql {
     /// A conditional write; whether its condition held. After [`Error::Unknown`] it is issued again, as what it does is idempotent.
     pub async fn change(&self, change: Statement, values: impl SerializeRow) -> Result<bool, Error> {
         let started = Instant::now();
-        let changed = async { held(self.execute(change, values).await?) }.await;
+        let changed = async { self.execute(change, values).await?.held() }.await;
         self.inner.meters.observe(Op::Commit, started, &changed);
         changed
     }
@@ -121,7 +158,7 @@ impl Cql {
     /// As [`change`](Cql::change), and what stands there instead if the condition did not hold.
     pub async fn change_or_see(&self, change: Statement, values: impl SerializeRow) -> Result<Outcome, Error> {
         let started = Instant::now();
-        let changed = async { Outcome::of(self.execute(change, values).await?) }.await;
+        let changed = async { self.execute(change, values).await?.outcome() }.await;
         self.inner.meters.observe(Op::Commit, started, &changed);
         changed
     }
@@ -129,7 +166,7 @@ impl Cql {
     /// Conditional writes in one partition: all of them, if every condition held.
     pub async fn change_all(&self, changes: Vec<Write>) -> Result<bool, Error> {
         let started = Instant::now();
-        let changed = async { held(self.together(changes, false).await?) }.await;
+        let changed = async { self.together(changes, false).await?.held() }.await;
         self.inner.meters.observe(Op::Commit, started, &changed);
         changed
     }
@@ -138,14 +175,48 @@ impl Cql {
     where
         R: for<'r> DeserializeRow<'r, 'r>,
     {
-        let rows = rows_of(self.execute(read, values).await?)?;
-        let rows = rows.rows::<R>().map_err(|error| Error::Corrupt(error.to_string()))?;
-        rows.map(|row| row.map_err(|error| Error::Corrupt(error.to_string()))).collect()
+        self.execute(read, values).await?.read()
     }
 
+    async fn execute(&self, statement: Statement, values: impl SerializeRow) -> Result<Answer, Error> {
+        match &self.inner.servers {
+            Servers::Real(real) => real.execute(statement, values).await.map(Answer::Real),
+            #[cfg(feature = "testing")]
+            Servers::Simulated(client) => {
+                let bound = client.bound(statement, &values)?;
+                if bound.known.is_read() {
+                    client.read(bound).await.map(Answer::Found)
+                } else if statement.is_idempotent() {
+                    client.write(vec![bound]).await.map(|()| Answer::Written(Outcome::Applied))
+                } else {
+                    client.change(vec![bound]).await.map(Answer::Written)
+                }
+            }
+        }
+    }
+
+    async fn together(&self, writes: Vec<Write>, is_idempotent: bool) -> Result<Answer, Error> {
+        if writes.is_empty() {
+            return Err(Error::NotStored("a batch of nothing".into()));
+        }
+        match &self.inner.servers {
+            Servers::Real(real) => real.together(writes, is_idempotent).await.map(Answer::Real),
+            #[cfg(feature = "testing")]
+            Servers::Simulated(client) => {
+                let bound = client.bound_all(&writes)?;
+                match is_idempotent {
+                    true => client.write(bound).await.map(|()| Answer::Written(Outcome::Applied)),
+                    false => client.change(bound).await.map(Answer::Written),
+                }
+            }
+        }
+    }
+}
+
+impl Real {
     async fn execute(&self, statement: Statement, values: impl SerializeRow) -> Result<QueryResult, Error> {
         let prepared = self.prepared(statement).await?;
-        let answer = self.inner.session.execute_unpaged(&prepared, values).await;
+        let answer = self.session.execute_unpaged(&prepared, values).await;
         answer.map_err(|error| failure::of(statement, &error))
     }
 
@@ -159,20 +230,59 @@ impl Cql {
             batch.append_statement(self.prepared(statement).await?);
             values.push(of_one);
         }
-        let answer = self.inner.session.batch(&batch, values).await;
+        let answer = self.session.batch(&batch, values).await;
         answer.map_err(|error| failure::of(first, &error))
     }
 
     // The statement as the servers know it. Two who come first together prepare it twice, which is harmless.
     async fn prepared(&self, statement: Statement) -> Result<PreparedStatement, Error> {
-        if let Some(prepared) = self.inner.prepared.lock().get(statement.text()) {
+        if let Some(prepared) = self.prepared.lock().get(statement.text()) {
             return Ok(prepared.clone());
         }
-        let prepared = self.inner.session.prepare(statement.text()).await;
+        let prepared = self.session.prepare(statement.text()).await;
         let mut prepared = prepared.map_err(|error| Error::NotStored(format!("{}: {error}", statement.text())))?;
         prepared.set_is_idempotent(statement.is_idempotent());
-        self.inner.prepared.lock().insert(statement.text(), prepared.clone());
+        self.prepared.lock().insert(statement.text(), prepared.clone());
         Ok(prepared)
+    }
+}
+
+impl Answer {
+    fn read<R>(self) -> Result<Vec<R>, Error>
+    where
+        R: for<'r> DeserializeRow<'r, 'r>,
+    {
+        match self {
+            Answer::Real(answer) => {
+                let rows = rows_of(answer)?;
+                let rows = rows.rows::<R>().map_err(|error| Error::Corrupt(error.to_string()))?;
+                rows.map(|row| row.map_err(|error| Error::Corrupt(error.to_string()))).collect()
+            }
+            #[cfg(feature = "testing")]
+            Answer::Found(found) => found.read(),
+            #[cfg(feature = "testing")]
+            Answer::Written(_) => Err(Error::Corrupt("a write has no rows".into())),
+        }
+    }
+
+    fn held(self) -> Result<bool, Error> {
+        match self {
+            Answer::Real(answer) => held(answer),
+            #[cfg(feature = "testing")]
+            Answer::Written(outcome) => Ok(outcome == Outcome::Applied),
+            #[cfg(feature = "testing")]
+            Answer::Found(_) => Err(Error::Corrupt("a condition without an answer".into())),
+        }
+    }
+
+    fn outcome(self) -> Result<Outcome, Error> {
+        match self {
+            Answer::Real(answer) => Outcome::of(answer),
+            #[cfg(feature = "testing")]
+            Answer::Written(outcome) => Ok(outcome),
+            #[cfg(feature = "testing")]
+            Answer::Found(_) => Err(Error::Corrupt("a condition without an answer".into())),
+        }
     }
 }
 

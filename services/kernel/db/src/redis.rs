@@ -6,8 +6,10 @@
 //! - No call blocks at the server: one connection carries all of them.
 
 mod options;
+#[cfg(feature = "testing")]
+pub mod simulated;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -34,6 +36,17 @@ impl Script {
     }
 }
 
+/// `KEYS[1]`: a hash. `ARGV`: its life in milliseconds, then fields and values; an empty value removes the field.
+static PUT_FIELDS: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "for i = 2, #ARGV, 2 do \
+         if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[1], ARGV[i]) else redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
+         end \
+         redis.call('PEXPIRE', KEYS[1], ARGV[1]) \
+         return {}",
+    )
+});
+
 /// The connection. Clones share it.
 #[derive(Clone)]
 pub struct Redis {
@@ -47,6 +60,8 @@ pub struct Redis {
 enum Connection {
     One(Box<ConnectionManager>),
     Many(ClusterConnection),
+    #[cfg(feature = "testing")]
+    Simulated(simulated::Hashes),
 }
 
 impl std::fmt::Debug for Redis {
@@ -114,8 +129,18 @@ impl Redis {
                 Connection::One(Box::new(manager))
             }
         };
+        Ok(Redis::over(connection, options))
+    }
+
+    /// A connection to simulated servers.
+    #[cfg(feature = "testing")]
+    pub fn simulated(hashes: &simulated::Hashes) -> Redis {
+        Redis::over(Connection::Simulated(hashes.clone()), &RedisOptions::default())
+    }
+
+    fn over(connection: Connection, options: &RedisOptions) -> Redis {
         let prefix = options.prefix.as_str().into();
-        Ok(Redis { connection, prefix, deadline: options.deadline(), meters: Arc::new(Meters::new()) })
+        Redis { connection, prefix, deadline: options.deadline(), meters: Arc::new(Meters::new()) }
     }
 
     /// Shows the metrics of this connection in a registry.
@@ -154,7 +179,24 @@ impl Redis {
 
     /// Fields of a hash, in no order.
     pub async fn fields(&self, key: &str) -> Result<Vec<(String, Bytes)>, Error> {
+        #[cfg(feature = "testing")]
+        if let Connection::Simulated(hashes) = &self.connection {
+            return Ok(hashes.fields(&self.key(key)).await);
+        }
         self.ask(Op::Scan, cmd("HGETALL").arg(self.key(key))).await
+    }
+
+    /// Puts fields of a hash, and removes those whose value is empty, in one step. The hash goes after so long without a writing.
+    pub async fn put_fields(&self, key: &str, fields: &[(String, Vec<u8>)], life: Duration) -> Result<(), Error> {
+        #[cfg(feature = "testing")]
+        if let Connection::Simulated(hashes) = &self.connection {
+            hashes.put_fields(&self.key(key), fields).await;
+            return Ok(());
+        }
+        let life = millis(life).to_string();
+        let fields = fields.iter().flat_map(|(field, value)| [field.as_bytes(), value.as_slice()]);
+        let arguments: Vec<&[u8]> = [life.as_bytes()].into_iter().chain(fields).collect();
+        self.run(&PUT_FIELDS, &[key], &arguments).await.map(drop)
     }
 
     /// Puts an entry at the end of a stream that keeps about `most` of the newest and goes after so long without one.
@@ -168,6 +210,8 @@ impl Redis {
         let answer = match &self.connection {
             Connection::One(one) => self.bounded(together.query_async::<(String,)>(&mut one.as_ref().clone())).await,
             Connection::Many(many) => self.bounded(together.query_async::<(String,)>(&mut many.clone())).await,
+            #[cfg(feature = "testing")]
+            Connection::Simulated(_) => simulated::Hashes::unknown(),
         };
         let answer = answer.map(|(id,)| id);
         self.meters.observe(Op::Commit, started, &answer);
@@ -196,6 +240,8 @@ impl Redis {
         let answer = match &self.connection {
             Connection::One(one) => self.bounded(invocation.invoke_async(&mut one.as_ref().clone())).await,
             Connection::Many(many) => self.bounded(invocation.invoke_async(&mut many.clone())).await,
+            #[cfg(feature = "testing")]
+            Connection::Simulated(_) => simulated::Hashes::unknown(),
         };
         self.meters.observe(Op::Commit, started, &answer);
         answer
@@ -211,6 +257,8 @@ impl Redis {
         let answer = match &self.connection {
             Connection::One(one) => self.one(command, one.as_ref().clone()).await,
             Connection::Many(many) => self.one(command, many.clone()).await,
+            #[cfg(feature = "testing")]
+            Connection::Simulated(_) => simulated::Hashes::unknown(),
         };
         self.meters.observe(op, started, &answer);
         answer

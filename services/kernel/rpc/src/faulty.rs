@@ -1,6 +1,7 @@
 //! Links that lose and delay calls by a seed, for simulations on one thread with paused time.
 
 use std::future::pending;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
-use crate::link::{Link, Transport};
+use crate::link::{Link, LinkOptions, Transport};
+use crate::{Routes, transport};
 
 /// How bad a link is.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -67,5 +69,53 @@ impl Service<Request<Body>> for Faulty {
             way.travel().await;
             answer
         })
+    }
+}
+
+/// A call on its way to a simulated process.
+pub struct Call(Request<Body>);
+
+/// What came of it: a failure says whether it may have been carried out.
+pub type Answered = Result<Response<Body>, Status>;
+
+/// Whatever lies between two processes that are simulated together.
+pub trait Carrier: Send + Sync + 'static {
+    /// Takes a call there, and brings the answer back.
+    fn carry(&self, call: Call) -> BoxFuture<'static, Answered>;
+}
+
+impl Call {
+    /// The door and the verb.
+    pub fn path(&self) -> &str {
+        self.0.uri().path()
+    }
+
+    /// Arrives at what a process serves.
+    pub async fn at(self, routes: Routes) -> Answered {
+        transport::guarded(routes, self.0, None).await
+    }
+}
+
+impl Link {
+    /// A link to another simulated process.
+    pub fn carried(carrier: Arc<dyn Carrier>, options: LinkOptions) -> Link {
+        Link::over(Carried(carrier), options)
+    }
+}
+
+#[derive(Clone)]
+struct Carried(Arc<dyn Carrier>);
+
+impl Service<Request<Body>> for Carried {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Answered>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        self.0.carry(Call(request))
     }
 }

@@ -35,7 +35,7 @@ mod faulty;
 
 pub use about::About;
 #[cfg(feature = "testing")]
-pub use faulty::Faults;
+pub use faulty::{Answered, Call, Carrier, Faults};
 pub use guard::{Guarded, Serves, guarded};
 pub use link::{Link, LinkOptions};
 pub use meters::Meters;

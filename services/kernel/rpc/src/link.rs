@@ -119,7 +119,7 @@ impl Link {
         self.keeps_order
     }
 
-    fn over<S>(transport: S, options: LinkOptions) -> Link
+    pub(crate) fn over<S>(transport: S, options: LinkOptions) -> Link
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Status> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,

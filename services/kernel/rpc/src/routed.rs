@@ -47,6 +47,14 @@ pub trait Places: Send + Sync + 'static {
     fn place(&self, about: &About) -> Place;
     /// Resolves when a place may be another one than when this was called.
     fn moved(&self) -> BoxFuture<'static, ()>;
+    /// The way to another process. Called within a tokio runtime.
+    ///
+    /// # Errors
+    /// `address` is none.
+    fn reach(&self, address: &str, tls: Option<&Tls>, options: LinkOptions) -> Result<Link, crate::Error> {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        Link::channel_with(&format!("{scheme}://{address}"), tls, options)
+    }
 }
 
 /// How requests are routed.
@@ -188,9 +196,7 @@ impl Inner {
         if let Some(channel) = channels.get(address) {
             return channel.clone();
         }
-        let tls = self.routing.tls.as_ref();
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        let Ok(link) = Link::channel_with(&format!("{scheme}://{address}"), tls, self.options) else {
+        let Ok(link) = self.routing.places.reach(address, self.routing.tls.as_ref(), self.options) else {
             tracing::error!(address, "a member of the cluster has an address that is none");
             return Transport::new(Absent);
         };

@@ -5,7 +5,7 @@
 //! one is configured. A span crosses a link or the bus as its W3C `traceparent`: [`traceparent`] on one side, [`follow`] on
 //! the other. What is done later, or for several at once, is [`continued`] only where the trace is kept.
 //!
-//! The parts: [`Options`], [`init`] and its [`Guard`], [`Process`]; [`Metrics`], and [`Apps`] in it; `trace` with the two functions of the wire.
+//! The parts: [`Options`], [`init`] and its [`Guard`], [`Process`]; [`Logs`], the filter of logs, changed at run time; [`Metrics`], and [`Apps`] and [`Offenders`] in it; `trace` with the two functions of the wire.
 //!
 //! Invariants:
 //! - One span per stanza or request, never one for the life of a connection: a span keeps its events until it closes.
@@ -15,8 +15,12 @@
 //! - The tracing subscriber and the propagator are the only globals of the process.
 
 mod apps;
+mod filter;
+mod logs;
 mod metrics;
+mod offenders;
 mod options;
+mod top;
 mod trace;
 
 use std::io::{IsTerminal, stderr};
@@ -32,11 +36,15 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{FilterExt, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 pub use apps::Apps;
+pub use filter::{FilterFault, check_filter};
+pub use logs::Logs;
 pub use metrics::Metrics;
+pub use offenders::{MINUTES, Offence, Offenders, Who};
 pub use options::Options;
+pub use top::Count;
 pub use trace::{continued, continued_together, follow, is_kept, kept_traceparent, traceparent, within};
 
 /// Why telemetry cannot be set up.
@@ -68,6 +76,7 @@ pub struct Process {
 #[derive(Debug)]
 pub struct Guard {
     spans: Option<SdkTracerProvider>,
+    logs: Logs,
 }
 
 /// Sets up logs and traces for the whole process. With a collector it must be called within a tokio runtime of several
@@ -76,14 +85,21 @@ pub struct Guard {
 /// # Errors
 /// The options cannot be followed, or it was called before. Nothing is set up then.
 pub fn init(options: &Options, process: &Process) -> Result<Guard, Error> {
-    let logs = logs(options)?;
+    let (layer, logs) = logs(options)?;
     let spans = match &options.otlp_endpoint {
         Some(endpoint) => Some(exporter(endpoint, options.sample, process)?),
         None => None,
     };
-    tracing_subscriber::registry().with(logs).with(spans.as_ref().map(traces)).try_init().map_err(|_| Error::Set)?;
+    tracing_subscriber::registry().with(layer).with(spans.as_ref().map(traces)).try_init().map_err(|_| Error::Set)?;
     global::set_text_map_propagator(TraceContextPropagator::new());
-    Ok(Guard { spans })
+    Ok(Guard { spans, logs })
+}
+
+impl Guard {
+    /// The filter of the logs, to be changed while the process runs.
+    pub fn logs(&self) -> Logs {
+        self.logs.clone()
+    }
 }
 
 impl Drop for Guard {
@@ -99,16 +115,17 @@ impl Drop for Guard {
 /// says, they stay below it.
 const TALKATIVE: [&str; 5] = ["actix_http", "h2", "hyper", "tokio_tungstenite", "tungstenite"];
 
-fn logs(options: &Options) -> Result<Box<dyn Layer<Registry> + Send + Sync>, Error> {
+fn logs(options: &Options) -> Result<(Box<dyn Layer<Registry> + Send + Sync>, Logs), Error> {
     let discreet = TALKATIVE
         .into_iter()
         .fold(Targets::new().with_default(LevelFilter::TRACE), |filter, target| filter.with_target(target, LevelFilter::DEBUG));
-    let filter = EnvFilter::try_new(&options.log)?.and(discreet);
-    let layer = fmt::layer().with_writer(stderr);
-    Ok(match options.log_json {
+    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(&options.log)?);
+    let (filter, layer) = (filter.and(discreet), fmt::layer().with_writer(stderr));
+    let layer = match options.log_json {
         true => layer.json().flatten_event(true).with_filter(filter).boxed(),
         false => layer.with_ansi(stderr().is_terminal()).with_filter(filter).boxed(),
-    })
+    };
+    Ok((layer, Logs::of(handle, &options.log)))
 }
 
 fn exporter(endpoint: &str, sample: f64, process: &Process) -> Result<SdkTracerProvider, Error> {

@@ -8,6 +8,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
 use crate::apps::Apps;
+use crate::offenders::Offenders;
 
 /// The registry of a process (in a test: of a node). Clone; all clones are the same registry.
 #[derive(Clone, Default)]
@@ -17,6 +18,7 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Mutex<Registry>,
     apps: OnceLock<Apps>,
+    offenders: Offenders,
 }
 
 impl Metrics {
@@ -42,6 +44,11 @@ impl Metrics {
             apps
         };
         self.0.apps.get_or_init(registered).clone()
+    }
+
+    /// Who causes most, of all services together. It stands here because it goes where metrics go; it is none of them.
+    pub fn offenders(&self) -> Offenders {
+        self.0.offenders.clone()
     }
 
     /// All metrics as OpenMetrics text.

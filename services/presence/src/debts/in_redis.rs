@@ -14,7 +14,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use natter_actor::Clock;
 use natter_db::Error;
-use natter_db::redis::{Redis, Script};
+use natter_db::redis::Redis;
 use natter_proto::AppId;
 use natter_proto::presence::v1::{Fingerprint, SessionRecord};
 use parking_lot::Mutex;
@@ -35,13 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const LANES: usize = 16;
 /// Changes that wait on one way.
 const WAITING_MAX: usize = 1_000;
-
-/// `KEYS[1]`: a hash. `ARGV`: its life in milliseconds, then fields and values; an empty value removes the field.
-const WRITE: &str = "for i = 2, #ARGV, 2 do \
-     if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[1], ARGV[i]) else redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
-     end \
-     redis.call('PEXPIRE', KEYS[1], ARGV[1]) \
-     return {}";
 
 pub(crate) struct InRedis {
     redis: Redis,
@@ -129,14 +122,9 @@ impl InRedis {
 fn lane(redis: Redis) -> mpsc::Sender<Write> {
     let (sender, mut writes) = mpsc::channel::<Write>(WAITING_MAX);
     tokio::spawn(async move {
-        let script = Script::new(WRITE);
-        let life = LIFE.as_millis().to_string();
         while let Some(Write { key, rows, kept }) = writes.recv().await {
-            let fields = rows.iter().flat_map(|(field, value)| [field.as_bytes(), value.as_slice()]);
-            let arguments: Vec<&[u8]> = [life.as_bytes()].into_iter().chain(fields).collect();
-            let outcome = redis.run(&script, &[&key], &arguments).await.map(drop);
             // Nobody may wait for it any more.
-            let _ = kept.send(outcome);
+            let _ = kept.send(redis.put_fields(&key, &rows, LIFE).await);
         }
     });
     sender

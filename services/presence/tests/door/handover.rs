@@ -388,10 +388,20 @@ async fn what_a_dead_edge_had_not_told_is_owed_to_whoever_came_back_before_its_d
     assert!(waited > Duration::from_secs(1) && waited < Duration::from_secs(4), "{waited:?}");
     assert_eq!(take(&other, "laptop").await, (None, Duration::ZERO));
 
-    // It was not dead: its sessions are asked for.
+    // What it announced before and arrives late is refused, a session of before and one of another user alike.
+    let late = first.session(2);
+    for (user, session, state) in [(ROMEO, &before, SessionState::Bound), (JULIET, &late, SessionState::Available)] {
+        check_refusal(node.announce_with(user, session.clone(), state, None).await, Code::Busy);
+    }
+    check_refusal(again(node, JULIET, late.clone(), Again::default()).await, Code::Busy);
+    assert_eq!(node.reachable(&[ROMEO, JULIET]).await, [ROMEO], "he by his other sessions");
+
+    // It was not dead: its sessions are asked for, and taken.
     let mut asked = bus.subscribe(&Subject::Learn.to_string());
     first.speak_again();
     tokio::time::sleep(LEARNED).await;
     assert_eq!(questions(&mut asked).await.len(), 3);
+    again(node, JULIET, late, Again::default()).await.unwrap();
+    assert_eq!(node.reachable(&[JULIET]).await, [JULIET]);
     presence.kill().await;
 }

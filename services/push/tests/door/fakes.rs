@@ -107,7 +107,7 @@ fake! { Dialogs, dialog, {
     enter: EnterRequest => EnterReply,
     exit: ExitRequest => ExitReply,
     occupants: OccupantsRequest => OccupantsReply,
-    post_many: PostManyRequest => PostManyReply,
+    batch: BatchRequest => BatchReply,
     headline: HeadlineRequest => HeadlineReply,
     signal_call: SignalCallRequest => SignalCallReply,
     react: ReactRequest => ReactReply,

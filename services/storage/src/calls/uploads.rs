@@ -9,7 +9,7 @@ use natter_proto::storage::v1::{Blob, UploadHead};
 use crate::blob::{BlobRow, Object, Refused};
 use crate::bytes::Writer;
 use crate::error::Error;
-use crate::room::Guest;
+use crate::room::{self, Guest};
 use crate::service::Files;
 use crate::store::{self, Doomed, Kept};
 
@@ -79,6 +79,7 @@ impl Upload {
             return Err(Error::TooLarge(options.file_bytes_max));
         }
         if size > self.seat.granted {
+            self.files.note_quota(self.seat.guest);
             return Err(Error::Quota);
         }
         self.files.metrics.bytes_in.inc_by(chunk.len() as u64);
@@ -116,6 +117,9 @@ impl Seat {
         let guest = Guest { app: row.app, user: row.owner };
         let free = files.limit(row).bytes.saturating_sub(files.blobs.usage(guest.app).await?.bytes);
         let granted = files.room.lock().enter(&files.options, guest, expected, free);
+        if granted == Err(room::Refused::Quota) {
+            files.note_quota(guest);
+        }
         let granted = granted.map_err(|refused| Error::of_room(refused, files.options.file_bytes_max))?;
         files.metrics.uploads_open.inc();
         Ok(Seat { files: files.clone(), guest, granted })

@@ -1,4 +1,4 @@
-//! The suites of apps, operators, sign-ins and the audit log on Cassandra, in one keyspace that is emptied before each case.
+//! The suites of apps, operators, sign-ins, the audit log and overrides on Cassandra, in one keyspace that is emptied before each case.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,10 +8,10 @@ use natter_actor::Clock;
 use natter_db::cql::testing::on_cassandra;
 use natter_db::cql::{Cql, Statement};
 
-use super::{Store, apps, audit, on_memory, operators, sign_ins};
+use super::{Store, apps, audit, on_memory, operators, overrides, sign_ins};
 use crate::store::cql::{AppsOnCql, OnCql, TABLES};
 
-const EMPTY: [Statement; 8] = [
+const EMPTY: [Statement; 9] = [
     Statement::write("TRUNCATE apps"),
     Statement::write("TRUNCATE app_names"),
     Statement::write("TRUNCATE id_blocks"),
@@ -20,6 +20,7 @@ const EMPTY: [Statement; 8] = [
     Statement::write("TRUNCATE sign_ins_of"),
     Statement::write("TRUNCATE audit"),
     Statement::write("TRUNCATE audit_days"),
+    Statement::write("TRUNCATE overrides"),
 ];
 
 #[tokio::test]
@@ -31,6 +32,7 @@ async fn apps_operators_sign_ins_and_audit() {
         operators::on_cassandra(empty).await;
         sign_ins::on_cassandra(empty).await;
         audit::on_cassandra(empty).await;
+        overrides::on_cassandra(empty).await;
     })
     .await;
 }
@@ -43,5 +45,5 @@ async fn emptied(cql: &Cql) -> Store {
     let engine = OnCql { cql: cql.clone() };
     let apps = Arc::new(AppsOnCql::new(engine.clone(), rest.erasures.clone(), Clock::system()));
     let engine = Arc::new(engine);
-    Store { apps, operators: engine.clone(), sign_ins: engine.clone(), audit: engine, ..rest }
+    Store { apps, operators: engine.clone(), sign_ins: engine.clone(), audit: engine.clone(), overrides: engine, ..rest }
 }

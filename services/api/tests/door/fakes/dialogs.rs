@@ -27,7 +27,7 @@ impl Dialogs for Fake {
         })
     }
 
-    async fn post_many(&self, _: Request<dialog::PostManyRequest>) -> Reply<dialog::PostManyReply> {
+    async fn batch(&self, _: Request<dialog::BatchRequest>) -> Reply<dialog::BatchReply> {
         fails(Code::Internal)
     }
 

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use futures::try_join;
 use natter_proto::event::v1::Message;
 use tokio::time::{Instant, sleep};
 
-use super::{Engine, rows};
+use super::Engine;
+use super::ids::Ids;
+use super::rows::{self, Rows};
+use super::senders::Senders;
 use crate::error::Error;
 use crate::log::segment::{Segment, Stored};
 use crate::log::takeover::{self, Answer, Command, End, Phase, Wants};
@@ -99,10 +101,11 @@ impl Engine {
     }
 
     /// Rows and their id rows, both at a quorum when answered.
-    async fn write(&self, key: DialogKey, segment: Segment, stored: &[Stored]) -> Result<Answer, Error> {
+    pub(super) async fn write(&self, key: DialogKey, segment: Segment, stored: &[Stored]) -> Result<Answer, Error> {
         let ids = stored.iter().map(|stored| Ok((rows::place(segment.number, stored), rows::message(stored)?)));
         let ids = ids.collect::<Result<Vec<_>, Error>>()?;
-        try_join!(self.rows.put(key, segment.number, stored), self.ids.put(key, &ids))?;
+        let rows = (!stored.is_empty()).then(|| Rows::part(key, segment.number, stored));
+        self.rows.cql.write_parts(rows.into_iter().chain(Ids::parts(key, &ids)).collect()).await?;
         Ok(Answer::Written)
     }
 
@@ -119,6 +122,7 @@ impl Engine {
         let quiet = batch.iter().zip(&rows).flat_map(|(stored, row)| rows::quiet(stored).map(|user| (user, row.seq))).collect();
         let first_seq = segment.seq_of(last + 1) - rows.len() as u64;
         let is_recent = rows.last().is_some_and(|row| self.clock.now_ms() - row.created_at < TELL_AGAIN_MS);
-        self.follow(key, &Append { first_seq, rows, quiet, old: false }, is_recent).await
+        let append = Append { first_seq, rows, quiet, old: false };
+        self.follow(key, &append, is_recent, &mut Senders::default()).await
     }
 }

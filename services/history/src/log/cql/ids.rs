@@ -2,13 +2,13 @@
 //! and not void; the caller looks.
 
 use futures::{StreamExt, TryStreamExt, stream};
-use natter_db::cql::{Cql, Statement};
+use natter_db::cql::{Cql, Part, Statement};
 use natter_proto::MessageId;
 use natter_proto::event::v1::Message;
 use natter_proto::history::v1::IdRow;
 use prost::Message as _;
 
-use super::tables::columns;
+use super::tables::{COLUMNS_BYTES, columns};
 use crate::error::Error;
 use crate::log::segment::Place;
 use crate::log::{DialogKey, id_row};
@@ -20,7 +20,7 @@ const FIND: Statement =
     Statement::read("SELECT segment, position, row FROM message_ids WHERE app = ? AND dialog = ? AND id = ? LIMIT 256");
 const ERASE: Statement = Statement::write("DELETE FROM message_ids WHERE app = ? AND dialog = ? AND id = ?");
 
-/// Writes at once for one batch.
+/// Deletions at once.
 const AT_ONCE: usize = 32;
 
 /// The index of all dialogs.
@@ -29,19 +29,18 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Those of rows of one batch, each with its place.
-    pub async fn put(&self, key: DialogKey, rows: &[(Place, Message)]) -> Result<(), Error> {
+    /// What writes those of rows of one batch, each with its place.
+    pub fn parts(key: DialogKey, rows: &[(Place, Message)]) -> impl Iterator<Item = Part> {
         let entries = rows.iter().flat_map(|(place, row)| {
             let ids = [(&row.id, 0), (&row.alias, 1)].into_iter().filter(|(id, _)| !id.is_empty());
             ids.map(move |(id, is_alias)| (*place, id.clone(), is_alias, id_row(row)))
         });
-        let put = |(place, id, is_alias, row): (Place, Vec<u8>, i32, IdRow)| async move {
-            let (app, dialog) = columns(key);
-            let values = (app, dialog, id, is_alias, place.segment as i64, place.position as i32, row.encode_to_vec());
-            self.cql.write(PUT, values).await.map_err(Error::from)
-        };
-        let entries: Vec<_> = entries.collect();
-        stream::iter(entries).map(put).buffer_unordered(AT_ONCE).try_collect::<()>().await
+        entries.map(move |(place, id, is_alias, row): (Place, Vec<u8>, i32, IdRow)| {
+            let ((app, dialog), row) = (columns(key), row.encode_to_vec());
+            let bytes = id.len() + row.len() + COLUMNS_BYTES;
+            let values = (app, dialog, id, is_alias, place.segment as i64, place.position as i32, row);
+            Part { writes: vec![(PUT, Box::new(values))], bytes }
+        })
     }
 
     /// Those of an id: as ids before aliases, then by place.

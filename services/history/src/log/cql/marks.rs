@@ -36,6 +36,15 @@ impl Mark {
     }
 }
 
+impl Diff {
+    /// What is kept when it is written.
+    pub fn apply(&self, kept: &mut Vec<Mark>) {
+        let is_put = |mark: &Mark| self.put.iter().any(|put| (put.kind, put.first) == (mark.kind, mark.first));
+        kept.retain(|mark| !self.drop.contains(mark) && !is_put(mark));
+        kept.extend_from_slice(&self.put);
+    }
+}
+
 /// The ranges of a set.
 pub fn of_set(kind: i32, set: &Ranges) -> impl Iterator<Item = Mark> + '_ {
     set.iter().map(move |range| Mark { kind, first: range.from, last: range.upto })
@@ -99,6 +108,9 @@ mod tests {
     fn a_range_that_grows_is_one_row_and_what_it_swallows_goes() {
         let kept = [mark(SETTLED, 1, 2), mark(SETTLED, 4, 5), mark(DELIVERED, 3, 3)];
         let diff = moved(7, &kept, &[Move::Read(Ranges::of(3, 3))]).unwrap();
+        let mut after = kept.to_vec();
+        diff.apply(&mut after);
+        assert_eq!(after, [mark(SETTLED, 1, 5)]);
         assert_eq!(diff.put, [mark(SETTLED, 1, 5)]);
         assert_eq!(diff.drop, [mark(SETTLED, 4, 5), mark(DELIVERED, 3, 3)]);
         assert_eq!(moved(7, &kept, &[Move::Read(Ranges::of(4, 5))]), None);
@@ -132,6 +144,30 @@ mod tests {
             // And again: what is superfluous goes.
             kept.write(moved(7, &kept.read(), &[Move::Read(Ranges::of(1, 39))]));
             prop_assert_eq!(member(7, &kept.read()).base, 39);
+        }
+
+        /// Who goes on from what he himself wrote, without seeing what another one writes between, loses nothing either.
+        #[test]
+        fn a_writer_who_remembers_what_it_wrote_loses_nothing(
+            before in vec(moves(), 0..6), steps in vec((any::<bool>(), moves()), 1..12),
+        ) {
+            let (mut kept, mut expected) = (Kept::default(), Member::new(7));
+            for to in &before {
+                kept.write(moved(7, &kept.read(), std::slice::from_ref(to)));
+                expected.apply(to);
+            }
+            let mut remembered = kept.read();
+            for (remembers, to) in &steps {
+                let from = if *remembers { remembered.clone() } else { kept.read() };
+                let diff = moved(7, &from, std::slice::from_ref(to));
+                if let Some(diff) = diff.as_ref().filter(|_| *remembers) {
+                    diff.apply(&mut remembered);
+                }
+                kept.write(diff);
+                expected.apply(to);
+            }
+            let found = member(7, &kept.read());
+            prop_assert!((1..40).all(|seq| seen(&found, seq) == seen(&expected, seq)), "{found:?} {expected:?}");
         }
     }
 

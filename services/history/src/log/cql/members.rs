@@ -1,9 +1,9 @@
 //! Members' states in their table: rows that commute, see `marks`.
 
-use natter_db::cql::{Cql, Statement, Write};
+use natter_db::cql::{Cql, Part, Statement, Write};
 
 use super::marks::{self, Diff, JOINED, Mark, SETTLED};
-use super::tables::columns;
+use super::tables::{COLUMNS_BYTES, columns};
 use crate::error::Error;
 use crate::log::DialogKey;
 use crate::member::{Member, Move};
@@ -62,9 +62,34 @@ impl MemberRanges {
 
     /// Writes what happened to a member. Answers whether that changed anything.
     pub async fn moved(&self, key: DialogKey, user: u64, moves: &[Move]) -> Result<bool, Error> {
-        let Some(Diff { put, drop }) = marks::moved(user, &self.kept(key, user).await?, moves) else { return Ok(false) };
+        let kept = self.kept(key, user).await?;
+        let Some(diff) = marks::moved(user, &kept, moves) else { return Ok(false) };
+        self.write(key, user, &diff).await?;
+        Ok(true)
+    }
+
+    /// The same, where it is known that this at least is kept of him. Answers what is after it.
+    pub async fn moved_from(
+        &self,
+        key: DialogKey,
+        user: u64,
+        kept: Option<Vec<Mark>>,
+        moves: &[Move],
+    ) -> Result<Vec<Mark>, Error> {
+        let mut kept = match kept {
+            Some(kept) => kept,
+            None => self.kept(key, user).await?,
+        };
+        if let Some(diff) = marks::moved(user, &kept, moves) {
+            self.write(key, user, &diff).await?;
+            diff.apply(&mut kept);
+        }
+        Ok(kept)
+    }
+
+    async fn write(&self, key: DialogKey, user: u64, Diff { put, drop }: &Diff) -> Result<(), Error> {
         // What covers is there before what is covered goes.
-        self.put(key, put.into_iter().map(|mark| (user, mark)).collect()).await?;
+        self.put(key, put.iter().map(|mark| (user, *mark)).collect()).await?;
         for drop in drop.chunks(CHUNK) {
             let (app, dialog) = columns(key);
             let write = |mark: &Mark| -> Write {
@@ -73,7 +98,7 @@ impl MemberRanges {
             };
             self.cql.write_all(drop.iter().map(write).collect()).await?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Users join at a place: everything up to it is settled to them.
@@ -103,7 +128,8 @@ impl MemberRanges {
                 let (first, last) = (mark.first as i64, mark.last as i64);
                 (PUT, Box::new((app, dialog.clone(), *user as i64, mark.kind, first, last, last)))
             };
-            self.cql.write_all(put.iter().map(write).collect()).await?;
+            let bytes = put.len() * COLUMNS_BYTES;
+            self.cql.write_parts(vec![Part { writes: put.iter().map(write).collect(), bytes }]).await?;
         }
         Ok(())
     }

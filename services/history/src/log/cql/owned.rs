@@ -7,6 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::senders::Senders;
 use crate::log::DialogKey;
 use crate::log::segment::Segment;
 
@@ -29,7 +30,22 @@ impl Owned {
 }
 
 /// One dialog. Who writes holds it to its end, so one append is in flight; it is empty while one is, and after one that ended in doubt.
-pub type Entry = AsyncMutex<Option<Owned>>;
+pub type Entry = AsyncMutex<Entered>;
+
+/// What is in memory of a dialog.
+#[derive(Default, Debug)]
+pub struct Entered {
+    pub owned: Option<Owned>,
+    /// Of those who wrote in what is owned.
+    pub senders: Senders,
+}
+
+impl Entered {
+    /// Nothing is known any more.
+    pub fn forget(&mut self) -> Option<Owned> {
+        std::mem::take(self).owned
+    }
+}
 
 /// The dialogs in memory.
 pub struct Dialogs {
@@ -70,7 +86,7 @@ impl Dialogs {
     pub fn peek(&self, key: DialogKey) -> Option<Owned> {
         let held = self.held.lock();
         let (_, entry) = held.entries.get(&key)?;
-        *entry.try_lock().ok()?
+        entry.try_lock().ok()?.owned
     }
 }
 
@@ -86,7 +102,7 @@ mod tests {
     async fn over_the_bound_the_oldest_go_but_those_that_are_written_in() {
         let dialogs = Dialogs::new(8);
         for n in 0..8 {
-            *dialogs.entry(key(n)).lock().await = Some(owned());
+            dialogs.entry(key(n)).lock().await.owned = Some(owned());
         }
         let first = dialogs.entry(key(0));
         let writing = dialogs.entry(key(1));

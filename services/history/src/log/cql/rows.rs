@@ -1,11 +1,11 @@
 //! Rows in their table. A batch is one mutation of one partition, with a fixed timestamp: written again it is the same write. What
 //! counts of the rows, the caller knows from the segments.
 
-use natter_db::cql::{Cql, Statement, Write};
+use natter_db::cql::{Cql, Part, Statement, Write};
 use natter_proto::event::v1::Message;
 use prost::Message as _;
 
-use super::tables::columns;
+use super::tables::{COLUMNS_BYTES, columns};
 use crate::error::Error;
 use crate::log::DialogKey;
 use crate::log::segment::{Place, Stored};
@@ -44,11 +44,8 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Writes rows of one batch, at once and as they are.
-    pub async fn put(&self, key: DialogKey, segment: u64, rows: &[Stored]) -> Result<(), Error> {
-        if rows.is_empty() {
-            return Ok(());
-        }
+    /// What writes rows of one batch as they are, which are some.
+    pub fn part(key: DialogKey, segment: u64, rows: &[Stored]) -> Part {
         let (app, dialog) = columns(key);
         let write = |stored: &Stored| -> Write {
             let (segment, position, first) = (segment as i64, stored.position as i32, stored.first as i32);
@@ -58,7 +55,8 @@ impl Rows {
                 None => (PUT_BARE, Box::new((app, dialog.clone(), segment, position, first, quiet))),
             }
         };
-        Ok(self.cql.write_all(rows.iter().map(write).collect()).await?)
+        let bytes = rows.iter().map(|stored| stored.row.as_ref().map_or(0, Vec::len) + stored.quiet.len() + COLUMNS_BYTES).sum();
+        Part { writes: rows.iter().map(write).collect(), bytes }
     }
 
     /// The rows at these positions, ascending, whether they count or not.

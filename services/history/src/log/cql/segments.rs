@@ -1,9 +1,12 @@
 //! Segments in their table: reads of the chain, and the three conditional writes `Fence`, `Seal` and `Open`. What they are issued for,
 //! `takeover` decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::join_all;
+use natter_db::Gather;
 use natter_db::cql::{Cql, Outcome, Standing, Statement};
+use natter_proto::AppId;
 use parking_lot::Mutex;
 
 use super::tables::columns;
@@ -17,6 +20,10 @@ const FROM: Statement = Statement::read(
 );
 const LAST: Statement = Statement::read(
     "SELECT number, writer, state, first_seq, length FROM segments WHERE app = ? AND dialog = ? ORDER BY number DESC LIMIT 1",
+);
+/// Of several dialogs, some numbers.
+const THESE: Statement = Statement::read(
+    "SELECT dialog, number, writer, state, first_seq, length FROM segments WHERE app = ? AND dialog IN ? AND number IN ?",
 );
 const FENCE: Statement =
     Statement::change("UPDATE segments SET state = 1 WHERE app = ? AND dialog = ? AND number = ? IF state = 0 AND length = null");
@@ -37,11 +44,15 @@ const PAGE: i32 = 1_000;
 const KEPT_MAX: usize = 200_000;
 
 type Read = (i64, i64, i32, i64, Option<i32>);
+type Looked = (Vec<u8>, i64, i64, i32, i64, Option<i32>);
+/// About how long it is to name a segment.
+const NAME_BYTES: usize = 28;
 
 /// The segments of all dialogs. What nothing changes of any more is kept in memory.
 pub struct Segments {
     cql: Cql,
     settled: Mutex<Settled>,
+    looks: Gather<(DialogKey, u64), Result<State, Error>>,
 }
 
 #[derive(Default)]
@@ -52,7 +63,7 @@ struct Settled {
 
 impl Segments {
     pub fn new(cql: Cql) -> Segments {
-        Segments { cql, settled: Mutex::default() }
+        Segments { cql, settled: Mutex::default(), looks: Gather::default() }
     }
 
     pub async fn last(&self, key: DialogKey) -> Result<Option<Segment>, Error> {
@@ -82,13 +93,16 @@ impl Segments {
         Ok(chain)
     }
 
-    /// The state of a segment. One that has a next one is sealed, whatever its own row shows.
+    /// The state of a segment, read from now on. One that has a next one is sealed, whatever its own row shows. Looks at dialogs of an app
+    /// that come at the same time are one request.
     pub async fn look(&self, key: DialogKey, of: Segment) -> Result<State, Error> {
-        let (app, dialog) = columns(key);
-        let read = self.cql.rows::<Read>(FROM, (app, dialog, of.number as i64, 2_i32)).await?;
-        let read = read.into_iter().map(segment).collect::<Result<Vec<Segment>, Error>>()?;
-        let found = Chain::of(read)?.segment(of.number).ok_or(Error::Corrupt("a segment is missing"))?;
-        Ok(found.state)
+        let cql = self.cql.clone();
+        let send = move |looks| {
+            let cql = cql.clone();
+            async move { look_together(&cql, looks).await }
+        };
+        let looked = self.looks.ask((key, of.number), NAME_BYTES, send).await;
+        looked.unwrap_or_else(|_| Err(natter_db::Error::Unknown("the process ends".into()).into()))
     }
 
     pub async fn fence(&self, key: DialogKey, of: Segment) -> Result<Answer, Error> {
@@ -144,6 +158,44 @@ impl Settled {
     fn forget(&mut self, key: DialogKey) {
         self.count -= self.chains.remove(&key).map_or(0, |chain| chain.len());
     }
+}
+
+async fn look_together(cql: &Cql, looks: Vec<(DialogKey, u64)>) -> Vec<Result<State, Error>> {
+    let mut by_app: BTreeMap<AppId, Vec<(DialogKey, u64)>> = BTreeMap::new();
+    looks.iter().for_each(|look| by_app.entry(look.0.app).or_default().push(*look));
+    let read = by_app.into_values().map(|looks| async move { (looks[0].0.app, read_these(cql, &looks).await) });
+    let read: BTreeMap<AppId, Result<Vec<(Vec<u8>, Segment)>, Error>> = join_all(read).await.into_iter().collect();
+    let state = |(key, number): &(DialogKey, u64)| {
+        let read = match read.get(&key.app) {
+            Some(Ok(read)) => read,
+            Some(Err(error)) => return Err(error.clone()),
+            None => return Err(Error::Corrupt("a look is missing")),
+        };
+        // The numbers of others are looked for in each.
+        let of_it = |(dialog, segment): &&(Vec<u8>, Segment)| {
+            *dialog == key.dialog.to_vec() && (segment.number == *number || segment.number == number + 1)
+        };
+        let these = read.iter().filter(of_it).map(|(_, segment)| *segment).collect();
+        Ok(Chain::of(these)?.segment(*number).ok_or(Error::Corrupt("a segment is missing"))?.state)
+    };
+    looks.iter().map(state).collect()
+}
+
+/// The segments of these numbers, and the next ones, of dialogs of one app.
+async fn read_these(cql: &Cql, looks: &[(DialogKey, u64)]) -> Result<Vec<(Vec<u8>, Segment)>, Error> {
+    if let [(key, number)] = looks {
+        let (app, dialog) = columns(*key);
+        let read = cql.rows::<Read>(FROM, (app, dialog.clone(), *number as i64, 2_i32)).await?;
+        return read.into_iter().map(|read| Ok((dialog.clone(), segment(read)?))).collect();
+    }
+    let app = looks.first().map_or(0, |(key, _)| key.app.0 as i64);
+    let dialogs: BTreeSet<Vec<u8>> = looks.iter().map(|(key, _)| key.dialog.to_vec()).collect();
+    let numbers: BTreeSet<i64> = looks.iter().flat_map(|(_, number)| [*number as i64, *number as i64 + 1]).collect();
+    let read = cql.rows::<Looked>(THESE, (app, Vec::from_iter(dialogs), Vec::from_iter(numbers))).await?;
+    let named = |(dialog, number, writer, state, first_seq, length): Looked| {
+        Ok((dialog, segment((number, writer, state, first_seq, length))?))
+    };
+    read.into_iter().map(named).collect()
 }
 
 fn answer(outcome: Outcome, applied: State) -> Result<Answer, Error> {

@@ -33,6 +33,9 @@ pub const TABLES: Migration = Migration {
     ],
 };
 
+/// About how long the columns of a row are besides what the row says.
+pub const COLUMNS_BYTES: usize = 64;
+
 /// Parts into which the dialogs of an app, and what is untold, are divided.
 pub const BUCKETS: i32 = 16;
 

@@ -6,6 +6,7 @@ mod run;
 
 use std::sync::Arc;
 
+use futures::future::join_all;
 use natter_actor::Clock;
 use natter_bus::Log;
 use natter_db::cql::testing::on_cassandra;
@@ -13,7 +14,8 @@ use natter_db::{Cql, Faults, Kv, Table};
 use natter_proto::event::v1::Message;
 use natter_proto::{AppId, DialogId};
 
-use super::{Engine, OnCql, Setup, TABLES, Told, rows};
+use super::rows::{self, Rows};
+use super::{Engine, OnCql, Setup, TABLES, Told};
 use crate::edit::Edit;
 use crate::error::Error;
 use crate::log::segment::{Boot, Segment, State, Stored};
@@ -39,6 +41,7 @@ async fn many_boots_write_one_log() {
         who_forgot_its_place_takes_over_from_itself(&cql, key(8)).await;
         of_two_who_open_one_gets_the_segment(&cql, key(9)).await;
         what_the_durable_log_does_not_take_is_told_later(&cql, key(10)).await;
+        what_goes_together_is_each_of_its_own_dialog(&cql).await;
         of_an_app_that_is_erased_nothing_is_left(&cql).await;
     })
     .await;
@@ -97,7 +100,7 @@ async fn what_was_written_and_not_answered_stands_and_its_sender_hears_its_numbe
     // It ends when the rows are written, before its id rows and its look.
     let lost = Append { quiet: vec![(9, 3)], ..append(2, &[2, 1]) };
     let segment = old.engine().segments.last(key).await.unwrap().unwrap();
-    old.engine().rows.put(key, segment.number, &rows::batch(1, &lost.rows, &lost.quiet)).await.unwrap();
+    old.put_rows(key, segment.number, &rows::batch(1, &lost.rows, &lost.quiet)).await;
     let told = new.told().await;
     assert_eq!(new.log.load(key).await.unwrap().seq, 3);
     let found = new.log.find(key.app, &[id(2)], &[key.dialog]).await.unwrap();
@@ -106,6 +109,34 @@ async fn what_was_written_and_not_answered_stands_and_its_sender_hears_its_numbe
     assert_eq!((members[0].settled.contains(3), members[1].settled.contains(2)), (true, true), "own rows are settled");
     assert_eq!(members[2].quiet, Ranges::of(3, 3));
     assert_eq!(new.told().await, told + 1, "the durable log is told by who takes over");
+}
+
+/// Dialogs of two apps, written at the same time: the requests are few, and a dialog that somebody else has taken stops only itself.
+async fn what_goes_together_is_each_of_its_own_dialog(cql: &Cql) {
+    let (old, new) = (boot(cql, 1), boot(cql, 2));
+    let keys: Vec<DialogKey> = (0..24_u8).map(|n| DialogKey { app: AppId(71 + u64::from(n % 2)), ..key(100 + n) }).collect();
+    let append_to_all = async |first_seq| {
+        let one = |key: &DialogKey| old.log.append(*key, append(first_seq, &[1]));
+        join_all(keys.iter().map(one)).await
+    };
+    assert_eq!(append_to_all(1).await, vec![Ok(1); 24]);
+    assert_eq!(append_to_all(2).await, vec![Ok(2); 24]);
+    for key in keys.iter().step_by(3) {
+        assert_eq!(new.log.load(*key).await.unwrap().seq, 2);
+    }
+    for seq in [3, 4] {
+        let ends = append_to_all(seq).await;
+        for (n, end) in ends.into_iter().enumerate() {
+            match n % 3 {
+                0 => assert!(matches!(end, Err(Error::Conflict { .. })), "{n}: {end:?}"),
+                _ => assert_eq!(end, Ok(seq), "{n}"),
+            }
+        }
+    }
+    for (n, key) in keys.iter().enumerate() {
+        let rows = new.log.rows(*key, &Ranges::of(1, 9)).await.unwrap();
+        assert_eq!(rows.len(), if n % 3 == 0 { 2 } else { 4 }, "{n}");
+    }
 }
 
 async fn a_batch_with_a_gap_counts_up_to_it(cql: &Cql, key: DialogKey) {
@@ -153,7 +184,7 @@ async fn an_edit_outlives_the_row_that_is_written_again(cql: &Cql, key: DialogKe
     let words = Edit::of(Message { body: Some("better".into()), ..Message::default() }, false);
     old.log.change(key, 1, words, 1, NOW).await.unwrap();
     old.log.change(key, 2, Edit::Remove, 2, NOW).await.unwrap();
-    new.engine().rows.put(key, 0, &read).await.unwrap();
+    new.put_rows(key, 0, &read).await;
     let check = async || {
         let rows = new.log.rows(key, &Ranges::of(1, 2)).await.unwrap();
         assert_eq!((rows[0].body.as_deref(), rows[1].body.as_deref(), rows[1].removed), (Some("better"), None, true));
@@ -185,7 +216,7 @@ async fn a_change_that_was_recorded_is_made_by_who_comes_next(cql: &Cql, key: Di
 async fn who_forgot_its_place_takes_over_from_itself(cql: &Cql, key: DialogKey) {
     let own = boot(cql, 1);
     own.log.append(key, append(1, &[1, 2])).await.unwrap();
-    *own.engine().owned.entry(key).lock().await = None;
+    own.engine().owned.entry(key).lock().await.forget();
     assert_eq!(own.log.append(key, append(3, &[1])).await, Ok(3));
     let last = own.engine().segments.last(key).await.unwrap().unwrap();
     assert_eq!((last.number, last.first_seq), (1, 3));
@@ -265,9 +296,12 @@ impl Running {
 
     /// Rows and id rows, and nothing else of an append.
     async fn put(&self, key: DialogKey, segment: Segment, stored: &[Stored]) {
-        let ids: Vec<_> = stored.iter().map(|row| (rows::place(segment.number, row), rows::message(row).unwrap())).collect();
-        self.engine().rows.put(key, segment.number, stored).await.unwrap();
-        self.engine().ids.put(key, &ids).await.unwrap();
+        self.engine().write(key, segment, stored).await.unwrap();
+    }
+
+    // Without their id rows.
+    async fn put_rows(&self, key: DialogKey, segment: u64, stored: &[Stored]) {
+        self.engine().rows.cql.write_parts(vec![Rows::part(key, segment, stored)]).await.unwrap();
     }
 
     async fn told(&self) -> usize {

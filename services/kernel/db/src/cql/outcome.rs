@@ -37,6 +37,11 @@ impl Outcome {
 }
 
 impl Standing {
+    #[cfg(feature = "testing")]
+    pub(super) fn of(columns: BTreeMap<String, CqlValue>) -> Standing {
+        Standing(columns)
+    }
+
     /// A column of whole numbers; none if it is empty.
     pub fn number(&self, column: &str) -> Option<i64> {
         match self.0.get(column)? {
