@@ -2,18 +2,23 @@
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files = [
+        "natter/archive/v1/archive.proto",
         "natter/account/v1/account.proto",
         "natter/account/v1/administration.proto",
+        "natter/account/v1/archive.proto",
         "natter/account/v1/identity.proto",
         "natter/account/v1/operators.proto",
         "natter/account/v1/overrides.proto",
         "natter/account/v1/reports.proto",
         "natter/cluster/v1/cluster.proto",
         "natter/account/v1/tokens.proto",
+        "natter/dialog/v1/archive.proto",
         "natter/dialog/v1/dialog.proto",
         "natter/erasure/v1/erasure.proto",
         "natter/event/v1/event.proto",
+        "natter/history/v1/archive.proto",
         "natter/history/v1/history.proto",
+        "natter/presence/v1/archive.proto",
         "natter/presence/v1/presence.proto",
         "natter/presence/v1/sessions.proto",
         "natter/process/v1/process.proto",
@@ -21,6 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "natter/push/v1/alerting.proto",
         "natter/push/v1/events.proto",
         "natter/push/v1/push.proto",
+        "natter/storage/v1/archive.proto",
         "natter/storage/v1/storage.proto",
         "natter/trace/v1/trace.proto",
     ];

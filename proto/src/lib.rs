@@ -24,6 +24,14 @@ pub mod account {
     }
 }
 
+/// What became of what an import brought.
+pub mod archive {
+    #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+    pub mod v1 {
+        tonic::include_proto!("natter.archive.v1");
+    }
+}
+
 /// Who is alive in a cluster.
 pub mod cluster {
     #[allow(missing_docs, clippy::all, clippy::unwrap_used)]

@@ -120,9 +120,9 @@ async fn end_by_the_operator_with_kills() -> Result<()> {
 pub struct Cast {
     pub ann: Person,
     pub bob: Person,
-    carl: Person,
-    private: String,
-    group: String,
+    pub carl: Person,
+    pub private: String,
+    pub group: String,
 }
 
 impl Cast {

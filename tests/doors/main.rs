@@ -4,6 +4,7 @@
 
 mod alerts;
 mod apps;
+mod archive;
 mod attachments;
 mod attacks;
 mod blocked;

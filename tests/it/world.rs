@@ -181,6 +181,7 @@ async fn services(store: Kv, clock: Clock, chance: Chance, setting: Setting) -> 
         metrics: metrics.clone(),
     };
     let history = natter_history::Service::new(Default::default(), parts);
+    let old_rows = Link::local(history.archive_server(), inner);
     let history = Link::local(history.server(), inner);
     let account = Link::local(account(&store, &clock, &chance).server(), inner);
     let posted_of_all = posted.clone();
@@ -203,6 +204,7 @@ async fn services(store: Kv, clock: Clock, chance: Chance, setting: Setting) -> 
         history: suffer(history.clone()),
         account: account.clone(),
         presence: presence_link.clone(),
+        old_rows,
         own: natter_cluster::Own::All,
         peers: Link::absent(),
         executor: executor.clone(),

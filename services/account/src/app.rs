@@ -186,7 +186,7 @@ fn given(field: &'static str, key: String) -> Result<Option<String>, Fault> {
     }
 }
 
-fn letters(bytes: &[u8]) -> String {
+pub fn letters(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte & 63)])).collect()
 }
 

@@ -1,6 +1,7 @@
 //! What the account service does for its callers, by noun. Each call reads, asks the rules, writes one batch and answers.
 
 mod apps;
+mod archive;
 mod audit;
 mod bans;
 mod credentials;

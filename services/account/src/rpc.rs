@@ -3,6 +3,7 @@
 //! Calls that change a user run in a task of their own: what follows the write must happen, also if the caller is gone.
 
 mod administration;
+mod archive;
 mod audit;
 mod operators;
 mod overrides;

@@ -15,6 +15,7 @@ use natter_outbound::Outbound;
 use natter_proto::account::v1::App;
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::account::v1::administration_server::AdministrationServer;
+use natter_proto::account::v1::archive_server::ArchiveServer;
 use natter_proto::account::v1::audit_server::AuditServer;
 use natter_proto::account::v1::eraser_server::EraserServer;
 use natter_proto::account::v1::operators_server::OperatorsServer;
@@ -206,6 +207,11 @@ impl Service {
     /// The door for links about the life of apps.
     pub fn administration_server(&self) -> AdministrationServer<Service> {
         AdministrationServer::new(self.clone())
+    }
+
+    /// The door for archives.
+    pub fn archive_server(&self) -> ArchiveServer<Service> {
+        ArchiveServer::new(self.clone())
     }
 
     /// The door for the walk of an erasure.

@@ -65,6 +65,11 @@ pub fn accept_vouched(user: User) -> Result<User, Fault> {
     if names(&user).is_empty() { Err(Fault::new("login", BLANK)) } else { checked(user) }
 }
 
+/// The same for one who was made elsewhere, by rules of that place: he may have no name at all.
+pub fn accept_brought(user: User) -> Result<User, Fault> {
+    checked(tidied(user))
+}
+
 fn tidied(mut user: User) -> User {
     empty_is_absent(&mut user);
     user.website = user.website.map(website);

@@ -87,6 +87,13 @@ impl Refusal {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "", text)
     }
 
+    /// The same, told with where it happened.
+    pub fn at(&self, place: &str) -> Refusal {
+        let words = [place, &self.field, &self.text];
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        Refusal { status: self.status, code: self.code, field: String::new(), text: words.join(" ") }
+    }
+
     /// What it is about; empty: the whole request.
     pub fn field(&self) -> &str {
         &self.field

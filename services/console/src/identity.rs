@@ -22,7 +22,7 @@ pub const MASK: &str = "********";
 /// The settings as JSON. What is absent is off.
 #[derive(Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct Settings {
+pub struct Settings {
     guests: bool,
     create_unknown: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ struct Settings {
 
 #[derive(Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct Custom {
+pub struct Custom {
     url: String,
     /// JSON, or JSON as text.
     request: Value,
@@ -51,7 +51,7 @@ struct Custom {
 
 #[derive(Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct Jwt {
+pub struct Jwt {
     jwks_url: String,
     hs256_secret: String,
     issuer: String,
@@ -61,7 +61,7 @@ struct Jwt {
 
 #[derive(Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct Facebook {
+pub struct Facebook {
     app_id: String,
     app_secret: String,
     endpoint: String,
@@ -69,7 +69,7 @@ struct Facebook {
 
 #[derive(Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct Twitter {
+pub struct Twitter {
     consumer_key: String,
     consumer_secret: String,
     endpoint: String,
@@ -77,14 +77,14 @@ struct Twitter {
 
 #[derive(Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct Firebase {
+pub struct Firebase {
     project_ids: Vec<String>,
     jwks_url: String,
 }
 
 #[derive(Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct Mail {
+pub struct Mail {
     subject: String,
     text: String,
 }
@@ -172,6 +172,13 @@ impl From<Settings> for Identity {
 
 impl From<Identity> for Settings {
     fn from(identity: Identity) -> Settings {
+        Settings::with_secrets(identity, masked)
+    }
+}
+
+impl Settings {
+    /// The settings with each secret as the rule says.
+    pub fn with_secrets(identity: Identity, secret: fn(String) -> String) -> Settings {
         let Identity { guests, create_unknown, custom, jwt, facebook, twitter, firebase, reset_mail } = identity;
         let json = |text: String| serde_json::from_str(&text).unwrap_or(Value::String(text));
         Settings {
@@ -181,23 +188,23 @@ impl From<Identity> for Settings {
                 url,
                 request: json(request),
                 response: json(response),
-                headers: headers.into_iter().map(|Header { name, value }| (name, masked(value))).collect(),
+                headers: headers.into_iter().map(|Header { name, value }| (name, secret(value))).collect(),
             }),
             jwt: jwt.map(|JwtProvider { jwks_url, hs256_secret, issuer, audience, uid_claim }| Jwt {
                 jwks_url,
-                hs256_secret: masked(hs256_secret),
+                hs256_secret: secret(hs256_secret),
                 issuer,
                 audience,
                 uid_claim,
             }),
             facebook: facebook.map(|FacebookProvider { app_id, app_secret, endpoint }| Facebook {
                 app_id,
-                app_secret: masked(app_secret),
+                app_secret: secret(app_secret),
                 endpoint,
             }),
             twitter: twitter.map(|TwitterProvider { consumer_key, consumer_secret, endpoint }| Twitter {
                 consumer_key,
-                consumer_secret: masked(consumer_secret),
+                consumer_secret: secret(consumer_secret),
                 endpoint,
             }),
             firebase: firebase.map(|FirebaseProvider { project_ids, jwks_url }| Firebase { project_ids, jwks_url }),

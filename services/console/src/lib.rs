@@ -64,6 +64,7 @@
 
 mod alerts;
 mod apps;
+mod archive;
 mod audit;
 mod auth;
 mod body;
@@ -100,6 +101,7 @@ mod user_sessions;
 mod users;
 mod visit;
 
+pub use archive::Archives;
 pub use options::Options;
 pub use running::{Process, Processes};
 pub use sdk::SdkFacts;

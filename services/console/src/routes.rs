@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, Route, web};
 
 use crate::error::Refusal;
 use crate::{
-    alerts, apps, contacts, credentials, description, devices, erasures, export, identity, log, operators, pages, reports,
-    running, sdk, sessions, system, traces, trials, unread, user_sessions, users,
+    alerts, apps, archive, contacts, credentials, description, devices, erasures, export, identity, log, operators, pages,
+    reports, running, sdk, sessions, system, traces, trials, unread, user_sessions, users,
 };
 
 const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1, and the console's pages, under \
@@ -86,6 +86,8 @@ pub fn all(routes: &mut Routes<'_>) {
         .at("/admin/v1/apps/{app}/users/{user}", [(M::GET, web::to(users::get)), (M::DELETE, web::to(users::delete))])
         .at("/admin/v1/apps/{app}/users/{user}/ban", [(M::POST, web::to(users::ban))])
         .at("/admin/v1/apps/{app}/users/{user}/unban", [(M::POST, web::to(users::unban))])
+        .at("/admin/v1/apps/{app}/archive", [(M::GET, web::to(archive::get))])
+        .at("/admin/v1/archive", [(M::POST, web::to(archive::post))])
         .at("/admin/v1/audit", [(M::GET, web::to(log::list))])
         .at("/admin/v1/edges", [(M::GET, web::to(running::edges))])
         .at("/admin/v1/edges/{edge}/drain", [(M::POST, web::to(running::drain_edge))])

@@ -27,6 +27,7 @@ use natter_proto::trace::v1::traces_client::TracesClient;
 use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
 
+use crate::archive::Archives;
 use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -64,6 +65,7 @@ pub struct Parts {
     pub chat_sessions: Link,
     pub storage: Link,
     pub events: Link,
+    pub archives: Archives,
     /// To the account service's door about what is set over the settings.
     pub overriding: Link,
     pub processes: Processes,
@@ -100,6 +102,7 @@ pub(crate) struct Door {
     chat_sessions: Link,
     storage: Link,
     events: Link,
+    pub archives: Archives,
     pub overriding: Link,
     pub processes: Processes,
     pub metrics: Metrics,
@@ -220,6 +223,7 @@ impl Service {
             chat_sessions: parts.chat_sessions,
             storage: parts.storage,
             events: parts.events,
+            archives: parts.archives,
             overriding: parts.overriding,
             processes: parts.processes,
             metrics: Metrics::new(&parts.metrics),

@@ -4,6 +4,7 @@
 //! It keeps nothing that cannot be rebuilt: where only the store knows what happened, it stops, and the next mail makes
 //! another one from the store.
 
+mod archive;
 mod calls;
 mod changes;
 mod load;
@@ -28,7 +29,7 @@ use crate::frames;
 use crate::shared::Shared;
 pub use mail::{
     Answer, By, CallSignal, Changing, Content, Create, Delete, DialogMessage, Edit, Notify, Posted, React, Remove, Removed,
-    Signal, Subscribe, Subscribing, TellEdit,
+    Signal, Subscribe, Subscribing, Take, Taking, TellEdit,
 };
 
 /// The actor of one dialog.
@@ -149,6 +150,10 @@ impl DialogActor {
     }
 
     async fn change(&mut self, message: DialogMessage) -> Result<(), Stop> {
+        let message = match message {
+            DialogMessage::Take(taking, answer) => return self.take(*taking, answer).await,
+            other => other,
+        };
         let (shared, own, State::Live(dialog)) = (&self.shared, &self.own, &mut self.state) else {
             return self.change_nothing(message).await;
         };
@@ -187,7 +192,9 @@ impl DialogActor {
                 self.signal_call(*signal, answer).await;
                 Ok(())
             }
-            DialogMessage::Post(..) | DialogMessage::Mark(..) => unreachable!("posts and marks were sorted out"),
+            DialogMessage::Post(..) | DialogMessage::Mark(..) | DialogMessage::Take(..) => {
+                unreachable!("posts, marks and what an archive brings were sorted out")
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod archive;
 pub mod bars;
 pub mod changes;
 pub mod content;

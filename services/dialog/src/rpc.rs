@@ -1,6 +1,7 @@
 //! The gRPC door: decode, ask whether the app may still send, find the dialog's actor, ask, encode. No decisions. A handler can
 //! be dropped half way, so what changes something is done by an actor.
 
+mod archive;
 mod decode;
 mod erasure;
 mod jobs;

@@ -9,6 +9,7 @@ use natter_actor::{Chance, Clock, Dial, Executor, Registry};
 use natter_bus::{Bus, Log};
 use natter_cluster::Own;
 use natter_db::Db;
+use natter_proto::dialog::v1::archive_server::ArchiveServer;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::dialog::v1::eraser_server::EraserServer;
 use natter_proto::subject::Subject;
@@ -38,6 +39,8 @@ pub struct Parts {
     pub history: Link,
     pub account: Link,
     pub presence: Link,
+    /// To the door of history about archives.
+    pub old_rows: Link,
     /// Which dialogs are this process's.
     pub own: Own,
     /// To the dialogs that are another process's.
@@ -71,6 +74,12 @@ impl Service {
     pub fn server(&self) -> DialogsServer<Rpc> {
         let rpc = Rpc::new(self.shared.clone(), self.dialogs.clone());
         DialogsServer::new(rpc).max_decoding_message_size(REQUEST_BYTES_MAX)
+    }
+
+    /// The door for archives.
+    pub fn archive_server(&self) -> ArchiveServer<Rpc> {
+        let rpc = Rpc::new(self.shared.clone(), self.dialogs.clone());
+        ArchiveServer::new(rpc).max_decoding_message_size(REQUEST_BYTES_MAX)
     }
 
     /// The door for the walk of an erasure.

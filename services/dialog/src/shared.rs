@@ -8,6 +8,7 @@ use natter_bus::{Bus, Log, Payload};
 use natter_cluster::Own;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::event::v1::Frame;
+use natter_proto::history::v1::archive_client::ArchiveClient as OldRows;
 use natter_proto::history::v1::history_client::HistoryClient;
 use natter_proto::history::v1::{FindRequest, Found, MembersRequest, Range};
 use natter_proto::presence::v1::presence_client::PresenceClient;
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     offenders: Offenders,
     history: HistoryClient<Link>,
     presence: PresenceClient<Link>,
+    old_rows: OldRows<Link>,
     pub own: Own,
     peers: DialogsClient<Link>,
     chance: Chance,
@@ -76,6 +78,7 @@ impl Shared {
             offenders: parts.metrics.offenders(),
             history: HistoryClient::new(parts.history),
             presence: PresenceClient::new(parts.presence),
+            old_rows: OldRows::new(parts.old_rows),
             own: parts.own,
             peers: DialogsClient::new(parts.peers),
             chance: parts.chance,
@@ -137,6 +140,11 @@ impl Shared {
     /// A client of its own for one call.
     pub fn history(&self) -> HistoryClient<Link> {
         self.history.clone()
+    }
+
+    /// The same of history's door about archives.
+    pub fn old_rows(&self) -> OldRows<Link> {
+        self.old_rows.clone()
     }
 
     /// A client of its own for one call.

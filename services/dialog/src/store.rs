@@ -80,6 +80,9 @@ pub trait DialogStore: Send + Sync {
     /// engine's own: at most `max` behind `after`. Fewer: there are no more.
     async fn views(&self, after: Option<(Key, UserId)>, max: usize) -> Result<Vec<(Key, UserId, Member)>, Error>;
 
+    /// At most `max` dialogs of an app behind `after`, in an order of the engine's own. Fewer: there are no more.
+    async fn of_app(&self, app: AppId, after: Option<DialogId>, max: usize) -> Result<Vec<DialogId>, Error>;
+
     /// How many dialogs the user is a member of, counted up to `max`.
     async fn count_of_user(&self, app: AppId, user: UserId, max: usize) -> Result<usize, Error>;
 

@@ -37,6 +37,8 @@ pub struct Append {
     pub rows: Vec<Message>,
     /// Members from whom one of these rows is hidden from the start, each with the row's place: they block its sender.
     pub quiet: Vec<(u64, u64)>,
+    /// They were said elsewhere, and are brought here: nobody is alerted of them.
+    pub old: bool,
 }
 
 impl Append {

@@ -36,7 +36,7 @@ impl Oracle {
         let first_seq = self.head() + 1;
         let rows: Vec<Message> = senders.iter().zip(first_seq..).map(|(sender, seq)| message(*sender, seq)).collect();
         let quiet = quiet.map(|user| (user, first_seq)).filter(|_| !rows.is_empty()).into_iter().collect();
-        Append { first_seq, rows, quiet }
+        Append { first_seq, rows, quiet, old: false }
     }
 
     pub fn append(&mut self, append: &Append) {

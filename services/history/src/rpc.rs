@@ -1,5 +1,6 @@
 //! The gRPC door: decode, call, encode. No decisions here. A call may be dropped half way; what it wrote goes on without it.
 
+mod archive;
 mod erasure;
 
 use std::collections::BTreeMap;
@@ -29,11 +30,11 @@ use crate::service::Service;
 pub struct Rpc(pub(crate) Service);
 
 impl Rpc {
-    async fn append(&self, asked: AppendRequest) -> Result<AppendReply, Failure> {
+    async fn append(&self, asked: AppendRequest, old: bool) -> Result<AppendReply, Failure> {
         let key = key(asked.app, &asked.dialog)?;
         let quiet = asked.quiet.iter().map(|quiet| (quiet.user, quiet.seq)).collect();
         let (since, count) = (Instant::now(), asked.rows.len() as u64);
-        let append = Append { first_seq: asked.first_seq, rows: asked.rows, quiet };
+        let append = Append { first_seq: asked.first_seq, rows: asked.rows, quiet, old };
         let storing = self.0.log.append(key, append).instrument(within(|| debug_span!("store.append")));
         let head = storing.await?;
         self.0.metrics.rows_appended.inc_by(count);
@@ -47,7 +48,7 @@ impl History for Rpc {
     async fn append(&self, request: Request<AppendRequest>) -> Reply<AppendReply> {
         let asked = request.into_inner();
         let span = within(|| debug_span!("history.append", app = asked.app, rows = asked.rows.len()));
-        Ok(Response::new(self.append(asked).instrument(span).await?))
+        Ok(Response::new(self.append(asked, false).instrument(span).await?))
     }
 
     async fn load(&self, request: Request<LoadRequest>) -> Reply<LoadReply> {

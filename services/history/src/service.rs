@@ -6,6 +6,7 @@ use std::sync::Arc;
 use natter_actor::{Chance, Clock};
 use natter_bus::Log;
 use natter_db::{Cql, Db, Kv};
+use natter_proto::history::v1::archive_server::ArchiveServer;
 use natter_proto::history::v1::eraser_server::EraserServer;
 use natter_proto::history::v1::history_server::HistoryServer;
 
@@ -109,6 +110,11 @@ impl Service {
     /// The door for the walk of an erasure.
     pub fn eraser_server(&self) -> EraserServer<Rpc> {
         EraserServer::new(Rpc(self.clone()))
+    }
+
+    /// The door for archives.
+    pub fn archive_server(&self) -> ArchiveServer<Rpc> {
+        ArchiveServer::new(Rpc(self.clone())).max_decoding_message_size(REQUEST_BYTES_MAX)
     }
 
     /// The gRPC door. A call needs a tokio runtime: a write goes on in a task of its own when its caller is gone.

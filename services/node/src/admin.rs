@@ -46,6 +46,12 @@ impl Admin {
         self.send(self.client.delete(format!("{}{path}", self.root))).await
     }
 
+    /// A file that is sent piece by piece.
+    pub async fn upload(&self, path: &str, file: std::fs::File) -> Result<Value> {
+        let file = tokio::fs::File::from_std(file);
+        self.send(self.client.post(format!("{}{path}", self.root)).body(file)).await
+    }
+
     /// An answer that is read piece by piece.
     pub async fn download(&self, path: &str) -> Result<reqwest::Response> {
         let answer = self.answer(self.client.get(format!("{}{path}", self.root))).await?;

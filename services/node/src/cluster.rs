@@ -296,6 +296,10 @@ fn repeats(path: &str) -> bool {
         "natter.dialog.v1.Dialogs" => {
             &["Audience", "Batch", "Forget", "Get", "List", "Mark", "Notify", "Occupants", "Post", "Reactions", "Unread"][..]
         }
+        "natter.dialog.v1.Archive" => &["Dialogs", "TakeDialog", "TakeRows", "TakeStates"],
+        "natter.account.v1.Archive" => &["TakeApp", "TakeUsers", "Users"],
+        "natter.history.v1.Archive" => &["AddState", "Rows"],
+        "natter.presence.v1.Archive" => &["TakeViews", "Views"],
         "natter.history.v1.History" => {
             &["Changes", "Drop", "Find", "Gap", "Heads", "Hide", "Join", "Kept", "Mark", "Members", "Page", "Reactions", "Unread"]
         }

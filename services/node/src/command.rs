@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod alerts;
 pub mod apply;
+pub mod archive;
 pub mod config;
 pub mod doctor;
 pub mod identity;
@@ -74,6 +75,10 @@ pub enum Command {
     /// Users of an app.
     #[command(subcommand)]
     User(admin::UserCommand),
+    /// Writes an app, or all of them, to a file: users, dialogs, messages, files. Ids and dates are kept.
+    Export(archive::Export),
+    /// Takes over what such a file holds and is not there. The same file again changes nothing.
+    Import(archive::Import),
     /// Operators: who opens the admin API by name and password.
     #[command(subcommand)]
     Operator(operator::OperatorCommand),

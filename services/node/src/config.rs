@@ -20,6 +20,8 @@ pub struct Config {
     /// Further names and addresses under which clients reach this host; the first-start certificate carries them. The first
     /// one is the name given to clients.
     pub hosts: Vec<String>,
+    /// A first start makes an app with two users, to try it with. Off where `natter import` brings the apps.
+    pub first_app: bool,
     /// Threads that run actors; 0: as many as there are cores.
     pub actor_threads: usize,
     pub telemetry: natter_telemetry::Options,
@@ -50,6 +52,7 @@ impl Default for Config {
         Config {
             data: "natter-data".into(),
             hosts: Vec::new(),
+            first_app: true,
             actor_threads: 0,
             telemetry: Default::default(),
             health: Default::default(),

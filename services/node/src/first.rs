@@ -31,8 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const DEMO: [(&str, &str); 2] = [("romeo", "Romeo Montague"), ("juliet", "Juliet Capulet")];
 
-/// Makes an app and its demo users if there is none, and the operator if there is none, and composes the banner.
-pub async fn prepare(links: &Links, facts: &SdkFacts, ports: &Ports) -> Result<Banner> {
+/// Makes an app and its demo users if there is none and one is wanted, and the operator if there is none, and composes the banner.
+pub async fn prepare(links: &Links, facts: &SdkFacts, ports: &Ports, first_app: bool) -> Result<Banner> {
     let operator = operator(&links.operators).await?;
     let mut client = AccountsClient::new(links.account.clone().with_deadline(PATIENCE));
     let mut apps = client
@@ -43,6 +43,9 @@ pub async fn prepare(links: &Links, facts: &SdkFacts, ports: &Ports) -> Result<B
         .into_inner()
         .apps;
     let mut users = String::new();
+    if apps.is_empty() && !first_app {
+        return Ok(without_app(&operator, ports));
+    }
     if apps.is_empty() {
         // The lowest id that was never given: 1, unless that app was deleted.
         let request = CreateAppRequest { title: "First app".into(), ..CreateAppRequest::default() };
@@ -91,6 +94,16 @@ Next: `natter sdk-config --app {app_id} --json` for programs, `natter user creat
         init = snippet::init(&config),
     );
     Ok(Banner(text))
+}
+
+fn without_app(operator: &str, ports: &Ports) -> Banner {
+    let (version, console) = (env!("CARGO_PKG_VERSION"), ports.console);
+    Banner(format!(
+        "Natter {version} runs.
+
+  console   http://localhost:{console}
+{operator}  app       none: `natter import FILE` brings some, `natter app create` makes one"
+    ))
 }
 
 // The line of an operator that was made just now; nothing if it was there.

@@ -68,6 +68,8 @@ fn answer(command: &Command, cli: &Cli) -> Result<()> {
             Command::LogLevel(arguments) => command::log_level::run(&admin, arguments).await,
             Command::App(inner) => command::admin::app(&admin, inner).await,
             Command::User(inner) => command::admin::user(&admin, inner).await,
+            Command::Export(arguments) => command::archive::export(&admin, arguments).await,
+            Command::Import(arguments) => command::archive::import(&admin, arguments).await,
             Command::Operator(inner) => command::operator::run(&admin, inner).await,
             _ => unreachable!("answered above"),
         }

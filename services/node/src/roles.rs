@@ -171,7 +171,7 @@ pub async fn run(roles: Roles, loaded: Loaded, logs: Logs, stop: Stop) -> Result
         });
     }
     let banner = match roles {
-        Roles::Alone => Some(first::prepare(&services.links, &sdk, &doors.chosen).await?),
+        Roles::Alone => Some(first::prepare(&services.links, &sdk, &doors.chosen, config.first_app).await?),
         Roles::Apart(_) => None,
     };
     let Services { account, presence, storage, push, dialog, edge, api, console, itself, links, .. } = services;

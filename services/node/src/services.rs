@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use natter_bus::Bus;
-use natter_console::{SdkFacts, SystemFacts};
+use natter_console::{Archives, SdkFacts, SystemFacts};
 use natter_rpc::{Link, Offered, guarded};
 use natter_telemetry::Logs;
 
@@ -57,6 +57,7 @@ pub struct Links {
     pub credentials: Link,
     pub alerting: Link,
     pub push_eraser: Link,
+    pub archives: Archives,
 }
 
 /// What the services need beside the shared parts.
@@ -127,8 +128,9 @@ impl Services {
         let dialog = match (&history, has(Role::Dialog)) {
             // The history of a dialog that is this process's is here too.
             (Some(history), true) => {
+                let old_rows = Link::measured(history.archive_server(), config.link.options(), &parts.calls);
                 let history = Link::measured(history.server(), config.link.options(), &parts.calls);
-                Some(dialog(config, parts, history, account_link.clone(), presence_link.clone())?)
+                Some(dialog(config, parts, (history, old_rows), account_link.clone(), presence_link.clone())?)
             }
             _ => None,
         };
@@ -145,7 +147,15 @@ impl Services {
             }
             false => None,
         };
+        let archives = Archives {
+            account: link!(to(Role::Account), account, archive_server),
+            dialog: link!(to(Role::Dialog), dialog, archive_server),
+            history: link!(to(Role::History), history, archive_server),
+            storage: link!(to(Role::Storage), storage, archive_server),
+            presence: link!(to(Role::Presence), presence, archive_server),
+        };
         let links = Links {
+            archives,
             administration: link!(to(Role::Account), account, administration_server),
             operators: link!(to(Role::Account), account, operators_server),
             audit: link!(to(Role::Account), account, audit_server),
@@ -209,6 +219,7 @@ impl Services {
                 .add_service(guarded(account.tokens_server(), guard(Role::Account)));
             routes = routes
                 .add_service(guarded(account.overriding_server(), guard(Role::Account)))
+                .add_service(guarded(account.archive_server(), guard(Role::Account)))
                 .add_service(guarded(account.eraser_server(), guard(Role::Account)));
         }
         if let Some(presence) = &self.presence {
@@ -216,21 +227,25 @@ impl Services {
                 .add_service(guarded(presence.server(), guard(Role::Presence)))
                 .add_service(guarded(presence.sessions_server(), guard(Role::Presence)));
             routes = routes.add_service(guarded(presence.eraser_server(), guard(Role::Presence)));
+            routes = routes.add_service(guarded(presence.archive_server(), guard(Role::Presence)));
         }
         if let Some(storage) = &self.storage {
             routes = routes
                 .add_service(guarded(storage.server(), guard(Role::Storage)))
                 .add_service(guarded(storage.eraser_server(), guard(Role::Storage)));
+            routes = routes.add_service(guarded(storage.archive_server(), guard(Role::Storage)));
         }
         if let Some(history) = &self.history {
             routes = routes
                 .add_service(guarded(history.server(), guard(Role::History)))
                 .add_service(guarded(history.eraser_server(), guard(Role::History)));
+            routes = routes.add_service(guarded(history.archive_server(), guard(Role::History)));
         }
         if let Some(dialog) = &self.dialog {
             routes = routes
                 .add_service(guarded(dialog.server(), guard(Role::Dialog)))
                 .add_service(guarded(dialog.eraser_server(), guard(Role::Dialog)));
+            routes = routes.add_service(guarded(dialog.archive_server(), guard(Role::Dialog)));
         }
         if let Some(push) = &self.push {
             routes = routes
@@ -309,7 +324,13 @@ fn storage(config: &Config, parts: &Parts) -> Result<natter_storage::Service> {
     service.context("cannot use the place of files")
 }
 
-fn dialog(config: &Config, parts: &Parts, history: Link, account: Link, presence: Link) -> Result<natter_dialog::Service> {
+fn dialog(
+    config: &Config,
+    parts: &Parts,
+    (history, old_rows): (Link, Link),
+    account: Link,
+    presence: Link,
+) -> Result<natter_dialog::Service> {
     Ok(natter_dialog::Service::new(
         config.dialog.clone(),
         natter_dialog::Parts {
@@ -319,6 +340,7 @@ fn dialog(config: &Config, parts: &Parts, history: Link, account: Link, presence
             history,
             account,
             presence,
+            old_rows,
             own: cluster::own(parts.cluster.as_ref(), Role::Dialog),
             peers: To { config, parts, role: Role::Dialog }.link(None),
             executor: parts.executor.clone(),
@@ -424,6 +446,7 @@ fn console(config: &Config, parts: &Parts, facts: Facts, links: &Links, itself: 
             chat_sessions: links.sessions.clone(),
             storage: links.storage.clone(),
             events: links.events.clone(),
+            archives: links.archives.clone(),
             overriding: links.overriding.clone(),
             processes: peers::processes(parts.cluster.as_ref(), here, parts.tls.clone(), config.link.options()),
             metrics: parts.metrics.clone(),

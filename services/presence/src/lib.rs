@@ -36,6 +36,7 @@
 
 mod activity;
 mod again;
+mod archive;
 mod blocks;
 mod contacts;
 mod debt;

@@ -3,20 +3,23 @@
 
 use std::sync::Arc;
 
+use natter_proto::archive::v1::Taken;
 use natter_proto::erasure::v1::{EraseReply, EraseRequest};
 use natter_proto::event::v1::SessionRef;
+use natter_proto::presence::v1::archive_server::Archive;
 use natter_proto::presence::v1::eraser_server::Eraser;
 use natter_proto::presence::v1::presence_server::Presence;
 use natter_proto::presence::v1::sessions_server::Sessions;
 use natter_proto::presence::v1::{
-    AnnounceReply, AnnounceRequest, AttentionReply, AttentionRequest, ContactsReply, ContactsRequest, EndSessionsReply,
-    EndSessionsRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest, ExitRoomReply, ExitRoomRequest, JudgeReply,
-    JudgeRequest, LastActivityReply, LastActivityRequest, ListSessionsReply, ListSessionsRequest, OnlineReply, OnlineRequest,
-    PrivacyListReply, PrivacyListRequest, PrivacyListsReply, PrivacyListsRequest, ReachableReply, ReachableRequest, RecordReply,
-    RemoveContactReply, RemoveContactRequest, RoomReply, RoomRequest, SessionRecord, SessionState, SetContactReply,
-    SetContactRequest, SetDefaultPrivacyListReply, SetDefaultPrivacyListRequest, SetInactiveReply, SetInactiveRequest,
-    SetPrivacyListReply, SetPrivacyListRequest, SettleDebtReply, SettleDebtRequest, SubscribeReply, SubscribeRequest,
-    TakeDebtReply, TakeDebtRequest, WatchReply, WatchRequest,
+    AnnounceReply, AnnounceRequest, ArchiveViewsReply, ArchiveViewsRequest, AttentionReply, AttentionRequest, ContactsReply,
+    ContactsRequest, EndSessionsReply, EndSessionsRequest, EnterRoomReply, EnterRoomRequest, EvictReply, EvictRequest,
+    ExitRoomReply, ExitRoomRequest, JudgeReply, JudgeRequest, LastActivityReply, LastActivityRequest, ListSessionsReply,
+    ListSessionsRequest, OnlineReply, OnlineRequest, PrivacyListReply, PrivacyListRequest, PrivacyListsReply,
+    PrivacyListsRequest, ReachableReply, ReachableRequest, RecordReply, RemoveContactReply, RemoveContactRequest, RoomReply,
+    RoomRequest, SessionRecord, SessionState, SetContactReply, SetContactRequest, SetDefaultPrivacyListReply,
+    SetDefaultPrivacyListRequest, SetInactiveReply, SetInactiveRequest, SetPrivacyListReply, SetPrivacyListRequest,
+    SettleDebtReply, SettleDebtRequest, SubscribeReply, SubscribeRequest, TakeDebtReply, TakeDebtRequest, TakeViewsRequest,
+    WatchReply, WatchRequest,
 };
 use natter_proto::{AppId, Code, DialogId, Failure, UserId};
 use natter_rpc::{Reply, Request, Response, Status, async_trait};
@@ -282,6 +285,20 @@ impl Sessions for Rpc {
         let EndSessionsRequest { app, user, session } = request.into_inner();
         let ended = self.0.end_sessions(self.user_of(app, user)?, session).await?;
         Ok(Response::new(EndSessionsReply { ended: ended as u32 }))
+    }
+}
+
+#[async_trait]
+impl Archive for Rpc {
+    async fn views(&self, request: Request<ArchiveViewsRequest>) -> Reply<ArchiveViewsReply> {
+        let ArchiveViewsRequest { app, user } = request.into_inner();
+        let views = self.0.archived_views(self.user_of(app, user)?).await?;
+        Ok(Response::new(ArchiveViewsReply { views }))
+    }
+
+    async fn take_views(&self, request: Request<TakeViewsRequest>) -> Reply<Taken> {
+        let TakeViewsRequest { app, user, views, dry } = request.into_inner();
+        Ok(Response::new(self.0.take_views(self.user_of(app, user)?, views, dry).await?))
     }
 }
 

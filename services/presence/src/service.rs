@@ -10,6 +10,7 @@ use natter_actor::Clock;
 use natter_bus::{Bus, Log, Subscription};
 use natter_cluster::Own;
 use natter_db::{Db, Lossy};
+use natter_proto::presence::v1::archive_server::ArchiveServer;
 use natter_proto::presence::v1::eraser_server::EraserServer;
 use natter_proto::presence::v1::presence_server::PresenceServer;
 use natter_proto::presence::v1::sessions_server::SessionsServer;
@@ -149,6 +150,11 @@ impl Service {
     /// The door for operators who look at sessions and end them.
     pub fn sessions_server(&self) -> SessionsServer<Rpc> {
         SessionsServer::new(Rpc::new(Arc::clone(&self.shared)))
+    }
+
+    /// The door for archives.
+    pub fn archive_server(&self) -> ArchiveServer<Rpc> {
+        ArchiveServer::new(Rpc::new(Arc::clone(&self.shared)))
     }
 
     /// The door for the walk of an erasure.

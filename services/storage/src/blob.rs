@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 /// Characters of a name (contract rest 6.1).
 const NAME_CHARS_MAX: usize = 100;
 /// RFC 6838, 4.2: 127 for type and subtype each.
-const CONTENT_TYPE_BYTES_MAX: usize = 255;
+pub const CONTENT_TYPE_BYTES_MAX: usize = 255;
 
 /// A content, by the name that it has where bytes are kept. Nothing of it comes from outside.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -123,7 +123,7 @@ pub fn draft(request: CreateRequest, id: u64, dice: Dice, now: i64) -> Result<(B
 }
 
 // A name is shown and saved by browsers: what would be a way through folders, or end a header line, is none.
-fn check_name(name: &str) -> Result<(), Refused> {
+pub fn check_name(name: &str) -> Result<(), Refused> {
     let length = name.chars().count();
     let is_path = name.contains(['/', '\\']) || matches!(name.trim(), "" | "." | "..");
     if length > NAME_CHARS_MAX || is_path || name.chars().any(char::is_control) {

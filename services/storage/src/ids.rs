@@ -14,6 +14,23 @@ const BLOCK: u64 = 1_000;
 pub struct Ids(Mutex<Range<u64>>);
 
 impl Ids {
+    /// Gives no number up to this one from now on: they are of files that come from elsewhere.
+    pub async fn raise(&self, blobs: &dyn Blobs, upto: u64) -> Result<()> {
+        {
+            let mut rest = self.0.lock();
+            if !rest.is_empty() && rest.end > upto + 1 {
+                rest.start = rest.start.max(upto + 1);
+                return Ok(());
+            }
+            *rest = 0..0;
+        }
+        let next = blobs.take_block(1).await?.end;
+        if next <= upto {
+            blobs.take_block(upto + 1 - next).await?;
+        }
+        Ok(())
+    }
+
     /// A number that nothing had. Its block is durable before it is used.
     pub async fn next(&self, blobs: &dyn Blobs) -> Result<u64> {
         loop {

@@ -3,15 +3,18 @@
 //! What follows the first write of a call runs in a task of its own: it must happen, also if the caller is gone.
 
 use futures::stream::{BoxStream, StreamExt, try_unfold};
+use natter_proto::archive::v1::Taken;
 use natter_proto::erasure::v1::{EraseReply, EraseRequest};
+use natter_proto::storage::v1::archive_server::Archive;
 use natter_proto::storage::v1::eraser_server::Eraser;
 use natter_proto::storage::v1::storage_server::Storage as Door;
+use natter_proto::storage::v1::take_blob_part::Part as Brings;
 use natter_proto::storage::v1::upload_part::Part;
 use natter_proto::storage::v1::*;
 use natter_rpc::{Reply, Request, Response, Status, Streaming, async_trait};
 use tracing::Instrument;
 
-use crate::calls::Upload;
+use crate::calls::{Brought, Upload};
 use crate::error::Error;
 use crate::metrics::Outcome;
 use crate::service::Service;
@@ -73,6 +76,13 @@ impl Door for Service {
 }
 
 #[async_trait]
+impl Archive for Service {
+    async fn take_blob(&self, request: Request<Streaming<TakeBlobPart>>) -> Reply<Taken> {
+        Ok(Response::new(self.take_brought(request.into_inner()).await?))
+    }
+}
+
+#[async_trait]
 impl Eraser for Service {
     async fn erase(&self, request: Request<EraseRequest>) -> Reply<EraseReply> {
         let EraseRequest { app, user, .. } = request.into_inner();
@@ -94,6 +104,27 @@ impl Service {
             }
         }
     }
+}
+
+impl Service {
+    async fn take_brought(&self, mut parts: Streaming<TakeBlobPart>) -> Result<Taken, Error> {
+        let Some(Brings::Head(head)) = next_brought(&mut parts).await else { return Err(Error::Broken) };
+        let mut brought = match Brought::begin(&self.files, head).await? {
+            Ok(brought) => brought,
+            Err(taken) => return Ok(taken),
+        };
+        loop {
+            match next_brought(&mut parts).await {
+                Some(Brings::Chunk(chunk)) => brought.append(chunk).await?,
+                Some(Brings::End(_)) => return whole(brought.finish()).await,
+                Some(Brings::Head(_)) | None => return Err(Error::Broken),
+            }
+        }
+    }
+}
+
+async fn next_brought(parts: &mut Streaming<TakeBlobPart>) -> Option<Brings> {
+    parts.message().await.ok().flatten()?.part
 }
 
 async fn next(parts: &mut Streaming<UploadPart>) -> Option<Part> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use natter_actor::{Chance, Clock};
 use natter_db::Db;
+use natter_proto::storage::v1::archive_server::ArchiveServer;
 use natter_proto::storage::v1::eraser_server::EraserServer;
 use natter_proto::storage::v1::storage_server::StorageServer;
 use natter_telemetry::{Metrics as Registry, Offence, Offenders};
@@ -100,6 +101,11 @@ impl Service {
     /// The door for links.
     pub fn server(&self) -> StorageServer<Service> {
         StorageServer::new(self.clone())
+    }
+
+    /// The door for archives.
+    pub fn archive_server(&self) -> ArchiveServer<Service> {
+        ArchiveServer::new(self.clone())
     }
 
     /// The door for the walk of an erasure.

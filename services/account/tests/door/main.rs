@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod apps;
+mod archives;
 mod bans;
 mod chat;
 mod endings;

@@ -65,6 +65,7 @@ const LOG: Body = &[("filter", Text, Be), ("minutes", Number, MayBe)];
 const OFFENDERS: Query = &[("app", Number), ("minutes", Number), ("limit", Number)];
 const REPORTS: Query = &[("kind", OneOf(&["users", "messages"])), ("after", Text), ("limit", Number)];
 const USERS: Query = &[("search", Text), ("page", Number), ("per_page", Number)];
+const ARCHIVE: Query = &[("dry_run", Truth)];
 const UNREAD: Query = &[("dialog", Text), ("skip", Number), ("limit", Number)];
 const AUDIT: Query = &[("operator", Text), ("app", Number), ("before", Text), ("limit", Number)];
 const JOURNAL: Query = &[("user", Number), ("dialog", Text), ("message", Text), ("before", Text), ("limit", Number)];
@@ -115,6 +116,8 @@ pub const DESCRIBED: &[Described] = &[
     of("GET", "apps/{app}/users/{user}/contacts", "A user's contacts", NO_QUERY, NO_BODY, Done),
     of("GET", "apps/{app}/users/{user}/lists", "A user's privacy lists", NO_QUERY, NO_BODY, Done),
     of("GET", "apps/{app}/users/{user}/export", "All that is kept of a user, a JSON value a line", NO_QUERY, NO_BODY, Lines),
+    of("GET", "apps/{app}/archive", "All of an app as an archive, a JSON value a line", NO_QUERY, NO_BODY, Lines),
+    of("POST", "archive", "Takes over what an archive holds; its lines are the body", ARCHIVE, NO_BODY, Done),
     of("GET", "apps/{app}/users/{user}/sessions", "A user's sessions at both doors", &[("after", Text)], NO_BODY, Done),
     of("DELETE", "apps/{app}/users/{user}/sessions", "Ends all sessions of a user", NO_QUERY, NO_BODY, Done),
     of("DELETE", "apps/{app}/users/{user}/sessions/{session}", "Ends a session of a user", NO_QUERY, NO_BODY, Done),

@@ -82,6 +82,7 @@ impl Console {
             chat_sessions: Link::local(SessionsServer::new(people.clone()), link),
             storage: Link::local(StorageServer::new(people.clone()), link),
             events: Link::local(EventsServer::new(people.clone()), link),
+            archives: Archives::absent(),
             overriding: beside.overriding(),
             processes: beside.processes(),
             metrics: Metrics::new(),

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use natter_actor::Reply;
+use natter_proto::archive::v1::Taken;
 use natter_proto::event::v1::{Frame, Message, SessionRef, Typing};
-use natter_proto::history::v1::Found;
+use natter_proto::history::v1::{Found, MemberState, Reactions};
 use natter_proto::{Failure, MessageId, UserId, dialog::v1 as wire};
 
 use crate::dialog::changes::Words;
 use crate::dialog::group::Change;
 use crate::dialog::marks::Mark;
 use crate::dialog::rings::Step;
-use crate::dialog::{Kind, Post};
+use crate::dialog::{Kept, Kind, Post};
 use crate::frames;
 
 /// Where the answer to a request goes.
@@ -36,6 +37,22 @@ pub enum DialogMessage {
     /// The user is no more.
     Erase(UserId, Answer<()>),
     React(React, Answer<()>),
+    /// An archive brings something of it.
+    Take(Box<Taking>, Answer<Taken>),
+}
+
+/// What an archive brings of a dialog.
+pub enum Take {
+    Dialog(Kept),
+    /// Ascending.
+    Rows(Vec<Message>),
+    States(Vec<MemberState>, Vec<Reactions>),
+}
+
+/// It is to be taken over, or if it is dry only looked at.
+pub struct Taking {
+    pub take: Take,
+    pub dry: bool,
 }
 
 /// A message that is stored, or told, or both.
@@ -190,6 +207,7 @@ impl DialogMessage {
             }
             DialogMessage::Notify(_, answer) => answer.send(Err(failure)),
             DialogMessage::Remove(_, answer) => answer.send(Err(failure)),
+            DialogMessage::Take(_, answer) => answer.send(Err(failure)),
         }
     }
 

@@ -64,6 +64,7 @@ on_each_engine! {
     what_is_public_everybody_lists_and_only_members_are_counted
     a_large_group_is_read_whole
     apps_and_users_are_apart_and_lists_are_bounded
+    the_dialogs_of_an_app_are_read_page_by_page
     of_an_app_that_is_erased_nothing_is_left
 }
 
@@ -219,6 +220,28 @@ async fn apps_and_users_are_apart_and_lists_are_bounded(on: On) {
     assert_eq!(on.store.count_of_user(on.app(2), ANN, 2).await.unwrap(), 1);
     assert_eq!(on.store.of_user(on.app(1), UserId(1), 10).await.unwrap(), []);
     assert_eq!(on.load(on.key(2, 1)).await, None);
+}
+
+async fn the_dialogs_of_an_app_are_read_page_by_page(on: On) {
+    for dialog in 1..=9 {
+        on.store.create(on.key(1, dialog), &pair()).await.unwrap();
+    }
+    on.store.create(on.key(2, 100), &pair()).await.unwrap();
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = on.store.of_app(on.app(1), after, 4).await.unwrap();
+        after = page.last().copied();
+        let count = page.len();
+        found.extend(page);
+        if count < 4 {
+            break;
+        }
+    }
+    found.sort_unstable();
+    let mut all: Vec<DialogId> = (1..=9).map(|dialog| on.key(1, dialog).dialog).collect();
+    all.sort_unstable();
+    assert_eq!(found, all);
+    assert_eq!(on.store.of_app(on.app(3), None, 4).await, Ok(vec![]));
 }
 
 async fn of_an_app_that_is_erased_nothing_is_left(on: On) {

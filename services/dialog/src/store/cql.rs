@@ -221,6 +221,23 @@ impl DialogStore for OnCql {
         Ok(views)
     }
 
+    async fn of_app(&self, app: AppId, after: Option<DialogId>, max: usize) -> Result<Vec<DialogId>, Error> {
+        let (mut found, mut behind) = (Vec::new(), after);
+        let mut bucket = after.map_or(0, |dialog| bucket_of(Key { app, dialog }));
+        while bucket < BUCKETS && found.len() < max {
+            let room = limit(max - found.len());
+            let rows: Vec<(Vec<u8>,)> = match behind.take() {
+                None => self.cql.rows(OF_APP, (app.0 as i64, bucket, room)).await?,
+                Some(dialog) => self.cql.rows(OF_APP_BEHIND, (app.0 as i64, bucket, dialog.to_vec(), room)).await?,
+            };
+            for (dialog,) in rows {
+                found.push(id_of(&dialog)?);
+            }
+            bucket += 1;
+        }
+        Ok(found)
+    }
+
     async fn count_of_user(&self, app: AppId, user: UserId, max: usize) -> Result<usize, Error> {
         let rows: Vec<(Vec<u8>,)> = self.cql.rows(COUNT, (app.0 as i64, user.0 as i64, limit(max))).await?;
         Ok(rows.len())

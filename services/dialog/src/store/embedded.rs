@@ -28,8 +28,10 @@ const PUBLIC: Table = Table("public_dialogs");
 
 /// Of every dialog: nobody else writes.
 const VERSION: u64 = 0;
+/// Bytes of a dialog's id.
+const DIALOG_ID: usize = 12;
 /// Bytes of a member's key: app, dialog, user.
-const MEMBER_KEY: usize = 8 + 12 + 8;
+const MEMBER_KEY: usize = 8 + DIALOG_ID + 8;
 /// Rows of members read at once.
 const CHUNK: usize = 1_000;
 
@@ -200,6 +202,16 @@ impl DialogStore for Embedded {
         let from = after.map_or(Vec::new(), |(key, user)| [&member_key(key, user)[..], &[0]].concat());
         let rows = self.db.scan(MEMBERS, KeyRange::between(from, [u8::MAX; MEMBER_KEY + 1]), max).await?;
         rows.iter().map(|(key, row)| Ok((dialog_of_member(key)?, user_of(key)?, decode::<MemberRow>(row)?.into()))).collect()
+    }
+
+    async fn of_app(&self, app: AppId, after: Option<DialogId>, max: usize) -> Result<Vec<DialogId>, Error> {
+        let from = match after {
+            Some(dialog) => [&dialog_key(Key { app, dialog })[..], &[0]].concat(),
+            None => app.0.to_be_bytes().to_vec(),
+        };
+        let upto = [&app.0.to_be_bytes()[..], &[u8::MAX; DIALOG_ID + 1]].concat();
+        let rows = self.db.scan(DIALOGS, KeyRange::between(from, upto), max).await?;
+        rows.iter().map(|(key, _)| dialog_of(key)).collect()
     }
 
     async fn count_of_user(&self, app: AppId, user: UserId, max: usize) -> Result<usize, Error> {

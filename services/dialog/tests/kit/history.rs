@@ -7,7 +7,7 @@ use std::time::Duration;
 use natter_proto::Code;
 use natter_proto::event::v1::{Frame, Message};
 use natter_proto::history::v1 as wire;
-use natter_proto::history::v1::history_server;
+use natter_proto::history::v1::{archive_server, history_server};
 use natter_rpc::{Reply, Request, Response, Status, async_trait};
 
 use super::refusal;
@@ -337,5 +337,30 @@ impl history_server::History for History {
     }
     async fn drop(&self, _: Request<wire::DropRequest>) -> Reply<wire::DropReply> {
         Err(refusal(Code::Internal))
+    }
+}
+
+#[async_trait]
+impl archive_server::Archive for History {
+    async fn rows(&self, request: Request<wire::ArchiveRowsRequest>) -> Reply<wire::ArchiveRowsReply> {
+        let wire::ArchiveRowsRequest { dialog, above, limit, .. } = request.into_inner();
+        let rows = self.state().rows.get(&dialog).cloned().unwrap_or_default();
+        let rows = rows.into_iter().filter(|row| row.seq > above).take(limit as usize).collect();
+        Ok(Response::new(wire::ArchiveRowsReply { rows, more: false }))
+    }
+
+    async fn append_old(&self, request: Request<wire::AppendRequest>) -> Reply<wire::AppendReply> {
+        self.write(|state| state.append(request.into_inner())).await
+    }
+
+    async fn add_state(&self, request: Request<wire::AddStateRequest>) -> Reply<wire::AddStateReply> {
+        let wire::AddStateRequest { dialog, state, .. } = request.into_inner();
+        let wire::MemberState { user, base, .. } = state.unwrap();
+        self.write(|kept| {
+            let before = kept.settled.len();
+            kept.settle(&dialog, user, &[wire::Range { from: 1, upto: base }], false);
+            Ok(wire::AddStateReply { changed: kept.settled.len() > before })
+        })
+        .await
     }
 }

@@ -20,6 +20,7 @@ use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::dialog::v1::{DialogKind, PostReply, PostRequest};
 use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Frame, Heads, Message, SessionRef};
+use natter_proto::history::v1::archive_server::ArchiveServer;
 use natter_proto::history::v1::history_server::HistoryServer;
 use natter_proto::presence::v1::presence_server::PresenceServer;
 use natter_proto::subject::Subject;
@@ -105,6 +106,7 @@ impl World {
             history: Link::local(HistoryServer::new(self.history.clone()), deadline),
             account: Link::local(AccountsServer::new(self.accounts.clone()), deadline),
             presence: Link::local(PresenceServer::new(self.presence.clone()), deadline),
+            old_rows: Link::local(ArchiveServer::new(self.history.clone()), deadline),
             own,
             peers,
             executor: Executor::local(),

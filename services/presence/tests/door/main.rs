@@ -1,6 +1,7 @@
 //! Presence at its gRPC door, on a store in memory and paused time: who is told what, and what a returning client gets.
 #![allow(clippy::unwrap_used)]
 
+mod archives;
 mod debts;
 mod ends;
 mod expulsion;

@@ -47,8 +47,19 @@ impl Upload {
         let kept = files.blobs.blob_of(uid).await?.ok_or(Refused::Key)?;
         let now = files.clock.now_ms();
         let opens = |row: &BlobRow| row.opens(&head.key, now, files.upload_life_ms());
+        Upload::into(files, kept, head.bytes_max, opens).await
+    }
+
+    /// An upload into a blob that takes one, as the rule says.
+    pub async fn into(
+        files: &Arc<Files>,
+        kept: Kept,
+        bytes_max: u64,
+        opens: impl Fn(&BlobRow) -> Result<(), Refused>,
+    ) -> Result<Upload, Error> {
         opens(&kept.row)?;
-        let seat = Seat::take(files, &kept.row, head.bytes_max).await?;
+        let now = files.clock.now_ms();
+        let seat = Seat::take(files, &kept.row, bytes_max).await?;
         let object = Object(files.chance.bytes());
         let begun = files.step(kept, |row| {
             opens(row)?;

@@ -290,6 +290,7 @@ impl Parts {
             bus: self.bus.clone(),
             posted: self.posted(),
             history: Link::local(history.server(), Self::options()),
+            old_rows: Link::local(history.archive_server(), Self::options()),
             account: links.account.clone(),
             presence: links.presence.clone(),
             own: own(Some(&self.cluster), Role::Dialog),

@@ -78,6 +78,8 @@ pub const DROP_PUBLIC: Statement = Statement::write("DELETE FROM public_dialogs 
 // === walks ===
 
 pub const OF_APP: Statement = Statement::read("SELECT dialog FROM dialogs_of_app WHERE app = ? AND bucket = ? LIMIT ?");
+pub const OF_APP_BEHIND: Statement =
+    Statement::read("SELECT dialog FROM dialogs_of_app WHERE app = ? AND bucket = ? AND dialog > ? LIMIT ?");
 pub const PUT_OF_APP: Statement = Statement::write("INSERT INTO dialogs_of_app (app, bucket, dialog) VALUES (?, ?, ?)");
 pub const DROP_OF_APP: Statement = Statement::write("DELETE FROM dialogs_of_app WHERE app = ? AND bucket = ? AND dialog = ?");
 

@@ -247,7 +247,7 @@ async fn many_writers_at_once_agree(log: Arc<dyn MessageLog>, key: DialogKey) {
 
 fn rows(first_seq: u64, senders: &[u64]) -> Append {
     let rows = senders.iter().zip(first_seq..).map(|(sender, seq)| message(*sender, seq)).collect();
-    Append { first_seq, rows, quiet: Vec::new() }
+    Append { first_seq, rows, ..Append::default() }
 }
 
 async fn members<const N: usize>(log: &dyn MessageLog, key: DialogKey, users: [u64; N]) -> [Member; N] {

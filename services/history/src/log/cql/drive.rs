@@ -122,6 +122,7 @@ impl Engine {
         let quiet = batch.iter().zip(&rows).flat_map(|(stored, row)| rows::quiet(stored).map(|user| (user, row.seq))).collect();
         let first_seq = segment.seq_of(last + 1) - rows.len() as u64;
         let is_recent = rows.last().is_some_and(|row| self.clock.now_ms() - row.created_at < TELL_AGAIN_MS);
-        self.follow(key, &Append { first_seq, rows, quiet }, is_recent, &mut Senders::default()).await
+        let append = Append { first_seq, rows, quiet, old: false };
+        self.follow(key, &append, is_recent, &mut Senders::default()).await
     }
 }

@@ -311,7 +311,7 @@ impl Running {
 
 fn append(first_seq: u64, senders: &[u64]) -> Append {
     let rows = senders.iter().zip(first_seq..).map(|(sender, seq)| message(*sender, seq)).collect();
-    Append { first_seq, rows, quiet: Vec::new() }
+    Append { first_seq, rows, ..Append::default() }
 }
 
 fn key(n: u8) -> DialogKey {

@@ -72,7 +72,7 @@ async fn write(cql: Cql, n: u64, chance: Chance, seen: Arc<Seen>) {
                     Message { id, date_sent: 1, created_at: 1, ..message(n + 1, next + more) }
                 })
                 .collect();
-            let (append, count) = (Append { first_seq: next, rows: rows.clone(), quiet: Vec::new() }, rows.len() as u64);
+            let (append, count) = (Append { first_seq: next, rows: rows.clone(), ..Append::default() }, rows.len() as u64);
             let patience = Duration::from_millis(if chance.below(8) == 0 { chance.below(30) } else { 20_000 });
             let end = match tokio::time::timeout(patience, own.log.append(key, append)).await {
                 Ok(Ok(upto)) => {
