@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
 use natter_actor::Clock;
-use natter_console::{Check, Examined, Options, Parts, SdkFacts, Service, Setting, SystemFacts};
+use natter_console::{Archives, Check, Examined, Options, Parts, SdkFacts, Service, Setting, SystemFacts};
 use natter_proto::account::v1::accounts_server::{Accounts, AccountsServer};
 use natter_proto::account::v1::administration_server::{Administration, AdministrationServer};
 use natter_proto::account::v1::audit_server::AuditServer;
