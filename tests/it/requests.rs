@@ -10,13 +10,14 @@ const ROUTED: [&str; 5] = ["dialog", "history", "presence", "push", "storage"];
 const BY_DIALOG: [&str; 2] = ["dialog", "history"];
 
 /// Requests of these services that name no app: any process may carry them out.
-const ANYWHERE: [&str; 8] = [
+const ANYWHERE: [&str; 9] = [
     "CreateEventRequest",
     "FindRequest",
     "GetBuiltInRequest",
     "LookRequest",
     "ReadRequest",
     "SwitchedRequest",
+    "TakeBlobPart",
     "UploadPart",
     "EraseRequest",
 ];

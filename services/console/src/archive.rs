@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionType};
 use actix_web::{HttpResponse, web};
+use futures::{StreamExt, TryStreamExt, stream};
 use natter_proto::account::v1::archive_client::ArchiveClient as AppsAndUsers;
 use natter_proto::dialog::v1::archive_client::ArchiveClient as Dialogs;
 use natter_proto::history::v1::archive_client::ArchiveClient as Rows;
@@ -77,7 +78,10 @@ pub async fn get(door: web::Data<Door>, path: web::Path<String>) -> Result<HttpR
         disposition: DispositionType::Attachment,
         parameters: vec![DispositionParam::Filename(format!("natter-{}.archive", app.id))],
     };
-    let body = export::lines_of(door, app);
+    let mut lines = Box::pin(export::lines_of(door, app));
+    // Whatever is refused at once is said as ever.
+    let first = lines.try_next().await?;
+    let body = stream::iter(first.map(Ok)).chain(lines).map_err(|cut| std::io::Error::other(cut.to_string()));
     Ok(HttpResponse::Ok().content_type("application/jsonl; charset=utf-8").insert_header(disposition).streaming(body))
 }
 

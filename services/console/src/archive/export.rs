@@ -34,15 +34,15 @@ const PIECE: usize = 64 << 10;
 const WAITING: usize = 4;
 
 /// All lines of an app, read as they are taken.
-pub fn lines_of(door: web::Data<Door>, app: App) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+pub fn lines_of(door: web::Data<Door>, app: App) -> impl Stream<Item = Result<Bytes, Refusal>> {
     let (sender, pieces) = channel(WAITING);
     let id = app.id;
     let reading = async move {
         let mut export = Export { door, app: id, sender, piece: String::new(), lines: 0 };
         let cut = export.run(app).await.err()?;
         tracing::warn!(app = id, refusal = %cut, "an archive was cut");
-        // The reader hears it as a broken transfer too.
-        Some(Err(std::io::Error::other(cut.to_string())))
+        // The reader hears it too: as a refusal if nothing was sent, or as a broken transfer.
+        Some(Err(cut))
     };
     let ends = stream::once(reading).filter_map(std::future::ready);
     stream::select(pieces.map(Ok), ends)

@@ -9,8 +9,7 @@ use crate::kit::*;
 #[tokio::test(start_paused = true)]
 async fn contacts_are_read_as_they_were_brought_and_brought_once() {
     let mut node = Node::start(Kv::memory());
-    let link = Link::local(node.service.as_ref().unwrap().archive_server(), LinkOptions::default());
-    let mut client = ArchiveClient::new(link);
+    let mut client = ArchiveClient::new(node.archive.clone());
     let friend = ContactRow { name: "Jule".into(), listed: true, to: true, from: true, ..ContactRow::default() };
     let asks = ContactRow { asked: true, ..ContactRow::default() };
     let views = vec![

@@ -45,6 +45,7 @@ pub struct Node {
     pub service: Option<Service>,
     pub client: PresenceClient<Link>,
     pub sessions: SessionsClient<Link>,
+    pub archive: Link,
     pub running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
@@ -82,7 +83,8 @@ impl Node {
         let patient = LinkOptions { deadline: Duration::from_secs(6) };
         let client = PresenceClient::new(Link::local(service.server(), patient));
         let sessions = SessionsClient::new(Link::local(service.sessions_server(), LinkOptions::default()));
-        Node { kv, clock, bus, posted, service: Some(service), client, sessions, running: None }
+        let archive = Link::local(service.archive_server(), LinkOptions::default());
+        Node { kv, clock, bus, posted, service: Some(service), client, sessions, archive, running: None }
     }
 
     pub fn run(&mut self) {

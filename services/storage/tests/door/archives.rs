@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream;
-use natter_proto::Failure;
 use natter_proto::archive::v1::Taken;
 use natter_proto::storage::v1::archive_client::ArchiveClient;
 use natter_proto::storage::v1::take_blob_part::Part;
 use natter_proto::storage::v1::*;
+use natter_proto::{Code, Failure};
 use natter_rpc::{Link, LinkOptions};
 use natter_storage::Options;
 
@@ -102,7 +102,7 @@ async fn a_file_that_was_cut_off_is_not_there_and_is_brought_again() {
 async fn an_app_without_room_takes_no_more_from_an_archive_either() {
     let mut door = Door::open_with(Options { app_bytes_max: 10, ..Options::default() });
     let made = Made { id: 9, uid: UID.into(), key: String::new(), expires_at: 0, blob: blob(9, b"eleven byte") };
-    let full = take(&door, parts(made.blob.clone(), b"eleven byte", false)).await.unwrap();
-    assert_eq!((full.taken, full.clashes.len()), (0, 1), "{full:?}");
+    let full = take(&door, parts(made.blob.clone(), b"eleven byte", false)).await.unwrap_err();
+    assert_eq!(full.code, Code::TooLarge, "{full:?}");
     door.find(&made).await.unwrap_err();
 }
