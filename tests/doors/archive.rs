@@ -78,10 +78,10 @@ async fn moves() -> Result<()> {
     ensure!(unread.as_u64() == before.unread[1].as_u64().map(|count| count + 1), "{unread} after {:?}", before.unread);
     let newcomer = rest.sign_up("newcomer").await?;
     ensure!(newcomer.account.user > cast.carl.account.user, "an id was given again");
-    // Who wrote here meanwhile has the place: the archive's own row stays out, and says so.
+    // Who wrote here meanwhile has the place: the archive's own row stays out with what its two members have read, and says so.
     let later = said_later(&from, &cast, folder.path()).await?;
     let refused = to.shell(&["import", later.to_str().context("a path")?]).err().context("a clash is no success")?;
-    ensure!(refused.to_string().contains("1 row clashed"), "{refused}");
+    ensure!(refused.to_string().contains("3 rows clashed"), "{refused}");
     Ok(())
 }
 
@@ -221,7 +221,8 @@ async fn from_elsewhere() -> Result<()> {
         (with(r#""lines":13"#, r#""lines":14"#), "line 14 counts 14 lines before it, and there are 13"),
         (with(r#""app":7,"title""#, r#""app":1,"title""#), "line 2 app 1: another app has this id"),
         (with(r#""login":"juliet","created_at":1700000000000"#, r#""created_at":1700000000001"#), "1 row clashed"),
-        (with(r#""body":"Wilt thou"#, r#""body":"Wilt not thou"#), "1 row clashed"),
+        // What follows in its dialog is left out with it: what somebody has read.
+        (with(r#""body":"Wilt thou"#, r#""body":"Wilt not thou"#), "2 rows clashed"),
     ] {
         let file = folder.path().join("other.archive");
         std::fs::write(&file, text)?;
