@@ -33,7 +33,10 @@ pub struct Collector {
     server: JoinHandle<()>,
 }
 
-type Spans = Arc<Mutex<Vec<(BTreeMap<String, String>, Span)>>>;
+type Spans = Arc<Mutex<Vec<Exported>>>;
+
+/// A span, and the attributes of the process that it is of.
+type Exported = (BTreeMap<String, String>, Span);
 
 impl Collector {
     pub async fn start() -> Result<Collector> {
@@ -50,7 +53,7 @@ impl Collector {
     /// The traces in which there is a span of this name, each with its spans in the order in which they began.
     pub fn traces_with(&self, name: &str) -> Vec<Vec<Seen>> {
         let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut traces: BTreeMap<&[u8], Vec<&(BTreeMap<String, String>, Span)>> = BTreeMap::new();
+        let mut traces: BTreeMap<&[u8], Vec<&Exported>> = BTreeMap::new();
         for span in spans.iter() {
             traces.entry(&span.1.trace_id).or_default().push(span);
         }

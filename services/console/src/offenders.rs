@@ -77,7 +77,8 @@ pub async fn most(door: &Door, query: Query) -> (Vec<Line>, usize) {
 
 /// Sums what several processes counted.
 fn summed(all: impl Iterator<Item = Offender>, limit: usize) -> Vec<Line> {
-    let mut lists: BTreeMap<(i32, &'static str), BTreeMap<(u64, u64, String), (u64, u64)>> = BTreeMap::new();
+    type Sums = BTreeMap<(u64, u64, String), (u64, u64)>;
+    let mut lists: BTreeMap<(i32, &'static str), Sums> = BTreeMap::new();
     for Offender { offence, who, count, error } in all {
         let Some((kind, who)) = who.and_then(named) else { continue };
         let sum = lists.entry((offence, kind)).or_default().entry(who).or_default();

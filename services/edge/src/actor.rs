@@ -284,7 +284,7 @@ impl SessionActor {
     /// What was written in this turn goes to the connection when it is kept for other edges.
     fn keep(&mut self) {
         let Some(keeper) = &self.keeper else { return };
-        let update = self.session.to_keep(self.edge.clock.now_ms());
+        let update = self.session.update_to_keep(self.edge.clock.now_ms());
         let pieces = std::mem::take(&mut self.held);
         if update.is_some() || pieces > 0 {
             keeper.keep(self.line.clone(), pieces, update);

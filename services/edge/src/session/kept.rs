@@ -176,7 +176,7 @@ impl Session {
     }
 
     /// What is to be kept before anything more is written. Nothing if all is.
-    pub(crate) fn to_keep(&mut self, now: i64) -> Option<Update> {
+    pub(crate) fn update_to_keep(&mut self, now: i64) -> Option<Update> {
         self.keeping.as_ref()?;
         let mut head = self.stream_head(now)?;
         let full = head.encode_to_vec();

@@ -50,7 +50,9 @@ type List = (Offence, u8);
 
 /// The lists of a process. Clone; all clones are the same lists.
 #[derive(Clone, Default)]
-pub struct Offenders(Arc<[Mutex<BTreeMap<List, Minutes<Who>>>; SHARDS]>);
+pub struct Offenders(Arc<[Mutex<Lists>; SHARDS]>);
+
+type Lists = BTreeMap<List, Minutes<Who>>;
 
 /// Lists are spread over so many locks.
 const SHARDS: usize = 4;
@@ -84,7 +86,7 @@ impl Offenders {
         lists.entry(list).or_insert_with(|| Minutes::new(MINUTES, KEYS)).add(who, now_ms);
     }
 
-    fn shard(&self, (offence, scope): List) -> &Mutex<BTreeMap<List, Minutes<Who>>> {
+    fn shard(&self, (offence, scope): List) -> &Mutex<Lists> {
         &self.0[(offence as usize + usize::from(scope)) % SHARDS]
     }
 

@@ -1,4 +1,5 @@
 //! What is logged changes while the process runs. The logs are those of a child process: standard error is what they go to.
+#![allow(clippy::unwrap_used)]
 
 use std::process::Command;
 

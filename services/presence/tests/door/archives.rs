@@ -25,7 +25,7 @@ async fn contacts_are_read_as_they_were_brought_and_brought_once() {
         let outcome = client.take_views(request(dry)).await.unwrap().into_inner();
         assert_eq!((outcome.taken, outcome.same), (taken, same), "{dry}");
         assert_eq!(texts(&outcome), ["is about nobody else", "is empty"]);
-        let kept = client.views(there.clone()).await.unwrap().into_inner().views;
+        let kept = client.views(there).await.unwrap().into_inner().views;
         assert_eq!(kept, if dry { Vec::new() } else { views[..2].to_vec() });
     }
     let listed = node.client.contacts(ContactsRequest { app: 1, user: ROMEO }).await.unwrap().into_inner();

@@ -15,12 +15,12 @@ fn what_is_written_is_kept_and_goes_when_the_client_has_it() {
     client.frame(row(2, 78, "2"));
     keep(&mut client, &mut stored);
     assert_eq!(ordinals(&stored), [2, 3, 4], "the answer to its iq is the first");
-    assert!(client.session.to_keep(client.now).is_none(), "once");
+    assert!(client.session.update_to_keep(client.now).is_none(), "once");
     client.frame(row(3, 78, "3"));
     client.frame(row(4, 78, "4"));
     // Among what it has is one that came since.
     client.stanza("<a xmlns=\"urn:xmpp:sm:3\" h=\"5\"/>");
-    let update = client.session.to_keep(client.now).unwrap();
+    let update = client.session.update_to_keep(client.now).unwrap();
     assert_eq!((update.removed, update.added.len(), update.added[0].0), (vec![2, 3, 4], 1, 6));
 }
 
@@ -29,14 +29,14 @@ fn a_quiet_stream_is_kept_again_before_its_life_is_over() {
     let (mut client, mut stored) = kept();
     keep(&mut client, &mut stored);
     client.wait(AGAIN_MS - 1);
-    assert!(client.session.to_keep(client.now).is_none());
+    assert!(client.session.update_to_keep(client.now).is_none());
     client.now += 1;
     assert_eq!(client.session.deadline(), Some(client.now));
-    let update = client.session.to_keep(client.now).unwrap();
+    let update = client.session.update_to_keep(client.now).unwrap();
     assert!(!update.is_new && update.added.is_empty());
     client.session.unkept();
     client.frame(row(1, 78, "1"));
-    assert!(client.session.to_keep(client.now).is_none());
+    assert!(client.session.update_to_keep(client.now).is_none());
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn kept() -> (Client, Stored) {
 }
 
 fn keep(client: &mut Client, stored: &mut Stored) {
-    let Some(update) = client.session.to_keep(client.now) else { return };
+    let Some(update) = client.session.update_to_keep(client.now) else { return };
     stored.head = update.head;
     stored.stanzas.retain(|(ordinal, _)| !update.removed.contains(ordinal));
     stored.stanzas.extend(update.added);

@@ -45,6 +45,8 @@ const KEPT_MAX: usize = 200_000;
 
 type Read = (i64, i64, i32, i64, Option<i32>);
 type Looked = (Vec<u8>, i64, i64, i32, i64, Option<i32>);
+/// A segment, and the dialog that it is of.
+type Named = (Vec<u8>, Segment);
 /// About how long it is to name a segment.
 const NAME_BYTES: usize = 28;
 
@@ -164,7 +166,7 @@ async fn look_together(cql: &Cql, looks: Vec<(DialogKey, u64)>) -> Vec<Result<St
     let mut by_app: BTreeMap<AppId, Vec<(DialogKey, u64)>> = BTreeMap::new();
     looks.iter().for_each(|look| by_app.entry(look.0.app).or_default().push(*look));
     let read = by_app.into_values().map(|looks| async move { (looks[0].0.app, read_these(cql, &looks).await) });
-    let read: BTreeMap<AppId, Result<Vec<(Vec<u8>, Segment)>, Error>> = join_all(read).await.into_iter().collect();
+    let read: BTreeMap<AppId, Result<Vec<Named>, Error>> = join_all(read).await.into_iter().collect();
     let state = |(key, number): &(DialogKey, u64)| {
         let read = match read.get(&key.app) {
             Some(Ok(read)) => read,
@@ -172,7 +174,7 @@ async fn look_together(cql: &Cql, looks: Vec<(DialogKey, u64)>) -> Vec<Result<St
             None => return Err(Error::Corrupt("a look is missing")),
         };
         // The numbers of others are looked for in each.
-        let of_it = |(dialog, segment): &&(Vec<u8>, Segment)| {
+        let of_it = |(dialog, segment): &&Named| {
             *dialog == key.dialog.to_vec() && (segment.number == *number || segment.number == number + 1)
         };
         let these = read.iter().filter(of_it).map(|(_, segment)| *segment).collect();
@@ -182,7 +184,7 @@ async fn look_together(cql: &Cql, looks: Vec<(DialogKey, u64)>) -> Vec<Result<St
 }
 
 /// The segments of these numbers, and the next ones, of dialogs of one app.
-async fn read_these(cql: &Cql, looks: &[(DialogKey, u64)]) -> Result<Vec<(Vec<u8>, Segment)>, Error> {
+async fn read_these(cql: &Cql, looks: &[(DialogKey, u64)]) -> Result<Vec<Named>, Error> {
     if let [(key, number)] = looks {
         let (app, dialog) = columns(*key);
         let read = cql.rows::<Read>(FROM, (app, dialog.clone(), *number as i64, 2_i32)).await?;

@@ -22,7 +22,9 @@ pub struct Word {
 
 /// The server: answers what its closure says.
 #[derive(Clone)]
-pub struct Echo(Arc<dyn Fn(Word, bool) -> BoxFuture<'static, Result<Word, Status>> + Send + Sync>);
+pub struct Echo(Arc<Answers>);
+
+type Answers = dyn Fn(Word, bool) -> BoxFuture<'static, Result<Word, Status>> + Send + Sync;
 
 impl Echo {
     pub fn new<Fut>(answer: impl Fn(Word) -> Fut + Send + Sync + 'static) -> Echo
