@@ -16,6 +16,8 @@ const BYTES_MAX: usize = 4 << 10;
 const EAGER: usize = 2;
 /// Requests on their way at most; before that, what fills a request does not wait.
 const FLYING_MAX: usize = 32;
+/// What waits at most. Callers are bounded by their own actors; this is for what nobody thought of.
+const WAITING_MAX: usize = 65_536;
 
 /// Gathers what is asked while requests are on their way. Clones are the same.
 pub struct Gather<T, A> {
@@ -26,7 +28,7 @@ type Asked<T, A> = (T, oneshot::Sender<A>);
 
 impl<T: Send + 'static, A: Send + 'static> Gather<T, A> {
     /// Asks one thing of about so many bytes. `send` sends a request of some, and answers each, in their order. The answer does not come
-    /// if it has none for it. Whoever drops what is returned does not stop it.
+    /// if it has none for it, if `send` panics, or if too much waits. Whoever drops what is returned does not stop it.
     pub fn ask<F, S>(&self, one: T, bytes: usize, send: F) -> oneshot::Receiver<A>
     where
         F: Fn(Vec<T>) -> S + Send + 'static,
@@ -35,6 +37,9 @@ impl<T: Send + 'static, A: Send + 'static> Gather<T, A> {
         let (answer, answered) = oneshot::channel();
         let group = {
             let mut state = self.state.lock();
+            if state.waiting.len() >= WAITING_MAX {
+                return answered;
+            }
             state.waiting.push_back((bytes, (one, answer)));
             state.starts()
         };
@@ -49,6 +54,7 @@ impl<T: Send + 'static, A: Send + 'static> Gather<T, A> {
         F: Fn(Vec<T>) -> S,
         S: Future<Output = Vec<A>>,
     {
+        let flight = Flight(&self.state);
         loop {
             let (asked, to): (Vec<T>, Vec<_>) = group.into_iter().unzip();
             for (answer, to) in send(asked).await.into_iter().zip(to) {
@@ -58,9 +64,27 @@ impl<T: Send + 'static, A: Send + 'static> Gather<T, A> {
             let next = self.state.lock().goes_on();
             match next {
                 Some(next) => group = next,
-                None => return,
+                None => {
+                    // It has landed by the book.
+                    std::mem::forget(flight);
+                    return;
+                }
             }
         }
+    }
+}
+
+/// A request on its way. One that breaks off counts no longer, and nobody waits for it: if it was the only one, what waits is let go.
+struct Flight<'a, T>(&'a Mutex<State<T>>);
+
+impl<T> Drop for Flight<'_, T> {
+    fn drop(&mut self) {
+        let let_go = {
+            let mut state = self.0.lock();
+            state.flying -= 1;
+            if state.flying == 0 { std::mem::take(&mut state.waiting) } else { VecDeque::new() }
+        };
+        drop(let_go);
     }
 }
 
@@ -119,6 +143,7 @@ impl<T> State<T> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
     #[test]
@@ -162,6 +187,26 @@ mod tests {
         // Of a request that has no answer for some.
         assert!(gather.ask(1, 1, |_| async { Vec::new() }).await.is_err());
         assert_eq!(gather.state.lock().flying, 0);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_breaks_off_keeps_nobody() {
+        let gather: Gather<u32, u32> = Gather::default();
+        let answers: Vec<_> = (0..5).map(|one| gather.ask(one, 1, |_| async { panic!("broken off") })).collect();
+        for answer in answers {
+            assert!(answer.await.is_err());
+        }
+        assert_eq!(gather.state.lock().flying, 0);
+        assert_eq!(gather.ask(7, 1, |asked| async { asked }).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded() {
+        let gather: Gather<usize, ()> = Gather::default();
+        let answers: Vec<_> =
+            (0..WAITING_MAX + 1_000).map(|one| gather.ask(one, BYTES_MAX, |_| std::future::pending::<Vec<()>>())).collect();
+        assert_eq!(gather.state.lock().waiting.len(), WAITING_MAX);
+        assert!(answers.into_iter().next_back().unwrap().await.is_err());
     }
 
     #[test]

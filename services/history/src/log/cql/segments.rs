@@ -104,7 +104,7 @@ impl Segments {
             async move { look_together(&cql, looks).await }
         };
         let looked = self.looks.ask((key, of.number), NAME_BYTES, send).await;
-        looked.unwrap_or_else(|_| Err(natter_db::Error::Unknown("the process ends".into()).into()))
+        looked.unwrap_or_else(|_| Err(natter_db::Error::Unknown("too much waits, or the process ends".into()).into()))
     }
 
     pub async fn fence(&self, key: DialogKey, of: Segment) -> Result<Answer, Error> {

@@ -34,7 +34,7 @@ impl Cql {
         let answers: Vec<_> = parts.into_iter().map(ask).collect();
         let mut all = Ok(());
         for answer in answers {
-            let written = answer.await.unwrap_or_else(|_| Err(Error::Unknown("the process ends".into())));
+            let written = answer.await.unwrap_or_else(|_| Err(Error::Unknown("too much waits, or the process ends".into())));
             all = all.and(written);
         }
         all
