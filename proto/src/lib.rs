@@ -16,6 +16,10 @@ pub use ids::{AppId, BlobUid, DialogId, MessageId, UserId};
 /// All protos as a `FileDescriptorSet`, without comments: what gRPC reflection shows.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/natter.bin"));
 
+/// How long before it is told a row or a change may have been made, milliseconds: what it takes to store it while the store is slow or
+/// its dialog changes hands. Of what is older a session that begins is told as of what was before it.
+pub const STORING_MS: i64 = 15_000;
+
 /// Apps, users, tokens; operators.
 pub mod account {
     #[allow(missing_docs, clippy::all, clippy::unwrap_used)]

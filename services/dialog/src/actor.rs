@@ -70,6 +70,9 @@ impl Actor for DialogActor {
     }
 
     async fn handle(&mut self, mail: Vec<DialogMessage>) -> Result<(), Stop> {
+        if mail.iter().any(|message| self.is_behind(message)) {
+            self.state = State::Cold;
+        }
         if let Err(failure) = self.load().await {
             tracing::warn!(app = %self.key.app, dialog = ?self.key.dialog, %failure, "cannot load dialog");
             self.own.close();
@@ -87,6 +90,16 @@ impl Actor for DialogActor {
 impl DialogActor {
     pub fn new(key: Key, own: &Mailbox<DialogMessage>, shared: Arc<Shared>) -> DialogActor {
         DialogActor { key, own: Own(own.downgrade()), shared, state: State::Cold, rings: Rings::default() }
+    }
+
+    /// Who asks knows of more than is in memory: another process owned the dialog meanwhile. A post would find that out when it is
+    /// stored; a status would be answered, and lost.
+    fn is_behind(&self, message: &DialogMessage) -> bool {
+        match (message, &self.state) {
+            (DialogMessage::Mark(mark, _), State::Live(dialog)) => dialog.is_behind(mark),
+            (DialogMessage::Mark(..), State::Absent) => true,
+            _ => false,
+        }
     }
 
     /// None of the mail was answered before, so all of it is concurrent and any order is right, as long as each sender's

@@ -20,7 +20,7 @@ pub mod rings;
 mod tests;
 
 use natter_proto::dialog::v1 as wire;
-use natter_proto::{AppId, DialogId, UserId};
+use natter_proto::{AppId, DialogId, STORING_MS, UserId};
 
 use duplicates::{Known, Tail};
 use group::Profile;
@@ -121,6 +121,8 @@ pub struct Dialog {
     /// When that one was made, and the one before it, unix milliseconds; 0: never.
     changed_at: i64,
     changed_before_at: i64,
+    /// When the newest row was told, unix milliseconds; 0: before this actor came.
+    told_at: i64,
 }
 
 impl Dialog {
@@ -149,6 +151,7 @@ impl Dialog {
             stamp: 0,
             changed_at: 0,
             changed_before_at: 0,
+            told_at: 0,
         }
     }
 
@@ -172,6 +175,19 @@ impl Dialog {
         self
     }
 
+    /// Takes over a log at `now_ms`. Whether its newest row and change were told nobody knows: lately made ones count as told now, so
+    /// that a session which began after they were made asks for them.
+    pub fn with_loaded_at(mut self, now_ms: i64) -> Dialog {
+        let is_late = |made_at: i64| made_at > 0 && now_ms - made_at <= STORING_MS;
+        if is_late(self.order.updated_at) {
+            self.told_at = now_ms;
+        }
+        if is_late(self.changed_at) {
+            (self.changed_at, self.changed_before_at) = (now_ms, now_ms);
+        }
+        self
+    }
+
     /// The number of the newest row; 0: none.
     pub fn head(&self) -> u64 {
         self.order.head
@@ -190,6 +206,11 @@ impl Dialog {
     /// When the newest edit or removal below this stamp was made, unix milliseconds, or later; 0: never.
     pub fn changed_at_below(&self, stamp: u64) -> i64 {
         if stamp == self.stamp { self.changed_before_at } else { self.changed_at }
+    }
+
+    /// When the newest row was told, unix milliseconds; 0: before this actor came.
+    pub fn told_at(&self) -> i64 {
+        self.told_at
     }
 
     /// Whether every row's id is in memory, so that an id not found there does not exist.
@@ -221,10 +242,10 @@ impl Dialog {
         (self.facts, self.profile, self.members, self.version) = (facts, profile, members, version);
     }
 
-    /// The state moves over rows that are stored now.
-    pub fn apply(&mut self, batch: post::Batch) {
+    /// The state moves over rows that are stored and told at `now_ms`.
+    pub fn apply(&mut self, batch: post::Batch, now_ms: i64) {
         debug_assert!(batch.known.first().is_none_or(|first| first.seq == self.order.head + 1));
-        self.order = batch.order;
+        (self.order, self.told_at) = (batch.order, now_ms);
         batch.known.into_iter().for_each(|known| self.tail.push(known));
     }
 

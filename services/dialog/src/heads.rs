@@ -32,6 +32,8 @@ struct Head {
     stamp: u64,
     /// When the newest row or change was made.
     at: i64,
+    /// When the newest row was told; 0: nobody knows.
+    told_at: i64,
     /// Of a group: none once they were named often enough.
     members: Vec<u64>,
     is_private: bool,
@@ -58,8 +60,8 @@ impl Heads {
             Entry::Vacant(vacant) => vacant.insert(Head::default()),
             Entry::Occupied(occupied) => occupied.into_mut(),
         };
-        let (seq, stamp, named_at) = (dialog.head(), dialog.stamp(), head.named_at);
-        *head = Head { seq, stamp, at, members, is_private, namings: NAMINGS, named_at, moved_at: now_ms };
+        let (seq, stamp, told_at, named_at) = (dialog.head(), dialog.stamp(), dialog.told_at(), head.named_at);
+        *head = Head { seq, stamp, at, told_at, members, is_private, namings: NAMINGS, named_at, moved_at: now_ms };
     }
 
     /// The heads to publish, in messages of bounded size. Forgets those that did not move lately.
@@ -72,7 +74,7 @@ impl Heads {
         for (key, head) in moved.iter_mut() {
             let members = if to_name.contains(key) { head.name(now_ms) } else { Vec::new() };
             named += members.len();
-            let head = to_wire(*key, head.seq, head.stamp, head.at, members);
+            let head = head.to_wire(*key, members);
             match messages.last_mut() {
                 Some(message) if message.heads.len() < CHUNK && named <= NAMED_MAX => message.heads.push(head),
                 _ => {
@@ -102,6 +104,11 @@ fn to_name(moved: &BTreeMap<Key, Head>, now_ms: i64) -> BTreeSet<Key> {
 }
 
 impl Head {
+    fn to_wire(&self, key: Key, members: Vec<u64>) -> wire::Head {
+        let Head { seq, stamp, at, told_at, .. } = *self;
+        wire::Head { app: key.app.0, dialog: key.dialog.to_vec(), seq, stamp, revision: 0, at, members, told_at }
+    }
+
     fn name(&mut self, now_ms: i64) -> Vec<u64> {
         if self.is_private {
             return self.members.clone();
@@ -109,10 +116,6 @@ impl Head {
         (self.namings, self.named_at) = (self.namings - 1, now_ms);
         if self.namings == 0 { std::mem::take(&mut self.members) } else { self.members.clone() }
     }
-}
-
-fn to_wire(key: Key, seq: u64, stamp: u64, at: i64, members: Vec<u64>) -> wire::Head {
-    wire::Head { app: key.app.0, dialog: key.dialog.to_vec(), seq, stamp, revision: 0, at, members }
 }
 
 #[cfg(test)]

@@ -413,29 +413,34 @@ async fn a_message_outside_history_is_kept_for_its_recipient_and_told_with_its_p
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_frame_says_when_the_row_before_was_made_and_what_was_changed_last() {
+async fn a_frame_and_its_row_say_when_the_row_before_was_told_and_what_was_changed_last() {
     play(async {
         let world = World::new();
         let mut door = world.start();
         for n in 1..=2 {
+            world.history.next(Fate::Slow(Duration::from_millis(300)));
             door.post(post(ANN, BOB, n, "hi")).await.unwrap();
             tokio::time::advance(Duration::from_secs(1)).await;
         }
         let removal =
             RemoveMessagesRequest { app: APP, user: ANN, ids: vec![id(1)], force: true, ..RemoveMessagesRequest::default() };
         door.dialogs.remove(removal).await.unwrap();
+        world.history.next(Fate::Slow(Duration::from_millis(300)));
         let (three, four) = tokio::join!(door.post(post(ANN, BOB, 3, "hi")), door.post(post(BOB, ANN, 4, "hi")));
         three.and(four).unwrap();
         let told = door.told().await;
-        let first = world.history.state().rows[&pair(ANN, BOB)][0].created_at;
+        let rows = world.history.state().rows[&pair(ANN, BOB)].clone();
+        let first = rows[0].created_at;
         let said = |frame: &Frame| (frame.previous_at, frame.stamp);
         assert_eq!(said(&told[0]), (0, 0));
-        assert_eq!(said(&told[1]), (first, 0));
+        assert_eq!(said(&told[1]), (first + 300, 0));
         assert_eq!(told[2].stamp, 1);
-        assert_eq!(said(&told[3]), (world.history.state().rows[&pair(ANN, BOB)][1].created_at, 1));
-        assert_eq!(said(&told[4]), (world.history.state().rows[&pair(ANN, BOB)][2].created_at, 1));
+        assert_eq!(said(&told[3]), (first + 1_600, 1));
+        assert_eq!(said(&told[4]), (first + 2_900, 1), "told together, when both were stored");
+        let rows_say: Vec<i64> = rows.iter().map(|row| row.previous_told_at).collect();
+        assert_eq!(rows_say, [0, first + 300, first + 1_600, 0]);
         let changed: Vec<i64> = told.iter().map(|frame| frame.changed_at).collect();
-        let removed_at = first + 2_000;
+        let removed_at = first + 2_600;
         assert_eq!(changed, [0, 0, 0, removed_at, removed_at]);
     })
     .await;

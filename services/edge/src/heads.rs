@@ -164,6 +164,6 @@ mod tests {
     }
 
     fn head(seq: u64, stamp: u64) -> Head {
-        Head { seq, stamp, at: 0 }
+        Head { seq, stamp, at: 0, told_at: 0 }
     }
 }

@@ -98,10 +98,10 @@ impl Inbox {
     }
 
     async fn head(&self, published: &PublishedHead) {
-        let &PublishedHead { app, ref dialog, seq, stamp, at, ref members, .. } = published;
+        let &PublishedHead { app, ref dialog, seq, stamp, at, told_at, ref members, .. } = published;
         let (app, Ok(dialog)) = (AppId(app), DialogId::try_from(dialog.as_slice())) else { return };
         let here: Vec<u64> = members.iter().copied().filter(|user| self.table.is_here((app, UserId(*user)))).collect();
-        let lost = self.heads.lock().published(self.clock.now_ms(), (app, dialog), Head { seq, stamp, at }, &here);
+        let lost = self.heads.lock().published(self.clock.now_ms(), (app, dialog), Head { seq, stamp, at, told_at }, &here);
         let Some((head, users)) = lost else { return };
         for session in users.into_iter().flat_map(|user| self.table.sessions_of((app, UserId(user)))) {
             self.hand(&session, SessionMessage::Head(dialog, head)).await;

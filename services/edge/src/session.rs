@@ -57,7 +57,7 @@ use crate::options::Options;
 use crate::proof::{Means, Proof};
 use crate::stanza::{self, Spelling};
 use attention::Attention;
-use backlog::Backlog;
+use backlog::{Backlog, Behind};
 use contacts::Contacts;
 use kept::{Back, Keeping};
 use names::Names;
@@ -122,8 +122,8 @@ enum Stage {
 /// What is missing to a live session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Hole {
-    /// Rows of a dialog below `upto`.
-    Rows { dialog: DialogId, upto: u64 },
+    /// Rows of a dialog.
+    Rows { dialog: DialogId, behind: Behind },
     /// Changes of a dialog up to this stamp.
     Changes { dialog: DialogId, upto: u64 },
     /// Kept messages up to this place.

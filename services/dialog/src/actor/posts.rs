@@ -36,8 +36,8 @@ struct Step {
     decision: Result<Decision, Failure>,
     deliver: bool,
     source: Source,
-    /// When the row before it was made.
-    previous_at: i64,
+    /// When the row before it was told, or made; none if that is one of this batch.
+    previous_at: Option<i64>,
 }
 
 /// What a frame says of its message besides.
@@ -113,13 +113,14 @@ async fn carry_out_together(
     );
 
     // Apply.
+    let now_ms = shared.clock.now_ms();
     if stored.is_ok() && !batch.is_empty() {
-        dialog.apply(batch);
+        dialog.apply(batch, now_ms);
         shared.moved(dialog);
     }
 
     // Tell.
-    let results = tell(shared, dialog, steps, &stored, kept, again);
+    let results = tell(shared, dialog, steps, &stored, kept, again, now_ms);
 
     // Ack.
     let reload = matches!(stored, Err(Trouble { reload: true, .. }));
@@ -234,6 +235,7 @@ fn tell(
     stored: &Result<(), Trouble>,
     mut kept: Kept,
     mut again: Again,
+    now_ms: i64,
 ) -> Vec<Result<Posted, Failure>> {
     let mut results: Vec<Result<Posted, Failure>> = Vec::with_capacity(steps.len());
     let mut told = Vec::with_capacity(steps.len());
@@ -242,7 +244,7 @@ fn tell(
             Err(failure) => (Err(failure), Outcome::Refused),
             Ok(Decision::Row(message)) => match stored {
                 Ok(()) => {
-                    let about = About { previous_at, ..About::default() };
+                    let about = About { previous_at: previous_at.unwrap_or(now_ms), ..About::default() };
                     ways::stored(shared, dialog, &message, deliver);
                     (Ok(tell_one(&mut told, dialog, message, deliver.then_some(source), about)), Outcome::Stored)
                 }

@@ -103,10 +103,16 @@ impl Dialog {
         visible.min_by_key(|known| known.id != id)
     }
 
-    /// Ids of this mark that may stand in rows the tail has forgotten. Nothing comes of a status in public: none is looked for.
+    /// Whether it covers rows above the head.
+    pub fn is_behind(&self, mark: &Mark) -> bool {
+        matches!(&mark.rows, Marked::Ranges(ranges) if ranges.iter().any(|range| range.upto > self.head()))
+    }
+
+    /// Ids of this mark that may stand in rows the tail does not have: it has forgotten them, or another process stored them. Nothing
+    /// comes of a status in public: none is looked for.
     pub fn forgotten_of(&self, mark: &Mark) -> Vec<MessageId> {
         let is_idle = self.facts.kind.is_public() && mark.relay;
-        if self.remembers_all() || is_idle || self.may(mark.user, Action::Read).is_err() {
+        if is_idle || self.may(mark.user, Action::Read).is_err() {
             return Vec::new();
         }
         // An alias in the tail is no answer: an older row may have the id as its own.

@@ -200,9 +200,11 @@ impl<'a> Draft<'a> {
         decided
     }
 
-    /// When the row before the next one was made, unix milliseconds; 0: there is none.
-    pub fn previous_at(&self) -> i64 {
-        self.order.updated_at
+    /// When the row before the next one was told, or made if this actor did not tell it, unix milliseconds; 0: there is none.
+    /// `None`: it is told together with the next one.
+    pub fn previous_at(&self) -> Option<i64> {
+        let Dialog { told_at, order, .. } = self.dialog;
+        self.rows.is_empty().then(|| if *told_at > 0 { *told_at } else { order.updated_at })
     }
 
     /// Ends the batch.
@@ -228,7 +230,8 @@ impl<'a> Draft<'a> {
         }
         let known = self.next(&post, fresh);
         let stored_only = !post.deliver;
-        let message = Message { stored_only, ..self.fill(post.message, &known) };
+        let previous_told_at = if post.store && self.rows.is_empty() { self.dialog.told_at } else { 0 };
+        let message = Message { stored_only, previous_told_at, ..self.fill(post.message, &known) };
         let max = if post.store { self.limits.stored_bytes_max } else { self.limits.unsaved_bytes_max };
         let bytes = message.encoded_len();
         if bytes > max {

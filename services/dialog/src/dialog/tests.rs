@@ -196,7 +196,7 @@ fn a_forgotten_message_is_asked_for_also_while_another_has_its_id() {
     let mut draft = dialog.draft(&LIMITS, &older, NOW);
     draft.decide(post(BOB, 1, "hi"), fresh).unwrap();
     let batch = draft.finish();
-    dialog.apply(batch);
+    dialog.apply(batch, 1);
     assert_eq!(dialog.forgotten([post(ANN, 1, "hi"), post(BOB, 1, "hi")].iter()), [id(1)]);
     assert_eq!(dialog.forgotten_of(&mark(BOB, &[1])), [id(1)]);
 }
@@ -270,7 +270,7 @@ proptest! {
             }
             let finished = draft.finish();
             if stored {
-                dialog.apply(finished);
+                dialog.apply(finished, 1);
                 log.extend(rows);
             }
             prop_assert_eq!(dialog.head(), log.len() as u64);
@@ -458,7 +458,7 @@ fn post_all(dialog: &mut Dialog, posts: Vec<Post>) -> Vec<Message> {
     });
     let rows = rows.collect();
     let batch = draft.finish();
-    dialog.apply(batch);
+    dialog.apply(batch, 1);
     rows
 }
 

@@ -22,6 +22,8 @@ pub enum Fate {
     Unanswered,
     /// Written only after so long, and no answer before.
     Late(Duration),
+    /// Written and answered after so long.
+    Slow(Duration),
 }
 
 /// The log of all dialogs. Clones are the same log.
@@ -78,6 +80,7 @@ impl History {
                 tokio::time::sleep(FOR_EVER).await;
                 unreachable!("the link has given up")
             }
+            Some(Fate::Slow(after)) => tokio::time::sleep(after).await,
             Some(Fate::Late(_)) | None => {}
         }
         write(&mut self.state()).map(Response::new)

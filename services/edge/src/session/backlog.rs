@@ -15,8 +15,8 @@ use crate::shared::SharedFrame;
 /// One entry of a returning session's list.
 #[derive(Debug)]
 pub(crate) enum Item {
-    /// A row of a dialog.
-    Row { dialog: DialogId, row: Box<Message>, delayed: Option<i64> },
+    /// A row of a dialog. `told_at`: when the sessions that were there then were told of it, or when it was made.
+    Row { dialog: DialogId, row: Box<Message>, delayed: Option<i64>, told_at: i64 },
     /// A change of a row; without one, only its stamp is taken note of.
     Change { dialog: DialogId, change: Option<Box<Change>>, stamp: u64 },
     /// Something kept outside the log.
@@ -50,6 +50,8 @@ pub(crate) struct Behind {
     pub above: Option<u64>,
     /// Nothing is missing from here on.
     pub upto: u64,
+    /// When the last of them was told, unix milliseconds; 0: nobody knows.
+    pub told_at: i64,
 }
 
 impl Backlog {
@@ -81,7 +83,7 @@ impl Backlog {
         let dialog = DialogId::try_from(frame.dialog.as_slice());
         match (&frame.told, numbered(frame)) {
             (_, Some((dialog, message))) => {
-                let behind = Behind { above: Some(message.seq - 1), upto: message.seq };
+                let behind = Behind { above: Some(message.seq - 1), upto: message.seq, told_at: 0 };
                 self.behind.entry(dialog).or_insert(behind);
             }
             (Some(Told::Change(change)), _) => match dialog {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use natter_proto::DialogId;
 use natter_proto::event::v1::frame::Told as FrameTold;
-use natter_proto::event::v1::{Frame, SessionRef};
+use natter_proto::event::v1::{Frame, Message, SessionRef};
 
 use super::backlog::{Behind, Item, numbered};
 use super::places::Judgement;
@@ -88,7 +88,7 @@ impl Session {
             judgement => {
                 self.places.posted(dialog, message.seq);
                 if let (Judgement::Hole { after }, true) = (judgement, self.is_up_to_date()) {
-                    self.backlog.miss_rows(dialog, Behind { above: after, upto: message.seq });
+                    self.backlog.miss_rows(dialog, before(frame, message, after));
                 }
             }
         }
@@ -110,13 +110,13 @@ impl Session {
                     // Whether the user was in the dialog when it was made, history knows. And what is known of the dialog may be
                     // newer than the frame: a change of this very row may be among it.
                     Judgement::Next if frame.again || self.places.stamp(dialog).is_some_and(|told| frame.stamp < told) => {
-                        return self.fill(dialog, Behind { above: Some(message.seq - 1), upto: message.seq + 1 });
+                        return self.fill(dialog, Behind { above: Some(message.seq - 1), upto: message.seq + 1, told_at: 0 });
                     }
                     Judgement::Next if is_for_me => self.row(now, dialog, message, Way::Live(&frame)),
                     Judgement::Next => self.places.skipped(now, dialog, message.seq),
                     Judgement::Repeat => {}
                     Judgement::Hole { after } => {
-                        let behind = Behind { above: after, upto: message.seq };
+                        let behind = before(&frame, message, after);
                         self.backlog.hold_first(frame);
                         return self.fill(dialog, behind);
                     }
@@ -176,9 +176,9 @@ impl Session {
 
     fn listed(&mut self, now: i64, item: Item) {
         match item {
-            Item::Row { dialog, row, delayed } => {
+            Item::Row { dialog, row, delayed, told_at } => {
                 if self.places.judge(dialog, row.seq, 0) != Judgement::Repeat {
-                    self.row(now, dialog, &row, Way::Listed { resource: "", delayed });
+                    self.row(now, dialog, &row, Way::Listed { resource: "", delayed, told_at });
                 }
             }
             Item::Change { dialog, change, stamp } => match change {
@@ -198,7 +198,8 @@ impl Session {
         let resource = frame.origin.as_ref().map_or("", |origin| origin.resource.as_str());
         match (&frame.told, DialogId::try_from(frame.dialog.as_slice())) {
             (Some(FrameTold::Message(message)), Ok(dialog)) => {
-                self.unstored(now, dialog, message, Way::Listed { resource, delayed: Some(kept_at) }, Some(place));
+                let way = Way::Listed { resource, delayed: Some(kept_at), told_at: kept_at };
+                self.unstored(now, dialog, message, way, Some(place));
             }
             (Some(FrameTold::Headline(headline)), _) => self.headline(now, headline, Some(kept_at), Some(place)),
             _ => {
@@ -215,6 +216,11 @@ impl Session {
         let is_me = |origin: &SessionRef| origin.session == me.session && origin.boot == me.boot && origin.edge == me.edge;
         !frame.group && frame.origin.as_ref().is_some_and(is_me)
     }
+}
+
+/// What is missing in front of a row that was told with a frame. One that was told again does not know when the row before it was.
+fn before(frame: &Frame, message: &Message, above: Option<u64>) -> Behind {
+    Behind { above, upto: message.seq, told_at: if frame.again { 0 } else { frame.previous_at } }
 }
 
 /// What is told is a signal of a call.

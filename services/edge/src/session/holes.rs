@@ -3,9 +3,9 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use natter_proto::DialogId;
 use natter_proto::event::v1::{Change, Frame, Message};
 use natter_proto::history::v1::KeptRow;
+use natter_proto::{DialogId, STORING_MS};
 use natter_xmpp::StreamFault;
 
 use super::backlog::{Behind, Item};
@@ -19,6 +19,8 @@ pub(crate) struct Head {
     pub stamp: u64,
     /// When the newest row or change was made, unix milliseconds.
     pub at: i64,
+    /// When the newest row was told, unix milliseconds; 0: nobody knows.
+    pub told_at: i64,
 }
 
 impl Session {
@@ -28,7 +30,7 @@ impl Session {
             return;
         }
         if let Judgement::Hole { after } = self.places.judge(dialog, head.seq + 1, head.at) {
-            self.backlog.miss_rows(dialog, Behind { above: after, upto: head.seq + 1 });
+            self.backlog.miss_rows(dialog, Behind { above: after, upto: head.seq + 1, told_at: head.told_at });
         }
         if let Judgement::Hole { .. } = self.places.judge_stamp(dialog, head.stamp + 1, head.at) {
             self.backlog.miss_changes(dialog, head.stamp);
@@ -63,14 +65,14 @@ impl Session {
     // === asking ===
 
     pub(super) fn fill(&mut self, dialog: DialogId, behind: Behind) {
-        self.stage = Stage::Filling(Hole::Rows { dialog, upto: behind.upto });
-        let since = self.places.since();
+        self.stage = Stage::Filling(Hole::Rows { dialog, behind });
+        let since = self.places.since() - STORING_MS;
         self.out.push_back(Action::Call(Call::Fill { dialog, above: behind.above, since }));
     }
 
     pub(super) fn fill_changes(&mut self, dialog: DialogId, upto: u64) {
         self.stage = Stage::Filling(Hole::Changes { dialog, upto });
-        let (above, since) = (self.places.stamp(dialog), self.places.since());
+        let (above, since) = (self.places.stamp(dialog), self.places.since() - STORING_MS);
         self.out.push_back(Action::Call(Call::Changes { dialog, above, since }));
     }
 
@@ -84,21 +86,29 @@ impl Session {
     /// The rows of a hole, written like a list: as the client takes them. What history leaves out (hidden, removed) is not
     /// missing.
     pub(super) fn filled(&mut self, now: i64, dialog: DialogId, stretch: Option<Stretch>) {
-        let Stage::Filling(Hole::Rows { dialog: awaited, upto }) = self.stage else { return };
+        let Stage::Filling(Hole::Rows { dialog: awaited, behind }) = self.stage else { return };
         if awaited != dialog {
             return;
         }
         let Some(Stretch { rows, more, changes }) = stretch else { return self.unanswered(now) };
         self.stage = Stage::Live;
-        match rows.last() {
-            Some(last) if more => self.backlog.miss_rows(dialog, Behind { above: Some(last.seq), upto }),
-            Some(_) => {}
-            None => self.places.skipped(now, dialog, upto - 1),
+        let last = rows.last().map(|row| row.seq);
+        let told = told_at(&rows, &behind);
+        // Of a dialog of which nothing was told, what was told before the session began is not missing.
+        let since = if behind.above.is_some() { i64::MIN } else { self.places.since() };
+        let rows: Vec<_> = rows.into_iter().zip(told).filter(|(_, told_at)| *told_at >= since).collect();
+        match last {
+            Some(last) if more => self.backlog.miss_rows(dialog, Behind { above: Some(last), ..behind }),
+            _ if rows.is_empty() => self.places.skipped(now, dialog, behind.upto - 1),
+            _ => {}
         }
         let mut items: Vec<Item> = Vec::with_capacity(rows.len() + changes.len());
         // A row of a group that comes late says so (contract xmpp 4.3).
         let delayed = |row: &Message| (row.recipient == 0).then_some(row.created_at);
-        items.extend(rows.into_iter().map(|row| Item::Row { dialog, delayed: delayed(&row), row: Box::new(row) }));
+        items.extend(rows.into_iter().map(|(row, told_at)| {
+            let delayed = delayed(&row);
+            Item::Row { dialog, delayed, row: Box::new(row), told_at }
+        }));
         for change in changes {
             items.push(Item::Change { dialog, stamp: change.stamp, change: Some(Box::new(change)) });
         }
@@ -140,6 +150,24 @@ impl Session {
     fn unanswered(&mut self, now: i64) {
         self.end(now, Some(StreamFault::InternalError), Ending::Vanished);
     }
+}
+
+/// When rows were told, ascending as they are: the row behind one says so, or shares its append with it. Where nobody says it, when it
+/// was made.
+fn told_at(rows: &[Message], behind: &Behind) -> Vec<i64> {
+    let mut told = vec![0; rows.len()];
+    let mut next: Option<(&Message, i64)> = None;
+    for (row, told) in rows.iter().zip(&mut told).rev() {
+        let said = match next.filter(|(next, _)| next.seq == row.seq + 1) {
+            _ if row.seq + 1 >= behind.upto => behind.told_at,
+            Some((next, _)) if next.previous_told_at > 0 => next.previous_told_at,
+            Some((next, next_told_at)) if next.created_at == row.created_at => next_told_at,
+            _ => 0,
+        };
+        *told = said.max(row.created_at);
+        next = Some((row, *told));
+    }
+    told
 }
 
 fn kept_item(kept: KeptRow) -> Option<Item> {

@@ -62,8 +62,8 @@ impl Places {
         self.since
     }
 
-    /// Compares a number with what was told. `previous_at`: when the row before it was made, unix milliseconds; of a dialog
-    /// of which nothing was told, a row made since then is missing.
+    /// Compares a number with what was told. `previous_at`: when the row before it was told (made, where nobody knows that), unix
+    /// milliseconds; of a dialog of which nothing was told, a row told since the session began is missing.
     pub(crate) fn judge(&self, dialog: DialogId, seq: u64, previous_at: i64) -> Judgement {
         let told = self.last(dialog);
         if told.or(self.before.get(&dialog).copied()).is_some_and(|told| seq <= told) {
@@ -89,12 +89,13 @@ impl Places {
         }
     }
 
-    /// A row of a list, made at `made_at` (unix milliseconds), was told or need not be. False: it says how far the session is.
+    /// A row of a list, told at `told_at` (unix milliseconds; made, where nobody knows that), was told or need not be. False: it
+    /// says how far the session is.
     ///
     /// In a dialog that goes on from no debt, a row from before the session began says nothing of those after it: they may have
     /// been told to an earlier session, and are not missing to this one.
-    pub(crate) fn is_before(&mut self, dialog: DialogId, seq: u64, made_at: i64) -> bool {
-        let is_before = made_at < self.since && self.last(dialog).is_none();
+    pub(crate) fn is_before(&mut self, dialog: DialogId, seq: u64, told_at: i64) -> bool {
+        let is_before = told_at < self.since && self.last(dialog).is_none();
         if is_before {
             let newest = self.before.entry(dialog).or_default();
             *newest = seq.max(*newest);

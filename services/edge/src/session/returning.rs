@@ -78,7 +78,8 @@ impl Live {
         if is_live {
             return None;
         }
-        Some((row.date_sent, Item::Row { dialog, delayed: Some(row.created_at), row: Box::new(row) }))
+        let (delayed, told_at) = (Some(row.created_at), row.created_at);
+        Some((row.date_sent, Item::Row { dialog, delayed, row: Box::new(row), told_at }))
     }
 
     fn kept(&self, kept: KeptRow) -> Option<(i64, Item)> {

@@ -19,8 +19,9 @@ use crate::stanza::{self, Envelope, Sender, Spelled, Spelling};
 pub(super) enum Way<'a> {
     /// By a frame, as it was said.
     Live(&'a SharedFrame),
-    /// From a list. `delayed`: when it was stored (unix milliseconds), if that is to be told.
-    Listed { resource: &'a str, delayed: Option<i64> },
+    /// From a list. `delayed`: when it was stored (unix milliseconds), if that is to be told. `told_at`: when the sessions that were
+    /// there then were told of it, or when it was made.
+    Listed { resource: &'a str, delayed: Option<i64>, told_at: i64 },
 }
 
 /// Bytes of a headline's id that is remembered.
@@ -33,7 +34,7 @@ impl Session {
     pub(super) fn row(&mut self, now: i64, dialog: DialogId, row: &Message, way: Way<'_>) {
         let is_group = row.recipient == 0;
         let own = row.sender == self.me.user.0 && !is_group;
-        let is_before = matches!(way, Way::Listed { .. }) && self.places.is_before(dialog, row.seq, row.created_at);
+        let is_before = matches!(way, Way::Listed { told_at, .. } if self.places.is_before(dialog, row.seq, told_at));
         let is_known = own && (self.places.is_posted(dialog, row.seq) || self.posts.carry(row));
         if row.removed || row.stored_only || is_known || (own && !self.takes_carbons()) {
             if !is_before {
@@ -101,7 +102,7 @@ impl Session {
         let spelling = Self::spelling(&self.me);
         let (resource, delayed) = match way {
             Way::Live(frame) => (frame.origin.as_ref().map_or("", |origin| origin.resource.as_str()), None),
-            Way::Listed { resource, delayed } => (resource, delayed),
+            Way::Listed { resource, delayed, .. } => (resource, delayed),
         };
         let envelope = Envelope { from: Sender { user: message.sender, resource }, dialog, delayed };
         match way {

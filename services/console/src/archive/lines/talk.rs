@@ -280,6 +280,7 @@ impl From<MessageLine> for Message {
             sender: line.sender,
             recipient: line.recipient.unwrap_or_default(),
             seq: line.seq,
+            previous_told_at: 0,
             date_sent: line.date_sent,
             client_date: line.client_date.unwrap_or_default(),
             created_at,

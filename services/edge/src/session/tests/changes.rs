@@ -1,5 +1,7 @@
 //! Edits, removals and reactions, in both directions.
 
+use natter_proto::STORING_MS;
+
 use super::kit::*;
 use natter_proto::event::v1::Reaction;
 
@@ -96,7 +98,11 @@ fn an_edit_is_told_with_its_id_its_sender_and_its_keys() {
     assert!(client.frame(own)[0].contains(&format!("from=\"{ROOM}/34\"")), "in a group everybody gets it");
     // From history it is the same.
     client.session.frame(client.at(), shared(in_group(78, 4)));
-    assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: group(), above: Some(2), since: SINCE })));
+    assert!(client.actions().contains(&Action::Call(Call::Changes {
+        dialog: group(),
+        above: Some(2),
+        since: SINCE - STORING_MS
+    })));
     let changes = Changes { changes: vec![Change { recipient: 0, ..edit(34, 3) }], more: false };
     client.session.answers(client.at(), [Answer::Changed { dialog: group(), changes: Some(changes) }]);
     let written = client.written();

@@ -1,5 +1,7 @@
 //! Messages and chat states of groups.
 
+use natter_proto::STORING_MS;
+
 use super::kit::*;
 use natter_proto::event::v1::Typing;
 
@@ -134,7 +136,7 @@ fn a_hole_in_a_group_is_filled_with_dates() {
     let mut client = Client::live();
     client.frame(of_group(FrameTold::Message(said(1, 78, "1"))));
     client.session.frame(client.at(), shared(of_group(FrameTold::Message(said(3, 78, "3")))));
-    assert!(client.actions().contains(&Action::Call(Call::Fill { dialog: group(), above: Some(1), since: SINCE })));
+    assert!(client.actions().contains(&Action::Call(Call::Fill { dialog: group(), above: Some(1), since: SINCE - STORING_MS })));
     let stretch = Stretch { rows: vec![said(2, 34, "2")], ..Stretch::default() };
     client.session.answers(client.at(), [Answer::Filled { dialog: group(), stretch: Some(stretch) }]);
     let written = client.written();
@@ -149,7 +151,7 @@ fn an_echo_that_was_lost_is_missing_like_any_other_message() {
     client.sends(SAID);
     client.answers(0, Ok(2));
     client.session.frame(client.at(), shared(of_group(FrameTold::Message(said(3, 78, "3")))));
-    assert!(client.actions().contains(&Action::Call(Call::Fill { dialog: group(), above: Some(1), since: SINCE })));
+    assert!(client.actions().contains(&Action::Call(Call::Fill { dialog: group(), above: Some(1), since: SINCE - STORING_MS })));
     let id = "66f1000000000000000000a1".parse::<MessageId>().unwrap().to_vec();
     let stretch = Stretch { rows: vec![Message { id, ..said(2, 34, "2") }], ..Stretch::default() };
     client.session.answers(client.at(), [Answer::Filled { dialog: group(), stretch: Some(stretch) }]);

@@ -1,5 +1,7 @@
 //! Repeats and holes.
 
+use natter_proto::STORING_MS;
+
 use super::kit::*;
 
 #[test]
@@ -8,7 +10,7 @@ fn a_repeat_is_dropped_and_a_hole_is_filled_in_order() {
     assert_eq!(bodies(&client.frame(row(1, 78, "1"))), ["1"]);
     assert_eq!(client.frame(row(1, 78, "1")), [""; 0]);
     client.session.frame(client.at(), shared(row(4, 78, "4")));
-    let fill = Action::Call(Call::Fill { dialog: dialog(), above: Some(1), since: SINCE });
+    let fill = Action::Call(Call::Fill { dialog: dialog(), above: Some(1), since: SINCE - STORING_MS });
     assert!(client.actions().contains(&fill));
     assert_eq!(client.frame(row(5, 78, "5")), [""; 0], "order holds");
     let rows = vec![message(2, 78, "2"), message(3, 78, "3"), message(4, 78, "4")];
@@ -22,15 +24,18 @@ fn a_repeat_is_dropped_and_a_hole_is_filled_in_order() {
 fn a_long_hole_is_filled_part_by_part() {
     let mut client = Client::live();
     client.frame(row(1, 78, "1"));
-    client.session.head(client.at(), dialog(), Head { seq: 9, stamp: 0, at: 0 });
-    assert_eq!(client.actions(), [Action::Call(Call::Fill { dialog: dialog(), above: Some(1), since: SINCE })]);
+    client.session.head(client.at(), dialog(), Head { seq: 9, stamp: 0, at: 0, told_at: 0 });
+    assert_eq!(client.actions(), [Action::Call(Call::Fill { dialog: dialog(), above: Some(1), since: SINCE - STORING_MS })]);
     let stretch = |rows: Vec<Message>, more| Answer::Filled {
         dialog: dialog(),
         stretch: Some(Stretch { rows, more, ..Stretch::default() }),
     };
     client.session.answers(client.at(), [stretch(vec![message(2, 78, "2"), message(3, 78, "3")], true)]);
     let actions = client.actions();
-    assert!(actions.contains(&Action::Call(Call::Fill { dialog: dialog(), above: Some(3), since: SINCE })), "{actions:?}");
+    assert!(
+        actions.contains(&Action::Call(Call::Fill { dialog: dialog(), above: Some(3), since: SINCE - STORING_MS })),
+        "{actions:?}"
+    );
     client.session.answers(client.at(), [stretch(vec![message(8, 78, "8"), message(9, 78, "9")], false)]);
     assert_eq!(bodies(&client.written()), ["8", "9"]);
 }
@@ -51,7 +56,7 @@ fn a_hole_that_cannot_be_filled_ends_the_stream_and_is_owed() {
 fn a_head_above_what_was_told_is_a_hole_and_own_posts_are_none() {
     let mut client = Client::live();
     let head = |client: &mut Client, seq| {
-        client.session.head(client.at(), dialog(), Head { seq, stamp: 0, at: SINCE - 1 });
+        client.session.head(client.at(), dialog(), Head { seq, stamp: 0, at: SINCE - 1, told_at: 0 });
         client.actions()
     };
     assert_eq!(head(&mut client, 7), [], "nothing moved since the session began");
@@ -59,7 +64,7 @@ fn a_head_above_what_was_told_is_a_hole_and_own_posts_are_none() {
     client.sends(BODY);
     client.job(0, Ok(2));
     assert_eq!(head(&mut client, 2), [], "its own");
-    assert_eq!(head(&mut client, 3), [Action::Call(Call::Fill { dialog: dialog(), above: Some(1), since: SINCE })]);
+    assert_eq!(head(&mut client, 3), [Action::Call(Call::Fill { dialog: dialog(), above: Some(1), since: SINCE - STORING_MS })]);
     let rows = vec![message(2, 34, "mine"), message(3, 78, "3")];
     client
         .session
@@ -104,7 +109,7 @@ fn a_row_that_is_told_again_is_none_of_a_later_session_and_of_others_history_kno
     assert_eq!(client.frame(again(3, SINCE - 1)), [""; 0], "from before the session");
     assert_eq!(bodies(&client.frame(Frame { previous_at: SINCE - 1, ..row(7, 78, "7") })), ["7"], "3 says nothing of 4 to 6");
     client.session.frame(client.at(), shared(again(8, SINCE)));
-    assert_eq!(client.actions(), [Action::Call(Call::Fill { dialog: dialog(), above: Some(7), since: SINCE })]);
+    assert_eq!(client.actions(), [Action::Call(Call::Fill { dialog: dialog(), above: Some(7), since: SINCE - STORING_MS })]);
     client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: Some(Stretch::default()) }]);
     assert_eq!(client.actions(), [], "the user was not in the dialog");
     assert_eq!(bodies(&client.frame(row(9, 78, "9"))), ["9"]);
@@ -145,7 +150,7 @@ fn own_posts_make_no_hole_and_no_echo() {
 
 #[test]
 fn a_lost_first_frame_of_a_dialog_is_noticed_by_the_next_one_or_by_its_head() {
-    let fill = || Action::Call(Call::Fill { dialog: dialog(), above: None, since: SINCE });
+    let fill = || Action::Call(Call::Fill { dialog: dialog(), above: None, since: SINCE - STORING_MS });
     let second = |previous_at| Frame { previous_at, ..row(8, 78, "8") };
     let mut client = Client::live();
     assert_eq!(bodies(&client.frame(second(SINCE - 1))), ["8"]);
@@ -158,13 +163,52 @@ fn a_lost_first_frame_of_a_dialog_is_noticed_by_the_next_one_or_by_its_head() {
     assert_eq!(bodies(&client.written()), ["7", "8"]);
 
     let mut client = Client::live();
-    client.session.head(client.at(), dialog(), Head { seq: 7, stamp: 1, at: SINCE });
+    client.session.head(client.at(), dialog(), Head { seq: 7, stamp: 1, at: SINCE, told_at: 0 });
     assert_eq!(client.actions(), [fill()]);
     let changes = vec![change_of(removal(1))];
     let stretch = Stretch { changes, ..Stretch::default() };
     client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: Some(stretch) }]);
     assert!(client.written()[0].contains("<remove "), "what moved was a change");
     assert_eq!(client.frame(removal(1)), [""; 0]);
+}
+
+/// The fill of a hole in front of the third row of a dialog, of which the client was told nothing; the rows were made at these times
+/// and say that the one before them was told then.
+fn hole(frame: Frame, rows: [(i64, i64); 2]) -> Vec<Action> {
+    let mut client = Client::live();
+    client.session.frame(client.at(), shared(frame));
+    assert_eq!(client.actions(), [Action::Call(Call::Fill { dialog: dialog(), above: None, since: SINCE - STORING_MS })]);
+    let row =
+        |seq, (created_at, previous_told_at)| Message { created_at, previous_told_at, ..message(seq, 78, &format!("{seq}")) };
+    let stretch = Stretch { rows: vec![row(1, rows[0]), row(2, rows[1])], ..Stretch::default() };
+    client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: Some(stretch) }]);
+    client.actions()
+}
+
+#[test]
+fn a_row_made_before_the_session_and_told_after_it_began_is_missing() {
+    let third = |previous_at| Frame { previous_at, ..row(3, 78, "3") };
+    let told = |frame, rows| bodies(&texts(&hole(frame, rows))).join(" ");
+    assert_eq!(told(third(SINCE + 9), [(SINCE - 500, 0), (SINCE + 5, SINCE + 4)]), "1 2 3", "made long before it was told");
+    assert_eq!(told(third(SINCE), [(SINCE - 500, 0), (SINCE - 400, SINCE - 400)]), "2 3", "1 was told to an older session");
+    assert_eq!(told(third(SINCE), [(SINCE - 500, 0), (SINCE - 500, 0)]), "1 2 3", "of one append");
+    assert_eq!(told(third(SINCE), [(SINCE - 500, 0), (SINCE, 0)]), "2 3", "nobody knows when 1 was told");
+    // Nor when 2 was, before a row that comes again.
+    let again = hole(Frame { again: true, ..third(SINCE) }, [(SINCE - 500, 0), (SINCE - 400, 0)]);
+    assert_eq!(again, [Action::Call(Call::Fill { dialog: dialog(), above: Some(2), since: SINCE - STORING_MS })]);
+}
+
+#[test]
+fn a_head_says_when_the_newest_row_was_told_apart_from_changes() {
+    for (told_at, written) in [(SINCE, vec!["1"]), (SINCE - 1, vec![])] {
+        let mut client = Client::live();
+        client.session.head(client.at(), dialog(), Head { seq: 1, stamp: 0, at: SINCE, told_at });
+        client.actions();
+        let rows = vec![Message { created_at: SINCE - 500, ..message(1, 78, "1") }];
+        let stretch = Stretch { rows, ..Stretch::default() };
+        client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: Some(stretch) }]);
+        assert_eq!(bodies(&client.written()), written);
+    }
 }
 
 #[test]
@@ -174,7 +218,11 @@ fn changes_come_once_and_missing_ones_are_fetched_in_order() {
     assert_eq!(client.frame(removal(4)), [""; 0], "from before the session");
     assert_eq!(client.frame(removal(5)).len(), 1);
     client.session.frame(client.at(), shared(removal(8)));
-    assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: dialog(), above: Some(5), since: SINCE })));
+    assert!(client.actions().contains(&Action::Call(Call::Changes {
+        dialog: dialog(),
+        above: Some(5),
+        since: SINCE - STORING_MS
+    })));
     assert_eq!(client.frame(Frame { stamp: 8, ..row(2, 78, "2") }), [""; 0], "order holds");
     let silent = Change { silent: true, ..change_of(removal(7)) };
     let hidden = Change { what: None, ..change_of(removal(8)) };
@@ -188,15 +236,19 @@ fn changes_come_once_and_missing_ones_are_fetched_in_order() {
 fn a_lost_last_change_is_noticed_by_the_head_and_by_the_next_message() {
     let mut client = Client::live();
     client.frame(Frame { stamp: 4, ..row(1, 78, "1") });
-    client.session.head(client.at(), dialog(), Head { seq: 1, stamp: 5, at: SINCE });
-    assert_eq!(client.actions(), [Action::Call(Call::Changes { dialog: dialog(), above: Some(4), since: SINCE })]);
+    client.session.head(client.at(), dialog(), Head { seq: 1, stamp: 5, at: SINCE, told_at: 0 });
+    assert_eq!(client.actions(), [Action::Call(Call::Changes { dialog: dialog(), above: Some(4), since: SINCE - STORING_MS })]);
     // It is kept no more: not missing.
     client.session.answers(client.at(), [Answer::Changed { dialog: dialog(), changes: Some(Changes::default()) }]);
     client.actions();
-    client.session.head(client.at(), dialog(), Head { seq: 1, stamp: 5, at: SINCE });
+    client.session.head(client.at(), dialog(), Head { seq: 1, stamp: 5, at: SINCE, told_at: 0 });
     assert_eq!(client.actions(), []);
     client.session.frame(client.at(), shared(Frame { stamp: 6, ..row(2, 78, "2") }));
-    assert!(client.actions().contains(&Action::Call(Call::Changes { dialog: dialog(), above: Some(5), since: SINCE })));
+    assert!(client.actions().contains(&Action::Call(Call::Changes {
+        dialog: dialog(),
+        above: Some(5),
+        since: SINCE - STORING_MS
+    })));
     client.session.answers(client.at(), [Answer::Changed { dialog: dialog(), changes: None }]);
     assert_eq!(client.farewell(), (Some(StreamFault::InternalError), SessionState::Vanished));
 }

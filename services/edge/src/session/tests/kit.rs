@@ -77,11 +77,7 @@ impl Client {
     }
 
     pub fn written(&mut self) -> Vec<String> {
-        let written = |action| match action {
-            Action::Write(text) => Some(text),
-            _ => None,
-        };
-        self.actions().into_iter().filter_map(written).collect()
+        texts(&self.actions())
     }
 
     pub fn stanza(&mut self, xml: &str) -> Vec<Action> {
@@ -213,6 +209,14 @@ pub(super) fn row(seq: u64, sender: u64, body: &str) -> Frame {
         told: Some(FrameTold::Message(message(seq, sender, body))),
         ..Frame::default()
     }
+}
+
+pub(super) fn texts(actions: &[Action]) -> Vec<String> {
+    let written = |action: &Action| match action {
+        Action::Write(text) => Some(text.clone()),
+        _ => None,
+    };
+    actions.iter().filter_map(written).collect()
 }
 
 pub(super) fn bodies(written: &[String]) -> Vec<&str> {

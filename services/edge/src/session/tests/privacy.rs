@@ -185,7 +185,7 @@ fn the_numbers_of_what_is_not_told_are_not_missed() {
     assert_eq!(client.frame(group_row(3, 78, &[34])), [""; 0]);
     assert_eq!(client.frame(group_row(4, 79, &[])).len(), 1, "nothing is fetched in between");
     assert_eq!(client.frame(group_row(5, 78, &[34])), [""; 0]);
-    client.session.head(client.at(), group(), Head { seq: 5, stamp: 0, at: client.now });
+    client.session.head(client.at(), group(), Head { seq: 5, stamp: 0, at: client.now, told_at: 0 });
     assert!(!client.actions().iter().any(|action| matches!(action, Action::Call(Call::Fill { .. }))), "nor by its head");
 }
 

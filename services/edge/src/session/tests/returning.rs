@@ -1,5 +1,7 @@
 //! What a session gets after its first presence.
 
+use natter_proto::STORING_MS;
+
 use super::kit::*;
 
 #[test]
@@ -165,5 +167,5 @@ fn frames_that_did_not_fit_before_the_first_presence_are_fetched_after_it() {
     client.frame(row(2, 78, "2"));
     client.stanza("<presence/>");
     client.session.answers(client.at(), [Answer::Returned(Ok(Box::default()))]);
-    assert!(client.actions().contains(&Action::Call(Call::Fill { dialog: dialog(), above: Some(1), since: SINCE })));
+    assert!(client.actions().contains(&Action::Call(Call::Fill { dialog: dialog(), above: Some(1), since: SINCE - STORING_MS })));
 }
