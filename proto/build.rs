@@ -26,6 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "natter/push/v1/alerting.proto",
         "natter/push/v1/events.proto",
         "natter/push/v1/push.proto",
+        "natter/rpc/v1/rpc.proto",
         "natter/storage/v1/archive.proto",
         "natter/storage/v1/storage.proto",
         "natter/trace/v1/trace.proto",
@@ -37,9 +38,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     shown.file.iter_mut().for_each(|file| file.source_code_info = None);
     let place = std::path::PathBuf::from(std::env::var("OUT_DIR")?).join("natter.bin");
     std::fs::write(place, prost::Message::encode_to_vec(&shown))?;
+    let place = std::path::PathBuf::from(std::env::var("OUT_DIR")?).join("unary.rs");
+    let methods = shown.file.iter().flat_map(|file| {
+        let of = move |service: &str, method: &str| format!("/{}.{service}/{method}", file.package());
+        let services = file.service.iter();
+        services.flat_map(move |service| service.method.iter().map(move |method| (method, of(service.name(), method.name()))))
+    });
+    let mut unary: Vec<String> =
+        methods.filter(|(method, _)| !method.client_streaming() && !method.server_streaming()).map(|(_, path)| path).collect();
+    unary.sort();
+    std::fs::write(place, format!("{unary:?}"))?;
     // Chunks of files are passed on without a copy.
     // What is kept is spelled in one way.
-    let configured = tonic_prost_build::configure().bytes(".natter.storage.v1").btree_map(".natter.account.v1");
+    let configured =
+        tonic_prost_build::configure().bytes(".natter.storage.v1").bytes(".natter.rpc.v1").btree_map(".natter.account.v1");
     configured.codec_path("crate::codec::Codec").compile_fds(descriptors)?;
     Ok(())
 }

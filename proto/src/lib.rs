@@ -16,6 +16,9 @@ pub use ids::{AppId, BlobUid, DialogId, MessageId, UserId};
 /// All protos as a `FileDescriptorSet`, without comments: what gRPC reflection shows.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/natter.bin"));
 
+/// Paths of all unary methods (`/natter.dialog.v1.Dialogs/Post`), sorted.
+pub const UNARY: &[&str] = &include!(concat!(env!("OUT_DIR"), "/unary.rs"));
+
 /// How long before it is told a row or a change may have been made, milliseconds: what it takes to store it while the store is slow or
 /// its dialog changes hands. Of what is older a session that begins is told as of what was before it.
 pub const STORING_MS: i64 = 15_000;
@@ -97,6 +100,14 @@ pub mod push {
     #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
     pub mod v1 {
         tonic::include_proto!("natter.push.v1");
+    }
+}
+
+/// Calls that go together.
+pub mod rpc {
+    #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+    pub mod v1 {
+        tonic::include_proto!("natter.rpc.v1");
     }
 }
 

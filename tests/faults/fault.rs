@@ -23,6 +23,8 @@ pub enum On {
     /// Several of them.
     Cassandras(&'static [usize]),
     Nats,
+    /// All of its servers.
+    AllNats,
     Redis,
     S3,
     /// What goes between two parts.
@@ -121,7 +123,7 @@ const fn parted(name: &'static str, wire: &'static str) -> Fault {
 }
 
 /// All of them, in the order in which they are run.
-pub const FAULTS: [Fault; 40] = [
+pub const FAULTS: [Fault; 42] = [
     of("nothing", On::Nobody, What::Nothing),
     killed("edge killed", On::Part("edge-1")),
     held("edge held still", On::Part("edge-2")),
@@ -142,6 +144,8 @@ pub const FAULTS: [Fault; 40] = [
     held("Redis held still", On::Redis),
     killed("NATS killed", On::Nats),
     held("NATS held still", On::Nats),
+    of_three("all three NATS killed", On::AllNats, What::Killed(USUAL)),
+    of_three("all three NATS held still", On::AllNats, What::HeldStill(USUAL)),
     of("disk of NATS full", On::Nats, What::DiskFull(USUAL)),
     killed("S3 away", On::S3),
     of("disk of S3 full", On::S3, What::DiskFull(USUAL)),

@@ -38,6 +38,10 @@ impl Scene {
             On::Cassandra(node) => self.happen_to(&servers.cassandra, &[node], fault.what).await,
             On::Cassandras(nodes) => self.happen_to(&servers.cassandra, nodes, fault.what).await,
             On::Nats => self.happen_to(&servers.nats, &[0], fault.what).await,
+            On::AllNats => {
+                let all: Vec<usize> = (0..servers.nats.seats().len()).collect();
+                self.happen_to(&servers.nats, &all, fault.what).await
+            }
             On::Redis => self.happen_to(&servers.redis, &[0], fault.what).await,
             On::S3 => self.happen_to(&servers.s3, &[0], fault.what).await,
             On::Wire(wire) => self.happen_to_wire(wire, fault.what).await,
@@ -126,7 +130,7 @@ impl Scene {
             What::Killed(time) => {
                 processes.iter().try_for_each(Process::kill)?;
                 sleep(time).await;
-                places.iter().try_for_each(|place| set.start_again(*place))
+                set.start_all_again(places)
             }
             What::Drained => {
                 processes.iter().try_for_each(Process::stop)?;

@@ -34,7 +34,7 @@ impl Trial {
         let usual = Excuse::default();
         let is_between = |step: &Step| match step.fault.on {
             On::Part(name) => name.starts_with("presence"),
-            On::Redis | On::Nats | On::Cassandra(_) | On::Cassandras(_) | On::Wire(EDGES_PRESENCE) => true,
+            On::Redis | On::Nats | On::AllNats | On::Cassandra(_) | On::Cassandras(_) | On::Wire(EDGES_PRESENCE) => true,
             _ => false,
         };
         let longest = self.steps.iter().filter(|step| is_between(step)).filter_map(|step| step.fault.what.lasts()).max();

@@ -20,7 +20,7 @@ pub mod rings;
 mod tests;
 
 use natter_proto::dialog::v1 as wire;
-use natter_proto::{AppId, DialogId, STORING_MS, UserId};
+use natter_proto::{AppId, DialogId, UserId};
 
 use duplicates::{Known, Tail};
 use group::Profile;
@@ -121,7 +121,7 @@ pub struct Dialog {
     /// When that one was made, and the one before it, unix milliseconds; 0: never.
     changed_at: i64,
     changed_before_at: i64,
-    /// When the newest row was told, unix milliseconds; 0: before this actor came.
+    /// When the newest row was told, unix milliseconds; 0: not by this actor.
     told_at: i64,
 }
 
@@ -175,19 +175,6 @@ impl Dialog {
         self
     }
 
-    /// Takes over a log at `now_ms`. Whether its newest row and change were told nobody knows: lately made ones count as told now, so
-    /// that a session which began after they were made asks for them.
-    pub fn with_loaded_at(mut self, now_ms: i64) -> Dialog {
-        let is_late = |made_at: i64| made_at > 0 && now_ms - made_at <= STORING_MS;
-        if is_late(self.order.updated_at) {
-            self.told_at = now_ms;
-        }
-        if is_late(self.changed_at) {
-            (self.changed_at, self.changed_before_at) = (now_ms, now_ms);
-        }
-        self
-    }
-
     /// The number of the newest row; 0: none.
     pub fn head(&self) -> u64 {
         self.order.head
@@ -208,7 +195,7 @@ impl Dialog {
         if stamp == self.stamp { self.changed_before_at } else { self.changed_at }
     }
 
-    /// When the newest row was told, unix milliseconds; 0: before this actor came.
+    /// When the newest row was told, unix milliseconds; 0: not by this actor.
     pub fn told_at(&self) -> i64 {
         self.told_at
     }
@@ -254,9 +241,12 @@ impl Dialog {
         self.unsaved.push(known);
     }
 
-    /// A row that was repeated has been told.
-    pub fn apply_told(&mut self, seq: u64) {
+    /// A row that was repeated has been told, again at `again_at` (unix milliseconds) if it was not known to be.
+    pub fn apply_told(&mut self, seq: u64, again_at: Option<i64>) {
         self.tail.told(seq);
+        if let Some(at) = again_at.filter(|_| seq == self.order.head) {
+            self.told_at = at;
+        }
     }
 
     /// An edit or a removal of this time (unix milliseconds) got this stamp.

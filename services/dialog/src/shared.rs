@@ -241,8 +241,7 @@ impl Shared {
 
     /// The dialog came into memory; what stands at its end may not have been told.
     pub fn loaded(&self, dialog: &Dialog) {
-        let at = dialog.moved_at().max(dialog.told_at()).max(dialog.changed_at_below(dialog.stamp() + 1));
-        self.heads.moved(dialog, at, self.clock.now_ms());
+        self.heads.moved(dialog, dialog.moved_at(), self.clock.now_ms());
     }
 
     /// Publishes on the subject of heads what moved lately.

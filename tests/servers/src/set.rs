@@ -128,6 +128,12 @@ impl<K: Kind> Set<K> {
         self.wait(&self.seats[index])
     }
 
+    /// The same for several, which may need each other to be ready.
+    pub fn start_all_again(&self, indices: &[usize]) -> Result<()> {
+        indices.iter().try_for_each(|index| self.launch(&self.seats[*index]))?;
+        indices.iter().try_for_each(|index| self.wait(&self.seats[*index]))
+    }
+
     /// Ends all of them politely; what they keep stays.
     pub fn stop(&self) -> Result<()> {
         let processes: Vec<Process> = self.seats.iter().map(Seat::process).collect();

@@ -45,7 +45,6 @@ impl DialogActor {
         let order = Order { head: head.seq, date_sent: head.date_sent, updated_at: head.updated_at };
         let dialog = Dialog::new(self.key, kept, &self.shared.limits).with_version(version);
         let dialog = dialog.with_log(order, head.stamp, rows).with_changed_at(changed_at);
-        let dialog = dialog.with_loaded_at(self.shared.clock.now_ms());
         if head.seq > 0 {
             // Whoever owned it before may have died between storing and telling; then the edges miss rows without knowing.
             self.shared.loaded(&dialog);

@@ -259,7 +259,7 @@ fn tell(
                 }
             },
             Ok(Decision::Repeat(message, known)) => {
-                (tell_again(&mut told, dialog, message, known.seq, source, again.remove(&n)), Outcome::Repeated)
+                (tell_again(&mut told, dialog, message, known.seq, source, (again.remove(&n), now_ms)), Outcome::Repeated)
             }
             Ok(Decision::Same(first)) => {
                 (results[first].clone().map(|posted| Posted { duplicate: true, ..posted }), Outcome::Repeated)
@@ -291,18 +291,20 @@ fn tell_again(
     message: Message,
     seq: u64,
     source: Source,
-    row: Option<Result<Option<Message>, Failure>>,
+    (row, now_ms): (Option<Result<Option<Message>, Failure>>, i64),
 ) -> Result<Posted, Failure> {
+    let mut again_at = None;
     let content = match row.transpose()?.flatten() {
         Some(row) if row.removed => Content::Message(row.into()),
         // When the one before it was made nobody knows; not later than this one.
         Some(row) => {
+            again_at = Some(now_ms);
             let about = About { previous_at: row.created_at, again: true, ..About::default() };
             tell_one(told, dialog, row, Some(source), about).content
         }
         None => Content::Message(message.into()),
     };
-    dialog.apply_told(seq);
+    dialog.apply_told(seq, again_at);
     Ok(Posted { content, duplicate: true })
 }
 

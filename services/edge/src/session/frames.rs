@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use natter_proto::DialogId;
 use natter_proto::event::v1::frame::Told as FrameTold;
 use natter_proto::event::v1::{Frame, Message, SessionRef};
+use natter_proto::{DialogId, STORING_MS};
 
 use super::backlog::{Behind, Item, numbered};
 use super::places::Judgement;
@@ -105,8 +105,8 @@ impl Session {
         match (&frame.told, dialog) {
             (Some(FrameTold::Message(message)), Some(dialog)) if message.seq > 0 => {
                 match self.places.judge(dialog, message.seq, frame.previous_at) {
-                    // It was made before this session began: if it is owed, then by a debt.
-                    Judgement::Next if frame.again && self.places.last(dialog).is_none() => return,
+                    // It was made long before this session began: if it is owed, then by a debt.
+                    Judgement::Next if self.is_of_before(dialog, &frame, message) => return,
                     // Whether the user was in the dialog when it was made, history knows. And what is known of the dialog may be
                     // newer than the frame: a change of this very row may be among it.
                     Judgement::Next if frame.again || self.places.stamp(dialog).is_some_and(|told| frame.stamp < told) => {
@@ -207,6 +207,12 @@ impl Session {
                 self.told(now, Told::Kept { place });
             }
         }
+    }
+
+    /// A row that is told again, in a dialog of which nothing was told, and older than what it takes to store one: an older session was told
+    /// of it. Of a younger one nobody knows whether anybody was; its sender was not answered.
+    fn is_of_before(&self, dialog: DialogId, frame: &Frame, message: &Message) -> bool {
+        frame.again && self.places.last(dialog).is_none() && message.created_at < self.places.since() - STORING_MS
     }
 
     /// The session caused this frame, and is told nothing of it. What is said in a group is said to the sender too (contract

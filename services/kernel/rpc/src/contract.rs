@@ -1,4 +1,5 @@
-//! The contract of a link: what holds in process holds over a channel. Each test below runs on both, and over TLS.
+//! The contract of a link: what holds in process holds over a channel. Each test below runs on both, with calls that go together, and so
+//! over TLS.
 
 #![allow(clippy::unwrap_used)]
 
@@ -28,6 +29,9 @@ macro_rules! on_each_transport {
         }
         mod over_a_channel {
             $(#[tokio::test] async fn $test() { super::$test(super::Wire::Channel).await })*
+        }
+        mod together_over_a_channel {
+            $(#[tokio::test] async fn $test() { super::$test(super::Wire::Together).await })*
         }
         mod over_tls {
             $(#[tokio::test] async fn $test() { super::$test(super::Wire::Tls).await })*
@@ -106,10 +110,10 @@ async fn a_panic_is_an_unknown_outcome_and_harms_nobody_else(wire: Wire) {
 async fn a_service_that_is_not_there_is_unavailable(wire: Wire) {
     let link = match wire {
         Wire::InProcess => Link::absent(),
-        Wire::Channel => {
+        Wire::Channel | Wire::Together => {
             // Bound and let go: nobody listens there.
             let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-            Link::channel(&format!("http://{address}"), LinkOptions { deadline: LONG }).unwrap()
+            Link::together(&format!("http://{address}"), None, LinkOptions { deadline: LONG }, wire.goes()).unwrap()
         }
         Wire::Tls => {
             let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -144,7 +148,7 @@ async fn the_callers_span_is_the_parent_of_what_the_handler_does() {
     let options = Options { log: "off".to_owned(), otlp_endpoint: endpoint, sample: 1.0, ..Options::default() };
     let process = Process { service: "test".into(), name: "test".into(), version: "1".into() };
     let guard = init(&options, &process).unwrap();
-    for wire in [Wire::InProcess, Wire::Channel, Wire::Tls] {
+    for wire in [Wire::InProcess, Wire::Channel, Wire::Together, Wire::Tls] {
         let echo = Echo::new(|_| async { Ok(Word { text: traceparent() }) });
         let link = wire.open(echo, LONG).await;
         let call = async { (ask(&link, "").await.unwrap(), traceparent()) };
@@ -159,34 +163,39 @@ async fn the_callers_span_is_the_parent_of_what_the_handler_does() {
 
 #[tokio::test]
 async fn a_connection_that_breaks_under_a_call_leaves_its_outcome_unknown() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let link = Link::channel(&format!("http://{}", listener.local_addr().unwrap()), LinkOptions { deadline: LONG }).unwrap();
-    let breaks = tokio::spawn(async move {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        // The request arrives whole, then nothing more happens.
-        let mut read = Vec::new();
-        while !read.windows(5).any(|word| word == b"romeo") {
-            assert_ne!(socket.read_buf(&mut read).await.unwrap(), 0);
-        }
-    });
-    let status = ask(&link, "romeo").await.unwrap_err();
-    assert_eq!((status.code(), status.message()), (Grpc::Unknown, "the connection was lost"));
-    breaks.await.unwrap();
+    for wire in [Wire::Channel, Wire::Together] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}", listener.local_addr().unwrap());
+        let link = Link::together(&uri, None, LinkOptions { deadline: LONG }, wire.goes()).unwrap();
+        let breaks = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            // The request arrives whole, then nothing more happens.
+            let mut read = Vec::new();
+            while !read.windows(5).any(|word| word == b"romeo") {
+                assert_ne!(socket.read_buf(&mut read).await.unwrap(), 0);
+            }
+        });
+        let status = ask(&link, "romeo").await.unwrap_err();
+        assert_eq!((status.code(), status.message()), (Grpc::Unknown, "the connection was lost"));
+        breaks.await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn a_channel_finds_a_service_that_comes_late_and_one_that_comes_back() {
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let link = Link::channel(&format!("http://{address}"), LinkOptions { deadline: LONG }).unwrap();
-    for _ in 0..2 {
-        assert_eq!(ask(&link, "romeo").await.unwrap_err().code(), Grpc::Unavailable);
-        let listener = TcpListener::bind(address).await.unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let routes = Routes::new(Echo::new(|word| async { Ok(word) }));
-        let server = tokio::spawn(serve(listener, routes, async { drop(stopped.await) }));
-        assert_eq!(ask(&link, "romeo").await.unwrap(), "romeo");
-        drop(stop);
-        server.await.unwrap().unwrap();
+    for wire in [Wire::Channel, Wire::Together] {
+        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let link = Link::together(&format!("http://{address}"), None, LinkOptions { deadline: LONG }, wire.goes()).unwrap();
+        for _ in 0..2 {
+            assert_eq!(ask(&link, "romeo").await.unwrap_err().code(), Grpc::Unavailable);
+            let listener = TcpListener::bind(address).await.unwrap();
+            let (stop, stopped) = oneshot::channel::<()>();
+            let routes = Routes::new(Echo::new(|word| async { Ok(word) }));
+            let server = tokio::spawn(serve(listener, routes, async { drop(stopped.await) }));
+            assert_eq!(ask(&link, "romeo").await.unwrap(), "romeo");
+            drop(stop);
+            server.await.unwrap().unwrap();
+        }
     }
 }
 
@@ -278,6 +287,8 @@ const LONG: Duration = Duration::from_secs(30);
 enum Wire {
     InProcess,
     Channel,
+    /// A channel on which calls go together.
+    Together,
     Tls,
 }
 
@@ -287,19 +298,27 @@ impl Wire {
         let options = LinkOptions { deadline };
         match self {
             Wire::InProcess => Link::local(echo, options),
-            Wire::Channel => {
+            Wire::Channel | Wire::Together => {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 let uri = format!("http://{}", listener.local_addr().unwrap());
                 tokio::spawn(serve(listener, Routes::new(echo), pending()));
-                Link::channel(&uri, options).unwrap()
+                Link::together(&uri, None, options, self.goes()).unwrap()
             }
             Wire::Tls => {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 let (uri, tls) = (format!("https://{}", listener.local_addr().unwrap()), Authority::new().tls());
                 let serving = Serving { tls: Some(tls.clone()), ..Serving::default() };
                 tokio::spawn(serve_with(listener, Routes::new(echo), serving, pending()));
-                Link::channel_with(&uri, Some(&tls), options).unwrap()
+                Link::together(&uri, Some(&tls), options, self.goes()).unwrap()
             }
+        }
+    }
+
+    /// Which calls go together. The echo is not among the services of the protos.
+    fn goes(self) -> fn(&str) -> bool {
+        match self {
+            Wire::InProcess | Wire::Channel => |_| false,
+            Wire::Together | Wire::Tls => |_| true,
         }
     }
 }

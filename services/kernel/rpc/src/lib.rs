@@ -6,7 +6,7 @@
 //!
 //! The parts: [`Link`], what a client calls through; [`serve`], what a channel arrives at; `transport`, what makes the two
 //! transports fail alike; `routed`, which chooses a process for each request, by what `about` reads in it, and `guard`, which refuses at the other end what should not have come; `offered`, what a process
-//! serves to others, with health and reflection; `tls`, certificates on both sides; `meters`, calls counted where they are served; with the feature `testing`, `faulty`: links that lose and delay calls by a seed.
+//! serves to others, with health and reflection; `together`, unary calls over a channel that share a stream; `tls`, certificates on both sides; `meters`, calls counted where they are served; with the feature `testing`, `faulty`: links that lose and delay calls by a seed.
 //!
 //! Invariants, on both transports (the contract suite in `contract.rs` runs on both):
 //! - Every call ends at its link's deadline, as `deadline_exceeded`. The header `grpc-timeout` is not used: in process
@@ -26,6 +26,7 @@ mod offered;
 mod routed;
 mod serve;
 mod tls;
+mod together;
 mod transport;
 
 #[cfg(test)]

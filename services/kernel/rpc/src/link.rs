@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
+use natter_proto::UNARY;
 use tokio::time::timeout;
 use tonic::Status;
 use tonic::body::Body;
@@ -18,6 +19,7 @@ use crate::Error;
 use crate::meters::Meters;
 use crate::routed::{Routed, Routing};
 use crate::tls::Tls;
+use crate::together::Caller;
 use crate::transport::{Absent, InProcess, Remote};
 
 /// The way to one service. Clone; give it to a generated client: `DialogsClient::new(link.clone())`.
@@ -82,6 +84,11 @@ impl Link {
     /// # Errors
     /// As before.
     pub fn channel_with(uri: &str, tls: Option<&Tls>, options: LinkOptions) -> Result<Link, Error> {
+        Link::together(uri, tls, options, |path| UNARY.binary_search(&path).is_ok())
+    }
+
+    /// The same; calls of the paths that `goes` says yes to go together: their messages are one, and so are their answers.
+    pub(crate) fn together(uri: &str, tls: Option<&Tls>, options: LinkOptions, goes: fn(&str) -> bool) -> Result<Link, Error> {
         let endpoint = Endpoint::from_shared(uri.to_owned()).map_err(|_| Error::Address(uri.to_owned()))?;
         let endpoint = match tls {
             Some(tls) => tls.dial(endpoint)?,
@@ -94,7 +101,9 @@ impl Link {
             .keep_alive_timeout(KEEP_ALIVE)
             .keep_alive_while_idle(true)
             .connect_lazy();
-        Ok(Link::over(Remote(channel), options))
+        let by_itself = Remote { channel: channel.clone(), together: None };
+        let together = Some(Caller::new(Transport::new(by_itself), goes));
+        Ok(Link::over(Remote { channel, together }, options))
     }
 
     /// A link to a service that several processes run. Called within a tokio runtime.

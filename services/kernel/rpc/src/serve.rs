@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
+use natter_proto::rpc::v1::calls_server::CallsServer;
 use natter_telemetry::follow;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::service::Routes;
@@ -20,11 +22,14 @@ use tracing::Instrument;
 use crate::Error;
 use crate::meters::Meters;
 use crate::tls::Tls;
+use crate::together::Together;
 use crate::transport::{TRACEPARENT, guarded};
 
 /// Calls of a connection that were given up before they were looked at. Over it the connection ends, and with it the calls of everybody
 /// else (CVE-2023-44487 is why there is a bound; here callers are processes of the cluster, which give many up at once when a dialog moves).
 const GIVEN_UP_MAX: usize = 8_192;
+/// Bytes of one message of calls that go together: many short ones, and one that is longest.
+const BATCH_BYTES_MAX: usize = 1 << 20;
 /// How often a quiet connection is tried; a caller that vanished without a word gives its calls back.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -60,6 +65,14 @@ pub async fn serve_with(
     let server = match tls {
         Some(tls) => tls.answer(Server::builder())?,
         None => Server::builder(),
+    };
+    let (stopping, stops) = watch::channel(false);
+    let services = Door(routes.clone().prepare(), meters.clone());
+    let together = CallsServer::new(Together { services, stops }).max_decoding_message_size(BATCH_BYTES_MAX);
+    let routes = routes.add_service(together);
+    let stop = async move {
+        stop.await;
+        stopping.send_replace(true);
     };
     server
         .http2_keepalive_interval(Some(KEEP_ALIVE))
@@ -108,27 +121,29 @@ mod tests {
 
     #[tokio::test]
     async fn calls_that_are_given_up_in_a_crowd_end_no_other_call_of_the_connection() {
-        let slow = Echo::new(|word| async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            Ok(word)
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let uri = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(listener, Routes::new(slow), std::future::pending()));
-        let link = Link::channel(&uri, LinkOptions::default()).unwrap();
-        assert_eq!(ask(&link, "romeo").await.unwrap(), "romeo");
-        for turns in 0..8 {
-            let crowd = async {
-                let mut crowd: Vec<_> = (0..200).map(|_| Box::pin(ask(&link, "gone"))).collect();
-                for call in &mut crowd {
-                    assert!(futures::poll!(call).is_pending());
-                }
-                for _ in 0..turns {
-                    tokio::task::yield_now().await;
-                }
-            };
-            let (answer, ()) = tokio::join!(ask(&link, "romeo"), crowd);
-            assert_eq!(answer.unwrap(), "romeo", "given up after {turns} turns");
+        for goes in [|_: &str| false, |_: &str| true] {
+            let slow = Echo::new(|word| async {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                Ok(word)
+            });
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let uri = format!("http://{}", listener.local_addr().unwrap());
+            tokio::spawn(serve(listener, Routes::new(slow), std::future::pending()));
+            let link = Link::together(&uri, None, LinkOptions::default(), goes).unwrap();
+            assert_eq!(ask(&link, "romeo").await.unwrap(), "romeo");
+            for turns in 0..8 {
+                let crowd = async {
+                    let mut crowd: Vec<_> = (0..200).map(|_| Box::pin(ask(&link, "gone"))).collect();
+                    for call in &mut crowd {
+                        assert!(futures::poll!(call).is_pending());
+                    }
+                    for _ in 0..turns {
+                        tokio::task::yield_now().await;
+                    }
+                };
+                let (answer, ()) = tokio::join!(ask(&link, "romeo"), crowd);
+                assert_eq!(answer.unwrap(), "romeo", "given up after {turns} turns");
+            }
         }
     }
 }

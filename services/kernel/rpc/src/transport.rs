@@ -12,7 +12,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use natter_proto::codec::handing_over;
 use natter_telemetry::traceparent;
 use tonic::body::Body;
@@ -22,6 +22,7 @@ use tower::{Service, ServiceExt};
 
 use crate::meters::Meters;
 use crate::routed::code_of;
+use crate::together::{Caller, Heard, MESSAGE_BYTES_MAX};
 
 /// The header that carries the caller's span (W3C Trace Context).
 pub(crate) const TRACEPARENT: &str = "traceparent";
@@ -32,7 +33,11 @@ pub(crate) struct InProcess<S>(pub(crate) S, pub(crate) Option<Meters>);
 
 /// A generated server, reached over HTTP/2.
 #[derive(Clone)]
-pub(crate) struct Remote(pub(crate) Channel);
+pub(crate) struct Remote {
+    pub(crate) channel: Channel,
+    /// Calls that go together; none: each goes by itself.
+    pub(crate) together: Option<Caller>,
+}
 
 /// Nobody.
 #[derive(Clone)]
@@ -98,13 +103,43 @@ impl Service<Request<Body>> for Remote {
         {
             request.headers_mut().insert(TRACEPARENT, parent);
         }
-        let channel = self.0.clone();
+        let Remote { channel, together } = self.clone();
         Box::pin(async move {
+            let request = match together.filter(|together| together.goes(request.uri().path())) {
+                Some(together) => match along(together, request).await? {
+                    Went::Answered(answer) => return Ok(answer),
+                    Went::Alone(request) => request,
+                },
+                None => request,
+            };
             let answer = channel.oneshot(request).await.map_err(|error| failure(&error))?;
             // An answer that breaks off was begun, so the request was carried out, perhaps not to its end.
             Ok(answer.map(|body| Body::new(body.map_err(|_| lost()))))
         })
     }
+}
+
+enum Went {
+    Answered(Response<Body>),
+    /// It has to go by itself.
+    Alone(Request<Body>),
+}
+
+/// A call of one message goes together with others.
+async fn along(together: Caller, request: Request<Body>) -> Result<Went, Status> {
+    let (head, body) = request.into_parts();
+    let message = body.collect().await?.to_bytes();
+    if message.len() <= MESSAGE_BYTES_MAX
+        && let Some(coming) = together.begin(&head, message.clone())
+    {
+        match coming.await {
+            Heard::Answer(answer) => return Ok(Went::Answered(answer)),
+            Heard::NotThere => return Err(not_there()),
+            Heard::Lost => return Err(lost()),
+            Heard::Alone => {}
+        }
+    }
+    Ok(Went::Alone(Request::from_parts(head, Body::new(Full::new(message).map_err(|never| match never {})))))
 }
 
 impl Service<Request<Body>> for Absent {

@@ -106,7 +106,7 @@ fn what_a_session_posted_to_a_dialog_it_was_never_told_of_is_not_owed_to_it() {
 fn a_row_that_is_told_again_is_none_of_a_later_session_and_of_others_history_knows() {
     let mut client = Client::live();
     let again = |seq, at| Frame { again: true, previous_at: at, ..row(seq, 78, "again") };
-    assert_eq!(client.frame(again(3, SINCE - 1)), [""; 0], "from before the session");
+    assert_eq!(client.frame(again(3, SINCE - 1)), [""; 0], "from long before the session");
     assert_eq!(bodies(&client.frame(Frame { previous_at: SINCE - 1, ..row(7, 78, "7") })), ["7"], "3 says nothing of 4 to 6");
     client.session.frame(client.at(), shared(again(8, SINCE)));
     assert_eq!(client.actions(), [Action::Call(Call::Fill { dialog: dialog(), above: Some(7), since: SINCE - STORING_MS })]);
@@ -183,6 +183,20 @@ fn hole(frame: Frame, rows: [(i64, i64); 2]) -> Vec<Action> {
     let stretch = Stretch { rows: vec![row(1, rows[0]), row(2, rows[1])], ..Stretch::default() };
     client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch: Some(stretch) }]);
     client.actions()
+}
+
+#[test]
+fn a_row_made_shortly_before_the_session_and_told_again_is_asked_for() {
+    for (before, is_asked_for) in [(STORING_MS, true), (STORING_MS + 1, false)] {
+        let mut client = Client::live();
+        let at = SINCE - before;
+        let mut again = Frame { again: true, previous_at: at, ..row(3, 78, "again") };
+        let Some(FrameTold::Message(message)) = &mut again.told else { unreachable!() };
+        message.created_at = at;
+        client.session.frame(client.at(), shared(again));
+        let fill = Action::Call(Call::Fill { dialog: dialog(), above: Some(2), since: SINCE - STORING_MS });
+        assert_eq!(client.actions().contains(&fill), is_asked_for);
+    }
 }
 
 #[test]
