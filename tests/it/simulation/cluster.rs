@@ -148,12 +148,10 @@ fn count_ground(town: &Town, counts: &mut Counts) {
     let applied = town.ground.servers.applied();
     let of_segments = |start: &str| applied.iter().filter(|one| one.text.starts_with(start)).cloned().collect::<Vec<_>>();
     let sealed = of_segments("UPDATE segments SET state = 2");
-    let (own, others): (Vec<_>, Vec<_>) = sealed.into_iter().partition(|seal| seal.text.contains("IF state IN (0, 1)"));
-    let (full, given): (Vec<_>, Vec<_>) = own.into_iter().partition(|seal| seal.numbers[0] >= i64::from(process::SEGMENT_ROWS));
+    let (full, others): (Vec<_>, Vec<_>) = sealed.into_iter().partition(|seal| seal.text.contains("IF state IN (0, 1)"));
     counts.add("ailings", town.ground.ailings.load(Ordering::Relaxed));
     counts.add("segments fenced", of_segments("UPDATE segments SET state = 1").len());
     counts.add("segments taken over", others.len());
-    counts.add("segments handed over", given.len());
     counts.add("segments filled", full.len());
 }
 

@@ -103,10 +103,12 @@ impl Dialog {
         visible.min_by_key(|known| known.id != id)
     }
 
-    /// Ids of this mark that may stand in rows the tail has forgotten. Nothing comes of a status in public: none is looked for.
-    pub fn forgotten_of(&self, mark: &Mark) -> Vec<MessageId> {
+    /// Ids of this mark that may stand in rows which are not in the tail: forgotten, or, unless nobody else writes, written by another process. Nothing
+    /// comes of a status in public: none is looked for.
+    pub fn forgotten_of(&self, mark: &Mark, writes_alone: bool) -> Vec<MessageId> {
         let is_idle = self.facts.kind.is_public() && mark.relay;
-        if self.remembers_all() || is_idle || self.may(mark.user, Action::Read).is_err() {
+        let knows_all = writes_alone && self.remembers_all();
+        if knows_all || is_idle || self.may(mark.user, Action::Read).is_err() {
             return Vec::new();
         }
         // An alias in the tail is no answer: an older row may have the id as its own.

@@ -17,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::ailing::Health;
 use crate::shard::Shard;
-use crate::view::{Heard, Member, View};
+use crate::view::{Heard, Member, SILENCE, View};
 
 /// How often a member looks how it is; what has changed it says at once.
 const LOOKS: Duration = Duration::from_millis(250);
@@ -127,6 +127,8 @@ impl Cluster {
         let (began, mut heard, mut ticks) = (Instant::now(), Heard::default(), interval(LOOKS));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut health, mut looked, mut said) = (Health::default(), began, None::<(Alive, Instant)>);
+        // Since when the bus is not reached, and whether the others had time to take this member for dead.
+        let (mut cut_off, mut has_lapsed) = (None::<Instant>, false);
         loop {
             tokio::select! {
                 biased;
@@ -137,17 +139,19 @@ impl Cluster {
                         continue;
                     }
                     // Who stood still himself has waited for nobody meanwhile.
-                    let passed = looked.elapsed().min(LOOKS * 3 / 2);
+                    let (passed, stood_still) = (looked.elapsed().min(LOOKS * 3 / 2), looked.elapsed() >= SILENCE);
                     looked = Instant::now();
+                    has_lapsed = stood_still;
                     self.look(&mut health, passed, &heard);
                     let word = self.word(&health);
-                    if said.as_ref().is_some_and(|(last, at)| *last == word && at.elapsed() + LOOKS / 2 < EVERY) {
-                        continue;
+                    if said.as_ref().is_none_or(|(last, at)| *last != word || at.elapsed() + LOOKS / 2 >= EVERY) {
+                        self.bus.publish(&Subject::Alive.to_string(), Payload::of(word.clone()));
+                        said = Some((word, Instant::now()));
+                        let is_reached = timeout(ANSWER, self.bus.is_reached()).await.unwrap_or(false);
+                        heard.reach(is_reached, began.elapsed());
+                        cut_off = if is_reached { cut_off } else { cut_off.or(Some(looked)) };
+                        has_lapsed |= is_reached && cut_off.take().is_some_and(|since| since.elapsed() >= SILENCE);
                     }
-                    self.bus.publish(&Subject::Alive.to_string(), Payload::of(word.clone()));
-                    said = Some((word, Instant::now()));
-                    let is_reached = timeout(ANSWER, self.bus.is_reached()).await.unwrap_or(false);
-                    heard.reach(is_reached, began.elapsed());
                 }
                 word = next(&mut words) => match word {
                     Some(word) => {
@@ -160,9 +164,11 @@ impl Cluster {
             if began.elapsed() < LISTENS {
                 continue;
             }
-            // Itself it believes, whatever it heard or did not hear.
+            // Itself it believes, whatever it heard or did not hear; but what it had another may have had meanwhile, so for a moment it has
+            // nothing, and whoever remembers anything forgets it.
             heard.hear(self.word(&health), began.elapsed());
-            self.believe(heard.view(began.elapsed()));
+            let view = heard.view(began.elapsed());
+            self.believe(if has_lapsed { view.without(&self.me()) } else { view });
         }
         self.say(State::Gone);
     }
@@ -313,6 +319,57 @@ mod tests {
         drop(timeout(Duration::from_secs(10), are_answered(&[&a, &b])).await);
         assert_eq!((shards(&a), shards(&b)), before);
         assert!(timeout(Duration::ZERO, changes.changed()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stood_still_for_so_long_that_others_took_over_has_nothing_for_a_moment() {
+        let bus = Bus::local();
+        let a = Cluster::new(member("a", 1), bus.clone());
+        let (b, _stop_b, _running_b) = begin(&bus, "b", 1);
+        let mut running = Box::pin(a.clone().run(std::future::pending()));
+        let shards = |cluster: &Cluster| (0..1_000).filter(|shard| cluster.is_mine("dialog", Shard(*shard))).count();
+        assert!(timeout(Duration::from_secs(2), &mut running).await.is_err());
+        let before = shards(&a);
+        assert!(before > 400);
+        for (still, has_lapsed) in [(1, false), (4, true)] {
+            sleep(Duration::from_secs(still)).await;
+            assert_eq!(shards(&b) == 1_000, has_lapsed);
+            assert!(timeout(Duration::from_millis(1), &mut running).await.is_err());
+            assert_eq!(shards(&a), if has_lapsed { 0 } else { before });
+            assert!(timeout(Duration::from_millis(600), &mut running).await.is_err());
+            assert_eq!((shards(&a), shards(&b)), (before, 1_000 - before));
+        }
+    }
+
+    /// A bus that is reached or not.
+    struct Way(AtomicBool);
+
+    impl natter_bus::Ways for Way {
+        fn heard_by(&self) -> Vec<(Bus, Duration)> {
+            Vec::new()
+        }
+
+        fn is_reached(&self) -> bool {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_off_the_bus_for_so_long_has_nothing_for_a_moment_when_he_is_back() {
+        let way = Arc::new(Way(AtomicBool::new(true)));
+        let (a, _stop, _running) = begin(&Bus::apart(way.clone()), "a", 1);
+        a.joined().await;
+        for (off, has_lapsed) in [(1, false), (4, true)] {
+            way.0.store(false, Ordering::Relaxed);
+            sleep(Duration::from_secs(off)).await;
+            assert_eq!(names(&a), ["a"], "it keeps what it believes");
+            let mut changes = a.changes();
+            way.0.store(true, Ordering::Relaxed);
+            let changed = timeout(Duration::from_millis(700), changes.changed()).await;
+            assert_eq!(changed.is_ok_and(|view| view.members().is_empty()), has_lapsed);
+            sleep(Duration::from_secs(1)).await;
+            assert_eq!(names(&a), ["a"]);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -74,6 +74,11 @@ impl View {
         shard.owner(able).or_else(|| shard.owner(self.ready(role))).or_else(|| shard.owner(all()))
     }
 
+    /// The same but for this one.
+    pub(crate) fn without(self, one: &Member) -> View {
+        View { members: self.members.into_iter().filter(|member| member.name != one.name).collect() }
+    }
+
     /// Whether this start of a process is believed alive.
     pub fn has(&self, name: &str, boot: u64) -> bool {
         self.members.iter().any(|member| member.name == name && member.boot == boot)

@@ -45,14 +45,14 @@ fn one(town: Rc<Town>, counts: &mut Counts) -> impl Future<Output = ()> + use<> 
     };
     let (writer, other) = (some(Role::Dialog), if chance.below(2) == 0 { DOOR } else { some(Role::Edge) });
     let long = Duration::from_millis(50 + chance.below(if chance.below(3) == 0 { 9_000 } else { 1_500 }));
-    let kind = chance.below(13);
+    let kind = chance.below(14);
     let name = match kind {
         0..=2 => 0,
         3..=5 => 1,
         6..=7 => 2,
         8..=9 => 3,
-        10 => 4,
-        11 => 5,
+        10..=11 => 4,
+        12 => 5,
         _ => 6,
     };
     counts.add(ALL[name], 1);
@@ -88,13 +88,14 @@ fn one(town: Rc<Town>, counts: &mut Counts) -> impl Future<Output = ()> + use<> 
                 sleep(long).await;
                 town.process(writer).go_on(ground);
             }
-            10 => {
-                town.note(format!("{writer} is off the bus for {long:?}"));
-                ground.net.set_on_bus(writer, false);
+            10..=11 => {
+                // With somebody who calls it: he goes on to hold it for the owner, while others ask another one.
+                town.note(format!("{writer} and {other} are off the bus for {long:?}"));
+                [writer, other].iter().for_each(|place| ground.net.set_on_bus(*place, false));
                 sleep(long).await;
-                ground.net.set_on_bus(writer, true);
+                [writer, other].iter().for_each(|place| ground.net.set_on_bus(*place, true));
             }
-            11 => {
+            12 => {
                 town.note(format!("{writer} and {other} do not reach each other for {long:?}"));
                 ground.net.cut(writer, other);
                 sleep(long).await;

@@ -171,8 +171,12 @@ impl Town {
         self.process(DOOR).links().expect("nothing befalls it")
     }
 
+    /// As somebody sees them through whom users ask, each with a view of his own of who has what.
     pub fn dialog(&self) -> DialogsClient<Link> {
-        DialogsClient::new(self.door().dialog)
+        let edges = self.places(Role::Edge);
+        let place = edges[self.chance.below(edges.len() as u64) as usize];
+        let links = self.process(place).links().filter(|_| self.chance.below(2) == 0);
+        DialogsClient::new(links.unwrap_or_else(|| self.door()).dialog)
     }
 
     pub fn presence(&self) -> PresenceClient<Link> {
