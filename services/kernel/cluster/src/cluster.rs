@@ -29,6 +29,8 @@ const LISTENS: Duration = Duration::from_millis(1_200);
 const REMEMBERED: Duration = Duration::from_secs(30);
 /// How long an answer of the bus is waited for.
 const ANSWER: Duration = Duration::from_secs(1);
+/// How much later than it is so a member may know that it does not reach the bus, or does again.
+const SLACK: Duration = Duration::from_secs(2);
 /// Members of which an edge says that it does not reach them. If it reaches none of so many, it makes no difference which.
 const UNREACHED_MAX: usize = 100;
 
@@ -127,8 +129,9 @@ impl Cluster {
         let (began, mut heard, mut ticks) = (Instant::now(), Heard::default(), interval(LOOKS));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut health, mut looked, mut said) = (Health::default(), began, None::<(Alive, Instant)>);
-        // Since when the bus is not reached, and whether the others had time to take this member for dead.
-        let (mut cut_off, mut has_lapsed) = (None::<Instant>, false);
+        // Since when the bus is not reached; for how long it was not, until it is known what the others did meanwhile; until when this member
+        // has nothing, as they took it for dead.
+        let (mut cut_off, mut doubted, mut lapses) = (None::<Instant>, None::<Duration>, None::<Instant>);
         loop {
             tokio::select! {
                 biased;
@@ -141,21 +144,28 @@ impl Cluster {
                     // Who stood still himself has waited for nobody meanwhile.
                     let (passed, stood_still) = (looked.elapsed().min(LOOKS * 3 / 2), looked.elapsed() >= SILENCE);
                     looked = Instant::now();
-                    has_lapsed = stood_still;
+                    lapses = if stood_still { Some(looked + LOOKS) } else { lapses };
                     self.look(&mut health, passed, &heard);
                     let word = self.word(&health);
                     if said.as_ref().is_none_or(|(last, at)| *last != word || at.elapsed() + LOOKS / 2 >= EVERY) {
-                        self.bus.publish(&Subject::Alive.to_string(), Payload::of(word.clone()));
+                        self.bus.publish(&Subject::Alive.to_string(), Payload::of(Alive { reached_ms: heard.reached_ms(began.elapsed()), ..word.clone() }));
                         said = Some((word, Instant::now()));
                         let is_reached = timeout(ANSWER, self.bus.is_reached()).await.unwrap_or(false);
                         heard.reach(is_reached, began.elapsed());
                         cut_off = if is_reached { cut_off } else { cut_off.or(Some(looked)) };
-                        has_lapsed |= is_reached && cut_off.take().is_some_and(|since| since.elapsed() >= SILENCE);
+                        if let Some(since) = cut_off.filter(|_| is_reached) {
+                            (cut_off, doubted) = (None, Some(since.elapsed()).filter(|absence| *absence >= SILENCE));
+                        }
                     }
                 }
                 word = next(&mut words) => match word {
                     Some(word) => {
                         self.words.lock().insert(word.boot, Instant::now());
+                        // Whoever was on the bus all the time has missed this member; if nobody was, nobody did.
+                        let was_there = |absence: &Duration| word.reached_ms >= (*absence + SLACK).as_millis() as u64;
+                        if word.boot != self.me.lock().boot && doubted.as_ref().is_some_and(was_there) {
+                            (doubted, lapses) = (None, Some(Instant::now() + LOOKS));
+                        }
                         heard.hear(word, began.elapsed());
                     }
                     None => break,
@@ -168,6 +178,7 @@ impl Cluster {
             // nothing, and whoever remembers anything forgets it.
             heard.hear(self.word(&health), began.elapsed());
             let view = heard.view(began.elapsed());
+            let has_lapsed = lapses.is_some_and(|until| Instant::now() < until);
             self.believe(if has_lapsed { view.without(&self.me()) } else { view });
         }
         self.say(State::Gone);
@@ -342,11 +353,11 @@ mod tests {
     }
 
     /// A bus that is reached or not.
-    struct Way(AtomicBool);
+    struct Way(AtomicBool, Mutex<Vec<Bus>>);
 
     impl natter_bus::Ways for Way {
         fn heard_by(&self) -> Vec<(Bus, Duration)> {
-            Vec::new()
+            self.1.lock().iter().map(|bus| (bus.clone(), Duration::ZERO)).collect()
         }
 
         fn is_reached(&self) -> bool {
@@ -355,20 +366,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_was_off_the_bus_for_so_long_has_nothing_for_a_moment_when_he_is_back() {
-        let way = Arc::new(Way(AtomicBool::new(true)));
-        let (a, _stop, _running) = begin(&Bus::apart(way.clone()), "a", 1);
+    async fn who_was_off_the_bus_alone_and_for_long_has_nothing_for_a_moment_when_he_is_back() {
+        let way = Arc::new(Way(AtomicBool::new(true), Mutex::default()));
+        let bus = Bus::apart(way.clone());
+        way.1.lock().push(bus.clone());
+        let (a, _stop, _running) = begin(&bus, "a", 1);
         a.joined().await;
-        for (off, has_lapsed) in [(1, false), (4, true)] {
+        for (off_s, there_ms, has_lapsed) in [(1, 60_000, false), (6, 4_000, false), (6, 60_000, true)] {
             way.0.store(false, Ordering::Relaxed);
-            sleep(Duration::from_secs(off)).await;
-            assert_eq!(names(&a), ["a"], "it keeps what it believes");
-            let mut changes = a.changes();
+            sleep(Duration::from_secs(off_s)).await;
+            assert!(names(&a).contains(&"a".to_owned()), "it keeps what it believes");
             way.0.store(true, Ordering::Relaxed);
-            let changed = timeout(Duration::from_millis(700), changes.changed()).await;
-            assert_eq!(changed.is_ok_and(|view| view.members().is_empty()), has_lapsed);
+            sleep(Duration::from_millis(600)).await;
+            // Heard by this process only.
+            let word = Alive { reached_ms: there_ms, ..member("b", 7).alive(State::Ready) };
+            bus.publish(&Subject::Alive.to_string(), Payload::of(word));
+            sleep(Duration::from_millis(50)).await;
+            assert_eq!(!names(&a).contains(&"a".to_owned()), has_lapsed, "{off_s} s, {there_ms} ms");
             sleep(Duration::from_secs(1)).await;
-            assert_eq!(names(&a), ["a"]);
+            assert!(names(&a).contains(&"a".to_owned()));
         }
     }
 

@@ -131,6 +131,11 @@ impl Heard {
         }
     }
 
+    /// For how long the bus has been reached, milliseconds.
+    pub fn reached_ms(&self, now: Duration) -> u64 {
+        self.reached_since.map_or(0, |since| now.saturating_sub(since).as_millis() as u64)
+    }
+
     /// Those alive. Of those that were silent too long only who could have been heard is dead.
     pub fn view(&mut self, now: Duration) -> View {
         if let Some(since) = self.reached_since {
