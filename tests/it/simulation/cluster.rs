@@ -41,7 +41,7 @@ const MISFORTUNE: Duration = Duration::from_secs(12);
 /// How long anything may take that has to come once everybody runs and reaches everybody.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long views may need to agree, and presence to know who is there.
-const SETTLING: Duration = Duration::from_secs(15);
+const SETTLING: Duration = Duration::from_secs(20);
 /// Heads come once a second and name their members every three seconds; what is ahead twice is lost.
 const HEALING: Duration = Duration::from_secs(20);
 
