@@ -1,11 +1,12 @@
-//! A process of the cluster that lives and cannot do its work (decision 0042): how long nobody is answered until another one does it, and that
-//! nothing moves where no other could.
+//! A process of the cluster that lives and cannot do its work (decision 0042), or goes: how long nobody is answered until another one does it, and
+//! that nothing moves where no other could.
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use natter_actor::Chance;
+use natter_db::cql::simulated::Faults;
 use natter_node::roles::Role;
 use tokio::time::{Instant, sleep};
 
@@ -18,6 +19,9 @@ use crate::simulation::cluster::writer::Writer;
 const TAKEN_OVER: Duration = Duration::from_millis(3_300);
 /// What a hand-over may take.
 const HANDED_OVER: Duration = Duration::from_secs(1);
+/// What a request of the rows takes at most, and with such ones a drain. Nobody waits for a silence: who takes over fences at once.
+const SLOW_ROWS: Duration = Duration::from_millis(10);
+const DRAINED: Duration = Duration::from_millis(500);
 /// Longer than any of it.
 const LONG: Duration = Duration::from_secs(15);
 
@@ -36,13 +40,16 @@ impl Story {
         story
     }
 
-    /// Writes for so long; the longest that anything took.
+    /// Writes for so long; the longest that one message took.
     async fn write(&mut self, time: Duration) -> Duration {
         let (began, mut longest) = (Instant::now(), Duration::ZERO);
         while began.elapsed() < time {
-            let asked = Instant::now();
+            let (mut asked, said_before) = (Instant::now(), self.writer.record.last_words.len());
             self.writer.last_words().await;
-            longest = longest.max(asked.elapsed());
+            for (.., acked) in &self.writer.record.last_words[said_before..] {
+                longest = longest.max(*acked - asked);
+                asked = *acked;
+            }
             sleep(Duration::from_millis(400)).await;
         }
         longest
@@ -94,6 +101,26 @@ fn one_that_is_parted_from_the_rows_is_passed_over_until_it_reaches_them_again()
 #[test]
 fn one_that_is_parted_from_all_who_call_it_is_passed_over_until_they_reach_it_again() {
     in_one_thread(one_breaks(Town::part_from_callers, Town::join_callers));
+}
+
+#[test]
+fn one_that_is_drained_is_missed_for_as_long_as_a_take_over_takes() {
+    in_one_thread(async {
+        let mut story = Story::begin().await;
+        story.town.ground.servers.set_faults(Faults { delay_max: SLOW_ROWS, ..Faults::default() });
+        let usual = story.write(LONG / 3).await;
+        let (place, town) = (story.owner(), story.town.clone());
+        let drained = tokio::task::spawn_local(async move { town.process(place).drain(&town.ground).await });
+        let silence = story.write(LONG / 2).await;
+        drained.await.unwrap();
+        assert_ne!(story.owner(), place);
+        assert!(silence < DRAINED, "a message took {silence:?}, usually {usual:?}");
+        story.town.start(place).await;
+        let silence = story.write(LONG).await;
+        assert!(silence < DRAINED, "a message took {silence:?} when it came back, usually {usual:?}");
+        assert_eq!((story.owner(), story.ailings()), (place, 0));
+        story.end();
+    });
 }
 
 #[test]
