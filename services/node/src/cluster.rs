@@ -145,7 +145,7 @@ pub fn member(config: &Config, roles: &[Role], port: u16, bus: Bus) -> Result<Cl
     let boot = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock stands before 1970")?;
     let boot = u64::try_from(boot.as_micros()).context("the clock stands far in the future")?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Ok(Cluster::new(Member { name, boot, roles: served, address, version, is_draining: false }, bus))
+    Ok(Cluster::new(Member { name, boot, roles: served, address, version, is_draining: false, is_ailing: false }, bus))
 }
 
 /// The name under which the cluster knows this process.

@@ -24,3 +24,4 @@ pub mod services;
 pub mod stop;
 pub mod system;
 pub mod tls;
+pub mod vitals;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use natter_cluster::Cluster;
+use natter_db::Db;
 use natter_rpc::{Serving, serve_with};
 use natter_telemetry::{Logs, Process};
 use tokio::task::JoinSet;
@@ -20,7 +22,7 @@ use crate::parts::Parts;
 use crate::services::{Facts, Services};
 use crate::stop::Stop;
 use crate::tls::{self, Tls};
-use crate::{cluster, first, health, sdk, system};
+use crate::{cluster, first, health, sdk, system, vitals};
 
 /// A part of the product that a process can be.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -185,6 +187,16 @@ pub async fn run(roles: Roles, loaded: Loaded, logs: Logs, stop: Stop) -> Result
             }
         }
     });
+    if let Some(cluster) = parts.cluster.clone() {
+        let (roles, db, tls, end) = (roles.clone(), parts.db.clone(), parts.tls.clone(), end());
+        below.spawn(async move {
+            tokio::select! {
+                biased;
+                () = end => {}
+                () = notice(&cluster, &roles, &db, tls) => {}
+            }
+        });
+    }
     let own = |role| cluster::own(parts.cluster.as_ref(), role);
     if let Some(account) = account {
         let (walking, links, bus, own, stop) = (account.clone(), links.clone(), parts.bus.clone(), own(Role::Account), end());
@@ -294,6 +306,22 @@ pub async fn run(roles: Roles, loaded: Loaded, logs: Logs, stop: Stop) -> Result
         () = stop.now.cancelled() => Ok(()),
         ended = tokio::time::timeout(DRAIN, drained) => ended.unwrap_or(Ok(())),
     }
+}
+
+/// What its roles have to notice, until it is dropped. Doors keep no rows, and nobody takes their work over.
+async fn notice(cluster: &Cluster, roles: &Roles, db: &Db, tls: Option<natter_rpc::Tls>) {
+    let keeps_rows = |role: &Role| !matches!(role, Role::Api | Role::Console | Role::Edge);
+    let of_store = async {
+        if let (Db::Cql(cql), true) = (db, roles.list().iter().any(keeps_rows)) {
+            vitals::of_store(cluster, cql).await;
+        }
+    };
+    let of_ways = async {
+        if roles.has(Role::Edge) {
+            vitals::of_ways(cluster, cluster::routing(cluster, Role::Dialog, None, None).places, tls).await;
+        }
+    };
+    tokio::join!(of_store, of_ways);
 }
 
 /// How long a drain may take before the process ends anyway.

@@ -5,6 +5,7 @@
 //!
 //! `NATTER_SEED` replays one life, `NATTER_SEEDS` sets how many are lived; `NATTER_TRACE` names a file for all that happened in the last one.
 
+mod ailing;
 mod check;
 mod counts;
 mod listener;
@@ -14,10 +15,12 @@ mod net;
 mod process;
 mod town;
 mod trace;
+mod visitor;
 mod writer;
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use natter_actor::Chance;
@@ -38,7 +41,7 @@ const MISFORTUNE: Duration = Duration::from_secs(12);
 /// How long anything may take that has to come once everybody runs and reaches everybody.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long views may need to agree, and presence to know who is there.
-const SETTLING: Duration = Duration::from_secs(15);
+const SETTLING: Duration = Duration::from_secs(20);
 /// Heads come once a second and name their members every three seconds; what is ahead twice is lost.
 const HEALING: Duration = Duration::from_secs(20);
 
@@ -115,6 +118,8 @@ async fn life(seed: u64, is_whole: bool) -> (Counts, Vec<String>) {
         writers.push(done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())));
     }
     sleep(SETTLING).await;
+    visitor::all_see_all(&town).await;
+    check::online(&town).await;
     town.note("last words");
     for writer in &mut writers {
         timeout(PATIENCE, writer.last_words()).await.expect("nobody answers");
@@ -143,11 +148,10 @@ fn count_ground(town: &Town, counts: &mut Counts) {
     let applied = town.ground.servers.applied();
     let of_segments = |start: &str| applied.iter().filter(|one| one.text.starts_with(start)).cloned().collect::<Vec<_>>();
     let sealed = of_segments("UPDATE segments SET state = 2");
-    let (own, others): (Vec<_>, Vec<_>) = sealed.into_iter().partition(|seal| seal.text.contains("IF state IN (0, 1)"));
-    let (full, given): (Vec<_>, Vec<_>) = own.into_iter().partition(|seal| seal.numbers[0] >= i64::from(process::SEGMENT_ROWS));
+    let (full, others): (Vec<_>, Vec<_>) = sealed.into_iter().partition(|seal| seal.text.contains("IF state IN (0, 1)"));
+    counts.add("ailings", town.ground.ailings.load(Ordering::Relaxed));
     counts.add("segments fenced", of_segments("UPDATE segments SET state = 1").len());
     counts.add("segments taken over", others.len());
-    counts.add("segments handed over", given.len());
     counts.add("segments filled", full.len());
 }
 

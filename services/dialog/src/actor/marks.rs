@@ -25,7 +25,8 @@ pub(super) async fn carry_out(shared: &Shared, dialog: &Dialog, marks: Vec<(Mark
     if marks.is_empty() {
         return;
     }
-    let forgotten = marks.iter().flat_map(|(mark, _)| dialog.forgotten_of(mark)).collect();
+    let writes_alone = shared.own.cluster().is_none();
+    let forgotten = marks.iter().flat_map(|(mark, _)| dialog.forgotten_of(mark, writes_alone)).collect();
     let older = match shared.known_rows(dialog.key, forgotten).await {
         Ok(older) => older,
         Err(failure) => return marks.into_iter().for_each(|(_, answer)| answer.send(Err(failure.clone()))),

@@ -198,7 +198,17 @@ fn a_forgotten_message_is_asked_for_also_while_another_has_its_id() {
     let batch = draft.finish();
     dialog.apply(batch, 1);
     assert_eq!(dialog.forgotten([post(ANN, 1, "hi"), post(BOB, 1, "hi")].iter()), [id(1)]);
-    assert_eq!(dialog.forgotten_of(&mark(BOB, &[1])), [id(1)]);
+    assert_eq!(dialog.forgotten_of(&mark(BOB, &[1]), true), [id(1)]);
+}
+
+#[test]
+fn what_another_process_may_have_written_is_asked_for_when_somebody_marks_it() {
+    let mut dialog = dialog();
+    let rows = post_all(&mut dialog, vec![post(ANN, 1, "hi")]);
+    assert_eq!(dialog.forgotten_of(&mark(BOB, &[1, 2]), true), []);
+    assert_eq!(dialog.forgotten_of(&mark(BOB, &[1, 2]), false), [id(2)]);
+    let older = [Known { id: id(2), seq: 2, ..Known::of_row(&rows[0]).unwrap() }];
+    assert_eq!(dialog.settle(&mark(BOB, &[2]), &older, 10).unwrap().ranges, [Range { from: 2, upto: 2 }]);
 }
 
 #[test]

@@ -25,12 +25,19 @@ pub struct Member {
     pub version: String,
     /// It serves what it has, and gets nothing new.
     pub is_draining: bool,
+    /// It cannot do its work, and others can.
+    pub is_ailing: bool,
 }
 
 impl Member {
     pub(crate) fn alive(&self, state: State) -> Alive {
-        let Member { name, boot, roles, address, version, .. } = self.clone();
-        Alive { name, boot, roles, address, version, state: state.into() }
+        let Member { name, boot, roles, address, version, is_ailing, .. } = self.clone();
+        Alive { name, boot, roles, address, version, state: state.into(), is_ailing, ..Alive::default() }
+    }
+
+    fn of(word: &Alive) -> Member {
+        let Alive { name, boot, roles, address, version, is_ailing, .. } = word.clone();
+        Member { name, boot, roles, address, version, is_draining: word.state() == State::Draining, is_ailing }
     }
 
     pub fn serves(&self, role: &str) -> bool {
@@ -60,10 +67,16 @@ impl View {
         self.members.iter().filter(move |member| member.serves(role) && !member.is_draining)
     }
 
-    /// Who should have a shard of a role. Where all drain, one of them.
+    /// Who should have a shard of a role. Where all that are ready ail, one of them; where all drain, one of them.
     pub fn owner(&self, role: &str, shard: Shard) -> Option<&Member> {
+        let able = self.ready(role).filter(|member| !member.is_ailing);
         let all = || self.members.iter().filter(|member| member.serves(role));
-        shard.owner(self.ready(role)).or_else(|| shard.owner(all()))
+        shard.owner(able).or_else(|| shard.owner(self.ready(role))).or_else(|| shard.owner(all()))
+    }
+
+    /// The same but for this one.
+    pub(crate) fn without(self, one: &Member) -> View {
+        View { members: self.members.into_iter().filter(|member| member.name != one.name).collect() }
     }
 
     /// Whether this start of a process is believed alive.
@@ -75,7 +88,8 @@ impl View {
 /// What was heard, and when. Instants are durations since some start.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
-    members: BTreeMap<String, (Member, Duration)>,
+    /// The last word of each that lives.
+    members: BTreeMap<String, (Alive, Duration)>,
     /// The largest boot of each name that is gone: what it said may still be on its way.
     gone: BTreeMap<String, u64>,
     /// Since when the bus is reached; none: it is not.
@@ -88,7 +102,7 @@ const GONE_MAX: usize = 10_000;
 impl Heard {
     /// A member's word.
     pub fn hear(&mut self, word: Alive, now: Duration) {
-        let known = self.members.get(&word.name).map(|(member, _)| member.boot);
+        let known = self.members.get(&word.name).map(|(last, _)| last.boot);
         if known.is_some_and(|boot| boot > word.boot) || self.gone.get(&word.name).is_some_and(|boot| *boot >= word.boot) {
             return;
         }
@@ -100,9 +114,12 @@ impl Heard {
             self.gone.insert(word.name, word.boot);
             return;
         }
-        let is_draining = word.state() == State::Draining;
-        let Alive { name, boot, roles, address, version, .. } = word;
-        self.members.insert(name.clone(), (Member { name, boot, roles, address, version, is_draining }, now));
+        self.members.insert(word.name.clone(), (word, now));
+    }
+
+    /// The last words of those alive, as far as is known.
+    pub fn words(&self) -> impl Iterator<Item = &Alive> + Clone {
+        self.members.values().map(|(word, _)| word)
     }
 
     /// Whether the bus is reached now.
@@ -114,17 +131,24 @@ impl Heard {
         }
     }
 
+    /// For how long the bus has been reached, milliseconds.
+    pub fn reached_ms(&self, now: Duration) -> u64 {
+        self.reached_since.map_or(0, |since| now.saturating_sub(since).as_millis() as u64)
+    }
+
     /// Those alive. Of those that were silent too long only who could have been heard is dead.
     pub fn view(&mut self, now: Duration) -> View {
         if let Some(since) = self.reached_since {
             self.members.retain(|_, (_, at)| now.saturating_sub((*at).max(since)) < SILENCE);
         }
-        View { members: self.members.values().map(|(member, _)| member.clone()).collect() }
+        View { members: self.words().map(Member::of).collect() }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const START: Duration = Duration::ZERO;
@@ -178,6 +202,26 @@ mod tests {
         assert_eq!(names(&heard.view(S)), []);
         heard.hear(word("a", 8, State::Ready), S);
         assert_eq!(names(&heard.view(S)), [("a", 8)]);
+    }
+
+    #[test]
+    fn who_ails_has_nothing_unless_all_do_or_only_those_that_drain_do_not() {
+        let say = |heard: &mut Heard, name: &str, state: State, is_ailing: bool| {
+            heard.hear(Alive { is_ailing, ..word(name, 1, state) }, START)
+        };
+        let owners = |view: &View| -> BTreeSet<String> {
+            (0..100).filter_map(|shard| view.owner("dialog", Shard(shard))).map(|owner| owner.name.clone()).collect()
+        };
+        let mut heard = Heard::default();
+        say(&mut heard, "a", State::Ready, true);
+        say(&mut heard, "b", State::Ready, false);
+        assert_eq!(owners(&heard.view(START)), ["b".to_owned()].into());
+        say(&mut heard, "b", State::Ready, true);
+        assert_eq!(owners(&heard.view(START)), ["a".to_owned(), "b".to_owned()].into());
+        say(&mut heard, "b", State::Draining, false);
+        assert_eq!(owners(&heard.view(START)), ["a".to_owned()].into());
+        say(&mut heard, "a", State::Ready, false);
+        assert!(heard.view(START).members().iter().all(|member| !member.is_ailing));
     }
 
     #[test]

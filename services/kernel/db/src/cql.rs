@@ -22,6 +22,7 @@ pub mod testing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 #[cfg(feature = "testing")]
@@ -45,6 +46,9 @@ use crate::error::Error;
 use crate::metrics::{Meters, Op};
 use natter_telemetry::Metrics;
 
+/// Each server answers it from what it knows of itself.
+const IS_THERE: Statement = Statement::read("SELECT key FROM system.local");
+
 /// A statement of a batch, and the values of its marks.
 pub type Write = (Statement, Box<dyn SerializeRow + Send + Sync>);
 
@@ -58,6 +62,7 @@ struct Inner {
     servers: Servers,
     meters: Meters,
     grouped: grouped::Grouped,
+    answers: AtomicU64,
 }
 
 enum Servers {
@@ -101,12 +106,36 @@ impl Cql {
     }
 
     fn over(servers: Servers) -> Cql {
-        Cql { inner: Arc::new(Inner { servers, meters: Meters::new(), grouped: Default::default() }) }
+        Cql { inner: Arc::new(Inner { servers, meters: Meters::new(), grouped: Default::default(), answers: AtomicU64::new(0) }) }
     }
 
     /// Shows the metrics of this connection in a registry.
     pub fn register(&self, metrics: &Metrics) {
         self.inner.meters.register(metrics);
+    }
+
+    /// How often the servers have answered this process so far. Refusals and what was not answered in time are no answers.
+    pub fn answers(&self) -> u64 {
+        self.inner.answers.load(Ordering::Relaxed)
+    }
+
+    /// Asks a server whether it is there. Says nothing of the rows, whose copies other servers may keep.
+    pub async fn ask(&self) -> Result<(), Error> {
+        let started = Instant::now();
+        let answered = match &self.inner.servers {
+            Servers::Real(real) => real.execute(IS_THERE, ()).await.map(drop),
+            #[cfg(feature = "testing")]
+            Servers::Simulated(client) => client.ask().await,
+        };
+        self.observe(Op::Get, started, &answered);
+        answered
+    }
+
+    fn observe<T>(&self, op: Op, started: Instant, outcome: &Result<T, Error>) {
+        if outcome.is_ok() {
+            self.inner.answers.fetch_add(1, Ordering::Relaxed);
+        }
+        self.inner.meters.observe(op, started, outcome);
     }
 
     /// All rows that a read finds, in memory: the statement has its own `LIMIT`, or reads what is bounded.
@@ -116,7 +145,7 @@ impl Cql {
     {
         let started = Instant::now();
         let found = self.found(read, values).await;
-        self.inner.meters.observe(Op::Scan, started, &found);
+        self.observe(Op::Scan, started, &found);
         found
     }
 
@@ -127,7 +156,7 @@ impl Cql {
     {
         let started = Instant::now();
         let found = self.found(read, values).await.map(|rows| rows.into_iter().next());
-        self.inner.meters.observe(Op::Get, started, &found);
+        self.observe(Op::Get, started, &found);
         found
     }
 
@@ -135,7 +164,7 @@ impl Cql {
     pub async fn write(&self, write: Statement, values: impl SerializeRow) -> Result<(), Error> {
         let started = Instant::now();
         let written = self.execute(write, values).await.map(drop);
-        self.inner.meters.observe(Op::Commit, started, &written);
+        self.observe(Op::Commit, started, &written);
         written
     }
 
@@ -143,7 +172,7 @@ impl Cql {
     pub async fn write_all(&self, writes: Vec<Write>) -> Result<(), Error> {
         let started = Instant::now();
         let written = self.together(writes, true).await.map(drop);
-        self.inner.meters.observe(Op::Commit, started, &written);
+        self.observe(Op::Commit, started, &written);
         written
     }
 
@@ -151,7 +180,7 @@ impl Cql {
     pub async fn change(&self, change: Statement, values: impl SerializeRow) -> Result<bool, Error> {
         let started = Instant::now();
         let changed = async { self.execute(change, values).await?.held() }.await;
-        self.inner.meters.observe(Op::Commit, started, &changed);
+        self.observe(Op::Commit, started, &changed);
         changed
     }
 
@@ -159,7 +188,7 @@ impl Cql {
     pub async fn change_or_see(&self, change: Statement, values: impl SerializeRow) -> Result<Outcome, Error> {
         let started = Instant::now();
         let changed = async { self.execute(change, values).await?.outcome() }.await;
-        self.inner.meters.observe(Op::Commit, started, &changed);
+        self.observe(Op::Commit, started, &changed);
         changed
     }
 
@@ -167,7 +196,7 @@ impl Cql {
     pub async fn change_all(&self, changes: Vec<Write>) -> Result<bool, Error> {
         let started = Instant::now();
         let changed = async { self.together(changes, false).await?.held() }.await;
-        self.inner.meters.observe(Op::Commit, started, &changed);
+        self.observe(Op::Commit, started, &changed);
         changed
     }
 

@@ -46,6 +46,7 @@ on_each_transport! {
     a_caller_that_leaves_does_not_harm_the_next
     a_panic_is_an_unknown_outcome_and_harms_nobody_else
     a_service_that_is_not_there_is_unavailable
+    whoever_answers_anything_is_there
     a_message_over_four_mebibytes_is_refused_both_ways
 }
 
@@ -126,6 +127,18 @@ async fn a_service_that_is_not_there_is_unavailable(wire: Wire) {
         assert_eq!((status.code(), status.message()), (Grpc::Unavailable, "the service is not there"));
         assert_eq!(Failure::from(status).code, Code::Busy);
     }
+    assert!(!link.is_answered().await);
+}
+
+async fn whoever_answers_anything_is_there(wire: Wire) {
+    // It knows nothing of health.
+    let link = wire.open(Echo::new(|word| async { Ok(word) }), SHORT).await;
+    assert!(link.is_answered().await);
+    // Connected, and silent.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap();
+    let link = Link::channel(&format!("http://{address}"), LinkOptions { deadline: Duration::from_millis(50) }).unwrap();
+    assert!(!link.is_answered().await);
 }
 
 async fn a_message_over_four_mebibytes_is_refused_both_ways(wire: Wire) {

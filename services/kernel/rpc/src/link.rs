@@ -9,9 +9,11 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use natter_proto::UNARY;
 use tokio::time::timeout;
-use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::Endpoint;
+use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
@@ -120,6 +122,14 @@ impl Link {
     /// A link to a service that nobody runs: every call is `unavailable`.
     pub fn absent() -> Link {
         Link::over(Absent, LinkOptions::default())
+    }
+
+    /// Whether anybody answers there, whatever he says.
+    pub async fn is_answered(&self) -> bool {
+        match HealthClient::new(self.clone()).check(HealthCheckRequest::default()).await {
+            Ok(_) => true,
+            Err(status) => !matches!(status.code(), Code::Unavailable | Code::Unknown | Code::DeadlineExceeded),
+        }
     }
 
     /// Whether calls begin at the server in the order in which they were made here. Over a channel they run beside each other there: who

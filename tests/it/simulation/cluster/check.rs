@@ -1,17 +1,23 @@
 //! What has to hold at the end of a life: of the rows, of what is unread, of every session that was ever there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use natter_proto::event::v1::Message;
 use natter_proto::history::v1::{MembersRequest, PageRequest, UnreadRequest};
+use natter_proto::presence::v1::OnlineRequest;
 use natter_proto::{DialogId, MessageId};
 use natter_tests::heard::Heard;
+use tokio::time::Instant;
 
 use crate::simulation::cluster::counts::Counts;
 use crate::simulation::cluster::listener::Session;
 use crate::simulation::cluster::town::Town;
 use crate::simulation::cluster::writer::Record;
 use crate::world::APP;
+
+/// How long a frame takes at most, through two processes and without faults.
+const PROMPT: Duration = Duration::from_millis(300);
 
 type Logs = BTreeMap<DialogId, Vec<Message>>;
 
@@ -37,8 +43,38 @@ pub async fn all(town: &Town, records: &[Record], listened: &[Vec<Session>]) -> 
     }
     for (user, sessions) in listened.iter().enumerate() {
         check_heard(town, user, sessions, &logs, &mut counts);
+        check_last_words(town, user, sessions, records);
     }
     counts
+}
+
+/// Everybody has a session, and whoever asks is told so.
+pub async fn online(town: &Town) {
+    let request = OnlineRequest { app: APP, skip: 0, limit: 100 };
+    let mut online = town.presence().online(request).await.unwrap().into_inner().users;
+    online.sort_unstable();
+    let mut users = town.users.clone();
+    users.sort_unstable();
+    assert_eq!(online, users, "who is online");
+}
+
+/// Once everybody reaches everybody nothing has to be healed: what is said is told at once, at every edge.
+fn check_last_words(town: &Town, user: usize, sessions: &[Session], records: &[Record]) {
+    let Some(session) = sessions.last() else { panic!("user {user} never had a session") };
+    let told = |(at, heard): &(Instant, Heard)| match heard {
+        Heard::Message { id, .. } => Some((*id, *at)),
+        _ => None,
+    };
+    let told: BTreeMap<MessageId, Instant> = session.heard.iter().filter_map(told).collect();
+    let his = |dialog: &DialogId| town.dialogs.iter().any(|(other, members)| other == dialog && members.contains(&user));
+    for record in records {
+        for (dialog, id, acked) in record.last_words.iter().filter(|(dialog, ..)| his(dialog)) {
+            let at = told.get(id).copied();
+            let is_prompt = at.is_some_and(|at| at <= *acked + PROMPT);
+            let (late, by) = (at.map(|at| at.saturating_duration_since(*acked)), record.user);
+            assert!(is_prompt, "user {user} at edge {} was told the last word of {by} in {dialog} after {late:?}", session.edge);
+        }
+    }
 }
 
 async fn rows(town: &Town, dialog: DialogId) -> Vec<Message> {
@@ -108,7 +144,7 @@ fn check_heard(town: &Town, user: usize, sessions: &[Session], logs: &Logs, coun
     for (n, session) in sessions.iter().enumerate() {
         let who = format!("user {user} in session {n} at edge {}", session.edge);
         let mut told: BTreeMap<DialogId, Vec<u64>> = BTreeMap::new();
-        for heard in &session.heard {
+        for (_, heard) in &session.heard {
             let Heard::Message { id, delayed, .. } = heard else { continue };
             let (dialog, row) = place_of(id);
             let numbers = told.entry(dialog).or_default();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use natter_tests::client::{Account, Client};
 use natter_tests::heard::{self, Heard};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::simulation::cluster::town::Town;
 use crate::world::{APP, PASSWORD};
@@ -14,10 +14,13 @@ use crate::world::{APP, PASSWORD};
 /// How long a sign-in may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+pub type Device = Client<tokio::io::DuplexStream>;
+
 /// What it was told in one session.
 pub struct Session {
     pub edge: usize,
-    pub heard: Vec<Heard>,
+    /// With when it came.
+    pub heard: Vec<(Instant, Heard)>,
 }
 
 pub struct Listener {
@@ -43,11 +46,12 @@ impl Listener {
                         Err(_) => {}
                         Ok(Ok(Some(frame))) => {
                             self.town.trace.say(|| format!("user {} hears {frame}", self.user));
-                            session.heard.extend(heard::hear(&mut reader, &frame).unwrap());
+                            let heard = heard::hear(&mut reader, &frame).unwrap();
+                            session.heard.extend(heard.map(|heard| (Instant::now(), heard)));
                         }
                         Ok(_) => break,
                     }
-                    if session.heard.last() == Some(&Heard::End) {
+                    if matches!(session.heard.last(), Some((_, Heard::End))) {
                         break;
                     }
                 }
@@ -58,13 +62,16 @@ impl Listener {
         sessions
     }
 
-    async fn sign_in(&self) -> Option<(usize, Client<tokio::io::DuplexStream>)> {
+    async fn sign_in(&self) -> Option<(usize, Device)> {
         let edge = self.town.chance.below(2) as usize;
-        let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 10 + self.user as u8));
-        let stream = self.town.knocker(edge)?.connect(address, true)?;
-        let account = Account { app: APP, user: self.town.users[self.user], password: PASSWORD.into() };
-        let device = format!("device {}", self.user);
-        let client = timeout(PATIENCE, Client::over(stream, &device, &account, true)).await.ok()?.ok()?;
-        Some((edge, client))
+        Some((edge, sign_in(&self.town, self.user, edge, "device").await?))
     }
+}
+
+/// A client of a user at an edge, if that lets him in.
+pub async fn sign_in(town: &Town, user: usize, edge: usize, name: &str) -> Option<Device> {
+    let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 10 + user as u8));
+    let stream = town.knocker(edge)?.connect(address, true)?;
+    let account = Account { app: APP, user: town.users[user], password: PASSWORD.into() };
+    timeout(PATIENCE, Client::over(stream, &format!("{name} {user}"), &account, true)).await.ok()?.ok()
 }

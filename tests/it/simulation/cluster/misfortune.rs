@@ -11,7 +11,7 @@ use crate::simulation::cluster::counts::Counts;
 use crate::simulation::cluster::town::{DOOR, Town};
 
 /// What there is, so that what never happens is seen.
-const ALL: [&str; 6] = ["kills", "stills", "drains", "without rows", "without bus", "cuts"];
+const ALL: [&str; 7] = ["kills", "stills", "drains", "without rows", "without bus", "cuts", "without edges"];
 
 /// Some of it, one thing beside another, until a time. Whatever ends by itself ends later.
 pub async fn befall(town: Rc<Town>, length: Duration) -> Counts {
@@ -39,21 +39,21 @@ fn one(town: Rc<Town>, counts: &mut Counts) -> impl Future<Output = ()> + use<> 
     };
     // Mostly those that write.
     let whom = match chance.below(10) {
-        0..=6 => some(Role::Dialog),
-        7 => some(Role::Presence),
-        8 => some(Role::Edge),
-        _ => some(Role::Dialog),
+        0..=5 => some(Role::Dialog),
+        6..=7 => some(Role::Presence),
+        _ => some(Role::Edge),
     };
     let (writer, other) = (some(Role::Dialog), if chance.below(2) == 0 { DOOR } else { some(Role::Edge) });
     let long = Duration::from_millis(50 + chance.below(if chance.below(3) == 0 { 9_000 } else { 1_500 }));
-    let kind = chance.below(12);
+    let kind = chance.below(14);
     let name = match kind {
         0..=2 => 0,
         3..=5 => 1,
         6..=7 => 2,
         8..=9 => 3,
-        10 => 4,
-        _ => 5,
+        10..=11 => 4,
+        12 => 5,
+        _ => 6,
     };
     counts.add(ALL[name], 1);
     async move {
@@ -88,17 +88,24 @@ fn one(town: Rc<Town>, counts: &mut Counts) -> impl Future<Output = ()> + use<> 
                 sleep(long).await;
                 town.process(writer).go_on(ground);
             }
-            10 => {
-                town.note(format!("{writer} is off the bus for {long:?}"));
-                ground.net.set_on_bus(writer, false);
+            10..=11 => {
+                // With somebody who calls it: he goes on to hold it for the owner, while others ask another one.
+                town.note(format!("{writer} and {other} are off the bus for {long:?}"));
+                [writer, other].iter().for_each(|place| ground.net.set_on_bus(*place, false));
                 sleep(long).await;
-                ground.net.set_on_bus(writer, true);
+                [writer, other].iter().for_each(|place| ground.net.set_on_bus(*place, true));
             }
-            _ => {
+            12 => {
                 town.note(format!("{writer} and {other} do not reach each other for {long:?}"));
                 ground.net.cut(writer, other);
                 sleep(long).await;
                 ground.net.join(writer, other);
+            }
+            _ => {
+                town.note(format!("{writer} and those who call it do not reach each other for {long:?}"));
+                town.part_from_callers(writer);
+                sleep(long).await;
+                town.join_callers(writer);
             }
         }
     }

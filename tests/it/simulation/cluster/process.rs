@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use natter_actor::{Chance, Clock, Executor, Watched, Watcher};
@@ -15,7 +16,9 @@ use natter_db::{Cql, Kv, Table};
 use natter_edge::{Knocker, Streams};
 use natter_node::cluster::{own, patient, routing, serves};
 use natter_node::roles::Role;
-use natter_rpc::{Link, LinkOptions, Routes, Routing, guarded};
+use natter_node::vitals;
+use natter_proto::{AppId, DialogId};
+use natter_rpc::{Link, LinkOptions, Places, Routes, Routing, guarded};
 use natter_telemetry::Metrics;
 use tokio::task::LocalSet;
 
@@ -35,6 +38,8 @@ pub struct Ground {
     pub streams: Streams,
     /// The rows of account, which has one process that nothing befalls.
     pub accounts: Kv,
+    /// How often a process began to ail.
+    pub ailings: Arc<AtomicUsize>,
 }
 
 /// A place where a process runs, one after another.
@@ -76,6 +81,12 @@ impl Process {
         self.run.borrow().is_some()
     }
 
+    /// Whether it has a dialog, as it believes.
+    pub fn has(&self, dialog: DialogId) -> bool {
+        let run = self.run.borrow();
+        run.as_ref().is_some_and(|run| own(Some(&run.cluster), Role::Dialog).has_dialog(AppId(world::APP), dialog))
+    }
+
     pub fn links(&self) -> Option<Links> {
         self.run.borrow().as_ref().map(|run| run.links.clone())
     }
@@ -98,6 +109,7 @@ impl Process {
             address: format!("place:{}", self.place),
             version: "1".into(),
             is_draining: false,
+            is_ailing: false,
         };
         let parts = Parts {
             cluster: Cluster::new(member, bus.clone()),
@@ -112,6 +124,7 @@ impl Process {
             chance: Chance::seeded(ground.chance.u64()),
             stop: stop.clone(),
             end: end.clone(),
+            ailings: ground.ailings.clone(),
         };
         let cluster = parts.cluster.clone();
         let set = LocalSet::new();
@@ -192,6 +205,7 @@ struct Parts {
     chance: Chance,
     stop: Watched<bool>,
     end: Watched<bool>,
+    ailings: Arc<AtomicUsize>,
 }
 
 impl Parts {
@@ -199,9 +213,13 @@ impl Parts {
         LinkOptions { deadline: Duration::from_secs(2) }
     }
 
+    fn places(&self, places: Arc<dyn Places>) -> Arc<dyn Places> {
+        Arc::new(OnNet { places, net: self.net.clone(), from: self.place })
+    }
+
     fn link(&self, role: Role, here: Option<Link>) -> Link {
         let Routing { places, here, repeats, tls } = routing(&self.cluster, role, here, None);
-        let places = Arc::new(OnNet { places, net: self.net.clone(), from: self.place });
+        let places = self.places(places);
         Link::routed(Routing { places, here, repeats, tls }, patient(Self::options()))
     }
 
@@ -231,6 +249,7 @@ impl Parts {
         tokio::task::spawn_local(self.cluster.clone().run(async move {
             ended.until(|ended| *ended).await;
         }));
+        self.notice(role);
         let mut knocker = None;
         match role {
             Role::Account => {
@@ -274,6 +293,31 @@ impl Parts {
             }
         }
         (links, knocker)
+    }
+
+    /// As the roles of a real process have it noticed.
+    fn notice(&self, role: Role) {
+        let (member, ailings) = (self.cluster.clone(), self.ailings.clone());
+        tokio::task::spawn_local(async move {
+            let (mut changes, mut was_ailing) = (member.changes(), false);
+            loop {
+                changes.changed().await;
+                let is_ailing = member.me().is_ailing;
+                ailings.fetch_add(usize::from(is_ailing && !was_ailing), Ordering::Relaxed);
+                was_ailing = is_ailing;
+            }
+        });
+        let (cluster, cql) = (self.cluster.clone(), self.cql.clone());
+        match role {
+            Role::Dialog | Role::Presence => {
+                tokio::task::spawn_local(async move { vitals::of_store(&cluster, &cql).await });
+            }
+            Role::Edge => {
+                let places = self.places(routing(&self.cluster, Role::Dialog, None, None).places);
+                tokio::task::spawn_local(async move { vitals::of_ways(&cluster, places, None).await });
+            }
+            _ => {}
+        }
     }
 
     fn dialog(&self, links: &mut Links) -> (natter_dialog::Service, natter_history::Service) {

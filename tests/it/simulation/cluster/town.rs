@@ -14,7 +14,10 @@ use natter_edge::{Knocker, Streams};
 use natter_node::roles::Role;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::dialog::v1::{CreateRequest, DialogKind};
+use natter_proto::event::v1::Subscription;
 use natter_proto::history::v1::history_client::HistoryClient;
+use natter_proto::presence::v1::SubscribeRequest;
+use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::{DialogId, UserId};
 use natter_rpc::Link;
 use tokio::time::{Instant, sleep};
@@ -29,6 +32,7 @@ const ROLES: [Role; 9] =
 /// The place through which users ask.
 pub const DOOR: usize = 1;
 pub const NAMES: [&str; 4] = ["ann", "bob", "cat", "dan"];
+const GROUPS_OF_ALL: usize = 6;
 /// How far a clock may be off, milliseconds.
 const OFFSET_MAX: u64 = 3_000;
 
@@ -38,7 +42,7 @@ pub struct Town {
     pub chance: Chance,
     /// In every other life: each clock is off by up to three seconds else.
     pub clocks_agree: bool,
-    /// Each with its members, as numbers of users: a group of all, one of three, two pairs.
+    /// Each with its members, as numbers of users: all pairs, groups of all, one of three.
     pub dialogs: Vec<(DialogId, Vec<usize>)>,
     pub is_over: Cell<bool>,
     pub trace: Trace,
@@ -58,6 +62,7 @@ impl Town {
             hashes: Hashes::new(Chance::seeded(chance.u64()), Duration::from_millis(2)),
             streams: Streams::memory(),
             accounts: Kv::memory(),
+            ailings: Arc::default(),
         };
         if trace.is_whole() {
             let trace = trace.clone();
@@ -71,7 +76,7 @@ impl Town {
         };
         let processes = ROLES.iter().enumerate().map(process).collect();
         let pair = |a: usize, b: usize| (DialogId::of_pair(&pair_key, UserId(users[a]), UserId(users[b])), vec![a, b]);
-        let dialogs = vec![pair(0, 1), pair(2, 3)];
+        let dialogs = vec![pair(0, 1), pair(2, 3), pair(0, 2), pair(1, 3), pair(0, 3), pair(1, 2)];
         let mut town = Town {
             ground,
             users,
@@ -89,7 +94,11 @@ impl Town {
         }
         // Until all know all, and presence knows the app.
         sleep(Duration::from_secs(9)).await;
-        for members in [vec![0, 1, 2, 3], vec![1, 2, 3]] {
+        for user in town.users.clone() {
+            town.befriend(user).await;
+        }
+        // So many that each process has some, and looks at their segments go together.
+        for members in [vec![vec![1, 2, 3]], vec![vec![0, 1, 2, 3]; GROUPS_OF_ALL]].concat() {
             let group = town.make_group(&members).await;
             town.dialogs.push((group, members));
         }
@@ -129,6 +138,20 @@ impl Town {
         }
     }
 
+    /// No call comes there from where users are, or back.
+    pub fn part_from_callers(&self, place: usize) {
+        self.callers().for_each(|caller| self.ground.net.cut(place, caller));
+    }
+
+    /// They do again.
+    pub fn join_callers(&self, place: usize) {
+        self.callers().for_each(|caller| self.ground.net.join(place, caller));
+    }
+
+    fn callers(&self) -> impl Iterator<Item = usize> {
+        self.places(Role::Edge).into_iter().chain([DOOR])
+    }
+
     pub fn begin_faults(&self) {
         let delay_max = Duration::from_millis(1 + self.chance.below(12));
         let lost_per_mille = self.chance.below(4);
@@ -148,8 +171,16 @@ impl Town {
         self.process(DOOR).links().expect("nothing befalls it")
     }
 
+    /// As somebody sees them through whom users ask, each with a view of his own of who has what.
     pub fn dialog(&self) -> DialogsClient<Link> {
-        DialogsClient::new(self.door().dialog)
+        let edges = self.places(Role::Edge);
+        let place = edges[self.chance.below(edges.len() as u64) as usize];
+        let links = self.process(place).links().filter(|_| self.chance.below(2) == 0);
+        DialogsClient::new(links.unwrap_or_else(|| self.door()).dialog)
+    }
+
+    pub fn presence(&self) -> PresenceClient<Link> {
+        PresenceClient::new(self.door().presence)
     }
 
     pub fn history(&self) -> HistoryClient<Link> {
@@ -159,6 +190,16 @@ impl Town {
     /// Where a client may knock; none while that edge is down.
     pub fn knocker(&self, edge: usize) -> Option<Knocker> {
         self.process(self.places(Role::Edge)[edge]).knocker()
+    }
+
+    /// Everybody else is shown when this user comes and goes.
+    async fn befriend(&self, user: u64) {
+        for other in self.users.iter().copied().filter(|other| *other != user) {
+            for (user, contact, kind) in [(other, user, Subscription::Subscribe), (user, other, Subscription::Subscribed)] {
+                let request = SubscribeRequest { app: APP, user, contact, kind: kind.into() };
+                self.presence().subscribe(request).await.unwrap();
+            }
+        }
     }
 
     async fn make_group(&self, members: &[usize]) -> DialogId {

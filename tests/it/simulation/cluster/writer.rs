@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use natter_proto::dialog::v1::{MarkRequest, PostRequest};
 use natter_proto::event::v1::{MarkKind, Message};
 use natter_proto::history::v1::PageRequest;
 use natter_proto::{Code, DialogId, Failure, MessageId};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::simulation::cluster::town::Town;
 use crate::world::APP;
@@ -24,6 +25,8 @@ pub struct Record {
     pub read: BTreeMap<DialogId, Vec<MessageId>>,
     /// What a page showed, by number.
     pub shown: BTreeMap<(DialogId, u64), MessageId>,
+    /// Dialog and id, and when it was acknowledged.
+    pub last_words: Vec<(DialogId, MessageId, Instant)>,
     pub again: usize,
     pub repeated: usize,
 }
@@ -46,9 +49,10 @@ impl Writer {
             let dialogs = self.dialogs();
             let (dialog, members) = dialogs[chance.below(dialogs.len() as u64) as usize].clone();
             self.say(dialog, &members).await;
-            match chance.below(8) {
-                0 => self.say_again(dialog, &members).await,
-                1 | 2 => self.read(dialog).await,
+            match chance.below(16) {
+                0 | 1 => self.say_again(dialog, &members).await,
+                2..=5 => self.read(dialog).await,
+                6 => self.say_everywhere(dialogs).await,
                 _ => {}
             }
             sleep(Duration::from_millis(chance.below(500))).await;
@@ -58,7 +62,8 @@ impl Writer {
     /// One more thing everywhere.
     pub async fn last_words(&mut self) {
         for (dialog, members) in self.dialogs() {
-            self.say(dialog, &members).await;
+            let id = self.say(dialog, &members).await;
+            self.record.last_words.push((dialog, id, Instant::now()));
         }
     }
 
@@ -66,11 +71,27 @@ impl Writer {
         self.town.dialogs.iter().filter(|(_, members)| members.contains(&self.user)).cloned().collect()
     }
 
-    async fn say(&mut self, dialog: DialogId, members: &[usize]) {
+    async fn say(&mut self, dialog: DialogId, members: &[usize]) -> MessageId {
         self.number += 1;
-        let id = MessageId::from_random(0x6b00_0000 + self.user as i64, u64::from(self.number).to_be_bytes());
+        let id = id(self.user, self.number);
         let seq = self.post(dialog, members, id, &format!("{} {}", self.user, self.number)).await;
         self.record.sent.entry(dialog).or_default().push((id, seq));
+        id
+    }
+
+    /// One thing in each dialog, all at the same time.
+    async fn say_everywhere(&mut self, dialogs: Vec<(DialogId, Vec<usize>)>) {
+        let (town, user) = (&self.town, self.user);
+        let posts = dialogs.into_iter().map(|(dialog, members)| {
+            self.number += 1;
+            let (id, body) = (id(user, self.number), format!("{user} {}", self.number));
+            async move { (dialog, id, post(town, user, (dialog, &members), id, &body).await) }
+        });
+        let posted = join_all(posts).await;
+        for (dialog, id, (seq, repeated)) in posted {
+            self.record.repeated += repeated;
+            self.record.sent.entry(dialog).or_default().push((id, seq));
+        }
     }
 
     /// What was acknowledged is the same message when it comes again, with the same number.
@@ -85,29 +106,9 @@ impl Writer {
     }
 
     async fn post(&mut self, dialog: DialogId, members: &[usize], id: MessageId, body: &str) -> u64 {
-        let users = &self.town.users;
-        let other = members.iter().find(|member| **member != self.user && members.len() == 2);
-        let message = Message { id: id.to_vec(), sender: users[self.user], body: Some(body.into()), ..Default::default() };
-        let request = PostRequest {
-            app: APP,
-            dialog: dialog.to_vec(),
-            recipient: other.map_or(0, |other| users[*other]),
-            message: Some(message),
-            store: true,
-            deliver: true,
-            ..Default::default()
-        };
-        loop {
-            // An edge makes a call for each attempt of a client; some clients have no patience.
-            let patience = Duration::from_millis(if self.town.chance.below(4) == 0 { 300 } else { 20_000 });
-            match tokio::time::timeout(patience, self.town.dialog().post(request.clone())).await {
-                Ok(Ok(reply)) => return reply.into_inner().seq,
-                Ok(Err(status)) => self.may_pass(status.into(), "post"),
-                Err(_) => {}
-            }
-            self.record.repeated += 1;
-            sleep(Duration::from_millis(20 + self.town.chance.below(300))).await;
-        }
+        let (seq, repeated) = post(&self.town, self.user, (dialog, members), id, body).await;
+        self.record.repeated += repeated;
+        seq
     }
 
     async fn read(&mut self, dialog: DialogId) {
@@ -129,7 +130,7 @@ impl Writer {
         loop {
             match self.town.dialog().mark(request.clone()).await {
                 Ok(_) => break,
-                Err(status) => self.may_pass(status.into(), "mark"),
+                Err(status) => may_pass(self.user, status.into(), "mark"),
             }
             sleep(Duration::from_millis(50)).await;
         }
@@ -142,12 +143,44 @@ impl Writer {
         let before = self.record.shown.insert((dialog, row.seq), id);
         assert!(before.is_none_or(|before| before == id), "number {} of {dialog} was {before:?} and is {id}", row.seq);
     }
+}
 
-    /// What may be repeated; anything else is no answer that misfortune explains.
-    fn may_pass(&self, failure: Failure, what: &str) {
-        let passing = [Code::Busy, Code::Unknown, Code::Internal, Code::NotStored, Code::Conflict];
-        assert!(passing.contains(&failure.code), "{what} of user {}: {failure:?}", self.user);
+fn id(user: usize, number: u32) -> MessageId {
+    MessageId::from_random(0x6b00_0000 + user as i64, u64::from(number).to_be_bytes())
+}
+
+/// Until it is acknowledged: with which number, and how often it was repeated.
+async fn post(town: &Town, user: usize, (dialog, members): (DialogId, &[usize]), id: MessageId, body: &str) -> (u64, usize) {
+    let users = &town.users;
+    let other = members.iter().find(|member| **member != user && members.len() == 2);
+    let message = Message { id: id.to_vec(), sender: users[user], body: Some(body.into()), ..Default::default() };
+    let request = PostRequest {
+        app: APP,
+        dialog: dialog.to_vec(),
+        recipient: other.map_or(0, |other| users[*other]),
+        message: Some(message),
+        store: true,
+        deliver: true,
+        ..Default::default()
+    };
+    let mut repeated = 0;
+    loop {
+        // An edge makes a call for each attempt of a client; some clients have no patience.
+        let patience = Duration::from_millis(if town.chance.below(4) == 0 { 300 } else { 20_000 });
+        match tokio::time::timeout(patience, town.dialog().post(request.clone())).await {
+            Ok(Ok(reply)) => return (reply.into_inner().seq, repeated),
+            Ok(Err(status)) => may_pass(user, status.into(), "post"),
+            Err(_) => {}
+        }
+        repeated += 1;
+        sleep(Duration::from_millis(20 + town.chance.below(300))).await;
     }
+}
+
+/// What may be repeated; anything else is no answer that misfortune explains.
+fn may_pass(user: usize, failure: Failure, what: &str) {
+    let passing = [Code::Busy, Code::Unknown, Code::Internal, Code::NotStored, Code::Conflict];
+    assert!(passing.contains(&failure.code), "{what} of user {user}: {failure:?}");
 }
 
 /// The newest rows, newest first; none if nobody answers.

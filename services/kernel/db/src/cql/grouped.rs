@@ -44,7 +44,7 @@ impl Cql {
         let count = parts.len();
         let started = Instant::now();
         let written = self.written(parts.into_iter().flatten().collect()).await;
-        self.inner.meters.observe(Op::Commit, started, &written);
+        self.observe(Op::Commit, started, &written);
         // Of several partitions some may be written when another one is refused.
         let written = written.map_err(|error| match error {
             Error::Unknown(text) => Error::Unknown(text),

@@ -85,6 +85,19 @@ impl Client {
         writes.iter().map(|(statement, values)| self.bound(*statement, &**values)).collect()
     }
 
+    /// Whether a server is there.
+    pub async fn ask(&self) -> Result<(), Error> {
+        let deadline = Instant::now() + DEADLINE;
+        if !self.passes().await {
+            return self.silence(deadline).await;
+        }
+        sleep(self.servers.delay()).await;
+        match self.passes().await {
+            true => Ok(()),
+            false => self.silence(deadline).await,
+        }
+    }
+
     pub async fn read(&self, read: Bound) -> Result<Found, Error> {
         let deadline = Instant::now() + DEADLINE;
         let places = read.places().map_err(Error::NotStored)?;
