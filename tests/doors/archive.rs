@@ -124,7 +124,7 @@ fn apps(natter: &Natter) -> Result<usize> {
 pub struct Seen {
     lists: Vec<Value>,
     bodies: Vec<Vec<String>>,
-    unread: Vec<Value>,
+    pub unread: Vec<Value>,
     reactions: Vec<Value>,
     files: Vec<u8>,
 }

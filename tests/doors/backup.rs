@@ -20,9 +20,9 @@ use crate::rest::{Person, Rest};
 
 /// Of a file: some writes of a copy.
 const CONTENT: usize = 8 << 20;
-/// Of the rows: some pieces of a copy.
-const MESSAGES: usize = 300;
-const BODY: usize = 20_000;
+/// Of the rows: more pieces of a copy than wait anywhere.
+const MESSAGES: usize = 500;
+const BODY: usize = 55_000;
 /// SIGKILLs of each kind, at growing distances from the beginning.
 const KILLS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -74,15 +74,17 @@ async fn comes_back() -> Result<()> {
     // SIGKILL of the process, and of the command.
     let another = rest.dialog(&dave, &cast.carl).await?;
     let traffic = Traffic::begin(rest.clone(), dave.clone(), another.clone());
-    let mut cut_off = 0;
+    let (mut cut_off, mut asked) = (0, 0);
     for kill in 0..KILLS {
         let cut = at(&format!("cut-{kill}"));
         let mut command = natter.begin(&["backup", path(&cut)?])?;
         part_is_there(&cut).await?;
-        sleep(Duration::from_millis(u64::from(kill) * 30)).await;
         if kill % 2 == 0 {
+            // While it is asked for the rows.
+            rows_come(&cut, &mut command).await?;
             natter.kill().await?;
         } else {
+            sleep(Duration::from_millis(u64::from(kill) * 30)).await;
             command.kill().await?;
         }
         let ended = command.wait().await?;
@@ -95,11 +97,12 @@ async fn comes_back() -> Result<()> {
             ensure!(natter.output(&["restore", path(&part_of(&cut))?])?.status.code() == Some(1), "a part is no backup");
         }
         if kill % 2 == 0 {
+            asked += usize::from(!cut.exists());
             natter.restart().await?;
         }
     }
     traffic.stop().await;
-    ensure!(cut_off > 0, "no backup was cut off");
+    ensure!(cut_off > asked && asked > 0, "{cut_off} were cut off, {asked} of them by the end of the process");
     // What was left by one of them does not hinder the next, also if the process is stopped.
     natter.stop().await?;
     let cut = at("cut-1");
@@ -189,6 +192,15 @@ async fn part_is_there(backup: &Path) -> Result<()> {
     let begun = Instant::now();
     while !part_of(backup).exists() && !backup.exists() {
         ensure!(begun.elapsed() < PATIENCE, "no backup began");
+        sleep(Duration::from_millis(1)).await;
+    }
+    Ok(())
+}
+
+async fn rows_come(backup: &Path, command: &mut tokio::process::Child) -> Result<()> {
+    let begun = Instant::now();
+    while !part_of(backup).join("store.rows").exists() && command.try_wait()?.is_none() {
+        ensure!(begun.elapsed() < PATIENCE, "no rows come");
         sleep(Duration::from_millis(1)).await;
     }
     Ok(())

@@ -157,7 +157,3 @@ async fn read_lines(
         }
     }
 }
-
-fn text(value: &Value) -> Result<&str> {
-    value.as_str().with_context(|| format!("{value} is not text"))
-}

@@ -41,7 +41,9 @@ pub async fn look(config: &Config) -> [Servers; 4] {
 
 async fn within(looking: impl Future<Output = Result<State, String>>) -> State {
     let late = |_| Err(format!("no answer within {} s", PATIENCE.as_secs()));
-    timeout(PATIENCE, looking).await.unwrap_or_else(late).unwrap_or_else(State::Failed)
+    let found = timeout(PATIENCE, looking).await.unwrap_or_else(late);
+    // A bucket refuses in many lines.
+    found.unwrap_or_else(|why| State::Failed(why.lines().next().unwrap_or_default().to_owned()))
 }
 
 async fn cql(config: &Config) -> Result<State, String> {

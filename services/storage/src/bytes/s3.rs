@@ -119,15 +119,13 @@ pub async fn look(options: &S3Options) -> std::result::Result<String, String> {
     }
 }
 
-// What went wrong with all its causes.
+// What went wrong at the bottom: each layer above says all that the ones below it say.
 fn words(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
     }
-    text
+    cause.to_string()
 }
 
 fn failed(error: StoreError) -> Error {
