@@ -121,16 +121,16 @@ fn apps(natter: &Natter) -> Result<usize> {
 
 /// What the users of an app see of it.
 #[derive(PartialEq, Debug)]
-struct Seen {
+pub struct Seen {
     lists: Vec<Value>,
     bodies: Vec<Vec<String>>,
-    unread: Vec<Value>,
+    pub unread: Vec<Value>,
     reactions: Vec<Value>,
     files: Vec<u8>,
 }
 
 impl Seen {
-    async fn of(rest: &Rest, cast: &Cast, made: &Made) -> Result<Seen> {
+    pub async fn of(rest: &Rest, cast: &Cast, made: &Made) -> Result<Seen> {
         let mut seen = Seen { lists: vec![], bodies: vec![], unread: vec![], reactions: vec![], files: vec![] };
         for person in [&cast.ann, &cast.bob, &cast.carl] {
             seen.lists.push(rest.done(rest.get("/chat/Dialog.json", &person.token)).await?["items"].clone());
@@ -169,7 +169,7 @@ async fn signed_in(rest: &Rest, person: &Person) -> Result<Person> {
     Ok(Person { account: person.account.clone(), login: person.login.clone(), token: token_of(&session)? })
 }
 
-async fn unread(rest: &Rest, person: &Person) -> Result<Value> {
+pub async fn unread(rest: &Rest, person: &Person) -> Result<Value> {
     Ok(rest.done(rest.get("/chat/Message/unread.json", &person.token)).await?["total"].clone())
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use natter_tests::client::{ASK, Client, message, trusting};
+use natter_tests::client::{ASK, Client, http, message, trusting};
 use natter_tests::process::Natter;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls_pki_types::ServerName;
@@ -21,6 +21,33 @@ use crate::rest::Rest;
 
 /// Ten times what a change may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_shows_a_certificate_of_another_authority_hands_out_no_ca() {
+    bring_a_public_one().await.unwrap();
+}
+
+async fn bring_a_public_one() -> Result<()> {
+    let authority = Authority::new()?;
+    authority.issue("first", &["first.test"])?;
+    let named = format!("tls.certificates=[{}]", authority.setting("first"));
+    // Of the name that clients are given, not of any: `localhost` is shown ours.
+    for (hosts, is_ours) in [("hosts=[\"first.test\"]", false), ("hosts=[]", true)] {
+        let natter = Natter::start(&[&named, hosts]).await?;
+        let config = natter.sdk_config(1, false)?;
+        let banner = fs::read_to_string(natter.log())?;
+        let url = format!("http://localhost:{}/ca.pem", natter.ports.rest_plain);
+        let answer = http()?.get(url).send().await?;
+        ensure!(banner.contains("NODE_EXTRA_CA_CERTS") == is_ours, "{banner}");
+        if is_ours {
+            ensure!(config["ca"].as_str() == natter.ca().to_str() && answer.status() == 200, "{config}");
+            ensure!(answer.bytes().await? == fs::read(natter.ca())?, "another CA");
+        } else {
+            ensure!(config["ca"].is_null() && answer.status() == 404, "{config}");
+        }
+    }
+    Ok(())
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_name_gets_its_certificate_at_every_door_and_a_change_drops_no_stream() {

@@ -54,6 +54,16 @@ impl Raw {
         Raw::on(over, port, TcpStream::connect(("127.0.0.1", port)).await?).await
     }
 
+    /// The same over WebSocket, as a proxy opens it that had it from this client.
+    pub async fn forwarded(port: u16, client: &str) -> Result<Raw> {
+        let mut request = format!("ws://localhost:{port}/").into_client_request()?;
+        request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("xmpp"));
+        request.headers_mut().insert("X-Forwarded-For", HeaderValue::from_str(client)?);
+        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        let wire = Wire::WebSocket(Box::new(tokio_tungstenite::client_async(request, stream).await?.0));
+        Ok(Raw { wire, heard: String::new(), host: HOST.to_owned() })
+    }
+
     /// The same over WebSocket, as a browser opens it for a page of this origin.
     pub async fn of_page(port: u16, origin: &[u8]) -> Result<Raw> {
         let mut request = format!("ws://localhost:{port}/").into_client_request()?;

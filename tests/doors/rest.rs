@@ -13,6 +13,7 @@ pub const PASSWORD: &str = "correct horse";
 pub const EXPIRED: &str = r#"{"errors":{"base":["Required session does not exist"]}}"#;
 
 /// The plain REST door of a process, as one app sees it.
+#[derive(Clone)]
 pub struct Rest {
     client: reqwest::Client,
     pub root: String,
@@ -22,6 +23,7 @@ pub struct Rest {
 }
 
 /// A user with a session.
+#[derive(Clone)]
 pub struct Person {
     pub account: Account,
     pub login: String,

@@ -10,7 +10,7 @@ const PURE: &str = "#![deny(clippy::disallowed_methods, clippy::disallowed_types
 fn layer(package: &str) -> Option<u32> {
     match package {
         "natter-proto" => Some(0),
-        "natter-actor" | "natter-bus" | "natter-cluster" | "natter-db" | "natter-mail" | "natter-outbound" | "natter-rpc"
+        "natter-actor" | "natter-bus" | "natter-cluster" | "natter-db" | "natter-mail" | "natter-outbound" | "natter-peer" | "natter-rpc"
         | "natter-telemetry" | "natter-trace" | "natter-x509" | "natter-xmpp" => Some(1),
         "natter-account" | "natter-api" | "natter-console" | "natter-dialog" | "natter-edge" | "natter-history"
         | "natter-presence" | "natter-push" | "natter-storage" => Some(2),
@@ -198,6 +198,32 @@ fn every_test_that_needs_cassandra_runs_on_other_servers_too() {
         }
     }
     assert!(count > 30, "only {count} tests need Cassandra: is the line spelled otherwise?");
+}
+
+#[test]
+fn workflows_take_actions_by_version_and_the_toolchain_of_the_manifest() {
+    let manifest = read_toml(&root().join("Cargo.toml"));
+    let toolchain = text_of(&manifest["workspace"]["metadata"]["toolchain"]);
+    let files = walk(&root().join(".github/workflows"));
+    assert!(files.len() >= 3, "only {} workflows", files.len());
+    for file in files {
+        let (text, at) = (fs::read_to_string(&file).unwrap(), shown(&file));
+        for line in text.lines().map(|line| line.trim().trim_start_matches("- ")) {
+            if let Some(action) = line.strip_prefix("uses: ") {
+                let version = action.split_once("@v").map_or("", |(_, version)| version);
+                assert!(version.starts_with(|first: char| first.is_ascii_digit()), "{at}: {action} names no version");
+            }
+            if line.contains("rustup toolchain install") {
+                let uses = [format!("install {toolchain} "), format!("rustup default {toolchain}")];
+                assert!(uses.iter().all(|word| line.contains(word)), "{at} does not use Rust {toolchain}: {line}");
+            }
+            if let Some((_, rest)) = line.split_once("--profile ").filter(|_| line.contains("cargo ")) {
+                let profile = rest.split_whitespace().next().unwrap_or_default();
+                assert!(manifest["profile"].get(profile).is_some(), "{at}: there is no profile {profile}");
+            }
+        }
+        assert!(text.contains("\npermissions:\n  contents: read\n"), "{at}: what a job may write it says itself");
+    }
 }
 
 #[test]

@@ -272,6 +272,7 @@ impl Edges {
             clock: self.clock.clone(),
             boot: self.chance.u64(),
             chance: self.chance.clone(),
+            proxies: natter_peer::Proxies::default(),
             metrics: Metrics::new(),
             trace: Default::default(),
             streams: Default::default(),

@@ -68,6 +68,11 @@ impl Natter {
         Natter::start_on(Ports { tcp: XMPP_PORT, ..free_ports()? }, &settings).await
     }
 
+    /// One that does not run yet, and whose data directory is not there.
+    pub fn at_rest(settings: &[&str]) -> Result<Natter> {
+        Natter::new(free_ports()?, settings)
+    }
+
     fn within(clustered: Clustered) -> Result<Natter> {
         let ports = clustered.ports;
         Ok(Natter { clustered: Some(clustered), ..Natter::new(ports, &[])? })
@@ -244,6 +249,14 @@ impl Natter {
     pub fn output(&self, arguments: &[&str]) -> Result<Output> {
         self.check_own()?;
         self.command(arguments).output().with_context(|| format!("cannot run natter {}", arguments.join(" ")))
+    }
+
+    /// Begins a command. Dropped, it is killed.
+    pub fn begin(&self, arguments: &[&str]) -> Result<Child> {
+        self.check_own()?;
+        let mut command = tokio::process::Command::from(self.command(arguments));
+        command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        command.spawn().with_context(|| format!("cannot run natter {}", arguments.join(" ")))
     }
 
     /// The CA of the data directory, PEM.

@@ -38,6 +38,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* Name of the Secret with the certificate for calls between processes; empty: they are not encrypted. */}}
+{{- define "natter.callsSecret" -}}
+{{- if ne .Values.mode "cluster" -}}
+{{- else if .Values.calls.tls.certManager.enabled -}}
+{{ include "natter.name" . }}-calls
+{{- else -}}
+{{ .Values.calls.tls.existingSecret }}
+{{- end -}}
+{{- end -}}
+
+{{/* The name that it is made for. */}}
+{{- define "natter.callsName" -}}
+{{ .Values.calls.tls.name | default (printf "%s-calls" (include "natter.name" .)) }}
+{{- end -}}
+
 {{/* What holds of a role: `roleDefaults` with what the role says laid over it. (dict "root" $ "own" ROLE) */}}
 {{- define "natter.role" -}}
 {{- mustMergeOverwrite (deepCopy .root.Values.roleDefaults) (deepCopy .own) | toYaml -}}
@@ -59,9 +74,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $settings := dict
       "data" "/var/lib/natter"
       "hosts" (uniq $names)
+      "trusted_proxies" $v.trustedProxies
       "telemetry" (dict "log_json" true)
       "health" (dict "address" $v.listenAddress)
-      "edge" (dict "address" $v.listenAddress "plain_address" $plain "allow_plain_text" $v.ingress.enabled "drain_s" .merged.drainSeconds)
+      "edge" (dict "address" $v.listenAddress "plain_address" $plain "allow_plain_text" $v.ingress.enabled "proxy_protocol" $v.services.edge.proxyProtocol "drain_s" .merged.drainSeconds)
       "api" (dict "address" $v.listenAddress "plain_address" $plain)
       "console" (dict "address" $v.listenAddress "hosts" $inside)
       "cluster" (dict) -}}
@@ -86,6 +102,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if $v.redis.caKey }}{{- $_ := set $redis "ca" "/etc/natter/servers/redis/ca.pem" -}}{{- end -}}
 {{- if $v.s3.caKey }}{{- $_ := set $s3 "ca" "/etc/natter/servers/s3/ca.pem" -}}{{- end -}}
 {{- $log := dict "stream" $v.nats.log.stream "replicas" $v.nats.log.replicas "bytes_max" $v.nats.log.maxBytes -}}
+{{- if include "natter.callsSecret" .root -}}
+{{- $_ := set $settings.cluster "tls" (dict "ca" "/etc/natter/calls/ca.crt" "cert" "/etc/natter/calls/tls.crt" "key" "/etc/natter/calls/tls.key" "name" (include "natter.callsName" .root)) -}}
+{{- end -}}
 {{- $_ := merge $settings.cluster (dict "cql" $cql "nats" $nats "posted" $log "redis" $redis "s3" $s3) -}}
 {{- else if include "natter.tlsSecret" .root -}}
 {{- $_ := set $settings "tls" (dict "certificates" (list (dict "cert" "/etc/natter/tls/tls.crt" "key" "/etc/natter/tls/tls.key"))) -}}

@@ -75,6 +75,9 @@ securityContext: {{- include "natter.podSecurity" . | nindent 2 }}
 {{- if eq .Values.mode "cluster" }}
 - { name: secrets, mountPath: /etc/natter/secrets, readOnly: true }
 - { name: servers, mountPath: /etc/natter/servers, readOnly: true }
+{{- if include "natter.callsSecret" . }}
+- { name: calls, mountPath: /etc/natter/calls, readOnly: true }
+{{- end }}
 {{- else if include "natter.tlsSecret" . }}
 - { name: tls, mountPath: /etc/natter/tls, readOnly: true }
 {{- end }}
@@ -102,13 +105,18 @@ securityContext: {{- include "natter.podSecurity" . | nindent 2 }}
             - { key: admin.token, path: admin.token }
             - { key: verifier.key, path: verifier.key }
             - { key: push.key, path: push.key }
-            {{- if not (and $tls $v.tls.withAuthority) }}
-            - { key: ca.pem, path: tls/ca.pem }
-            {{- end }}
             {{- if not $tls }}
             - { key: cert.pem, path: tls/cert.pem }
             - { key: cert.key, path: tls/cert.key }
             {{- end }}
+      {{- if not (and $tls $v.tls.withAuthority) }}
+      - secret:
+          name: {{ $v.secrets.existingSecret | quote }}
+          # Who brings a certificate of a public authority has none.
+          optional: true
+          items:
+            - { key: ca.pem, path: tls/ca.pem }
+      {{- end }}
       {{- if $tls }}
       - secret:
           name: {{ $tls | quote }}
@@ -139,6 +147,10 @@ securityContext: {{- include "natter.podSecurity" . | nindent 2 }}
       {{- end }}
       {{- end }}
       {{- if not $sources }} []{{ end }}
+{{- with include "natter.callsSecret" .root }}
+- name: calls
+  secret: { secretName: {{ . | quote }}, defaultMode: 0440 }
+{{- end }}
 {{- else if $tls }}
 - name: tls
   secret: { secretName: {{ $tls | quote }}, defaultMode: 0440 }

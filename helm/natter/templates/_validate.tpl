@@ -17,6 +17,12 @@
 {{- if has (toString $merged.surge) (list "0" "0%") -}}{{- $wrong = append $wrong (printf "roles.%s.surge is 0: no pod may be missing while an upgrade runs, so one has to be more" $role) -}}{{- end -}}
 {{- end -}}
 {{- end -}}
+{{- with $v.calls.tls -}}
+{{- if and .existingSecret .certManager.enabled -}}{{- $wrong = append $wrong "calls.tls.existingSecret and calls.tls.certManager.enabled exclude each other" -}}{{- end -}}
+{{- if and .certManager.enabled (not .certManager.issuer) -}}{{- $wrong = append $wrong "calls.tls.certManager.issuer is empty: say who signs, as {name: natter-calls}" -}}{{- end -}}
+{{- if and (or .existingSecret .certManager.enabled) (ne $v.mode "cluster") -}}{{- $wrong = append $wrong "calls.tls is set: in mode all there are no calls between processes" -}}{{- end -}}
+{{- end -}}
+{{- if and $v.services.edge.proxyProtocol (not $v.trustedProxies) -}}{{- $wrong = append $wrong "services.edge.proxyProtocol is on and trustedProxies is empty: name the load balancer's addresses, nobody else is believed" -}}{{- end -}}
 {{- if contains "muc" (lower $v.hosts.chat) -}}{{- $wrong = append $wrong "hosts.chat contains the letters muc: the SDK tells rooms by them" -}}{{- end -}}
 {{- if and $v.tls.existingSecret $v.tls.certManager.enabled -}}{{- $wrong = append $wrong "tls.existingSecret and tls.certManager.enabled exclude each other" -}}{{- end -}}
 {{- if $v.tls.certManager.enabled -}}
@@ -36,10 +42,10 @@
 {{- range $role, $own := $v.roles -}}{{- $_ := set $groups (printf "roles.%s.settings" $role) ($own.settings | default dict) -}}{{- end -}}
 {{- range $where, $settings := $groups -}}
 {{- $cluster := $settings.cluster | default dict -}}
-{{- range $key, $instead := dict "data" "the chart mounts the data" "hosts" "use hosts.chat and hosts.api" "health" "the chart's probes need it as it is" -}}
+{{- range $key, $instead := dict "data" "the chart mounts the data" "hosts" "use hosts.chat and hosts.api" "trusted_proxies" "use trustedProxies" "health" "the chart's probes need it as it is" -}}
 {{- if hasKey $settings $key -}}{{- $wrong = append $wrong (printf "%s.%s is set by the chart: %s" $where $key $instead) -}}{{- end -}}
 {{- end -}}
-{{- range $key := list "name" "address" "port" "advertise" "secrets" -}}
+{{- range $key := list "name" "address" "port" "advertise" "secrets" "tls" -}}
 {{- if hasKey $cluster $key -}}{{- $wrong = append $wrong (printf "%s.cluster.%s is set by the chart" $where $key) -}}{{- end -}}
 {{- end -}}
 {{- range $group, $use := dict "cql" "cql.existingSecret" "nats" "nats.existingSecret" "redis" "redis.existingSecret" -}}
@@ -50,7 +56,7 @@
 {{- end -}}
 {{- if hasKey ($settings.mail | default dict) "password" -}}{{- $wrong = append $wrong (printf "%s.mail.password would be readable in a ConfigMap: use mail.existingSecret" $where) -}}{{- end -}}
 {{- end -}}
-{{- range $group, $ports := dict "edge" (list "address" "plain_address" "tcp_port" "tls_port" "wss_port" "ws_port" "host" "drain_s") "api" (list "address" "plain_address" "tls_port" "plain_port" "public_url") "console" (list "address" "port") -}}
+{{- range $group, $ports := dict "edge" (list "address" "plain_address" "tcp_port" "tls_port" "wss_port" "ws_port" "host" "drain_s" "proxy_protocol") "api" (list "address" "plain_address" "tls_port" "plain_port" "public_url") "console" (list "address" "port") -}}
 {{- range $port := $ports -}}
 {{- range $where, $settings := $groups -}}
 {{- if hasKey (get $settings $group | default dict) $port -}}{{- $wrong = append $wrong (printf "%s.%s.%s is set by the chart" $where $group $port) -}}{{- end -}}

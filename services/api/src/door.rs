@@ -1,14 +1,16 @@
 //! The road of one request: route, token, limits, body, decoder, call, answer. Calls see no HTTP type.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures::FutureExt;
 use natter_actor::{Chance, Clock};
+use natter_peer::Proxies;
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::reports_client::ReportsClient;
 use natter_proto::account::v1::{ResolveRequest, Session};
@@ -41,6 +43,8 @@ use crate::{
     users,
 };
 
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
 /// Longest token that is looked up; real ones have 36 or 40 characters.
 const TOKEN_MAX: usize = 256;
 
@@ -61,6 +65,7 @@ pub(crate) struct Door {
     pub(crate) root: String,
     /// One for each file that may be sent at once.
     pub(crate) downloads: Arc<Semaphore>,
+    proxies: Proxies,
     account: Link,
     dialog: Link,
     presence: Link,
@@ -120,6 +125,7 @@ impl Door {
         Door {
             clock: parts.clock,
             chance: parts.chance,
+            proxies: parts.proxies,
             limits: Limits::new(options.user_rate, options.app_rate),
             muc_domain: parts.muc_domain,
             root: parts.root,
@@ -245,7 +251,7 @@ impl Door {
             ids: String::new(),
             token: token(request),
             auth_key: header_text(request, "cb-authkey").filter(|key| !key.is_empty()).map(str::to_owned),
-            address: request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default(),
+            address: self.client(request).map(|address| address.to_string()).unwrap_or_default(),
             host: origin::host(request),
             origin: origin::page(request),
             head: request.method() == Method::HEAD,
@@ -380,9 +386,15 @@ impl Door {
         Refusal::too_many()
     }
 
+    // Whose request it is, also behind proxies.
+    fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let forwarded = request.headers().get_all(FORWARDED_FOR).map(|value| value.to_str().unwrap_or_default());
+        request.peer_addr().map(|peer| self.proxies.client(peer.ip(), forwarded))
+    }
+
     // Who asks, and who asks what cannot be read, for operators who ask.
     fn note(&self, request: &HttpRequest, known: &Known, status: u16) {
-        let (now, address) = (self.clock.now_ms(), request.peer_addr().map(|address| address.ip()));
+        let (now, address) = (self.clock.now_ms(), self.client(request));
         let offences = [Some(Offence::Load), matches!(status, 400 | 413 | 415).then_some(Offence::Malformed)];
         for offence in offences.into_iter().flatten() {
             self.offenders.user(offence, known.app, known.user, now);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::{App, HttpRequest, HttpServer, web};
 use natter_actor::{Chance, Clock, Dial};
+use natter_peer::Proxies;
 use natter_rpc::Link;
 use natter_telemetry::Metrics;
 
@@ -33,6 +34,8 @@ pub struct Parts {
     pub reports: Link,
     pub clock: Clock,
     pub chance: Chance,
+    /// Who is believed about whose a request is.
+    pub proxies: Proxies,
     pub metrics: Metrics,
     /// The CA that signed the server's own certificate, for `GET /ca.pem`; none if the operator brought certificates.
     pub ca_pem: Option<String>,

@@ -67,6 +67,8 @@ enum Answer {
     Sheet,
     /// JSON, a value a line.
     Lines,
+    /// Of a form of their own.
+    Bytes,
 }
 
 /// `GET /admin/v1/openapi.json`.
@@ -121,6 +123,7 @@ fn operation(described: &Described, right: &Right) -> Operation {
         Answer::Begun => (&["202"], "application/json"),
         Answer::Sheet => (&["200"], "text/plain"),
         Answer::Lines => (&["200"], "application/jsonl"),
+        Answer::Bytes => (&["200"], "application/octet-stream"),
     };
     let shape = schema(if content == "application/json" { Object } else { Text });
     let mut operation = OperationBuilder::new().summary(Some(described.summary)).operation_id(Some(name(described)));

@@ -32,6 +32,7 @@
 //! | `GET`, `DELETE /admin/v1/apps/{id}/users/{id}/sessions`, `DELETE .../{session}` | his sessions; ends all, or one |
 //! | `GET /admin/v1/apps/{id}/users/{id}/contacts`, `GET .../lists` | whom he knows, and his privacy lists |
 //! | `GET /admin/v1/apps/{id}/users/{id}/export` | all that is kept of him, as lines of JSON (`export.rs`) |
+//! | `GET /admin/v1/backup` | all rows of the store of a single process, at one moment (`backup.rs`) |
 //! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
 //! | `GET`, `PUT`, `DELETE /admin/v1/apps/{id}/push/credentials...`, `GET /admin/v1/push` | who it is to the push providers (`credentials.rs`) |
 //! | `GET /admin/v1/system`, `GET /admin/v1/system/bundle` | version, checks, settings in force; the same as a text for who helps |
@@ -67,6 +68,7 @@ mod apps;
 mod archive;
 mod audit;
 mod auth;
+mod backup;
 mod body;
 mod caller;
 mod contacts;
@@ -102,6 +104,7 @@ mod users;
 mod visit;
 
 pub use archive::Archives;
+pub use backup::{Pieces, Rows};
 pub use options::Options;
 pub use running::{Process, Processes};
 pub use sdk::SdkFacts;

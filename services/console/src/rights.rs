@@ -105,6 +105,7 @@ pub const RIGHTS: &[Right] = &[
     right("DELETE", "/admin/v1/apps/{app}/users/{user}/sessions", Of(Moderator, App), "user.sessions.end"),
     right("DELETE", "/admin/v1/apps/{app}/users/{user}/sessions/{session}", Of(Moderator, App), "user.sessions.end"),
     right("POST", "/admin/v1/archive", Of(Owner, House), "archive.import"),
+    hands_out("/admin/v1/backup", Of(Owner, House), "house.backup"),
     right("GET", "/admin/v1/audit", Of(Owner, Anywhere), ""),
     right("GET", "/admin/v1/edges", Of(Viewer, House), ""),
     right("POST", "/admin/v1/edges/{edge}/drain", Of(Operator, House), "edge.drain"),

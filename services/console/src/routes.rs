@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Route, web};
 
 use crate::error::Refusal;
 use crate::{
-    alerts, apps, archive, contacts, credentials, description, devices, erasures, export, identity, log, operators, pages,
+    alerts, apps, archive, backup, contacts, credentials, description, devices, erasures, export, identity, log, operators, pages,
     reports, running, sdk, sessions, system, traces, trials, unread, user_sessions, users,
 };
 
@@ -88,6 +88,7 @@ pub fn all(routes: &mut Routes<'_>) {
         .at("/admin/v1/apps/{app}/users/{user}/unban", [(M::POST, web::to(users::unban))])
         .at("/admin/v1/apps/{app}/archive", [(M::GET, web::to(archive::get))])
         .at("/admin/v1/archive", [(M::POST, web::to(archive::post))])
+        .at("/admin/v1/backup", [(M::GET, web::to(backup::get))])
         .at("/admin/v1/audit", [(M::GET, web::to(log::list))])
         .at("/admin/v1/edges", [(M::GET, web::to(running::edges))])
         .at("/admin/v1/edges/{edge}/drain", [(M::POST, web::to(running::drain_edge))])

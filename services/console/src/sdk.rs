@@ -22,7 +22,7 @@ pub struct SdkFacts {
     pub api_url_plain: String,
     /// `ws://...`.
     pub chat_url_plain: String,
-    /// File of the CA that signed the certificate.
+    /// File of the CA that signed the certificate. Empty: of a public authority, or one that clients know otherwise.
     pub ca_path: String,
 }
 
@@ -40,7 +40,7 @@ pub async fn config(door: web::Data<Door>, path: web::Path<String>, query: web::
     Ok(HttpResponse::Ok().json(shown(&app, &door.sdk, plain)))
 }
 
-/// What an app hands to `init`: `credentials`, `config`, and the file of the CA. `plain`: on this machine, without TLS (6.x).
+/// What an app hands to `init`: `credentials`, `config`, and the file of the CA that has to be trusted, or null. `plain`: on this machine, without TLS (6.x).
 pub fn shown(app: &App, facts: &SdkFacts, plain: bool) -> Value {
     // The plain addresses are on this machine, where no app has a name of its own.
     let own = if plain { &App::default() } else { app };
@@ -53,6 +53,7 @@ pub fn shown(app: &App, facts: &SdkFacts, plain: bool) -> Value {
         endpoints["chat_url"] = json!(facts.chat_url_plain);
         websocket = &facts.chat_url_plain;
     }
+    let ca = Some(&facts.ca_path).filter(|path| !path.is_empty());
     json!({
         "credentials": { "appId": app.id, "authKey": app.auth_key, "authSecret": app.auth_secret },
         "config": {
@@ -60,7 +61,7 @@ pub fn shown(app: &App, facts: &SdkFacts, plain: bool) -> Value {
             // 2 is WebSocket; the SDK takes this address before the one it makes of `endpoints.chat`.
             "chatProtocol": { "active": 2, "websocket": websocket },
         },
-        "ca": facts.ca_path,
+        "ca": ca,
     })
 }
 

@@ -8,6 +8,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use natter_actor::Clock;
+use natter_peer::Proxies;
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::account::v1::administration_client::AdministrationClient;
 use natter_proto::account::v1::audit_client::AuditClient;
@@ -28,6 +29,7 @@ use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
 
 use crate::archive::Archives;
+use crate::backup::Rows;
 use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -58,6 +60,8 @@ pub struct Parts {
     pub dialog: Link,
     pub history: Link,
     pub clock: Clock,
+    /// Who is believed about whose a request is.
+    pub proxies: Proxies,
     /// To the account service's door about the sessions of users at the REST door.
     pub tokens: Link,
     pub presence: Link,
@@ -66,6 +70,8 @@ pub struct Parts {
     pub storage: Link,
     pub events: Link,
     pub archives: Archives,
+    /// Of the store that this process has to itself; none: it has none.
+    pub rows: Option<Rows>,
     /// To the account service's door about what is set over the settings.
     pub overriding: Link,
     pub processes: Processes,
@@ -97,12 +103,14 @@ pub(crate) struct Door {
     dialog: Link,
     history: Link,
     pub clock: Clock,
+    pub proxies: Proxies,
     tokens: Link,
     presence: Link,
     chat_sessions: Link,
     storage: Link,
     events: Link,
     pub archives: Archives,
+    pub rows: Option<Rows>,
     pub overriding: Link,
     pub processes: Processes,
     pub metrics: Metrics,
@@ -218,12 +226,14 @@ impl Service {
             dialog: parts.dialog,
             history: parts.history,
             clock: parts.clock,
+            proxies: parts.proxies,
             tokens: parts.tokens,
             presence: parts.presence,
             chat_sessions: parts.chat_sessions,
             storage: parts.storage,
             events: parts.events,
             archives: parts.archives,
+            rows: parts.rows,
             overriding: parts.overriding,
             processes: parts.processes,
             metrics: Metrics::new(&parts.metrics),

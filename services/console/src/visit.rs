@@ -1,17 +1,22 @@
 //! From where a request comes, as far as it says so.
 
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{HOST, USER_AGENT};
+use actix_web::http::header::{HOST, HeaderName, USER_AGENT};
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::auth::host_of;
+use crate::service::Door;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// A request's origin in the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Visit {
-    /// Of the peer; a proxy before this door stands for all behind it.
+    /// Of the client, as a proxy that is trusted names it; any other proxy stands for all behind it.
     pub address: String,
     /// What the browser says of itself.
     pub agent: String,
@@ -28,7 +33,7 @@ impl Visit {
         let host = text(request.headers().get(HOST));
         let is_local = is_local(host_of(request.uri(), Some(&host)).unwrap_or_default());
         Visit {
-            address: request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default(),
+            address: client(request).map(|address| address.to_string()).unwrap_or_default(),
             agent: text(request.headers().get(USER_AGENT)),
             // Of a proxy. Who lies here makes his own cookie safer.
             is_secure: request.connection_info().scheme() == "https" || !is_local,
@@ -43,6 +48,13 @@ impl FromRequest for Visit {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Ok(Visit::of(request)))
     }
+}
+
+fn client(request: &HttpRequest) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    let Some(door) = request.app_data::<Data<Door>>() else { return Some(peer) };
+    let forwarded = request.headers().get_all(FORWARDED_FOR).map(|value| value.to_str().unwrap_or_default());
+    Some(door.proxies.client(peer, forwarded))
 }
 
 fn is_local(host: &str) -> bool {

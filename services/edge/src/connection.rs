@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use natter_actor::{Mailbox, start};
+use natter_peer::Header;
 use natter_proto::account::v1::AuthenticateRequest;
 use natter_proto::event::v1::SessionRef;
 use natter_proto::presence::v1::{Entrance, SessionState};
 use natter_proto::{AppId, Code, Failure, UserId};
 use natter_telemetry::Offence;
 use natter_xmpp::{Condition, Limits, StanzaError, StreamEvent, StreamFault};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
@@ -30,7 +32,7 @@ use crate::stanza_error;
 use crate::streams::StreamKey;
 use crate::tcp::Tcp;
 use crate::transport::{Incoming, Stream, Transport, Turn};
-use crate::ws::{Visitor, WebSocket};
+use crate::ws::{ForwardedFor, Visitor, WebSocket};
 
 /// A connection just accepted.
 pub(crate) struct Arrival {
@@ -57,15 +59,21 @@ pub(crate) async fn serve(arrival: Arrival, mut visit: Visit, edge: Arc<Edge>) {
 async fn negotiate(arrival: Arrival, visit: &mut Visit, edge: Arc<Edge>) -> Option<Pump> {
     let Arrival { socket, peer, door, lane } = arrival;
     let deadline = Instant::now() + Duration::from_secs(edge.options.negotiation_s);
-    let opened = timeout_at(deadline, open(socket, &door, &edge)).await;
-    let Ok(Some((transport, visitor))) = opened else {
+    let opened = timeout_at(deadline, open(socket, peer, &door, &edge)).await;
+    let Ok(Some((transport, visitor, client))) = opened else {
         edge.metrics.turn_away(if opened.is_err() { "deadline" } else { "transport" });
         return None;
     };
+    if door.names_clients(&edge, peer) && !visit.is_of(client) {
+        edge.metrics.turn_away("address");
+        edge.offenders.ip(Offence::Connections, client, edge.clock.now_ms());
+        return None;
+    }
     let terms = Terms {
         framing: transport.framing(),
         secure: door.is_tls(),
         offers_tls: door.tls().is_some() && !door.is_tls(),
+        // Of the connection, not of whoever a proxy names.
         allows_plain_text: edge.options.allow_plain_text || peer.is_loopback(),
     };
     let negotiation = Negotiation::new(terms, &edge.options.host);
@@ -74,7 +82,7 @@ async fn negotiate(arrival: Arrival, visit: &mut Visit, edge: Arc<Edge>) -> Opti
         visit,
         door,
         lane,
-        peer,
+        client,
         visitor,
         transport,
         negotiation,
@@ -86,11 +94,15 @@ async fn negotiate(arrival: Arrival, visit: &mut Visit, edge: Arc<Edge>) -> Opti
     negotiator.run().await
 }
 
-/// TLS and HTTP, as the door wants it.
-async fn open(socket: Socket, door: &Door, edge: &Edge) -> Option<(Transport, Visitor)> {
+/// What a proxy says first, TLS and HTTP, as the door wants it. Gives whose connection it is, too.
+async fn open(socket: Socket, peer: IpAddr, door: &Door, edge: &Edge) -> Option<(Transport, Visitor, IpAddr)> {
+    let mut client = peer;
     let stream = match socket {
         Socket::Tcp(socket) => {
-            let socket = TcpStream::from_std(socket).ok()?;
+            let mut socket = TcpStream::from_std(socket).ok()?;
+            if door.begins_with_header(edge) && edge.proxies.trust(peer) {
+                client = announced(&mut socket).await?.unwrap_or(peer);
+            }
             match door.tls().filter(|_| door.is_tls()) {
                 Some(acceptor) => Stream::Tls(Box::new(secure(acceptor, socket).await?)),
                 None => Stream::Plain(socket),
@@ -101,10 +113,26 @@ async fn open(socket: Socket, door: &Door, edge: &Edge) -> Option<(Transport, Vi
     };
     let limits = Limits::before_sign_in();
     if door.is_web() {
-        let (ws, visitor) = WebSocket::accept(stream, limits, edge.options.stanza_bytes).await.ok()?;
-        Some((Transport::WebSocket(Box::new(ws)), visitor))
+        let forwarded = |forwarded: ForwardedFor<'_>| client = edge.proxies.client(client, forwarded.values());
+        let (ws, visitor) = WebSocket::accept(stream, limits, edge.options.stanza_bytes, forwarded).await.ok()?;
+        Some((Transport::WebSocket(Box::new(ws)), visitor, client))
     } else {
-        Some((Transport::Tcp(Box::new(Tcp::new(stream, limits))), Visitor::default()))
+        Some((Transport::Tcp(Box::new(Tcp::new(stream, limits))), Visitor::default(), client))
+    }
+}
+
+/// Reads the header of the PROXY protocol, and no byte behind it. The outer nothing: it is none, or the connection is gone.
+async fn announced(socket: &mut TcpStream) -> Option<Option<IpAddr>> {
+    let mut bytes = Vec::new();
+    loop {
+        match Header::read(&bytes).ok()? {
+            Header::Ends(client) => return Some(client),
+            Header::Needs(more) => {
+                let had = bytes.len();
+                bytes.resize(had + more, 0);
+                socket.read_exact(&mut bytes[had..]).await.ok()?;
+            }
+        }
     }
 }
 
@@ -134,7 +162,7 @@ struct Negotiator<'a> {
     visit: &'a mut Visit,
     door: Door,
     lane: u64,
-    peer: IpAddr,
+    client: IpAddr,
     visitor: Visitor,
     transport: Transport,
     negotiation: Negotiation,
@@ -233,7 +261,7 @@ impl Negotiator<'_> {
     async fn over(mut self, why: &'static str, fault: Option<StreamFault>) -> Option<Pump> {
         self.edge.metrics.turn_away(why);
         if why == FAULT {
-            self.edge.offenders.ip(Offence::Malformed, self.peer, self.edge.clock.now_ms());
+            self.edge.offenders.ip(Offence::Malformed, self.client, self.edge.clock.now_ms());
         }
         if let Some(fault) = fault
             && let Step::End(frames) = self.negotiation.fault(fault)
@@ -249,7 +277,7 @@ impl Negotiator<'_> {
     async fn authenticate(&mut self, credentials: Credentials) -> After {
         let Credentials { app, user, secret, has_authzid, host } = credentials;
         let origin = self.visitor.origin.clone();
-        let request = AuthenticateRequest { app: app.0, user: user.0, secret, address: self.peer.to_string(), host, origin };
+        let request = AuthenticateRequest { app: app.0, user: user.0, secret, address: self.client.to_string(), host, origin };
         let before = Instant::now();
         let answer = self.edge.links.authenticate(request).await;
         self.deadline += before.elapsed();
@@ -343,7 +371,7 @@ impl Negotiator<'_> {
 
     fn entrance(&self) -> Entrance {
         let door = if self.is_secured { "starttls" } else { self.door.name() };
-        let (address, agent) = (self.peer.to_string(), self.visitor.agent.clone());
+        let (address, agent) = (self.client.to_string(), self.visitor.agent.clone());
         Entrance { address, door: door.to_owned(), agent, bound_at: self.edge.clock.now_ms() }
     }
 

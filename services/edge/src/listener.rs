@@ -48,6 +48,16 @@ impl Door {
         matches!(self, Door::Ws | Door::Wss(_))
     }
 
+    /// Whether a connection of this proxy says whose it is: in its first bytes, or in the head of a request.
+    pub(crate) fn names_clients(&self, edge: &Edge, peer: IpAddr) -> bool {
+        (self.is_web() || self.begins_with_header(edge)) && edge.proxies.trust(peer)
+    }
+
+    /// Whether connections of proxies begin with a header of the PROXY protocol. What leads to the plain WebSocket speaks HTTP.
+    pub(crate) fn begins_with_header(&self, edge: &Edge) -> bool {
+        edge.options.proxy_protocol && !matches!(self, Door::Ws)
+    }
+
     pub(crate) fn tls(&self) -> Option<&TlsAcceptor> {
         match self {
             Door::Tls(acceptor) | Door::Wss(acceptor) | Door::Tcp(Some(acceptor)) => Some(acceptor),
@@ -71,6 +81,19 @@ pub(crate) struct Lobby {
     arrivals: AtomicU64,
 }
 
+impl Lobby {
+    fn enter(&self, address: IpAddr, address_max: u32) -> bool {
+        let mut waiting = self.waiting.lock();
+        let count = waiting.entry(address).or_default();
+        let has_room = *count < address_max;
+        *count += u32::from(has_room);
+        if *count == 0 {
+            waiting.remove(&address);
+        }
+        has_room
+    }
+}
+
 /// A connection in the lobby, and among the open ones.
 pub(crate) struct Visit {
     edge: Arc<Edge>,
@@ -78,16 +101,23 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    /// Lets a connection in, unless there are too many of its address.
-    fn begin(edge: &Arc<Edge>, address: IpAddr) -> Option<Visit> {
-        let mut lobby = edge.lobby.waiting.lock();
-        let count = lobby.entry(address).or_default();
-        if *count >= edge.of_address_max.get() {
+    /// Lets a connection in, unless there are too many of its address. Of one that will say whose it is that is asked then
+    /// ([`is_of`](Visit::is_of)): the proxy itself may have as many as its clients need.
+    fn begin(edge: &Arc<Edge>, address: IpAddr, names_client: bool) -> Option<Visit> {
+        let address_max = if names_client { u32::MAX } else { edge.of_address_max.get() };
+        if !edge.lobby.enter(address, address_max) {
             return None;
         }
-        *count += 1;
         edge.metrics.connections.inc();
         Some(Visit { edge: edge.clone(), address: Some(address) })
+    }
+
+    /// Counts the connection as one of this client. False: he has too many.
+    pub(crate) fn is_of(&mut self, client: IpAddr) -> bool {
+        self.leave_lobby();
+        let has_room = self.edge.lobby.enter(client, self.edge.of_address_max.get());
+        self.address = has_room.then_some(client);
+        has_room
     }
 
     /// Out of the lobby.
@@ -133,7 +163,7 @@ pub(crate) fn admit(peer: IpAddr, door: &Door, edge: &Arc<Edge>, prepare: impl F
         edge.metrics.turn_away("drained");
         return;
     }
-    let Some(visit) = Visit::begin(edge, peer) else {
+    let Some(visit) = Visit::begin(edge, peer, door.names_clients(edge, peer)) else {
         edge.metrics.turn_away("address");
         edge.offenders.ip(Offence::Connections, peer, edge.clock.now_ms());
         return;

@@ -22,6 +22,9 @@ pub struct Options {
     pub plain_address: String,
     /// Port of plain WebSocket.
     pub ws_port: u16,
+    /// Connections of `trusted_proxies` at the public listeners begin with a header of the PROXY protocol (version 1 or 2), which says whose
+    /// they are.
+    pub proxy_protocol: bool,
     /// Takes passwords over connections without TLS from anywhere. Without it only from this machine.
     pub allow_plain_text: bool,
     /// Largest stanza of a signed-in client, bytes. Over it the stream ends.
@@ -74,6 +77,7 @@ impl Default for Options {
             wss_port: 5291,
             plain_address: "127.0.0.1".to_owned(),
             ws_port: 5290,
+            proxy_protocol: false,
             allow_plain_text: false,
             stanza_bytes: 256 * 1024,
             body_bytes: 60 * 1024,

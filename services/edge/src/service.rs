@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use natter_actor::{Chance, Clock, Dial, Executor};
 use natter_bus::Bus;
+use natter_peer::Proxies;
 use natter_proto::account::v1::accounts_client::AccountsClient;
 use natter_proto::dialog::v1::dialogs_client::DialogsClient;
 use natter_proto::history::v1::history_client::HistoryClient;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub executor: Executor,
     pub clock: Clock,
     pub chance: Chance,
+    /// Who is believed about whose a connection is.
+    pub proxies: Proxies,
     /// Names this run of the process, also among edges of one name; in a cluster that of the member.
     pub boot: u64,
     pub metrics: natter_telemetry::Metrics,
@@ -87,6 +90,7 @@ pub(crate) struct Edge {
     pub executor: Executor,
     pub clock: Clock,
     pub chance: Chance,
+    pub proxies: Proxies,
     pub metrics: Metrics,
     pub offenders: Offenders,
     /// Connections of one address that have not signed in.
@@ -135,6 +139,7 @@ impl Service {
             executor: parts.executor,
             clock: parts.clock,
             chance: parts.chance,
+            proxies: parts.proxies,
             metrics,
             offenders: parts.metrics.offenders(),
             of_address_max,

@@ -35,21 +35,37 @@ pub(crate) struct Visitor {
     pub origin: String,
 }
 
+/// The `X-Forwarded-For` of a request.
+pub(crate) struct ForwardedFor<'a>(&'a HeaderMap);
+
+impl<'a> ForwardedFor<'a> {
+    /// In the order of the headers. What is no text is something all the same.
+    pub(crate) fn values(self) -> impl DoubleEndedIterator<Item = &'a str> {
+        self.0.get_all("x-forwarded-for").into_iter().map(|value| value.to_str().unwrap_or_default())
+    }
+}
+
 /// Most characters kept of a header. More than any origin has that an app lists: what is cut off is none of them.
 const HEADER_CHARS_MAX: usize = 128;
 
 impl WebSocket {
-    /// Answers the HTTP request.
+    /// Answers the HTTP request. `forwarded` is told what it says of whom proxies had it from.
     ///
     /// # Errors
     /// It is none that opens a WebSocket, or the connection is gone.
-    pub(crate) async fn accept(stream: Stream, limits: Limits, stanza_bytes: usize) -> Result<(WebSocket, Visitor), Error> {
+    pub(crate) async fn accept(
+        stream: Stream,
+        limits: Limits,
+        stanza_bytes: usize,
+        forwarded: impl FnOnce(ForwardedFor<'_>) + Unpin,
+    ) -> Result<(WebSocket, Visitor), Error> {
         let mut visitor = Visitor::default();
         // The signature, error type included, is tungstenite's.
         #[expect(clippy::result_large_err, reason = "tungstenite's callback")]
         let look = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
             visitor.agent = text_of(request.headers(), header::USER_AGENT);
             visitor.origin = text_of(request.headers(), header::ORIGIN);
+            forwarded(ForwardedFor(request.headers()));
             if offers_xmpp(request.headers()) {
                 response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("xmpp"));
             }

@@ -77,9 +77,18 @@ impl Certificates {
         }
     }
 
-    // Its dates do not matter: one that has ended is still ours.
     fn is_signed_here(&self) -> Result<bool> {
-        let chain = self.chain()?;
+        self.has_signed(&self.chain()?)
+    }
+
+    /// The CA, in PEM, that clients have to trust who are shown this chain; none if there is no CA, or it has not signed the chain: then
+    /// clients are taken to know who has.
+    pub fn authority_of(&self, chain: &[CertificateDer<'_>]) -> Option<String> {
+        self.ca_pem().ok().filter(|_| self.has_signed(chain).unwrap_or_default())
+    }
+
+    // Its dates do not matter: one that has ended is still ours.
+    fn has_signed(&self, chain: &[CertificateDer<'_>]) -> Result<bool> {
         let (leaf, between) = chain.split_first().context("the chain is empty")?;
         let (starts_at, _) = natter_x509::validity(leaf).context("no dates")?;
         let mut roots = RootCertStore::empty();

@@ -102,6 +102,11 @@ impl TlsOptions {
 }
 
 impl Options {
+    /// Whether they name servers at all: that of one process alone do not.
+    pub fn is_named(&self) -> bool {
+        !self.cql.nodes.is_empty()
+    }
+
     /// Whether they can be those of a process of a cluster.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod alerts;
 pub mod apply;
 pub mod archive;
+pub mod backup;
 pub mod config;
 pub mod doctor;
 pub mod identity;
@@ -79,6 +80,10 @@ pub enum Command {
     Export(archive::Export),
     /// Takes over what such a file holds and is not there. The same file again changes nothing.
     Import(archive::Import),
+    /// Writes all that an installation of one process keeps to a folder, while it runs or not: rows of one moment, files, secrets.
+    Backup(backup::Backup),
+    /// Fills a data directory that is empty with such a folder.
+    Restore(backup::Restore),
     /// Operators: who opens the admin API by name and password.
     #[command(subcommand)]
     Operator(operator::OperatorCommand),

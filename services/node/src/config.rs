@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use natter_peer::Proxies;
 use natter_rpc::LinkOptions;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -20,6 +21,9 @@ pub struct Config {
     /// Further names and addresses under which clients reach this host; the first-start certificate carries them. The first
     /// one is the name given to clients.
     pub hosts: Vec<String>,
+    /// Networks of the proxies before the doors, such as `10.0.0.0/8`, which are believed when they say whose a connection or a request is
+    /// (`X-Forwarded-For`; with `edge.proxy_protocol` the PROXY protocol). Limits per address count by it. Nobody else is believed.
+    pub trusted_proxies: Proxies,
     /// A first start makes an app with two users, to try it with. Off where `natter import` brings the apps.
     pub first_app: bool,
     /// Threads that run actors; 0: as many as there are cores.
@@ -52,6 +56,7 @@ impl Default for Config {
         Config {
             data: "natter-data".into(),
             hosts: Vec::new(),
+            trusted_proxies: Proxies::default(),
             first_app: true,
             actor_threads: 0,
             telemetry: Default::default(),

@@ -13,6 +13,9 @@ const ADMIN_TOKEN: &str = "admin.token";
 const VERIFIER_KEY: &str = "verifier.key";
 const PUSH_KEY: &str = "push.key";
 
+/// Lies in a data directory while a backup is being restored into it.
+pub const RESTORE_MARK: &str = "restore.part";
+
 /// A data directory.
 #[derive(Clone, Debug)]
 pub struct DataDir {
@@ -23,6 +26,9 @@ pub struct DataDir {
 
 impl DataDir {
     /// Opens the directory, and makes it (for this user only) if it is not there.
+    ///
+    /// # Errors
+    /// Also if a restore into it was cut off: what is there is a part of a backup.
     pub fn open(path: &Path) -> Result<DataDir> {
         fs::DirBuilder::new()
             .recursive(true)
@@ -30,6 +36,9 @@ impl DataDir {
             .create(path)
             .with_context(|| format!("cannot make the data directory {}", path.display()))?;
         let path = path.canonicalize().with_context(|| format!("cannot find the data directory {}", path.display()))?;
+        if path.join(RESTORE_MARK).exists() {
+            bail!("{} was not restored to its end: run `natter restore` into it again", path.display());
+        }
         Ok(DataDir { root: path, shared: None })
     }
 
@@ -48,6 +57,18 @@ impl DataDir {
     /// The directory as it is, there or not: for who only looks.
     pub fn at(path: &Path) -> DataDir {
         DataDir { root: path.to_owned(), shared: None }
+    }
+
+    /// That of these settings as it is, there or not: for who only looks.
+    pub fn looked_at(config: &Config) -> DataDir {
+        let data = DataDir::at(&config.data);
+        let shared = &config.cluster.secrets;
+        if shared.as_os_str().is_empty() { data } else { data.with_shared(shared) }
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The files in it that only its owner may read, there or not.

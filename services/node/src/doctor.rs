@@ -6,13 +6,14 @@
 mod facts;
 mod look;
 mod rules;
+mod servers;
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use facts::AdminApi;
+use facts::{AdminApi, Port};
 pub use look::now;
 
 /// How a check came out.
@@ -51,6 +52,14 @@ pub struct Line {
 pub struct Report(Vec<Line>);
 
 impl Report {
+    /// Adds a line about each kind of the servers of a cluster, if the settings name any.
+    pub async fn with_servers(mut self, config: &Config) -> Report {
+        if config.cluster.is_named() {
+            self.0.extend(servers::look(config).await.iter().map(rules::servers));
+        }
+        self
+    }
+
     /// The checks that failed.
     pub fn failed(&self) -> usize {
         self.0.iter().filter(|line| line.verdict == Verdict::Fail).count()
@@ -84,14 +93,19 @@ pub async fn examine(settings: Result<&Config, String>) -> Report {
         Err(error) => return Report(vec![rules::settings(Some(&error))]),
     };
     let mut lines = vec![rules::settings(None), rules::directory(&look::directory(&config.data))];
-    lines.push(rules::secrets(&look::secrets(&config.data)));
-    lines.extend(look::free_bytes(&config.data).map(|free| rules::space(free, config.store.reserve_bytes)));
+    let in_cluster = config.cluster.is_named();
+    lines.push(rules::secrets(&look::secrets(config), in_cluster));
+    // A process of a cluster keeps nothing there.
+    let free = look::free_bytes(&config.data).filter(|_| !in_cluster);
+    lines.extend(free.map(|free| rules::space(free, config.store.reserve_bytes)));
     let now = look::now();
     lines.extend(rules::certificates(&look::certificates(config), now));
     lines.extend(look::open_files().map(rules::open_files));
     let server = look::server(config).await;
     lines.push(rules::server(server));
-    for (place, state) in look::ports(config, server) {
+    // Which of the roles run in this process nobody knows but itself.
+    let is_looked_at = |state: &Port| !in_cluster || *state == Port::Served;
+    for (place, state) in look::ports(config, server).into_iter().filter(|(_, state)| is_looked_at(state)) {
         lines.push(rules::port(&place, &state));
     }
     let admin = look::admin(config, server).await;

@@ -68,9 +68,7 @@ pub async fn prepare(links: &Links, facts: &SdkFacts, ports: &Ports, first_app: 
   chat      {websocket}   plain on this machine: {chat_plain}
             XMPP: {host}:{tcp} (STARTTLS), {host}:{tls} (TLS)
   console   http://localhost:{console}   metrics and health: http://localhost:{health}/metrics
-  CA        {ca}
-            (Node: NODE_EXTRA_CA_CERTS; browser or phone: import it, also at https://{api}/ca.pem)
-{operator}  app       {app_id}   authKey {key}
+{ca}{operator}  app       {app_id}   authKey {key}
 {users}
 In the app, with the unmodified ConnectyCube SDK:
 
@@ -88,12 +86,23 @@ Next: `natter sdk-config --app {app_id} --json` for programs, `natter user creat
         tls = ports.chat_tls,
         console = ports.console,
         health = ports.health,
-        ca = facts.ca_path,
+        ca = authority(facts),
         app_id = app.id,
         key = app.auth_key,
         init = snippet::init(&config),
     );
     Ok(Banner(text))
+}
+
+// The lines about the CA that clients have to trust; none where they know who signed the certificate.
+fn authority(facts: &SdkFacts) -> String {
+    if facts.ca_path.is_empty() {
+        return String::new();
+    }
+    format!(
+        "  CA        {}\n            (Node: NODE_EXTRA_CA_CERTS; browser or phone: import it, also at https://{}/ca.pem)\n",
+        facts.ca_path, facts.api_host
+    )
 }
 
 fn without_app(operator: &str, ports: &Ports) -> Banner {

@@ -4,6 +4,7 @@
 //! opens what they share once. A service gets its parts as arguments and never asks.
 
 pub mod admin;
+pub mod backup;
 pub mod certificates;
 pub mod cluster;
 pub mod command;

@@ -58,6 +58,8 @@ fn answer(command: &Command, cli: &Cli) -> Result<()> {
     match command {
         Command::Migrate(arguments) => return runtime.block_on(command::migrate::run(&loaded.config, arguments)),
         Command::Try(arguments) => return runtime.block_on(command::trial::run(&loaded.config, arguments)),
+        Command::Backup(arguments) => return runtime.block_on(command::backup::backup(&loaded.config, arguments)),
+        Command::Restore(arguments) => return runtime.block_on(command::backup::restore(&loaded.config, arguments)),
         Command::Secrets(arguments) => return command::secrets::run(arguments, &loaded.config.hosts),
         _ => {}
     }

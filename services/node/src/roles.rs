@@ -147,8 +147,10 @@ pub async fn run(roles: Roles, loaded: Loaded, logs: Logs, stop: Stop) -> Result
     let tls = Arc::new(Tls::open(&config.tls, certificates.pair(), &parts.metrics)?);
     let hangups = tls::hangups()?;
     let host = config.hosts.first().cloned().unwrap_or_else(|| config.edge.host.clone());
-    let sdk = sdk::facts(&host, &config, &doors, &certificates)?;
-    let facts = Facts { host, ca_pem: certificates.ca_pem()?, admin_token: data.admin_token()?, sdk: sdk.clone(), system, logs };
+    let authority = certificates.authority_of(&tls.chain_for(&host));
+    let ca = authority.as_ref().map(|_| certificates.ca.as_path());
+    let sdk = sdk::facts(&host, &config, &doors, ca);
+    let facts = Facts { host, ca_pem: authority, admin_token: data.admin_token()?, sdk: sdk.clone(), system, logs };
     let services = Services::new(&config, &parts, &roles, facts)?;
 
     let ready = Ready::of(services.edge.as_ref().map(natter_edge::Service::drains));

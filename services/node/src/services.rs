@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::parts::Parts;
 use crate::process::{self, Itself};
 use crate::roles::{Role, Roles};
-use crate::{cluster, peers};
+use crate::{backup, cluster, peers};
 
 /// Made and not yet running. Absent: of a role that is not this process's.
 pub struct Services {
@@ -64,7 +64,8 @@ pub struct Links {
 pub struct Facts {
     /// The name under which clients reach this host.
     pub host: String,
-    pub ca_pem: String,
+    /// Of the CA that clients have to trust; none if they know it.
+    pub ca_pem: Option<String>,
     pub admin_token: String,
     pub sdk: SdkFacts,
     pub system: SystemFacts,
@@ -394,6 +395,7 @@ fn edge(config: &Config, parts: &Parts, host: &str, links: &Links) -> Result<nat
             executor: parts.executor.clone(),
             clock: parts.clock.clone(),
             chance: parts.chance.clone(),
+            proxies: config.trusted_proxies.clone(),
             boot: parts.cluster.as_ref().map_or_else(|| parts.chance.u64(), |cluster| cluster.me().boot),
             metrics: parts.metrics.clone(),
             trace: parts.trace.clone(),
@@ -416,8 +418,9 @@ fn api(config: &Config, parts: &Parts, facts: &Facts, links: &Links) -> natter_a
             reports: links.reports.clone(),
             clock: parts.clock.clone(),
             chance: parts.chance.clone(),
+            proxies: config.trusted_proxies.clone(),
             metrics: parts.metrics.clone(),
-            ca_pem: Some(facts.ca_pem.clone()),
+            ca_pem: facts.ca_pem.clone(),
             root: format!("https://{}", facts.sdk.api_host),
             muc_domain: format!("muc.{}", facts.host),
         },
@@ -441,12 +444,14 @@ fn console(config: &Config, parts: &Parts, facts: Facts, links: &Links, itself: 
             dialog: links.dialog.clone(),
             history: links.history.clone(),
             clock: parts.clock.clone(),
+            proxies: config.trusted_proxies.clone(),
             tokens: links.tokens.clone(),
             presence: links.presence.clone(),
             chat_sessions: links.sessions.clone(),
             storage: links.storage.clone(),
             events: links.events.clone(),
             archives: links.archives.clone(),
+            rows: backup::rows(&parts.db),
             overriding: links.overriding.clone(),
             processes: peers::processes(parts.cluster.as_ref(), here, parts.tls.clone(), config.link.options()),
             metrics: parts.metrics.clone(),

@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use parking_lot::{Mutex, RwLock};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::Signal;
 use tracing::{info, warn};
@@ -91,6 +92,13 @@ impl Tls {
         let this = Tls { shown, places: Mutex::new(places), every, metrics: Metrics::new(metrics) };
         this.show(&this.places.lock());
         Ok(this)
+    }
+
+    /// The chain that a client is shown who asks for this name.
+    pub fn chain_for(&self, name: &str) -> Vec<CertificateDer<'static>> {
+        let places = self.places.lock();
+        let place = Choice::new(places.iter().map(|place| place.held.names.as_slice())).of(Some(name));
+        places.get(place).map(|place| place.held.chain().to_vec()).unwrap_or_default()
     }
 
     /// TLS 1.2 and 1.3 with session tickets. `protocols` are the ALPN names, most wanted first.

@@ -22,7 +22,7 @@ mod s3;
 
 pub use directory::Directory;
 pub use memory::Memory;
-pub use s3::{S3, S3Options};
+pub use s3::{S3, S3Options, look};
 
 /// Bytes that are written, read and sent at a time.
 pub const CHUNK: usize = 64 << 10;

@@ -29,7 +29,7 @@ mod rpc;
 mod service;
 mod store;
 
-pub use bytes::S3Options;
+pub use bytes::{S3Options, look};
 pub use options::Options;
 pub use service::{Parts, Place, Service};
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use natter_actor::{Chance, Clock};
 use natter_api::{Doors, Options, Parts, Service};
+use natter_peer::Proxies;
 use natter_rpc::{Link, LinkOptions};
 use natter_telemetry::Metrics;
 use serde_json::Value;
@@ -125,6 +126,7 @@ pub fn parts(world: &Arc<World>, metrics: &Metrics) -> Parts {
         reports: Link::local(world.reports(), LinkOptions::default()),
         clock: Clock::system(),
         chance: Chance::seeded(1),
+        proxies: Proxies::default(),
         metrics: metrics.clone(),
         ca_pem: Some("-----BEGIN CERTIFICATE-----\n".to_owned()),
         root: "https://api.example.test".to_owned(),

@@ -1,7 +1,7 @@
 //! What the document says of each route: one line for each, in the order of the table of rights. Tests compare the two, and what
 //! stands here with what the routes take.
 
-use super::Answer::{Begun, Done, DoneOrMade, Lines, Made, Sheet};
+use super::Answer::{Begun, Bytes, Done, DoneOrMade, Lines, Made, Sheet};
 use super::Kind::{Apps, List, Number, Object, OneOf, Text, Truth};
 use super::Must::{Be, MayBe};
 use super::{Answer, Body, Described, Query};
@@ -121,6 +121,7 @@ pub const DESCRIBED: &[Described] = &[
     of("GET", "apps/{app}/users/{user}/sessions", "A user's sessions at both doors", &[("after", Text)], NO_BODY, Done),
     of("DELETE", "apps/{app}/users/{user}/sessions", "Ends all sessions of a user", NO_QUERY, NO_BODY, Done),
     of("DELETE", "apps/{app}/users/{user}/sessions/{session}", "Ends a session of a user", NO_QUERY, NO_BODY, Done),
+    of("GET", "backup", "All rows of the store of a single process, at one moment", NO_QUERY, NO_BODY, Bytes),
     of("GET", "audit", "What was changed, newest first", AUDIT, NO_BODY, Done),
     of("GET", "edges", "The edges, how they stand and their sessions", NO_QUERY, NO_BODY, Done),
     of("POST", "edges/{edge}/drain", "Empties an edge, which goes on running", NO_QUERY, &[("per_second", Number, MayBe)], Done),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use natter_actor::Clock;
 use natter_console::{Archives, Check, Examined, Options, Parts, SdkFacts, Service, Setting, SystemFacts};
+use natter_peer::Proxies;
 use natter_proto::account::v1::accounts_server::{Accounts, AccountsServer};
 use natter_proto::account::v1::administration_server::{Administration, AdministrationServer};
 use natter_proto::account::v1::audit_server::AuditServer;
@@ -77,12 +78,14 @@ impl Console {
             dialog: Link::local(DialogsServer::new(pushed.clone()), link),
             history: Link::local(HistoryServer::new(pushed.clone()), link),
             clock: Clock::paused(1_700_000_000_000),
+            proxies: Proxies::default(),
             tokens: Link::local(TokensServer::new(people.clone()), link),
             presence: Link::local(PresenceServer::new(people.clone()), link),
             chat_sessions: Link::local(SessionsServer::new(people.clone()), link),
             storage: Link::local(StorageServer::new(people.clone()), link),
             events: Link::local(EventsServer::new(people.clone()), link),
             archives: Archives::absent(),
+            rows: None,
             overriding: beside.overriding(),
             processes: beside.processes(),
             metrics: Metrics::new(),

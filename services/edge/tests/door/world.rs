@@ -7,6 +7,7 @@ use natter_actor::{Chance, Clock, Dial, Executor};
 use natter_bus::{Bus, Payload};
 use natter_cluster::Shard;
 use natter_edge::{Doors, Drains, Options, Parts, Service, Streams};
+use natter_peer::Proxies;
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::cluster::v1::Learn;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
@@ -108,6 +109,7 @@ impl World {
             clock: Clock::system(),
             boot: Chance::system().u64(),
             chance: Chance::system(),
+            proxies: Proxies::default(),
             metrics: metrics.clone(),
             trace: Recorder::default(),
             streams,

@@ -101,6 +101,17 @@ impl Log {
         }
     }
 
+    /// Whether what keeps the log is there. Makes nothing.
+    ///
+    /// # Errors
+    /// The servers do not answer, or keep no streams.
+    pub async fn is_kept(&self) -> Result<bool, Error> {
+        match &self.0 {
+            Engine::Embedded(_) => Ok(true),
+            Engine::JetStream(log) => log.is_kept().await,
+        }
+    }
+
     /// Adds an entry to the batch of what it tells of. Where the log is not in the store of the batch, the batch is refused: an engine
     /// of another store [`tell`](Log::tell)s.
     pub fn append(&self, batch: &mut Batch, app: u64, value: impl Into<Bytes>) {

@@ -20,9 +20,10 @@ use crate::metrics::Meters;
 use crate::options::KvOptions;
 use crate::queue::Queue;
 use crate::range::KeyRange;
+use crate::snapshot::Snapshot;
 
 use committer::Committer;
-use store::Store;
+pub(crate) use store::Store;
 
 /// Up to this many keys are read on the caller's thread.
 const INLINE_KEYS_MAX: usize = 16;
@@ -87,6 +88,13 @@ impl Disk {
         blocking(move || store.multi_scan(table, &ranges, limit)).await
     }
 
+    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+        let store = self.store().await?;
+        // In this order: a table that is made in between has no row of that moment.
+        let (moment, tables) = (store.moment(), store.tables());
+        Ok(Snapshot::Disk { store: Arc::downgrade(&store), moment, tables })
+    }
+
     pub fn commit(&self, batch: Batch) -> Commit {
         self.shared.queue.push(batch)
     }
@@ -116,7 +124,7 @@ impl Drop for Disk {
     }
 }
 
-async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+pub(crate) async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
     let read = tokio::task::spawn_blocking(read).await;
     read.unwrap_or_else(|error| Err(Error::NotStored(format!("a read was cut short: {error}"))))
 }

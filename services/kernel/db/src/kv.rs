@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::batch::{Batch, Table};
 use crate::commit::Commit;
+use crate::copy::Copied;
 use crate::disk::Disk;
 use crate::error::Error;
 use crate::faults::Faults;
@@ -159,6 +160,20 @@ impl Kv {
         rows.iter().for_each(|(key, _)| batch.delete(table, key.to_vec()));
         self.commit(batch).await?;
         Ok(rows.len())
+    }
+
+    /// All rows as they are at the moment at which this returns, for a copy. Whatever was answered `Ok` before is among them.
+    ///
+    /// # Errors
+    /// As [`get`](Kv::get).
+    pub async fn copied(&self) -> Result<Copied, Error> {
+        let snapshot = async {
+            match &self.engine {
+                Engine::Memory(memory) => Ok(memory.snapshot()),
+                Engine::Disk(disk) => disk.snapshot().await,
+            }
+        };
+        Ok(Copied::new(self.in_time(snapshot).await?))
     }
 
     /// Lets the process of a memory store die: all who wait get `Unknown`, later calls on this handle and its clones are

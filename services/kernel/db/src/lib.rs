@@ -20,6 +20,7 @@
 
 mod batch;
 mod commit;
+mod copy;
 pub mod cql;
 mod db;
 mod disk;
@@ -35,9 +36,11 @@ mod queue;
 mod range;
 pub mod redis;
 mod series;
+mod snapshot;
 
 pub use batch::{Batch, Table};
 pub use commit::Commit;
+pub use copy::{Copied, NotFilled, refill};
 pub use cql::Cql;
 pub use db::{Db, Lossy};
 pub use error::Error;

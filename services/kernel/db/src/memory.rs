@@ -16,6 +16,7 @@ use crate::group::{Writes, fold};
 use crate::metrics::{Meters, Op};
 use crate::queue::{Limits, Queue};
 use crate::range::KeyRange;
+use crate::snapshot::Snapshot;
 
 type Rows = BTreeMap<Table, BTreeMap<Vec<u8>, Bytes>>;
 
@@ -73,6 +74,10 @@ impl Memory {
         self.arrive().await?;
         let rows = self.rows.lock();
         Ok(ranges.iter().map(|range| scan(&rows, table, range, limit)).collect())
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::Memory(self.rows.lock().iter().map(|(table, rows)| (table.0.to_owned(), rows.clone())).collect())
     }
 
     pub fn commit(self: &Arc<Self>, batch: Batch) -> Commit {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::join_all;
-use natter_db::{Batch, Commit, Error, Faults, KeyRange, Kv, KvOptions, Series, Table};
+use natter_db::{Batch, Commit, Error, Faults, KeyRange, Kv, KvOptions, Series, Table, refill};
 use natter_telemetry::Metrics;
 use tempfile::TempDir;
 
@@ -46,6 +46,40 @@ suite! {
     a_reader_never_sees_half_a_batch
     a_key_that_no_engine_takes_is_refused
     numbers_of_a_series_are_given_in_the_order_of_commits
+    a_copy_is_of_one_moment_whatever_is_written_while_it_is_read
+}
+
+async fn a_copy_is_of_one_moment_whatever_is_written_while_it_is_read(store: Store) {
+    let kv = &store.kv;
+    let key = |n: u32| n.to_be_bytes().to_vec();
+    // Some pieces of a copy.
+    for n in 0..400 {
+        let mut batch = Batch::new();
+        batch.put(ROWS, key(n), vec![1; 10_000]);
+        batch.put(OTHER, key(n), n.to_string());
+        kv.commit(batch).await.unwrap();
+    }
+    let mut copied = kv.copied().await.unwrap();
+    let (mut bytes, mut n) = (Vec::new(), 0);
+    while let Some(piece) = copied.next().await.unwrap() {
+        bytes.extend_from_slice(&piece);
+        let mut batch = Batch::new();
+        (0..100).for_each(|from_end| batch.delete(ROWS, key(399 - from_end)));
+        batch.put(ROWS, key(1_000 + n), "later");
+        (0..400).for_each(|n| batch.put(OTHER, key(n), "later"));
+        batch.put(Table("later"), "a", "b");
+        kv.commit(batch).await.unwrap();
+        n += 1;
+    }
+    assert!(n > 3, "{n} pieces are no traffic");
+    let there = Kv::memory();
+    assert_eq!(refill(&there, &mut bytes.as_slice()).await.unwrap(), 800);
+    let rows = there.scan(ROWS, KeyRange::prefix(""), 1_000).await.unwrap();
+    assert!(rows.len() == 400 && rows.iter().all(|(_, value)| value.len() == 10_000 && value[0] == 1));
+    let other = there.scan(OTHER, KeyRange::prefix(""), 1_000).await.unwrap();
+    let expected: Vec<_> = (0..400).map(|n| (Bytes::from(key(n)), Bytes::from(n.to_string()))).collect();
+    assert_eq!(other, expected);
+    assert!(there.scan(Table("later"), KeyRange::prefix(""), 10).await.unwrap().is_empty());
 }
 
 async fn numbers_of_a_series_are_given_in_the_order_of_commits(store: Store) {

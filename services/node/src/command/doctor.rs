@@ -17,7 +17,10 @@ pub struct Arguments {
 #[allow(clippy::print_stdout)]
 pub async fn run(arguments: &Arguments, loaded: Result<Loaded>) -> Result<()> {
     let settings = loaded.as_ref().map(|loaded| &loaded.config).map_err(|error| format!("{error:#}").replace('\n', " "));
-    let report = examine(settings).await;
+    let mut report = examine(settings).await;
+    if let Ok(loaded) = &loaded {
+        report = report.with_servers(&loaded.config).await;
+    }
     match arguments.json {
         true => print_json(&report.to_json())?,
         false => print!("{report}"),

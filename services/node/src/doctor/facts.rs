@@ -17,6 +17,8 @@ pub enum DirectoryState {
     Absent { can_be_made: bool },
     /// Something else lies there.
     NoDirectory,
+    /// A restore into it was cut off, or goes on.
+    HalfRestored,
     /// `mode`: the permission bits.
     Present { writable: bool, mode: u32 },
 }
@@ -97,6 +99,28 @@ pub struct OpenFiles {
     pub hard: u64,
 }
 
+/// Servers of one kind that a cluster keeps something in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Servers {
+    /// What they are called.
+    pub check: &'static str,
+    /// The group of settings about them.
+    pub settings: &'static str,
+    /// Where the settings say that they are.
+    pub at: String,
+    pub state: State,
+}
+
+/// How they stand.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum State {
+    Well(String),
+    /// They answer, and something is to be done first.
+    Waits(String),
+    /// Why they cannot be used.
+    Failed(String),
+}
+
 /// What answers on the health port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Server {
@@ -126,6 +150,8 @@ pub enum Port {
 pub enum AdminApi {
     /// No server runs.
     NotAsked,
+    /// The console of this cluster runs in another process.
+    Elsewhere,
     /// With the names of its apps, and what it says of push credentials.
     Opened {
         names: Vec<AppName>,

@@ -19,7 +19,7 @@ use super::facts::{
 use crate::admin::Admin;
 use crate::certificates::{self, carries};
 use crate::config::Config;
-use crate::data::DataDir;
+use crate::data::{DataDir, RESTORE_MARK};
 use crate::doors::{Place, in_url, places, reachable};
 use crate::tls::{self, Pair};
 
@@ -34,6 +34,7 @@ pub fn now() -> i64 {
 
 pub fn directory(path: &Path) -> Directory {
     let state = match fs::metadata(path) {
+        Ok(found) if found.is_dir() && path.join(RESTORE_MARK).exists() => DirectoryState::HalfRestored,
         Ok(found) if found.is_dir() => {
             DirectoryState::Present { writable: is_writable(path), mode: found.permissions().mode() & 0o777 }
         }
@@ -53,8 +54,8 @@ fn is_writable(path: &Path) -> bool {
 }
 
 /// The secrets that are there.
-pub fn secrets(data: &Path) -> Vec<Secret> {
-    let data = DataDir::at(data);
+pub fn secrets(config: &Config) -> Vec<Secret> {
+    let data = DataDir::looked_at(config);
     let tls = certificates::Certificates::at(&data.tls());
     let paths = data.secrets().into_iter().chain(tls.secrets());
     let there = paths.filter_map(|path| {
@@ -73,7 +74,7 @@ pub fn free_bytes(data: &Path) -> Option<u64> {
 
 /// As a start reads them: the chains, the keys that belong to them, the CA.
 pub fn certificates(config: &Config) -> Certificates {
-    let made = certificates::Certificates::at(&DataDir::at(&config.data).tls());
+    let made = certificates::Certificates::at(&DataDir::looked_at(config).tls());
     let mut leaves = Vec::new();
     let mut state = |pair: &Pair| match tls::read(pair) {
         Ok(held) => {
@@ -148,6 +149,11 @@ fn called(place: &Place<'_>) -> Port {
     if addresses.is_ok_and(|mut addresses| addresses.any(is_taken)) { Port::Served } else { Port::Silent }
 }
 
+// Whether the console listens here.
+fn is_served(config: &Config) -> bool {
+    places(config).iter().any(|place| place.setting == "console.port" && called(place) == Port::Served)
+}
+
 fn tried(place: &Place<'_>) -> Port {
     match TcpListener::bind((place.address, place.port)) {
         Ok(_) => Port::Free,
@@ -165,7 +171,10 @@ pub async fn admin(config: &Config, server: Server) -> AdminApi {
     if server == Server::Stopped {
         return AdminApi::NotAsked;
     }
-    if !DataDir::at(&config.data).has_admin_token() {
+    if config.cluster.is_named() && !is_served(config) {
+        return AdminApi::Elsewhere;
+    }
+    if !DataDir::looked_at(config).has_admin_token() {
         return AdminApi::Failed("there is no token in the data directory".to_owned());
     }
     let asked = async {
@@ -182,7 +191,7 @@ pub async fn admin(config: &Config, server: Server) -> AdminApi {
 
 // What `GET /apps` says, each name once.
 fn app_names(config: &Config, apps: &Value) -> Vec<AppName> {
-    let made = certificates::Certificates::at(&DataDir::at(&config.data).tls()).pair();
+    let made = certificates::Certificates::at(&DataDir::looked_at(config).tls()).pair();
     let held: Vec<_> = config.tls.certificates.iter().chain([&made]).filter_map(|pair| tls::read(pair).ok()).collect();
     let mut names = BTreeSet::new();
     for app in apps["apps"].as_array().into_iter().flatten() {

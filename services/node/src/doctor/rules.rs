@@ -3,7 +3,7 @@
 
 use super::facts::{
     AdminApi, AppName, Certificate, CertificateState, Certificates, Directory, DirectoryState, OpenFiles, Origin, Port,
-    PushCredentials, Secret, Server,
+    PushCredentials, Secret, Server, Servers, State,
 };
 use super::{Line, Verdict};
 use crate::doors::Place;
@@ -35,6 +35,10 @@ pub fn directory(found: &Directory) -> Line {
             line(Verdict::Fail, format!("there is no {at} and it cannot be made: name a folder that this user may write in"))
         }
         DirectoryState::NoDirectory => line(Verdict::Fail, format!("{at} is no directory: name another one with --data")),
+        DirectoryState::HalfRestored => line(
+            Verdict::Fail,
+            format!("{at} was not restored to its end: run `natter restore` into it again, which begins anew"),
+        ),
         DirectoryState::Present { writable: false, .. } => {
             line(Verdict::Fail, format!("{at} cannot be written: run as its owner, or give it to this user (chown)"))
         }
@@ -46,11 +50,14 @@ pub fn directory(found: &Directory) -> Line {
     }
 }
 
-pub fn secrets(found: &[Secret]) -> Line {
+/// `of_group`: whoever is of the group of the files may read them too, as volumes of Kubernetes are mounted.
+pub fn secrets(found: &[Secret], of_group: bool) -> Line {
+    let others = if of_group { 0o007 } else { 0o077 };
     let open: Vec<String> =
-        found.iter().filter(|secret| secret.mode & 0o077 != 0).map(|secret| secret.path.display().to_string()).collect();
+        found.iter().filter(|secret| secret.mode & others != 0).map(|secret| secret.path.display().to_string()).collect();
     match (open.as_slice(), found.len()) {
         ([], 0) => ok("secrets", "none yet: the first start makes them"),
+        ([], count) if of_group => ok("secrets", format!("{count} files, readable by their owner and group only")),
         ([], count) => ok("secrets", format!("{count} files, readable by their owner only")),
         (open, _) => fail("secrets", format!("others may read them: chmod 600 {}", open.join(" "))),
     }
@@ -165,12 +172,23 @@ pub fn port(place: &Place, state: &Port) -> Line {
 
 pub fn admin(found: &AdminApi) -> Line {
     match found {
+        AdminApi::Elsewhere => ok("admin API", "not asked: the console runs in another process"),
         AdminApi::NotAsked => ok("admin API", "not asked: no server runs"),
         AdminApi::Opened { .. } => ok("admin API", "opens with the token of this data directory"),
         AdminApi::Failed(why) => fail(
             "admin API",
             format!("{why}: check that --data names the directory of the server that runs, and console.port its port"),
         ),
+    }
+}
+
+/// A line about the servers of one kind.
+pub fn servers(found: &Servers) -> Line {
+    let Servers { check, settings, at, state } = found;
+    match state {
+        State::Well(what) => ok(check, format!("{at}: {what}")),
+        State::Waits(what) => warn(check, format!("{at}: {what}")),
+        State::Failed(why) => fail(check, format!("{at}: {why}: check that it runs, the network, and the settings under {settings}")),
     }
 }
 

@@ -52,7 +52,7 @@ fn facts() -> Facts {
     };
     Facts {
         host: "localhost".into(),
-        ca_pem: String::new(),
+        ca_pem: None,
         admin_token: "t0ken".into(),
         sdk: SdkFacts {
             api_host: "localhost:8443".into(),

@@ -29,6 +29,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// The certificate, and those that lead to its authority.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.key.cert
+    }
+
     /// The certificate itself.
     pub fn leaf(&self) -> Option<&CertificateDer<'static>> {
         self.key.cert.first()

@@ -101,6 +101,33 @@ impl S3 {
     }
 }
 
+/// Asks the bucket of the settings, and says what it answered. Nothing is written there.
+///
+/// # Errors
+/// Why it cannot be used.
+pub async fn look(options: &S3Options) -> std::result::Result<String, String> {
+    let s3 = S3::new(options).map_err(|error| error.to_string())?;
+    let prefix = Path::from(options.prefix.as_str());
+    match s3.bucket.list(Some(&prefix)).next().await {
+        None | Some(Ok(_)) => Ok("answers".to_owned()),
+        // Keys that may not list are enough for files; of what is not there they are told so.
+        Some(Err(StoreError::PermissionDenied { .. })) => match s3.bucket.head(&s3.path(Object([0; 16]))).await {
+            Ok(_) | Err(StoreError::NotFound { .. }) => Ok("answers, and lets nobody list".to_owned()),
+            Err(error) => Err(words(&error)),
+        },
+        Some(Err(error)) => Err(words(&error)),
+    }
+}
+
+// What went wrong at the bottom: each layer above says all that the ones below it say.
+fn words(error: &StoreError) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
 fn failed(error: StoreError) -> Error {
     match error {
         StoreError::NotFound { .. } => Error::Absent,

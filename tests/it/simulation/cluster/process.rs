@@ -373,6 +373,7 @@ impl Parts {
             clock: self.clock.clone(),
             boot: self.cluster.me().boot,
             chance: self.chance.clone(),
+            proxies: natter_peer::Proxies::default(),
             metrics: Metrics::new(),
             trace: Default::default(),
             streams: self.streams.clone(),

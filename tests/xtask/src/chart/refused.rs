@@ -9,7 +9,7 @@ use super::checks::refusal;
 use super::tools::Tools;
 
 /// Profile, what is laid over it, and what the refusal says.
-const REFUSED: [(&str, &[&str], &[&str]); 30] = [
+const REFUSED: [(&str, &[&str], &[&str]); 36] = [
     ("all", &["mode=\"both\""], &["mode", "'all', 'cluster'"]),
     ("all", &["mod=\"all\""], &["additional properties 'mod' not allowed"]),
     ("all", &["image.tga=\"x\""], &["/image", "'tga' not allowed"]),
@@ -43,6 +43,12 @@ const REFUSED: [(&str, &[&str], &[&str]); 30] = [
     ("cluster", &["roles.dialog.replicas=0"], &["roles.dialog.replicas is 0"]),
     ("cluster", &["roles.edge.surge=\"0%\""], &["roles.edge.surge is 0"]),
     ("cluster-large", &["roles.edge.autoscaling.min=50"], &["roles.edge.autoscaling.min is more than max"]),
+    ("cluster", &["trustedProxies=[\"ingress\"]"], &["/trustedProxies/0", "does not match pattern"]),
+    ("cluster", &["settings={\"trusted_proxies\":[]}"], &["settings.trusted_proxies is set by the chart", "use trustedProxies"]),
+    ("cluster", &["services.edge.proxyProtocol=true"], &["trustedProxies is empty", "nobody else is believed"]),
+    ("cluster", &["calls.tls.certManager.enabled=true"], &["calls.tls.certManager.issuer is empty"]),
+    ("everything", &["calls.tls.existingSecret=\"x\""], &["exclude each other"]),
+    ("all", &["calls.tls.existingSecret=\"x\""], &["in mode all there are no calls"]),
     ("everything", &["networkPolicy.consoleFrom=[]"], &["networkPolicy.consoleFrom is empty"]),
 ];
 

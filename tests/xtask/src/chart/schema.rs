@@ -53,6 +53,9 @@ fn of_value(entry: &Entry, value: &Value) -> Result<Value> {
         Value::String(_) => json!({ "type": "string" }),
         Value::Array(_) => match entry.mark("items") {
             Some("address") => json!({ "type": "array", "items": { "type": "string", "pattern": "^\\S+:[0-9]{1,5}$" } }),
+            Some("network") => {
+                json!({ "type": "array", "items": { "type": "string", "pattern": "^[0-9a-fA-F.:]+(/[0-9]{1,3})?$" } })
+            }
             Some("object") => json!({ "type": "array", "items": { "type": "object" } }),
             _ => bail!("{}: of what are the items?", entry.key),
         },

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
-use async_nats::jetstream::context::{ContextBuilder, PublishError, PublishErrorKind};
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind, PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
@@ -118,6 +119,16 @@ impl JetStream {
 
     pub async fn ready(&self) -> Result<(), Error> {
         self.shared.ready().await
+    }
+
+    pub async fn is_kept(&self) -> Result<bool, Error> {
+        match self.shared.context.get_stream(&self.shared.options.stream).await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.kind() {
+                GetStreamErrorKind::JetStream(said) if said.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(false),
+                _ => Err(Error::NotStored(format!("the durable log has no stream: {error}"))),
+            },
+        }
     }
 
     pub async fn tell(&self, app: u64, id: &str, value: Bytes) -> Result<(), Error> {

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::group::{Group, Writes};
 use crate::options::KvOptions;
 use crate::range::KeyRange;
+use crate::snapshot::{bounds, fill};
 
 /// Threads that flush and merge.
 const WORKERS: usize = 2;
@@ -66,7 +67,7 @@ impl Store {
 
     pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, Error> {
         let Some(rows) = self.table(table) else { return Ok(None) };
-        let value = rows.get(key).map_err(|error| unreadable(table, &error))?;
+        let value = rows.get(key).map_err(|error| unreadable(table.0, &error))?;
         Ok(value.map(|value| Bytes::copy_from_slice(&value)))
     }
 
@@ -75,7 +76,7 @@ impl Store {
         let snapshot = self.db.snapshot();
         let read = |key: &Vec<u8>| match snapshot.get(&rows, key) {
             Ok(value) => Ok(value.map(|value| Bytes::copy_from_slice(&value))),
-            Err(error) => Err(unreadable(table, &error)),
+            Err(error) => Err(unreadable(table.0, &error)),
         };
         keys.iter().map(read).collect()
     }
@@ -84,10 +85,7 @@ impl Store {
         let Some(rows) = self.table(table) else { return Ok(vec![Vec::new(); ranges.len()]) };
         // A snapshot, because a plain range sees the rows of a batch one by one as they are applied.
         let snapshot = self.db.snapshot();
-        let copy = |row: fjall::Guard| match row.into_inner() {
-            Ok((key, value)) => Ok((Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value))),
-            Err(error) => Err(unreadable(table, &error)),
-        };
+        let copy = |row: fjall::Guard| copied(table.0, row);
         let scan = |range: &KeyRange| {
             if range.is_empty() {
                 return Ok(Vec::new());
@@ -96,6 +94,28 @@ impl Store {
             if range.reversed { found.rev().take(limit).map(copy).collect() } else { found.take(limit).map(copy).collect() }
         };
         ranges.iter().map(scan).collect()
+    }
+
+    /// What is committed so far, and nothing that comes later. It does not keep the database open.
+    pub fn moment(&self) -> fjall::Snapshot {
+        self.db.snapshot()
+    }
+
+    /// The names of all tables, ascending.
+    pub fn tables(&self) -> Vec<String> {
+        self.tables.read().keys().cloned().collect()
+    }
+
+    /// Rows of a moment of this database above a key, as many as reach so many bytes.
+    pub fn page(
+        &self,
+        moment: &fjall::Snapshot,
+        table: &str,
+        above: Option<&[u8]>,
+        bytes: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>, Error> {
+        let Some(rows) = self.tables.read().get(table).cloned() else { return Ok(Vec::new()) };
+        fill(moment.range::<&[u8], _>(&rows, bounds(above)).map(|row| copied(table, row)), bytes)
     }
 
     /// Writes the group as one atomic batch, on disk if it is durable, else handed to the operating system.
@@ -174,8 +194,15 @@ fn sweep_cut_creation(path: &Path) -> std::io::Result<()> {
     }
 }
 
-fn unreadable(table: Table, error: &fjall::Error) -> Error {
-    Error::Corrupt(format!("cannot read table {}: {}", table.0, describe(error)))
+fn copied(table: &str, row: fjall::Guard) -> Result<(Bytes, Bytes), Error> {
+    match row.into_inner() {
+        Ok((key, value)) => Ok((Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value))),
+        Err(error) => Err(unreadable(table, &error)),
+    }
+}
+
+fn unreadable(table: &str, error: &fjall::Error) -> Error {
+    Error::Corrupt(format!("cannot read table {table}: {}", describe(error)))
 }
 
 /// The error's own words; its debug form, because fjall's display adds only its name to it.

@@ -18,6 +18,7 @@ fn the_data_directory_is_there_and_its_owners() {
         (DirectoryState::Present { writable: true, mode: 0o770 }, Verdict::Warn, "chmod 700 /data"),
         (DirectoryState::Present { writable: true, mode: 0o702 }, Verdict::Fail, "chmod 700 /data"),
         (DirectoryState::Present { writable: false, mode: 0o700 }, Verdict::Fail, "chown"),
+        (DirectoryState::HalfRestored, Verdict::Fail, "natter restore"),
         (DirectoryState::NoDirectory, Verdict::Fail, "no directory"),
         (DirectoryState::Absent { can_be_made: true }, Verdict::Warn, "--data"),
         (DirectoryState::Absent { can_be_made: false }, Verdict::Fail, "cannot be made"),
@@ -29,12 +30,22 @@ fn the_data_directory_is_there_and_its_owners() {
 #[test]
 fn a_secret_that_others_may_read_is_named_with_the_remedy() {
     let secret = |name: &str, mode| Secret { path: name.into(), mode };
-    check(&secrets(&[]), Verdict::Ok, "secrets", "first start");
-    check(&secrets(&[secret("a", 0o600), secret("b", 0o400)]), Verdict::Ok, "secrets", "2 files");
+    check(&secrets(&[secret("a", 0o440)], true), Verdict::Ok, "secrets", "owner and group");
+    check(&secrets(&[secret("a", 0o444)], true), Verdict::Fail, "secrets", "chmod 600 a");
+    check(&secrets(&[], false), Verdict::Ok, "secrets", "first start");
+    check(&secrets(&[secret("a", 0o600), secret("b", 0o400)], false), Verdict::Ok, "secrets", "2 files");
     for mode in [0o640, 0o604, 0o620, 0o601, 0o777] {
-        check(&secrets(&[secret("a", 0o600), secret("b", mode)]), Verdict::Fail, "secrets", "chmod 600 b");
+        check(&secrets(&[secret("a", 0o600), secret("b", mode)], false), Verdict::Fail, "secrets", "chmod 600 b");
     }
-    check(&secrets(&[secret("a", 0o644), secret("b", 0o644)]), Verdict::Fail, "secrets", "chmod 600 a b");
+    check(&secrets(&[secret("a", 0o644), secret("b", 0o644)], false), Verdict::Fail, "secrets", "chmod 600 a b");
+}
+
+#[test]
+fn servers_are_named_with_the_settings_that_lead_there() {
+    let found = |state| Servers { check: "CQL", settings: "cluster.cql", at: "a:9042, b:9042".into(), state };
+    check(&servers(&found(State::Well("answers".into()))), Verdict::Ok, "CQL", "a:9042, b:9042: answers");
+    check(&servers(&found(State::Waits("2 wait: run `natter migrate`".into()))), Verdict::Warn, "CQL", "natter migrate");
+    check(&servers(&found(State::Failed("refused".into()))), Verdict::Fail, "CQL", "refused: check that it runs, the network, and the settings under cluster.cql");
 }
 
 #[test]
