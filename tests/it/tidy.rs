@@ -10,8 +10,8 @@ const PURE: &str = "#![deny(clippy::disallowed_methods, clippy::disallowed_types
 fn layer(package: &str) -> Option<u32> {
     match package {
         "natter-proto" => Some(0),
-        "natter-actor" | "natter-bus" | "natter-cluster" | "natter-db" | "natter-mail" | "natter-outbound" | "natter-peer" | "natter-rpc"
-        | "natter-telemetry" | "natter-trace" | "natter-x509" | "natter-xmpp" => Some(1),
+        "natter-actor" | "natter-bus" | "natter-cluster" | "natter-db" | "natter-mail" | "natter-outbound" | "natter-peer"
+        | "natter-rpc" | "natter-telemetry" | "natter-trace" | "natter-x509" | "natter-xmpp" => Some(1),
         "natter-account" | "natter-api" | "natter-console" | "natter-dialog" | "natter-edge" | "natter-history"
         | "natter-presence" | "natter-push" | "natter-storage" => Some(2),
         "natter-node" => Some(3),

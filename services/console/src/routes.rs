@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, Route, web};
 
 use crate::error::Refusal;
 use crate::{
-    alerts, apps, archive, backup, contacts, credentials, description, devices, erasures, export, identity, log, operators, pages,
-    reports, running, sdk, sessions, system, traces, trials, unread, user_sessions, users,
+    alerts, apps, archive, backup, contacts, credentials, description, devices, erasures, export, identity, log, operators,
+    pages, reports, running, sdk, sessions, system, traces, trials, unread, user_sessions, users,
 };
 
 const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1, and the console's pages, under \

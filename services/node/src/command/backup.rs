@@ -88,6 +88,12 @@ fn pieces(answer: reqwest::Response) -> impl Stream<Item = Result<Bytes>> {
 #[allow(clippy::print_stdout)]
 pub async fn restore(config: &Config, arguments: &Restore) -> Result<()> {
     let (about, rows) = bring(&arguments.folder, &config.data, config.store.clone()).await?;
-    println!("{} files and {rows} rows of {}, made by {}, in {}", about.files, about.made_at, about.made_by, config.data.display());
+    println!(
+        "{} files and {rows} rows of {}, made by {}, in {}",
+        about.files,
+        about.made_at,
+        about.made_by,
+        config.data.display()
+    );
     Ok(())
 }

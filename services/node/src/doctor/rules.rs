@@ -188,7 +188,9 @@ pub fn servers(found: &Servers) -> Line {
     match state {
         State::Well(what) => ok(check, format!("{at}: {what}")),
         State::Waits(what) => warn(check, format!("{at}: {what}")),
-        State::Failed(why) => fail(check, format!("{at}: {why}: check that it runs, the network, and the settings under {settings}")),
+        State::Failed(why) => {
+            fail(check, format!("{at}: {why}: check that it runs, the network, and the settings under {settings}"))
+        }
     }
 }
 

@@ -45,7 +45,12 @@ fn servers_are_named_with_the_settings_that_lead_there() {
     let found = |state| Servers { check: "CQL", settings: "cluster.cql", at: "a:9042, b:9042".into(), state };
     check(&servers(&found(State::Well("answers".into()))), Verdict::Ok, "CQL", "a:9042, b:9042: answers");
     check(&servers(&found(State::Waits("2 wait: run `natter migrate`".into()))), Verdict::Warn, "CQL", "natter migrate");
-    check(&servers(&found(State::Failed("refused".into()))), Verdict::Fail, "CQL", "refused: check that it runs, the network, and the settings under cluster.cql");
+    check(
+        &servers(&found(State::Failed("refused".into()))),
+        Verdict::Fail,
+        "CQL",
+        "refused: check that it runs, the network, and the settings under cluster.cql",
+    );
 }
 
 #[test]
