@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::set::{Kind, Seat};
 use crate::{cql, install, ports};
@@ -69,6 +69,11 @@ impl Kind for Cassandra {
     }
 
     fn seats(&self, count: usize) -> Result<Vec<(Ipv4Addr, Vec<u16>)>> {
+        let ip = ports::address()?;
+        if !ip.is_loopback() {
+            ensure!(count == 1, "several nodes need an address each, so they are on loopback");
+            return Ok(vec![(ip, ports::free(&[ip], PORTS)?)]);
+        }
         // A range of loopback for each set, so that two of them do not meet.
         let third = (std::process::id() % 250) as u8 + 1;
         let ips: Vec<Ipv4Addr> = (1..=count as u8).map(|n| Ipv4Addr::new(127, 9, third, n)).collect();

@@ -47,8 +47,9 @@ impl Kind for Nats {
     }
 
     fn seats(&self, count: usize) -> Result<Vec<(Ipv4Addr, Vec<u16>)>> {
-        let ports = ports::free(&[Ipv4Addr::LOCALHOST], count * PORTS)?;
-        Ok(ports.chunks(PORTS).map(|ports| (Ipv4Addr::LOCALHOST, ports.to_vec())).collect())
+        let ip = ports::address()?;
+        let ports = ports::free(&[ip], count * PORTS)?;
+        Ok(ports.chunks(PORTS).map(|ports| (ip, ports.to_vec())).collect())
     }
 
     fn configure(&self, seat: &Seat, all: &[Seat]) -> Result<()> {

@@ -4,6 +4,16 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Context, Result};
 
+/// Where servers listen that others than this machine reach: an address of it, the variable `NATTER_SERVERS_ON`. Loopback if it is not set.
+pub fn address() -> Result<Ipv4Addr> {
+    match std::env::var(ADDRESS) {
+        Ok(text) => text.parse().with_context(|| format!("{ADDRESS} is {text:?}, which is no IPv4 address")),
+        Err(_) => Ok(Ipv4Addr::LOCALHOST),
+    }
+}
+
+const ADDRESS: &str = "NATTER_SERVERS_ON";
+
 /// So many ports that are free on each of these addresses. Whoever wants them takes them soon.
 pub fn free(ips: &[Ipv4Addr], count: usize) -> Result<Vec<u16>> {
     // Held until all are found, so that none is found twice.

@@ -23,14 +23,17 @@ impl Kind for Redis {
 
     fn seats(&self, count: usize) -> Result<Vec<(Ipv4Addr, Vec<u16>)>> {
         ensure!(count == 1, "there is one Redis");
-        Ok(vec![(Ipv4Addr::LOCALHOST, ports::free(&[Ipv4Addr::LOCALHOST], 1)?)])
+        let ip = ports::address()?;
+        Ok(vec![(ip, ports::free(&[ip], 1)?)])
     }
 
     fn configure(&self, seat: &Seat, _: &[Seat]) -> Result<()> {
         let lines = format!(
-            "bind {}\nport {}\ndir {}\ndaemonize no\nsave \"\"\nappendonly yes\nappendfsync everysec\nmaxmemory 256mb\n\
+            "bind {}\nprotected-mode {}\nport {}\ndir {}\ndaemonize no\nsave \"\"\nappendonly yes\nappendfsync everysec\nmaxmemory 256mb\n\
              maxmemory-policy noeviction\n",
             seat.ip,
+            // Elsewhere it answers nobody who names no password.
+            if seat.ip.is_loopback() { "yes" } else { "no" },
             seat.ports[0],
             seat.folder.display(),
         );

@@ -45,7 +45,8 @@ impl Kind for S3 {
 
     fn seats(&self, count: usize) -> Result<Vec<(Ipv4Addr, Vec<u16>)>> {
         ensure!(count == 1, "there is one gateway");
-        Ok(vec![(Ipv4Addr::LOCALHOST, ports::free(&[Ipv4Addr::LOCALHOST], 1)?)])
+        let ip = ports::address()?;
+        Ok(vec![(ip, ports::free(&[ip], 1)?)])
     }
 
     fn configure(&self, seat: &Seat, _: &[Seat]) -> Result<()> {
