@@ -2,7 +2,7 @@
 
 mod checks;
 mod generated;
-mod image;
+pub mod image;
 #[cfg(test)]
 mod metrics;
 mod refused;
@@ -30,7 +30,8 @@ pub fn run_words(words: &[&str]) -> Result<()> {
         ["--write"] => generated::write(Path::new(".")),
         ["image"] => image::build_and_start(&target()?, "dev"),
         ["image", "--release"] => image::build_and_start(&target()?, "release"),
-        _ => bail!("usage: cargo xtask chart [--write | image [--release]]"),
+        ["image", "--dist"] => image::build_and_start(&target()?, "dist"),
+        _ => bail!("usage: cargo xtask chart [--write | image [--release | --dist]]"),
     }
 }
 

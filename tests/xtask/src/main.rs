@@ -8,6 +8,8 @@ mod cluster;
 mod command;
 mod faults;
 mod fuzz;
+mod golang;
+mod k8s;
 mod lives;
 mod mixed;
 mod model;
@@ -47,8 +49,11 @@ const USAGE: &str = "usage: cargo xtask <command>
                   the SDK checks in one cluster; target/reports/sdk-cluster.md
   chart           the Helm chart: lint, schemas, its unit tests, wrong values, alert rules; installs what it needs
   chart --write   makes the chart's schema and the table in its README from values.yaml
-  chart image [--release]
-                  a static binary, the image of it by buildah, and a start of that
+  chart image [--release | --dist]
+                  a static binary, the image of it by buildah, and a start of that; --dist is what is shipped
+  k8s [STEP ...]  the chart installed, upgraded, scaled and broken under traffic, in the cluster of KUBECONFIG or in one of its own (root);
+                  target/reports/k8s.md
+  k8s up | down   a Kubernetes of one real node on this machine, with the image in it; target/tools/k8s/in COMMAND runs in its network
   bench [NAME ...]
                   measurements; a table on stdout, JSON under target/bench/
   bench --cluster [--nodes 3] [NAME ...]
@@ -84,6 +89,7 @@ fn main() -> Result<()> {
         ["bench", "--cluster", "--nodes", nodes, names @ ..] => bench::run_cluster(nodes, names),
         ["bench", "--cluster", names @ ..] => bench::run_cluster("1", names),
         ["chart", words @ ..] => chart::run_words(words),
+        ["k8s", words @ ..] => k8s::run_words(words),
         ["bench", names @ ..] => bench::run(names),
         _ => bail!("{USAGE}"),
     }

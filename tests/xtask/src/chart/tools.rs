@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{answers, run, target};
+use crate::golang;
 
 const HELM: (&str, &str) = ("helm.sh/helm/v4/cmd/helm", "v4.3.1");
 const KUBECONFORM: (&str, &str) = ("github.com/yannh/kubeconform/cmd/kubeconform", "v0.8.0");
@@ -37,10 +38,8 @@ impl Tools {
         if !answers("python3", "--version") {
             bail!("the checks of the chart need Python 3 with venv on the PATH (Debian: apt-get install python3-venv)");
         }
-        for (name, (package, version)) in [("kubeconform", KUBECONFORM), ("helm", HELM)] {
-            if !tools.program(name).exists() {
-                run(tools.go().args(["install", "-ldflags", "-s -w", &format!("{package}@{version}")]))?;
-            }
+        for (name, module) in [("kubeconform", KUBECONFORM), ("helm", HELM)] {
+            golang::install(&tools.folder.join("bin"), name, module)?;
         }
         tools.unittest()?;
         tools.promtool()?;
@@ -79,13 +78,6 @@ impl Tools {
         Ok(folder)
     }
 
-    fn go(&self) -> Command {
-        let mut go = Command::new("go");
-        go.env("GOBIN", self.folder.join("bin")).env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
-        go.env("GOFLAGS", "-buildvcs=false -trimpath");
-        go
-    }
-
     /// A Python that judges a YAML file by a JSON schema.
     pub fn python(&self) -> PathBuf {
         self.folder.join("python/bin/python")
@@ -96,33 +88,16 @@ impl Tools {
         self.folder.join("compose-spec.json")
     }
 
-    // Where Go keeps the sources of a module: the path of its `go.mod`, and its folder.
-    fn module(&self, (module, version): (&str, &str)) -> Result<(PathBuf, PathBuf)> {
-        let said = self.go().args(["mod", "download", "-json", &format!("{module}@{version}")]).output()?;
-        let said: serde_json::Value = serde_json::from_slice(&said.stdout).context("go did not say where a module is")?;
-        match (said["GoMod"].as_str(), said["Dir"].as_str()) {
-            (Some(manifest), Some(source)) => Ok((manifest.into(), source.into())),
-            _ => bail!("{module} cannot be downloaded: {}", said["Error"]),
-        }
-    }
-
-    // `go install` refuses a module with `replace` directives; a module of our own with the same go.mod is one that may have them.
     fn unittest(&self) -> Result<()> {
         let program = self.program("untt");
         if program.exists() {
             return Ok(());
         }
-        let (module, version) = UNITTEST;
-        let (manifest, source) = self.module(UNITTEST)?;
         let own = self.folder.join("untt");
-        fs::create_dir_all(&own)?;
-        let text = fs::read_to_string(manifest)?;
-        let lines = text.lines().map(|line| if line.starts_with("module ") { "module local/untt" } else { line });
-        let lines: Vec<&str> = lines.collect();
-        fs::write(own.join("go.mod"), format!("{}\nrequire {module} {version}\n", lines.join("\n")))?;
-        fs::write(own.join("go.sum"), fs::read(source.join("go.sum"))?)?;
-        let package = format!("{module}/cmd/helm-unittest");
-        let mut build = self.go();
+        let all = |text: &str| text.lines().filter(|line| !line.starts_with("module ")).map(str::to_owned).collect();
+        golang::wrap(&own, UNITTEST, all)?;
+        let package = format!("{}/cmd/helm-unittest", UNITTEST.0);
+        let mut build = golang::go(&self.folder.join("bin"));
         build.args(["build", "-mod=mod", "-ldflags", "-s -w", "-o"]).arg(program).arg(package).current_dir(own);
         run(&mut build)
     }
@@ -178,7 +153,7 @@ impl Tools {
             }
             fs::rename(&beside, &folder)?;
         }
-        let (_, compose) = self.module(COMPOSE)?;
+        let (_, compose) = golang::find(COMPOSE)?;
         fs::write(self.compose_schema(), fs::read(compose.join("schema/compose-spec.json"))?)?;
         Ok(())
     }
