@@ -2,7 +2,7 @@
 //
 //   node client.mjs 6 node       which package (connectycube-<major>) and where it runs: node, or browser (headless Chromium)
 //   stdin   {"id":1,"call":"chat.connect","args":[{...}]}    a method of the SDK by its path, or one of `own` in driver.mjs
-//   stdout  {"id":1,"ok":...} | {"id":1,"error":...} | {"event":"onMessageListener","args":[...]}
+//   stdout  {"id":1,"ok":...} | {"id":1,"error":...} | {"event":"onMessageListener","args":[...],"at":1234.5}
 import dns, { setServers } from 'node:dns';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';

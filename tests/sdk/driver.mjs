@@ -79,7 +79,7 @@ const own = (sdk, major, write, state) => ({
       sdk.chat[name] = (...args) => {
         // 2.x tells of a reconnect at every connect (contract xmpp 1.8).
         const told = major === 2 && name === 'onReconnectListener' && state.connecting;
-        if (!told) write({ event: name, args: args.map(plain) });
+        if (!told) write({ event: name, args: args.map(plain), at: performance.now() });
       };
     }
     if (typeof RTCPeerConnection !== 'undefined') listenToCalls(sdk, write, state);

@@ -35,8 +35,16 @@ type Pending = Arc<Mutex<Vec<(u64, oneshot::Sender<Value>)>>>;
 
 // Events that came and were not yet asked for, in order.
 struct Events {
-    incoming: mpsc::UnboundedReceiver<(String, Value)>,
-    seen: Vec<(String, Value)>,
+    incoming: mpsc::UnboundedReceiver<Event>,
+    seen: Vec<Event>,
+}
+
+#[derive(Debug)]
+struct Event {
+    listener: String,
+    arguments: Value,
+    // Milliseconds on the client's own clock; 0 for what is no listener's.
+    at: f64,
 }
 
 impl Sdk {
@@ -100,11 +108,11 @@ impl Sdk {
     /// The next event of a listener for whose arguments `wanted` holds; others stay.
     pub async fn event_where(&self, listener: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
         let mut events = self.events.lock().await;
-        let matches = |(name, arguments): &(String, Value)| name == listener && wanted(arguments);
+        let matches = |event: &Event| event.listener == listener && wanted(&event.arguments);
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             if let Some(at) = events.seen.iter().position(matches) {
-                return Ok(events.seen.remove(at).1);
+                return Ok(events.seen.remove(at).arguments);
             }
             match tokio::time::timeout_at(deadline, events.incoming.recv()).await {
                 Ok(Some(event)) => events.seen.push(event),
@@ -116,13 +124,19 @@ impl Sdk {
 
     /// Everything of a listener that has come so far, and takes it away.
     pub async fn drain(&self, listener: &str) -> Vec<Value> {
+        self.drain_with_times(listener).await.into_iter().map(|(_, arguments)| arguments).collect()
+    }
+
+    /// The same, each with the milliseconds on the client's clock when its listener was called.
+    pub async fn drain_with_times(&self, listener: &str) -> Vec<(f64, Value)> {
         let mut events = self.events.lock().await;
         while let Ok(event) = events.incoming.try_recv() {
             events.seen.push(event);
         }
-        let (taken, kept) = std::mem::take(&mut events.seen).into_iter().partition(|(name, _)| name == listener);
+        let all = std::mem::take(&mut events.seen).into_iter();
+        let (taken, kept): (Vec<Event>, Vec<Event>) = all.partition(|event| event.listener == listener);
         events.seen = kept;
-        taken.into_iter().map(|(_, arguments)| arguments).collect()
+        taken.into_iter().map(|event| (event.at, event.arguments)).collect()
     }
 
     /// Ends the client's process at once, as a phone that runs out of power.
@@ -143,12 +157,13 @@ impl Drop for Sdk {
 async fn read_lines(
     mut lines: tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
     pending: Pending,
-    events: mpsc::UnboundedSender<(String, Value)>,
+    events: mpsc::UnboundedSender<Event>,
 ) {
     while let Ok(Some(line)) = lines.next_line().await {
         let Ok(value) = serde_json::from_str::<Value>(&line) else { continue };
-        if let Some(event) = value["event"].as_str() {
-            let _ = events.send((event.to_owned(), value["args"].clone()));
+        if let Some(listener) = value["event"].as_str() {
+            let at = value["at"].as_f64().unwrap_or_default();
+            let _ = events.send(Event { listener: listener.to_owned(), arguments: value["args"].clone(), at });
         } else if let Some(id) = value["id"].as_u64() {
             let mut pending = pending.lock().await;
             if let Some(at) = pending.iter().position(|(asked, _)| *asked == id) {
