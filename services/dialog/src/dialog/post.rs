@@ -204,7 +204,7 @@ impl<'a> Draft<'a> {
     /// `None`: it is told together with the next one.
     pub fn previous_at(&self) -> Option<i64> {
         let Dialog { told_at, order, .. } = self.dialog;
-        self.rows.is_empty().then(|| if *told_at > 0 { *told_at } else { order.updated_at })
+        self.rows.is_empty().then_some(if *told_at > 0 { *told_at } else { order.updated_at })
     }
 
     /// Ends the batch.
