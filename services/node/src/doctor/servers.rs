@@ -18,14 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A key that nobody has.
 const NO_KEY: &str = "natter-doctor";
 
-/// Looks at all four.
+/// Looks at all four. What each connects with is large, so it is boxed.
 pub async fn look(config: &Config) -> [Servers; 4] {
     let options = &config.cluster;
     let (cql, nats, redis, s3) = join!(
-        within(cql(config)),
-        within(nats(config)),
-        within(redis(config)),
-        within(async { natter_storage::look(&options.s3).await.map(State::Well) }),
+        within(Box::pin(cql(config))),
+        within(Box::pin(nats(config))),
+        within(Box::pin(redis(config))),
+        within(Box::pin(async { natter_storage::look(&options.s3).await.map(State::Well) })),
     );
     let bucket = match options.s3.endpoint.as_str() {
         "" => format!("bucket {} of AWS", options.s3.bucket),
