@@ -11,6 +11,7 @@ use natter_proto::rpc::v1 as wire;
 use natter_proto::rpc::v1::calls_server::{Calls, CallsServer};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::timeout;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Status, Streaming, async_trait};
@@ -106,12 +107,14 @@ async fn a_server_that_stops_answers_what_it_began_and_begins_nothing_more() {
     });
     begun.notified().await;
     drop(stop);
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let late = tokio::spawn({
-        let link = link.clone();
-        async move { ask(&link, "late").await }
-    });
-    assert_eq!(late.await.unwrap().unwrap_err().code(), Code::Unavailable, "it was certainly not begun");
+    // Until it has noticed, it begins what comes, and is left alone with it.
+    let refused = loop {
+        match timeout(Duration::from_millis(100), ask(&link, "late")).await {
+            Ok(answer) => break answer.unwrap_err(),
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(refused.code(), Code::Unavailable, "it was certainly not begun");
     go.notify_one();
     assert_eq!(early.await.unwrap().unwrap(), "early");
     server.await.unwrap().unwrap();
