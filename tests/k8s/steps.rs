@@ -84,6 +84,11 @@ impl Step {
     }
 }
 
+// What every upgrade says, besides what it changes and how long it may take.
+fn upgrading(release: &Release) -> [&str; 7] {
+    ["upgrade", NAME, CHART, "-f", &release.values, "--rollback-on-failure", "--wait"]
+}
+
 // Every pod of every role is another one afterwards, of the next image.
 async fn upgrade(release: &Release) -> Result<String> {
     let kube = &release.kube;
@@ -91,20 +96,8 @@ async fn upgrade(release: &Release) -> Result<String> {
     for (role, _) in ROLES {
         before.extend(kube.pods(role).await?.into_iter().map(|pod| pod.name));
     }
-    let words = [
-        "upgrade",
-        NAME,
-        CHART,
-        "-f",
-        &release.values,
-        "--set",
-        "image.tag=next",
-        "--rollback-on-failure",
-        "--wait",
-        "--timeout",
-        "240s",
-    ];
-    let upgraded = kube.helm_does(&words).await?;
+    let upgraded =
+        kube.helm_does(&[&upgrading(release)[..], &["--set", "image.tag=next", "--timeout", "240s"][..]].concat()).await?;
     for (role, count) in ROLES {
         kube.settled(role, count, PATIENCE).await?;
         let stays = kube.pods(role).await?.into_iter().find(|pod| before.contains(&pod.name));
@@ -141,8 +134,10 @@ async fn kill(place: &Place, release: &Release, role: &str) -> Result<String> {
     }
     sleep(Duration::from_secs(1)).await;
     release.kube.settled(role, count_of(role), PATIENCE).await?;
+    let took = started.elapsed().as_secs_f64();
+    // The clients go on for a while.
     sleep(Duration::from_secs(10)).await;
-    Ok(format!("{} was killed, {:.0} s until {role} was whole again", pod.name, started.elapsed().as_secs_f64() - 10.0))
+    Ok(format!("{} was killed, {took:.0} s until {role} was whole again", pod.name))
 }
 
 async fn kill_container(node: &Path, pod: &Pod) -> Result<()> {
@@ -161,21 +156,7 @@ async fn bad_release(place: &Place, release: &Release) -> Result<String> {
     let bad = place.write("bad.json", &json!({"roles": {"edge": {"env": env}}}))?;
     let tag = release.kube.field(&format!("deployment/{PREFIX}-edge"), ".spec.template.spec.containers[0].image").await?;
     let tag = format!("image.tag={}", tag.rsplit(':').next().unwrap_or_default());
-    let words = [
-        "upgrade",
-        NAME,
-        CHART,
-        "-f",
-        &release.values,
-        "-f",
-        &bad,
-        "--set",
-        &tag,
-        "--rollback-on-failure",
-        "--wait",
-        "--timeout",
-        "30s",
-    ];
+    let words = [&upgrading(release)[..], &["-f", &bad, "--set", &tag, "--timeout", "30s"][..]].concat();
     let said = release.kube.helm(&words).await?;
     ensure!(!said.is_done, "a release whose edges do not start is said to be installed");
     release.kube.settled("edge", count_of("edge"), PATIENCE).await?;

@@ -52,6 +52,14 @@ pub(crate) struct Behind {
     pub upto: u64,
     /// When the last of them was told, unix milliseconds; 0: nobody knows.
     pub told_at: i64,
+    /// What was told before is not missing, unix milliseconds. Known when they are asked for.
+    pub from: Option<i64>,
+}
+
+impl Behind {
+    pub(crate) fn new(above: Option<u64>, upto: u64, told_at: i64) -> Behind {
+        Behind { above, upto, told_at, from: None }
+    }
 }
 
 impl Backlog {
@@ -83,7 +91,7 @@ impl Backlog {
         let dialog = DialogId::try_from(frame.dialog.as_slice());
         match (&frame.told, numbered(frame)) {
             (_, Some((dialog, message))) => {
-                let behind = Behind { above: Some(message.seq - 1), upto: message.seq, told_at: 0 };
+                let behind = Behind::new(Some(message.seq - 1), message.seq, 0);
                 self.behind.entry(dialog).or_insert(behind);
             }
             (Some(Told::Change(change)), _) => match dialog {

@@ -110,7 +110,7 @@ impl Session {
                     // Whether the user was in the dialog when it was made, history knows. And what is known of the dialog may be
                     // newer than the frame: a change of this very row may be among it.
                     Judgement::Next if frame.again || self.places.stamp(dialog).is_some_and(|told| frame.stamp < told) => {
-                        return self.fill(dialog, Behind { above: Some(message.seq - 1), upto: message.seq + 1, told_at: 0 });
+                        return self.fill(dialog, Behind::new(Some(message.seq - 1), message.seq + 1, 0));
                     }
                     Judgement::Next if is_for_me => self.row(now, dialog, message, Way::Live(&frame)),
                     Judgement::Next => self.places.skipped(now, dialog, message.seq),
@@ -226,7 +226,7 @@ impl Session {
 
 /// What is missing in front of a row that was told with a frame. One that was told again does not know when the row before it was.
 fn before(frame: &Frame, message: &Message, above: Option<u64>) -> Behind {
-    Behind { above, upto: message.seq, told_at: if frame.again { 0 } else { frame.previous_at } }
+    Behind::new(above, message.seq, if frame.again { 0 } else { frame.previous_at })
 }
 
 /// What is told is a signal of a call.

@@ -30,7 +30,7 @@ impl Session {
             return;
         }
         if let Judgement::Hole { after } = self.places.judge(dialog, head.seq + 1, head.at) {
-            self.backlog.miss_rows(dialog, Behind { above: after, upto: head.seq + 1, told_at: head.told_at });
+            self.backlog.miss_rows(dialog, Behind::new(after, head.seq + 1, head.told_at));
         }
         if let Judgement::Hole { .. } = self.places.judge_stamp(dialog, head.stamp + 1, head.at) {
             self.backlog.miss_changes(dialog, head.stamp);
@@ -65,8 +65,11 @@ impl Session {
     // === asking ===
 
     pub(super) fn fill(&mut self, dialog: DialogId, behind: Behind) {
-        self.stage = Stage::Filling(Hole::Rows { dialog, behind });
-        let since = self.places.since() - STORING_MS;
+        let since = self.places.since();
+        // Of a dialog of which nothing was told, what was told before the session began is not missing; nor in what follows of the hole.
+        let from = behind.from.or(behind.above.is_none().then_some(since));
+        self.stage = Stage::Filling(Hole::Rows { dialog, behind: Behind { from, ..behind } });
+        let since = since - STORING_MS;
         self.out.push_back(Action::Call(Call::Fill { dialog, above: behind.above, since }));
     }
 
@@ -94,10 +97,11 @@ impl Session {
         self.stage = Stage::Live;
         let last = rows.last().map(|row| row.seq);
         let told = told_at(&rows, &behind);
-        // Of a dialog of which nothing was told, what was told before the session began is not missing.
-        let since = if behind.above.is_some() { i64::MIN } else { self.places.since() };
-        let rows: Vec<_> = rows.into_iter().zip(told).filter(|(_, told_at)| *told_at >= since).collect();
+        let rows: Vec<_> =
+            rows.into_iter().zip(told).filter(|(_, told_at)| behind.from.is_none_or(|from| *told_at >= from)).collect();
         match last {
+            // Nothing of it is missing, so the frame that waits would ask for the same again.
+            Some(last) if more && rows.is_empty() => self.fill(dialog, Behind { above: Some(last), ..behind }),
             Some(last) if more => self.backlog.miss_rows(dialog, Behind { above: Some(last), ..behind }),
             _ if rows.is_empty() => self.places.skipped(now, dialog, behind.upto - 1),
             _ => {}

@@ -213,6 +213,25 @@ fn a_row_made_before_the_session_and_told_after_it_began_is_missing() {
 }
 
 #[test]
+fn what_follows_of_a_hole_leaves_out_what_an_older_session_was_told_as_well() {
+    let mut client = Client::live();
+    client.session.frame(client.at(), shared(Frame { previous_at: SINCE, stamp: 1, ..row(9, 78, "9") }));
+    client.actions();
+    let early = |seq| Message { created_at: SINCE - 500, ..message(seq, 78, "early") };
+    let mut fill = |rows, more, changes| {
+        let stretch = Some(Stretch { rows, more, changes });
+        client.session.answers(client.at(), [Answer::Filled { dialog: dialog(), stretch }]);
+        client.actions()
+    };
+    let next = fill(vec![early(1), early(2)], true, vec![change_of(removal(1))]);
+    assert_eq!(next, [Action::Call(Call::Fill { dialog: dialog(), above: Some(2), since: SINCE - STORING_MS })]);
+    let late = Message { created_at: SINCE - 400, previous_told_at: SINCE - 450, ..message(8, 78, "8") };
+    let written = texts(&fill(vec![early(7), late], false, Vec::new()));
+    assert_eq!(bodies(&written), ["8", "9"]);
+    assert!(written.iter().any(|text| text.contains("<remove ")), "what came with the first part");
+}
+
+#[test]
 fn a_head_says_when_the_newest_row_was_told_apart_from_changes() {
     for (told_at, written) in [(SINCE, vec!["1"]), (SINCE - 1, vec![])] {
         let mut client = Client::live();

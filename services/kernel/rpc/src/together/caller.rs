@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,8 +17,8 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tonic::Code;
 use tonic::body::Body;
-use tonic::{Code, Status};
 
 use super::{from_wire, to_wire};
 use crate::link::Transport;
@@ -29,6 +29,8 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 64 << 10;
 const BATCH_BYTES_MAX: usize = 256 << 10;
 /// Calls of a stream that are not answered. Over it they go by themselves.
 const WAITING_MAX: usize = 8_192;
+/// Bytes of calls that the stream has not taken, those that were given up meanwhile among them; over it likewise.
+const QUEUE_BYTES_MAX: usize = 16 << 20;
 /// Bytes of one message of answers: an answer may be as long as a message of a link.
 const ANSWERS_BYTES_MAX: usize = 8 << 20;
 /// How long calls go by themselves to a server that does not know the stream.
@@ -51,6 +53,7 @@ struct State {
     newest: u64,
     /// Calls that the stream has not taken.
     queue: VecDeque<wire::Call>,
+    queue_bytes: usize,
     given_up: Vec<u64>,
     waiting: BTreeMap<u64, Waiting>,
     /// The stream that is open, counted from 1; 0: none.
@@ -105,7 +108,8 @@ impl Caller {
     pub(crate) fn begin(&self, head: &Parts, message: Bytes) -> Option<impl Future<Output = Heard> + use<>> {
         let (answer, answered) = oneshot::channel();
         let mut state = self.0.state.lock();
-        if state.waiting.len() >= WAITING_MAX || state.alone_until.is_some_and(|until| Instant::now() < until) {
+        let is_full = state.waiting.len() >= WAITING_MAX || state.queue_bytes >= QUEUE_BYTES_MAX;
+        if is_full || state.alone_until.is_some_and(|until| Instant::now() < until) {
             return None;
         }
         state.newest += 1;
@@ -114,7 +118,9 @@ impl Caller {
             let _ = answer.send(Heard::NotThere);
         } else {
             let (path, headers) = (head.uri.path().to_owned(), to_wire(&head.headers));
-            state.queue.push_back(wire::Call { number, path, headers, message });
+            let call = wire::Call { number, path, headers, message };
+            state.queue_bytes += bytes(&call);
+            state.queue.push_back(call);
             state.waiting.insert(number, Waiting { answer, is_taken: false });
             state.wake();
         }
@@ -158,13 +164,14 @@ impl State {
 
     /// What goes next; nothing if nothing waits to.
     fn batch(&mut self) -> Option<wire::Batch> {
-        let (mut calls, mut bytes) = (Vec::new(), 0);
-        while bytes < BATCH_BYTES_MAX
+        let (mut calls, mut taken) = (Vec::new(), 0);
+        while taken < BATCH_BYTES_MAX
             && let Some(call) = self.queue.pop_front()
         {
+            self.queue_bytes -= bytes(&call);
             if let Some(waiting) = self.waiting.get_mut(&call.number) {
                 waiting.is_taken = true;
-                bytes += call.message.len();
+                taken += bytes(&call);
                 calls.push(call);
             }
         }
@@ -181,10 +188,15 @@ impl State {
         }
     }
 
+    fn clear(&mut self) {
+        self.queue.clear();
+        self.queue_bytes = 0;
+    }
+
     /// The server begins no call above this one.
     fn stops(&mut self, begun: u64) {
         self.is_stopping = true;
-        self.queue.clear();
+        self.clear();
         for Waiting { answer, .. } in self.waiting.split_off(&(begun + 1)).into_values() {
             let _ = answer.send(Heard::NotThere);
         }
@@ -192,7 +204,7 @@ impl State {
 
     fn ended(&mut self, ending: &Ending) {
         (self.stream, self.is_stopping) = (0, false);
-        self.queue.clear();
+        self.clear();
         self.given_up.clear();
         self.wake();
         if matches!(ending, Ending::Unknown) {
@@ -211,24 +223,25 @@ impl State {
 }
 
 async fn run(inner: Arc<Inner>, stream: u64) {
-    let open = Open(&inner);
-    let ending = exchange(&inner, stream).await;
-    inner.state.lock().ended(&ending);
-    std::mem::forget(open);
+    let mut open = Open { inner: &inner, ending: Ending::Broken };
+    open.ending = exchange(&inner, stream).await;
 }
 
-/// A stream that is carried. If whoever carries it goes, nobody waits for it.
-struct Open<'a>(&'a Inner);
+/// A stream that is carried. However whoever carries it ends, nobody waits for it any more.
+struct Open<'a> {
+    inner: &'a Inner,
+    ending: Ending,
+}
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.state.lock().ended(&Ending::Broken);
+        self.inner.state.lock().ended(&self.ending);
     }
 }
 
 /// From the first call to the end of the stream.
 async fn exchange(inner: &Arc<Inner>, stream: u64) -> Ending {
-    let calls = CallsClient::new(Plain(inner.transport.clone()));
+    let calls = CallsClient::new(inner.transport.clone());
     let mut calls = calls.max_decoding_message_size(ANSWERS_BYTES_MAX);
     let mut answers = match calls.together(Outgoing { inner: inner.clone(), stream }).await {
         Ok(answers) => answers.into_inner(),
@@ -286,21 +299,47 @@ fn response(answer: wire::Answer) -> Response<Body> {
     response
 }
 
-/// A transport for a generated client, which wants one that is ready.
-#[derive(Clone)]
-struct Plain(Transport);
+/// What a call takes in a message of the stream, at most.
+fn bytes(call: &wire::Call) -> usize {
+    /// Of the tags and lengths of a call or a header.
+    const FIELDS: usize = 32;
+    let headers = call.headers.iter().map(|header| header.name.len() + header.value.len() + FIELDS);
+    call.path.len() + call.message.len() + headers.sum::<usize>() + FIELDS
+}
 
-impl tower::Service<http::Request<Body>> for Plain {
-    type Response = Response<Body>;
-    type Error = Status;
-    type Future = <Transport as tower::Service<http::Request<Body>>>::Future;
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use prost::Message;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        ready!(self.0.poll_ready(cx))?;
-        Poll::Ready(Ok(()))
+    use super::*;
+
+    #[test]
+    fn short_calls_with_long_headers_fill_a_message_too_and_what_is_given_up_is_left_out() {
+        let mut state = State::default();
+        let header = || wire::Header { name: "traceparent".into(), value: Bytes::from(vec![b'0'; 200]) };
+        for number in 1..=4_000 {
+            let call = wire::Call { number, path: "/a/b".into(), headers: vec![header()], message: Bytes::new() };
+            state.queue_bytes += bytes(&call);
+            state.queue.push_back(call);
+            if number % 2 == 0 {
+                state.waiting.insert(number, Waiting { answer: oneshot::channel().0, is_taken: false });
+            }
+        }
+        let batches: Vec<wire::Batch> = std::iter::from_fn(|| state.batch()).collect();
+        assert!(batches.len() > 1 && batches.iter().all(|batch| batch.encoded_len() < BATCH_BYTES_MAX + 1_024));
+        assert_eq!(batches.iter().map(|batch| batch.calls.len()).sum::<usize>(), 2_000);
+        assert_eq!((state.queue_bytes, state.queue.len()), (0, 0));
     }
 
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        self.0.call(request)
+    #[tokio::test]
+    async fn what_nobody_takes_is_bounded_also_when_its_callers_have_gone() {
+        let absent = Transport::new(crate::transport::Absent);
+        let caller = Caller::new(absent, |_| true);
+        let head = http::Request::new(()).into_parts().0;
+        let message = Bytes::from(vec![0; MESSAGE_BYTES_MAX]);
+        // The stream has no turn meanwhile.
+        let begun = (0..1_000).take_while(|_| caller.begin(&head, message.clone()).is_some()).count();
+        assert_eq!(begun, QUEUE_BYTES_MAX / MESSAGE_BYTES_MAX);
     }
 }
