@@ -77,7 +77,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
       "trusted_proxies" $v.trustedProxies
       "telemetry" (dict "log_json" true)
       "health" (dict "address" $v.listenAddress)
-      "edge" (dict "address" $v.listenAddress "plain_address" $plain "allow_plain_text" $v.ingress.enabled "proxy_protocol" $v.services.edge.proxyProtocol "drain_s" .merged.drainSeconds)
+      "edge" (dict "address" $v.listenAddress "plain_address" $plain "allow_plain_text" $v.ingress.enabled "proxy_protocol" $v.services.edge.proxyProtocol "drain_s" .merged.drainSeconds "drain_spread_s" (ternary 0 (div (int .merged.drainSeconds) 2) (eq $v.mode "all")))
       "api" (dict "address" $v.listenAddress "plain_address" $plain)
       "console" (dict "address" $v.listenAddress "hosts" $inside)
       "cluster" (dict) -}}

@@ -56,7 +56,7 @@
 {{- end -}}
 {{- if hasKey ($settings.mail | default dict) "password" -}}{{- $wrong = append $wrong (printf "%s.mail.password would be readable in a ConfigMap: use mail.existingSecret" $where) -}}{{- end -}}
 {{- end -}}
-{{- range $group, $ports := dict "edge" (list "address" "plain_address" "tcp_port" "tls_port" "wss_port" "ws_port" "host" "drain_s" "proxy_protocol") "api" (list "address" "plain_address" "tls_port" "plain_port" "public_url") "console" (list "address" "port") -}}
+{{- range $group, $ports := dict "edge" (list "address" "plain_address" "tcp_port" "tls_port" "wss_port" "ws_port" "host" "drain_s" "drain_spread_s" "proxy_protocol") "api" (list "address" "plain_address" "tls_port" "plain_port" "public_url") "console" (list "address" "port") -}}
 {{- range $port := $ports -}}
 {{- range $where, $settings := $groups -}}
 {{- if hasKey (get $settings $group | default dict) $port -}}{{- $wrong = append $wrong (printf "%s.%s.%s is set by the chart" $where $group $port) -}}{{- end -}}

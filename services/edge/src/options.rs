@@ -10,6 +10,9 @@ pub struct Options {
     pub id: String,
     /// Host name in the addresses of users, `34-905@HOST`; who comes by his app's own name sees that one there. It must not contain the letters `muc`: the SDK tells rooms by them.
     pub host: String,
+    /// `HOST[:PORT]` at which clients of SDK 2.x and later on WebSocket are told to connect again when this edge ends or is emptied; who comes by his
+    /// app's own name is told that one. Empty: in a cluster that of `cluster.public_websocket`, else nobody is told and each comes back after a pause of its own.
+    pub elsewhere: String,
     /// Address that the public listeners listen on.
     pub address: String,
     /// Port of TCP with STARTTLS.
@@ -64,6 +67,22 @@ pub struct Options {
     pub announce_again_per_s: u32,
     /// How long sessions may take to end when the process is stopped, seconds.
     pub drain_s: u64,
+    /// Of it, seconds over which sessions are told to go elsewhere one after the other, ten in a second at least. 0: all at once, where there
+    /// is nobody else to go to.
+    pub drain_spread_s: u64,
+}
+
+impl Options {
+    /// Where a client is told to connect again that came by this host name, if there is such a place.
+    pub(crate) fn elsewhere_of(&self, host: &str) -> Option<String> {
+        let port = self.elsewhere.rsplit_once(':').map_or("", |(_, port)| port);
+        match self.elsewhere.as_str() {
+            "" => None,
+            elsewhere if host == self.host => Some(elsewhere.to_owned()),
+            _ if port.is_empty() => Some(host.to_owned()),
+            _ => Some(format!("{host}:{port}")),
+        }
+    }
 }
 
 impl Default for Options {
@@ -71,6 +90,7 @@ impl Default for Options {
         Options {
             id: String::new(),
             host: "localhost".to_owned(),
+            elsewhere: String::new(),
             address: "0.0.0.0".to_owned(),
             tcp_port: 5222,
             tls_port: 5223,
@@ -97,6 +117,21 @@ impl Default for Options {
             touch_s: 60,
             announce_again_per_s: 2_000,
             drain_s: 10,
+            drain_spread_s: 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_came_by_a_name_of_his_app_is_told_that_name() {
+        let options = |elsewhere: &str| Options { host: "chat.test".into(), elsewhere: elsewhere.into(), ..Options::default() };
+        assert_eq!(options("").elsewhere_of("chat.test"), None);
+        assert_eq!(options("door.test:5291").elsewhere_of("chat.test").as_deref(), Some("door.test:5291"));
+        assert_eq!(options("door.test:5291").elsewhere_of("app.test").as_deref(), Some("app.test:5291"));
+        assert_eq!(options("door.test").elsewhere_of("app.test").as_deref(), Some("app.test"));
     }
 }

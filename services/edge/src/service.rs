@@ -19,7 +19,7 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::actor::SessionMessage;
@@ -254,7 +254,12 @@ impl Edge {
     async fn drain(&self) {
         self.closing.store(true, Ordering::Relaxed);
         let ended = async {
-            for session in self.table.all() {
+            let (sessions, begun) = (self.table.all(), Instant::now());
+            let step = step(Duration::from_secs(self.options.drain_spread_s), sessions.len());
+            for (place, session) in (0..).zip(&sessions) {
+                if !step.is_zero() {
+                    sleep_until(begun + step * place).await;
+                }
                 let _ = session.deliver(SessionMessage::Drain).await;
             }
             self.work.none().await;
@@ -265,10 +270,31 @@ impl Edge {
     }
 }
 
+/// Between two sessions of so many that are told to go: few of them do not take all the time that there is.
+fn step(spread: Duration, sessions: usize) -> Duration {
+    let even = spread / u32::try_from(sessions).unwrap_or(u32::MAX).max(1);
+    even.min(Duration::from_millis(100))
+}
+
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");
         out
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_are_told_evenly_and_few_of_them_soon() {
+        let spread = Duration::from_secs(10);
+        assert_eq!(step(spread, 10_000), Duration::from_millis(1));
+        assert_eq!(step(spread, 200), Duration::from_millis(50));
+        assert_eq!(step(spread, 3), Duration::from_millis(100));
+        assert_eq!(step(spread, 0), Duration::from_millis(100));
+        assert!(step(Duration::ZERO, 200).is_zero());
+    }
 }

@@ -130,6 +130,13 @@ enum Hole {
     Kept { upto: u64 },
 }
 
+/// A session that is to end, and be owed nothing that its client has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Draining {
+    /// Until when the proof of what was written is waited for. None: no longer, or there is none to be had.
+    proof_until: Option<i64>,
+}
+
 /// How long a bound session is taken for one that will be available at once, milliseconds (contract xmpp 1.6).
 const BOUND_MS: i64 = 2_000;
 
@@ -142,7 +149,8 @@ pub(crate) struct Session {
     stage: Stage,
     /// There is a connection. A resumable session lives without one for a while.
     attached: bool,
-    draining: bool,
+    /// The edge ends, or is emptied: the session ends as soon as it may.
+    draining: Option<Draining>,
     carbons: bool,
     /// The id of the carbons request was that of SDK 2.x to 6.x (contract xmpp 5).
     is_sdk: bool,
@@ -202,7 +210,7 @@ impl Session {
         Session {
             stage: Stage::Bound,
             attached: true,
-            draining: false,
+            draining: None,
             carbons: false,
             is_sdk: false,
             wants_resumption: false,
@@ -321,12 +329,12 @@ impl Session {
         self.leave_if_wanted(at.now);
         self.flow(at.now);
         if self.attached
-            && let Some(ordinal) = self.proof.ask(at.now)
+            && let Some(ordinal) = self.question(at.now)
         {
             self.ask(ordinal);
         }
         self.send_tidings(at.now);
-        if self.draining && self.posts.flying() + self.posts.waiting() == 0 && !self.watching.is_held() {
+        if self.is_drained() {
             self.end(at.now, None, Ending::Vanished);
         }
     }

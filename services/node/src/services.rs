@@ -378,14 +378,24 @@ fn push(config: &Config, parts: &Parts, host: &str, links: natter_push::Links) -
     Ok(service)
 }
 
+/// `HOST[:PORT]` of a URL.
+fn host_of(url: &str) -> &str {
+    let behind = url.split_once("://").map_or(url, |(_, behind)| behind);
+    behind.split('/').next().unwrap_or_default()
+}
+
 fn edge(config: &Config, parts: &Parts, host: &str, links: &Links) -> Result<natter_edge::Service> {
     let id = match &parts.cluster {
         // A subject of the bus is of words without dots.
         Some(cluster) if config.edge.id.is_empty() => cluster.me().name.replace(['.', ' '], "-"),
         _ => config.edge.id.clone(),
     };
+    let elsewhere = match &parts.cluster {
+        Some(_) if config.edge.elsewhere.is_empty() => host_of(&config.cluster.public_websocket),
+        _ => &config.edge.elsewhere,
+    };
     Ok(natter_edge::Service::new(
-        natter_edge::Options { host: host.to_owned(), id, ..config.edge.clone() },
+        natter_edge::Options { host: host.to_owned(), id, elsewhere: elsewhere.to_owned(), ..config.edge.clone() },
         natter_edge::Parts {
             account: links.account.clone(),
             dialog: links.dialog.clone(),

@@ -32,7 +32,7 @@ impl Session {
 
     /// Writes a frame, behind those that wait.
     pub(super) fn queue(&mut self, now: i64, frame: Arc<SharedFrame>) {
-        if self.stage == Stage::Live && self.backlog.is_empty() && self.proof.has_room() {
+        if self.stage == Stage::Live && self.backlog.is_empty() && self.may_write() {
             self.deliver(now, frame);
         } else if !self.backlog.hold(frame.clone()) {
             self.overflow(now, &frame);
@@ -42,11 +42,18 @@ impl Session {
     /// A frame that cannot be held. While something else is in the way it can be fetched later; a client that is told live and
     /// proves nothing reads, if at all, slower than it is told, and is owed a debt.
     fn overflow(&mut self, now: i64, frame: &Frame) {
-        if self.stage == Stage::Live && self.backlog.list.is_empty() {
+        if self.draining.is_some() {
+            self.end(now, None, Ending::Vanished);
+        } else if self.stage == Stage::Live && self.backlog.list.is_empty() {
             self.end(now, None, Ending::Cut);
         } else if !self.backlog.miss(frame) {
             self.out.push_back(Action::Lost);
         }
+    }
+
+    /// What is not written to one that is about to end is told by the edge that it goes to.
+    fn may_write(&self) -> bool {
+        self.draining.is_none() && self.proof.has_room()
     }
 
     /// The client is there, and is told at once, or behind what it is being told.
@@ -56,7 +63,7 @@ impl Session {
 
     /// Writes what may be written: first the list, then frames, then what is missing is fetched.
     pub(super) fn flow(&mut self, now: i64) {
-        while self.stage == Stage::Live && self.proof.has_room() {
+        while self.stage == Stage::Live && self.may_write() {
             if !self.backlog.list.is_empty() {
                 if self.room == 0 {
                     self.out.push_back(Action::WhenRoom);

@@ -57,7 +57,7 @@ pub fn sasl_failure(condition: &str, text: &str) -> Element {
         .with_child(Element::new("text", ns::SASL).with_attr("xml:lang", "en").with_text(text))
 }
 
-/// A stream error that sends the client to another address, `scheme://host[:port]`: to drain an edge, nothing else
+/// A stream error that sends the client to another address, `host[:port]` (RFC 6120, 4.9.3.19): to drain an edge, nothing else
 /// (`contract xmpp 9`).
 #[must_use]
 pub fn see_other_host(address: &str) -> Element {

@@ -68,6 +68,53 @@ fn draining_waits_for_answers() {
 }
 
 #[test]
+fn draining_waits_for_the_proof_and_writes_nothing_more() {
+    let mut client = Client::live();
+    client.now += 1_000;
+    client.session.frame(client.at(), shared(row(1, 78, "told")));
+    let asked = client.actions().into_iter().find_map(|action| match action {
+        Action::Ping(ordinal) => Some(ordinal),
+        _ => None,
+    });
+    client.session.drain(client.at());
+    assert_eq!(client.frame(row(2, 78, "not any more")), [""; 0]);
+    assert!(!ends(&client.actions()));
+    client.session.pong(client.at(), asked.unwrap());
+    let actions = client.actions();
+    assert!(ends(&actions), "{actions:?}");
+    let mut written = actions.iter().filter(|action| matches!(action, Action::Write(text) if text.starts_with("<message")));
+    assert_eq!(written.next(), None, "the next edge tells it");
+}
+
+#[test]
+fn draining_does_not_wait_long_for_who_proves_nothing() {
+    let mut client = Client::live();
+    client.now += 1_000;
+    client.frame(row(1, 78, "told"));
+    client.session.drain(client.at());
+    client.wait(900);
+    assert!(!ends(&client.last));
+    client.wait(100);
+    assert!(ends(&client.last), "{:?}", client.last);
+}
+
+#[test]
+fn only_an_sdk_is_told_where_to_go() {
+    for (carbons, expected) in [("c:enableCarbons", true), ("other", false)] {
+        let mut client = Client::live();
+        client.sends(&format!("<iq type='set' id='{carbons}'><enable xmlns='urn:xmpp:carbons:2'/></iq>"));
+        client.session.drain(client.at());
+        let actions = client.actions();
+        let Some(Action::End(farewell)) = actions.last() else { panic!("{actions:?}") };
+        assert_eq!(farewell.goes_elsewhere, expected, "{carbons}");
+    }
+}
+
+fn ends(actions: &[Action]) -> bool {
+    matches!(actions.last(), Some(Action::End(_)))
+}
+
+#[test]
 fn the_socket_is_not_read_while_too_many_posts_wait() {
     let mut client = Client::with(identity(), Options { posts_max: 1, ..Options::default() });
     client.become_live();
