@@ -56,6 +56,8 @@ pub enum What {
     ClockOffAndKilled(i64, Duration),
     /// The volume of what it keeps is full for so long. Who did not survive that is started again.
     DiskFull(Duration),
+    /// All doors show a certificate that has ended, for so long, and it is killed and started again: its clients have to come back while they do.
+    CertificateExpired(Duration),
     /// Its users say as much as they can for so long.
     Noisy(Duration),
 }
@@ -71,6 +73,7 @@ impl What {
             | What::ClockOff(_, time)
             | What::ClockOffAndKilled(_, time)
             | What::DiskFull(time)
+            | What::CertificateExpired(time)
             | What::Noisy(time) => Some(time),
             What::Nothing | What::Drained | What::Wiped => None,
         }
@@ -86,6 +89,7 @@ impl What {
             What::ClockOff(by, _) => What::ClockOff(by, time),
             What::ClockOffAndKilled(by, _) => What::ClockOffAndKilled(by, time),
             What::DiskFull(_) => What::DiskFull(time),
+            What::CertificateExpired(_) => What::CertificateExpired(time),
             What::Noisy(_) => What::Noisy(time),
             What::Nothing | What::Drained | What::Wiped => self,
         }
@@ -123,7 +127,7 @@ const fn parted(name: &'static str, wire: &'static str) -> Fault {
 }
 
 /// All of them, in the order in which they are run.
-pub const FAULTS: [Fault; 42] = [
+pub const FAULTS: [Fault; 43] = [
     of("nothing", On::Nobody, What::Nothing),
     killed("edge killed", On::Part("edge-1")),
     held("edge held still", On::Part("edge-2")),
@@ -165,5 +169,6 @@ pub const FAULTS: [Fault; 42] = [
     of("clock of a dialog a minute ahead", On::Part("dialog-1"), What::ClockOff(60, USUAL)),
     of("clock of a dialog a minute behind", On::Part("dialog-1"), What::ClockOff(-60, USUAL)),
     of("dialog killed whose clock was a minute ahead", On::Part("dialog-1"), What::ClockOffAndKilled(60, USUAL)),
+    of("certificate expired", On::Part("edge-1"), What::CertificateExpired(LONG)),
     of("noisy app", On::App, What::Noisy(USUAL)),
 ];

@@ -8,11 +8,14 @@ use natter_servers::{Beyond, Kind, Part, Process, Set};
 use natter_tests::client::trusting;
 use tokio::time::{Instant, sleep};
 
+use crate::certificate::Replaced;
 use crate::fault::{Fault, On, What};
 use crate::network::Passage;
 use crate::noise::Noise;
 use crate::stage::Scene;
 
+/// Within which a changed certificate is shown: `tls.reload_s`, and a little.
+const RELOADED: Duration = Duration::from_secs(6);
 /// Longest that a process is started again which does not come up, as what it needs is broken too.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -88,6 +91,16 @@ impl Scene {
                 ensure!(process.pid().is_none(), "{name} does not end");
             }
             What::ClockOff(by, time) => return self.put_clock_off(by, time).await,
+            What::CertificateExpired(time) => {
+                let replaced = Replaced::by_an_expired_one(&self.cluster.secrets().join("tls"))?;
+                process.kill()?;
+                let came_back = self.bring_back(&part).await;
+                sleep(time).await;
+                replaced.put_back()?;
+                // The doors look at their files now and then.
+                sleep(RELOADED).await;
+                return came_back;
+            }
             What::ClockOffAndKilled(by, time) => {
                 self.put_clock_off(by, time).await?;
                 process.kill()?;

@@ -5,6 +5,7 @@
 //! them is several at once, for the seconds of `NATTER_MIXTURE`. `NATTER_SEED` replays the choices.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test that says how far it is
 
+mod certificate;
 mod fault;
 mod happen;
 mod mixture;

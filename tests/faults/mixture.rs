@@ -61,11 +61,11 @@ impl Trial {
     }
 }
 
-// One edge stays whole, for the user whose waiting is measured; a clock is put wrong only in a process that was started for that; one node
+// One edge stays whole, for the user whose waiting is measured, and can be come back to; a clock is put wrong only in a process that was started for that; one node
 // cannot lose what it keeps.
 fn mixes(fault: &Fault) -> bool {
     let is_usual = match fault.what {
-        What::Nothing | What::ClockOff(..) | What::ClockOffAndKilled(..) => false,
+        What::Nothing | What::ClockOff(..) | What::ClockOffAndKilled(..) | What::CertificateExpired(_) => false,
         What::Killed(_) => !matches!(fault.on, On::Cassandra(_) | On::Cassandras(_)),
         _ => true,
     };

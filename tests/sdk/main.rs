@@ -8,6 +8,7 @@ mod alerts;
 mod attachments;
 mod calls;
 mod chat;
+mod draining;
 mod groups;
 mod identity;
 mod names;

@@ -45,6 +45,8 @@ securityContext: {{- include "natter.podSecurity" . | nindent 2 }}
 {{- if eq $v.mode "cluster" }}
 - name: NATTER_CLUSTER__NAME
   valueFrom: { fieldRef: { fieldPath: metadata.name } }
+- name: NATTER_CLUSTER__GENERATION
+  valueFrom: { fieldRef: { fieldPath: "metadata.labels['pod-template-hash']" } }
 - name: NATTER_CLUSTER__ADDRESS
   valueFrom: { fieldRef: { fieldPath: status.podIP } }
 {{- if $v.cql.existingSecret }}

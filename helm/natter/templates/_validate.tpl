@@ -45,7 +45,7 @@
 {{- range $key, $instead := dict "data" "the chart mounts the data" "hosts" "use hosts.chat and hosts.api" "trusted_proxies" "use trustedProxies" "health" "the chart's probes need it as it is" -}}
 {{- if hasKey $settings $key -}}{{- $wrong = append $wrong (printf "%s.%s is set by the chart: %s" $where $key $instead) -}}{{- end -}}
 {{- end -}}
-{{- range $key := list "name" "address" "port" "advertise" "secrets" "tls" -}}
+{{- range $key := list "name" "generation" "address" "port" "advertise" "secrets" "tls" -}}
 {{- if hasKey $cluster $key -}}{{- $wrong = append $wrong (printf "%s.cluster.%s is set by the chart" $where $key) -}}{{- end -}}
 {{- end -}}
 {{- range $group, $use := dict "cql" "cql.existingSecret" "nats" "nats.existingSecret" "redis" "redis.existingSecret" -}}

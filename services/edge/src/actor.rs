@@ -9,7 +9,7 @@ use natter_actor::{Actor, Mailbox, Reply, Stop, WeakMailbox};
 use natter_proto::DialogId;
 use natter_proto::presence::v1::SessionState;
 use natter_telemetry::{Offence, continued};
-use natter_xmpp::{Element, Framing, StreamFault, ns, see_other_host};
+use natter_xmpp::{Element, Framing, StreamFault, ns};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, coop::unconstrained, spawn_local};
@@ -335,10 +335,6 @@ impl SessionActor {
     fn leave(&mut self, farewell: Farewell) {
         if let Some(fault) = farewell.fault {
             self.write(Piece::Text(fault.to_element().to_xml("")));
-        }
-        let elsewhere = farewell.goes_elsewhere.then(|| self.edge.options.elsewhere_of(&self.session.me().host)).flatten();
-        if let Some(address) = elsewhere {
-            self.write(Piece::Text(see_other_host(&address).to_xml("")));
         }
         if farewell.cut {
             self.edge.metrics.cut_off.inc();

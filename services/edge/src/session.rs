@@ -14,6 +14,7 @@ mod attention;
 mod backlog;
 mod contacts;
 mod discovery;
+mod draining;
 mod frames;
 mod holes;
 mod iq;
@@ -130,11 +131,16 @@ enum Hole {
     Kept { upto: u64 },
 }
 
-/// A session that is to end, and be owed nothing that its client has.
+/// How far a session is that is to end, and to be owed nothing that its client has. Times are unix milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Draining {
-    /// Until when the proof of what was written is waited for. None: no longer, or there is none to be had.
-    proof_until: Option<i64>,
+enum Draining {
+    /// The proof of what was written is waited for so long. None: no longer, or there is none to be had.
+    Proving { until: Option<i64> },
+    /// The client was told where to go. What it sends until it closes its stream is taken and acknowledged as before: of what an SDK
+    /// sent on a stream that nobody read it says later that it was sent (contract xmpp 5).
+    Told { until: i64 },
+    /// It has closed its stream, or the connection is gone: only its posts are waited for.
+    Gone { until: i64 },
 }
 
 /// How long a bound session is taken for one that will be available at once, milliseconds (contract xmpp 1.6).
@@ -334,9 +340,7 @@ impl Session {
             self.ask(ordinal);
         }
         self.send_tidings(at.now);
-        if self.is_drained() {
-            self.end(at.now, None, Ending::Vanished);
-        }
+        self.go_on_draining(at.now);
     }
 
     /// The socket is not read while posts or acks pile up: the bound on what one stream has in here.

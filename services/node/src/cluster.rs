@@ -21,6 +21,9 @@ use crate::roles::Role;
 pub struct Options {
     /// Name of this process, another one than that of every other, and the same when it is started again. Empty: the host's name and the roles.
     pub name: String,
+    /// What it is replaced together with: an edge that ends keeps its clients for up to 5 s while other edges of its generation are not ending
+    /// yet and there are edges of another one. In Kubernetes the hash of the pod's template. Empty: it does not wait.
+    pub generation: String,
     /// Address that calls of the other processes are taken at.
     pub address: String,
     /// Port of the same.
@@ -51,6 +54,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             name: String::new(),
+            generation: String::new(),
             address: "127.0.0.1".into(),
             port: 7400,
             advertise: String::new(),
@@ -149,8 +153,9 @@ pub fn member(config: &Config, roles: &[Role], port: u16, bus: Bus) -> Result<Cl
     // Larger than those of its earlier starts, by the wall clock: one that was set back makes this start look dead, and is said.
     let boot = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock stands before 1970")?;
     let boot = u64::try_from(boot.as_micros()).context("the clock stands far in the future")?;
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    Ok(Cluster::new(Member { name, boot, roles: served, address, version, is_draining: false, is_ailing: false }, bus))
+    let (version, generation) = (env!("CARGO_PKG_VERSION").to_owned(), options.generation.clone());
+    let me = Member { name, boot, roles: served, address, version, generation, is_draining: false, is_ailing: false };
+    Ok(Cluster::new(me, bus))
 }
 
 /// The name under which the cluster knows this process.

@@ -20,6 +20,7 @@ pub mod peers;
 pub mod process;
 pub mod reference;
 pub mod roles;
+mod rollout;
 pub mod sdk;
 pub mod services;
 pub mod stop;

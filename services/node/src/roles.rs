@@ -239,7 +239,13 @@ pub async fn run(roles: Roles, loaded: Loaded, logs: Logs, stop: Stop) -> Result
     below.spawn(tls.clone().run(hangups, end()));
     if let (Some(edge), Some(chat)) = (edge, doors.chat) {
         let chat = chat.open(tls.server_config(&[])?)?;
-        let end = drain();
+        let (drained, cluster) = (drain(), parts.cluster.clone());
+        let end = async move {
+            drained.await;
+            if let Some(cluster) = cluster {
+                crate::rollout::others_are_told(&cluster).await;
+            }
+        };
         above.spawn(async move { edge.run(chat, end).await.context("the chat door ended") });
     }
     if let (Some(api), Some(rest)) = (api, doors.rest) {

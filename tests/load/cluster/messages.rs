@@ -42,7 +42,8 @@ pub async fn run(report: &mut Report, places: [&Place; 2], scale: Scale) -> Resu
         report.add(&format!("{pairs} pairs: cluster to bare program"), most[1] / limit, "", "0.5");
         report.add(&format!("{pairs} pairs: cluster to embedded, rate"), most[1] / most[0], "", "");
         report.add(&format!("{pairs} pairs: cluster to embedded, our time on a core per message"), costs[1] / costs[0], "", "2");
-        // Each at half of its own, and the one process at that of the cluster too.
+        // Each at half of its own, the one process and the bare program at that of the cluster too.
+        bare::at(report, places[1], pairs, (most[1] / 2.0).round().max(1.0), scale).await?;
         for (chat, rate) in [(&chats[1], most[1] / 2.0), (&chats[0], most[1] / 2.0), (&chats[0], most[0] / 2.0)] {
             let rate = rate.round().max(1.0);
             let seen = chat.run(Some(rate), scale.time(SECONDS)).await?;

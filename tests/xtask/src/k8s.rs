@@ -65,7 +65,7 @@ fn prepare() -> Result<Node> {
     Servers::install(&target()?)?;
     tools::sdk()?;
     let names = TAGS.map(|tag| format!("{IMAGE}:{tag}"));
-    let made = image::make(&target()?, "release", &names[0])?;
+    let made = image::make(&target()?, "dist", &names[0])?;
     for name in &names {
         image::tag(&names[0], name)?;
         image::save(name, &node.images().join(format!("{}.tar", name.replace(['/', ':'], "-"))))?;

@@ -40,8 +40,6 @@ pub(crate) enum Action {
 pub(crate) struct Farewell {
     /// Told to the client before its stream is closed.
     pub fault: Option<StreamFault>,
-    /// The client is told where to connect again, if there is another place.
-    pub goes_elsewhere: bool,
     /// The connection is dropped without a word: the client takes nothing more.
     pub cut: bool,
     pub state: SessionState,

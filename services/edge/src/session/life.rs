@@ -4,15 +4,13 @@
 
 use natter_proto::presence::v1::{SessionRecord, SessionState};
 use natter_proto::{Code, Failure};
-use natter_xmpp::{Framing, StreamFault};
+use natter_xmpp::StreamFault;
 
 use super::{Action, Answer, Call, Draining, Ending, Farewell, Moment, Session, Stage, seconds};
 use crate::proof::Means;
 
 /// SDK 1.x takes a message for lost 2 s after it was sent (contract xmpp 5).
 const PATIENCE_MS: i64 = 1_800;
-/// How long a session that is to end waits for the proof of what it was told. A client that lives answers in a round trip.
-const PROOF_MS: i64 = 1_000;
 
 impl Session {
     /// A pong of the client.
@@ -97,11 +95,11 @@ impl Session {
         }
         let patience = self.acks.waits_since().filter(|_| self.is_impatient()).map(|at| at + PATIENCE_MS);
         let asks = self.proof.ask_at().filter(|_| self.attached);
-        let proof_until = self.draining.and_then(|draining| draining.proof_until);
+        let drained_until = self.draining.and_then(Draining::until);
         let withdraws = self.withdraw_at.filter(|_| self.stage == Stage::Bound);
         [
             withdraws,
-            proof_until,
+            drained_until,
             Some(self.touch_at),
             self.detached_until,
             self.again_at,
@@ -121,9 +119,7 @@ impl Session {
         if !self.begin(at) {
             return;
         }
-        if let Some(draining) = &mut self.draining {
-            draining.proof_until = draining.proof_until.filter(|until| *until > at.now);
-        }
+        self.lose_patience_draining(at.now);
         if self.detached_until.is_some_and(|until| until <= at.now) {
             self.end(at.now, None, Ending::Vanished);
         }
@@ -178,7 +174,10 @@ impl Session {
     /// The client closed its stream.
     pub(crate) fn goodbye(&mut self, at: Moment) {
         if self.begin(at) {
-            self.end(at.now, None, Ending::Goodbye);
+            if !self.has_gone() {
+                self.end(at.now, None, Ending::Goodbye);
+            }
+            self.finish(at);
         }
     }
 
@@ -194,7 +193,9 @@ impl Session {
         if !self.begin(at) {
             return;
         }
-        if self.resume.is_some() && self.draining.is_none() {
+        if self.has_gone() {
+            self.finish(at);
+        } else if self.resume.is_some() && self.draining.is_none() {
             self.detach(at.now);
         } else {
             self.end(at.now, None, Ending::Vanished);
@@ -230,37 +231,6 @@ impl Session {
         }
     }
 
-    /// The edge ends, or is emptied: the session ends when its posts are answered, and its client has proved what it was told, so that
-    /// nothing of that is told again. Nothing more is written meanwhile.
-    pub(crate) fn drain(&mut self, at: Moment) {
-        if self.begin(at) {
-            let can_prove = self.attached && self.proof.means() != Means::Nothing;
-            let draining = Draining { proof_until: can_prove.then_some(at.now + PROOF_MS) };
-            self.draining.get_or_insert(draining);
-            self.finish(at);
-        }
-    }
-
-    /// The ordinal to ask the client with, if it is to be asked. Who is to end is asked without a pause.
-    pub(super) fn question(&mut self, now: i64) -> Option<u64> {
-        match self.draining {
-            Some(_) if !self.proof.is_settled() => self.proof.ask_anyway(now),
-            _ => self.proof.ask(now),
-        }
-    }
-
-    /// Whether it is to end, and nothing is waited for any more.
-    pub(super) fn is_drained(&self) -> bool {
-        let Some(draining) = self.draining else { return false };
-        let is_answered = self.posts.flying() + self.posts.waiting() == 0 && !self.watching.is_held();
-        is_answered && (draining.proof_until.is_none() || self.proof.is_settled())
-    }
-
-    /// Whether its client connects again at once where it is told to: SDK 2.x and later on WebSocket (contract xmpp 9).
-    fn goes_elsewhere(&self) -> bool {
-        self.draining.is_some() && self.is_sdk && self.me.framing == Framing::WebSocket
-    }
-
     /// Ends the session. Nothing has an effect after this.
     pub(super) fn end(&mut self, now: i64, fault: Option<StreamFault>, ending: Ending) {
         if self.stage == Stage::Ended {
@@ -274,8 +244,7 @@ impl Session {
         self.forget_resumption();
         self.stage = Stage::Ended;
         let state = if ending == Ending::Goodbye { SessionState::Closed } else { SessionState::Vanished };
-        let goes_elsewhere = fault.is_none() && self.goes_elsewhere();
-        let farewell = Farewell { fault, goes_elsewhere, cut: ending == Ending::Cut, state, record: self.record(now) };
+        let farewell = Farewell { fault, cut: ending == Ending::Cut, state, record: self.record(now) };
         self.out.push_back(Action::End(Box::new(farewell)));
     }
 }

@@ -23,6 +23,8 @@ pub struct Member {
     /// `HOST:PORT` of its gRPC door.
     pub address: String,
     pub version: String,
+    /// The same of all that are replaced together. Empty: not known.
+    pub generation: String,
     /// It serves what it has, and gets nothing new.
     pub is_draining: bool,
     /// It cannot do its work, and others can.
@@ -31,13 +33,13 @@ pub struct Member {
 
 impl Member {
     pub(crate) fn alive(&self, state: State) -> Alive {
-        let Member { name, boot, roles, address, version, is_ailing, .. } = self.clone();
-        Alive { name, boot, roles, address, version, state: state.into(), is_ailing, ..Alive::default() }
+        let Member { name, boot, roles, address, version, generation, is_ailing, .. } = self.clone();
+        Alive { name, boot, roles, address, version, generation, state: state.into(), is_ailing, ..Alive::default() }
     }
 
     fn of(word: &Alive) -> Member {
-        let Alive { name, boot, roles, address, version, is_ailing, .. } = word.clone();
-        Member { name, boot, roles, address, version, is_draining: word.state() == State::Draining, is_ailing }
+        let Alive { name, boot, roles, address, version, generation, is_ailing, .. } = word.clone();
+        Member { name, boot, roles, address, version, generation, is_draining: word.state() == State::Draining, is_ailing }
     }
 
     pub fn serves(&self, role: &str) -> bool {
@@ -65,6 +67,15 @@ impl View {
     /// Those that serve a role and get something new.
     pub fn ready(&self, role: &str) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(move |member| member.serves(role) && !member.is_draining)
+    }
+
+    /// Whether a client that leaves `me` now for another member with this role could have to leave that one too: there are members of another
+    /// generation, so those of its own are being replaced, and one of these is not draining yet.
+    pub fn would_leave_again(&self, me: &Member, role: &str) -> bool {
+        let is_known = |member: &&Member| member.name != me.name && !member.generation.is_empty();
+        let (same, other): (Vec<_>, Vec<_>) =
+            self.ready(role).filter(is_known).partition(|member| member.generation == me.generation);
+        !me.generation.is_empty() && !same.is_empty() && !other.is_empty()
     }
 
     /// Who should have a shard of a role. Where all that are ready ail, one of them; where all drain, one of them.
@@ -222,6 +233,26 @@ mod tests {
         assert_eq!(owners(&heard.view(START)), ["a".to_owned()].into());
         say(&mut heard, "a", State::Ready, false);
         assert!(heard.view(START).members().iter().all(|member| !member.is_ailing));
+    }
+
+    #[test]
+    fn clients_wait_while_others_of_a_generation_that_is_replaced_are_not_told_yet() {
+        let edge = |name: &str, generation: &str, is_draining| Member {
+            name: name.into(),
+            roles: vec!["edge".into()],
+            generation: generation.into(),
+            is_draining,
+            ..Member::default()
+        };
+        let me = edge("a", "1", true);
+        let waits = |others: &[Member]| others.iter().chain([&me]).cloned().collect::<View>().would_leave_again(&me, "edge");
+        assert!(waits(&[edge("b", "1", false), edge("c", "2", false)]));
+        assert!(!waits(&[edge("b", "1", true), edge("c", "2", false)]), "all are told");
+        assert!(!waits(&[edge("b", "1", false)]), "nothing is replaced: one less is wanted");
+        assert!(!waits(&[edge("b", "1", false), edge("c", "2", true)]), "the next ones are taken back");
+        assert!(!waits(&[edge("b", "1", false), edge("c", "", false)]), "of which nothing is known");
+        let me = edge("a", "", true);
+        assert!(!View::from_iter([edge("b", "1", false), edge("c", "2", false)]).would_leave_again(&me, "edge"));
     }
 
     #[test]

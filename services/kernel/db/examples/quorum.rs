@@ -7,7 +7,9 @@
 //! - `rows-look-put`: then what is kept of the sender is written.
 //! - `rows-look-member`: the same, and it is read before.
 //!
-//! `cargo run --release -p natter-db --example quorum -- ADDRESS[,ADDRESS] [dialogs] [seconds] [rows|rows-look|...]`
+//! With a rate that many rows a second are due, evenly over the dialogs, and times count from there.
+//!
+//! `cargo run --release -p natter-db --example quorum -- ADDRESS[,ADDRESS] [dialogs] [seconds] [rows|rows-look|...] [rate]`
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -22,6 +24,7 @@ use scylla::client::session_builder::SessionBuilder;
 use scylla::statement::Consistency;
 use scylla::statement::prepared::PreparedStatement;
 use tokio::task::JoinSet;
+use tokio::time::sleep_until;
 
 type Fault = Box<dyn Error + Send + Sync>;
 
@@ -75,11 +78,15 @@ async fn main() -> Result<(), Fault> {
         Some("rows-look-member") => What::Member,
         Some(other) => return Err(format!("nothing is called {other:?}").into()),
     };
+    let rate: Option<f64> = arguments.next().map(|rate| rate.parse()).transpose()?;
+    let pause = rate.map(|rate| Duration::from_secs_f64(f64::from(dialogs) / rate));
     let writer = Arc::new(Writer::connect(&nodes).await?);
     let (before, end) = (own_us()?, Instant::now() + Duration::from_secs(seconds));
     let mut writing = JoinSet::new();
     for dialog in 0..dialogs {
-        writing.spawn(writer.clone().write(dialog, what, end));
+        // Those of different dialogs are not due at the same moment.
+        let pace = pause.map(|pause| (Instant::now() + pause * dialog / dialogs, pause));
+        writing.spawn(writer.clone().write(dialog, what, end, pace));
     }
     let mut took = Vec::new();
     while let Some(written) = writing.join_next().await {
@@ -129,8 +136,14 @@ impl Writer {
         Ok(Writer { row, id, look, kept, member, bytes, run: std::process::id(), session })
     }
 
-    /// Of one dialog, one row after the other; how long each took.
-    async fn write(self: Arc<Writer>, dialog: u32, what: What, end: Instant) -> Result<Vec<Duration>, Fault> {
+    /// Of one dialog, one row after the other; how long each took. `pace`: when the first one is due, and how long after each the next.
+    async fn write(
+        self: Arc<Writer>,
+        dialog: u32,
+        what: What,
+        end: Instant,
+        mut pace: Option<(Instant, Duration)>,
+    ) -> Result<Vec<Duration>, Fault> {
         let [row, id] = self.bytes.map(|bytes| vec![b'x'; bytes]);
         let mut dialog_id = [0_u8; 12];
         dialog_id[..4].copy_from_slice(&dialog.to_be_bytes());
@@ -138,7 +151,12 @@ impl Writer {
         let dialog_id = dialog_id.to_vec();
         let mut took = Vec::new();
         while Instant::now() < end {
-            let (started, n) = (Instant::now(), took.len() as u64);
+            let (mut started, n) = (Instant::now(), took.len() as u64);
+            if let Some((due, pause)) = &mut pace {
+                sleep_until((*due).into()).await;
+                started = *due;
+                *due += *pause;
+            }
             let (segment, position) = ((n / SEGMENT) as i64, (n % SEGMENT) as i32);
             let mut message_id = dialog_id[4..].to_vec();
             message_id.extend((n as u32).to_be_bytes());

@@ -108,6 +108,7 @@ impl Process {
             roles: roles(self.role).into_iter().map(|role| role.name().to_owned()).collect(),
             address: format!("place:{}", self.place),
             version: "1".into(),
+            generation: String::new(),
             is_draining: false,
             is_ailing: false,
         };

@@ -101,13 +101,51 @@ fn draining_does_not_wait_long_for_who_proves_nothing() {
 #[test]
 fn only_an_sdk_is_told_where_to_go() {
     for (carbons, expected) in [("c:enableCarbons", true), ("other", false)] {
-        let mut client = Client::live();
-        client.sends(&format!("<iq type='set' id='{carbons}'><enable xmlns='urn:xmpp:carbons:2'/></iq>"));
+        let mut client = elsewhere(carbons);
         client.session.drain(client.at());
         let actions = client.actions();
-        let Some(Action::End(farewell)) = actions.last() else { panic!("{actions:?}") };
-        assert_eq!(farewell.goes_elsewhere, expected, "{carbons}");
+        assert_eq!(is_told(&actions), expected, "{carbons}: {actions:?}");
+        assert_eq!(ends(&actions), !expected, "{carbons}: {actions:?}");
     }
+}
+
+#[test]
+fn what_a_client_sends_before_it_goes_elsewhere_is_posted_and_acknowledged() {
+    let mut client = elsewhere("c:enableCarbons");
+    client.sends(ENABLE);
+    client.session.drain(client.at());
+    assert!(is_told(&client.actions()));
+    client.sends(BODY);
+    client.sends(ASK);
+    client.session.goodbye(client.at());
+    assert!(!ends(&client.actions()), "its message is on its way");
+    client.session.answers(client.at(), [Answer::Job { number: 0, answer: Ok(1) }]);
+    let written = client.actions();
+    assert!(written.iter().any(|action| matches!(action, Action::Write(text) if text.contains("h=\"1\""))), "{written:?}");
+    let Some(Action::End(farewell)) = written.last() else { panic!("{written:?}") };
+    assert_eq!(farewell.state, SessionState::Vanished, "it is back in a moment");
+}
+
+#[test]
+fn who_does_not_go_is_not_waited_for_long() {
+    let mut client = elsewhere("c:enableCarbons");
+    client.session.drain(client.at());
+    client.actions();
+    client.wait(1_400);
+    assert!(!ends(&client.last));
+    client.wait(100);
+    assert!(ends(&client.last), "{:?}", client.last);
+}
+
+fn elsewhere(carbons: &str) -> Client {
+    let mut client = Client::with(identity(), Options { elsewhere: "door.test:5291".into(), ..Options::default() });
+    client.become_live();
+    client.sends(&format!("<iq type='set' id='{carbons}'><enable xmlns='urn:xmpp:carbons:2'/></iq>"));
+    client
+}
+
+fn is_told(actions: &[Action]) -> bool {
+    actions.iter().any(|action| matches!(action, Action::Write(text) if text.contains(":5291</see-other-host>")))
 }
 
 fn ends(actions: &[Action]) -> bool {
