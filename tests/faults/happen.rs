@@ -119,7 +119,7 @@ impl Scene {
     }
 
     // As Kubernetes does it: whoever ends while he starts is started again.
-    async fn bring_back(&self, part: &Part) -> Result<()> {
+    pub async fn bring_back(&self, part: &Part) -> Result<()> {
         let (began, mut tries) = (Instant::now(), 1);
         loop {
             self.cluster.launch(part)?;

@@ -2,13 +2,14 @@
 //! killed or held still. For each: how long nobody was answered, and that nothing answered is lost, doubled or out of order.
 //!
 //! `cargo xtask faults` runs it. `NATTER_FAULTS` names the ones to run, separated by commas, all if none; `mixture` among
-//! them is several at once, for the seconds of `NATTER_MIXTURE`. `NATTER_SEED` replays the choices.
+//! them is several at once, for the seconds of `NATTER_MIXTURE`; `app moved in and out` is no fault, but killed under. `NATTER_SEED` replays the choices.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test that says how far it is
 
 mod certificate;
 mod fault;
 mod happen;
 mod mixture;
+mod moving;
 mod network;
 mod noise;
 mod probe;
@@ -53,6 +54,9 @@ async fn whatever_breaks_nothing_that_was_answered_is_lost() {
         // Whoever ends it early has what was found.
         report.write().unwrap();
     }
+    if wanted.is_empty() || wanted.contains(&moving::NAME) {
+        report.add_moving(moving::play(&scene).await);
+    }
     println!("{}", report.write().unwrap());
     match report.has_failed() {
         true => {
@@ -70,7 +74,7 @@ fn faults(names: &[&str]) -> Vec<Fault> {
     };
     match names {
         [] => FAULTS.to_vec(),
-        names => names.iter().filter(|name| **name != MIXTURE).map(of_name).collect(),
+        names => names.iter().filter(|name| ![MIXTURE, moving::NAME].contains(*name)).map(of_name).collect(),
     }
 }
 

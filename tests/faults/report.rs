@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::mixture::Trial;
+use crate::moving;
 use crate::probe::Told;
 use crate::stage::Outcome;
 
@@ -44,6 +45,22 @@ impl Report {
         let name = &trial.name;
         self.rows.push(format!("| {name} | {lasted} | {silence:.1} of {answers} answers | {refused} | {ends} | {found} |"));
         self.remarks.extend(outcome.remarks.into_iter().map(|remark| format!("{name}: {remark}")));
+    }
+
+    /// What came of the app that moves, which nobody waits for.
+    pub fn add_moving(&mut self, came: Result<String>) {
+        println!("{}: {came:?}", moving::NAME);
+        let found = match came {
+            Ok(said) => {
+                self.remarks.push(format!("{}: {said}", moving::NAME));
+                "none"
+            }
+            Err(error) => {
+                self.failures.push(format!("{}: {error:#}", moving::NAME));
+                "**see below**"
+            }
+        };
+        self.rows.push(format!("| {} | | | | | {found} |", moving::NAME));
     }
 
     pub fn left_out(&mut self, name: &str, why: &str) {

@@ -243,7 +243,7 @@ pub async fn run(roles: Roles, loaded: Loaded, logs: Logs, stop: Stop) -> Result
         let end = async move {
             drained.await;
             if let Some(cluster) = cluster {
-                crate::rollout::others_are_told(&cluster).await;
+                crate::rollout::may_move(&cluster).await;
             }
         };
         above.spawn(async move { edge.run(chat, end).await.context("the chat door ended") });

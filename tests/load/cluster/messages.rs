@@ -45,14 +45,23 @@ pub async fn run(report: &mut Report, places: [&Place; 2], scale: Scale) -> Resu
         // Each at half of its own, the one process and the bare program at that of the cluster too.
         bare::at(report, places[1], pairs, (most[1] / 2.0).round().max(1.0), scale).await?;
         for (chat, rate) in [(&chats[1], most[1] / 2.0), (&chats[0], most[1] / 2.0), (&chats[0], most[0] / 2.0)] {
-            let rate = rate.round().max(1.0);
-            let seen = chat.run(Some(rate), scale.time(SECONDS)).await?;
-            let what = format!("{}, {pairs} pairs, at {rate}/s", chat.place.name);
-            report.add(&format!("{what}: reached"), seen.per_second, "msg/s", "");
             let target = if chat.place.name == "cluster" { "20 ms" } else { "" };
-            add(report, &what, &seen, target);
+            paced(report, chat, pairs, rate, target, scale).await?;
+        }
+        // How much of it can be asked of the cluster before messages wait for one another.
+        for part in [4.0, 8.0, 16.0] {
+            paced(report, &chats[1], pairs, most[1] / part, "", scale).await?;
         }
     }
+    Ok(())
+}
+
+async fn paced(report: &mut Report, chat: &Chat<'_>, pairs: usize, rate: f64, target: &str, scale: Scale) -> Result<()> {
+    let rate = rate.round().max(1.0);
+    let seen = chat.run(Some(rate), scale.time(SECONDS)).await?;
+    let what = format!("{}, {pairs} pairs, at {rate}/s", chat.place.name);
+    report.add(&format!("{what}: reached"), seen.per_second, "msg/s", "");
+    add(report, &what, &seen, target);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! What one member believes of all, from what it heard. Time is what the caller says.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use natter_proto::cluster::v1::{Alive, State};
@@ -76,6 +76,12 @@ impl View {
         let (same, other): (Vec<_>, Vec<_>) =
             self.ready(role).filter(is_known).partition(|member| member.generation == me.generation);
         !me.generation.is_empty() && !same.is_empty() && !other.is_empty()
+    }
+
+    /// Whether members with a role are just being replaced: those that are alive, draining or not, are of several generations.
+    pub fn is_replaced(&self, role: &str) -> bool {
+        let of_role = self.members.iter().filter(|member| member.serves(role) && !member.generation.is_empty());
+        of_role.map(|member| &member.generation).collect::<BTreeSet<_>>().len() > 1
     }
 
     /// Who should have a shard of a role. Where all that are ready ail, one of them; where all drain, one of them.
@@ -253,6 +259,23 @@ mod tests {
         assert!(!waits(&[edge("b", "1", false), edge("c", "", false)]), "of which nothing is known");
         let me = edge("a", "", true);
         assert!(!View::from_iter([edge("b", "1", false), edge("c", "2", false)]).would_leave_again(&me, "edge"));
+    }
+
+    #[test]
+    fn a_role_is_replaced_while_two_generations_of_it_live() {
+        let member = |name: &str, role: &str, generation: &str| Member {
+            name: name.into(),
+            roles: vec![role.into()],
+            generation: generation.into(),
+            is_draining: true,
+            ..Member::default()
+        };
+        let view = View::from_iter([member("a", "dialog", "1"), member("b", "dialog", "2"), member("c", "presence", "3")]);
+        assert_eq!(["dialog", "presence", "push"].map(|role| view.is_replaced(role)), [true, false, false]);
+        assert!(
+            !View::from_iter([member("a", "dialog", "1"), member("b", "dialog", "")]).is_replaced("dialog"),
+            "of one nothing is known"
+        );
     }
 
     #[test]
