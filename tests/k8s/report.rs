@@ -42,7 +42,7 @@ impl Report {
         writeln!(
             page,
             "\n{CLIENTS} clients, {SDKS} of them SDK 6.1.2 on Node, the rest lean ones that come back at once, in pairs, groups of ten and one \
-             public dialog of all. Back: from the end of a stream until the next one is signed in, p50 / p99 / most, in ms; those that were told \
+             public dialog of all. Back: from the end of a stream, or from where the client was told to go, until the next one is signed in, p50 / p99 / most, in ms; those that were told \
              where to go (`see-other-host`), and others, who wait their own pause. Heard: by each app's listener that has to hear it.\n\n\
              | during | moved never, once, more | told: lean | told: SDK | cut: lean | cut: SDK | sent | ack ms p50 / p99 / most | \
              refused, unanswered | heard | lost | doubled | again, marked | said to be away |\n\

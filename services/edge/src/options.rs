@@ -67,7 +67,7 @@ pub struct Options {
     pub announce_again_per_s: u32,
     /// How long sessions may take to end when the process is stopped, seconds.
     pub drain_s: u64,
-    /// Of it, seconds over which sessions are told to go elsewhere one after the other, ten in a second at least. 0: all at once, where there
+    /// Of it, seconds over which sessions are told to go elsewhere one after the other, four in a second at least. 0: all at once, where there
     /// is nobody else to go to.
     pub drain_spread_s: u64,
 }

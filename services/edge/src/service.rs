@@ -273,7 +273,7 @@ impl Edge {
 /// Between two sessions of so many that are told to go: few of them do not take all the time that there is.
 fn step(spread: Duration, sessions: usize) -> Duration {
     let even = spread / u32::try_from(sessions).unwrap_or(u32::MAX).max(1);
-    even.min(Duration::from_millis(100))
+    even.min(Duration::from_millis(250))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -293,8 +293,8 @@ mod tests {
         let spread = Duration::from_secs(10);
         assert_eq!(step(spread, 10_000), Duration::from_millis(1));
         assert_eq!(step(spread, 200), Duration::from_millis(50));
-        assert_eq!(step(spread, 3), Duration::from_millis(100));
-        assert_eq!(step(spread, 0), Duration::from_millis(100));
+        assert_eq!(step(spread, 3), Duration::from_millis(250));
+        assert_eq!(step(spread, 0), Duration::from_millis(250));
         assert!(step(Duration::ZERO, 200).is_zero());
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use natter_proto::presence::v1::{Attending, SessionRecord};
 use natter_telemetry::Offence;
+use tokio::join;
 
 use crate::activity::Visible;
 use crate::blocks::Turn;
@@ -26,8 +27,8 @@ impl Shared {
         record: Option<SessionRecord>,
         of_app: Option<usize>,
     ) -> Result<usize, Error> {
-        let debts = self.debts_if_ready(user).await;
-        let (_turn, list) = self.default_list_for(user).await?;
+        let (debts, list) = join!(self.debts_if_ready(user), self.default_list_for(user));
+        let (_turn, list) = list?;
         let (sessions, stored) = {
             let mut directory = self.directory.lock();
             let sessions = self.add(&mut directory, user, &session, (list, of_app))?;
@@ -46,8 +47,8 @@ impl Shared {
         record: Option<SessionRecord>,
         of_app: Option<usize>,
     ) -> Result<(usize, Greeting), Error> {
-        let debts = self.debts_if_ready(user).await;
-        let (turn, list) = self.default_list_for(user).await?;
+        let (debts, list) = join!(self.debts_if_ready(user), self.default_list_for(user));
+        let (turn, list) = list?;
         let (sessions, arrival, stored) = {
             let mut directory = self.directory.lock();
             let sessions = self.add(&mut directory, user, &session, (list, of_app))?;

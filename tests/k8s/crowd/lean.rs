@@ -27,7 +27,8 @@ struct Stream {
     reader: StreamReader,
     handled: u64,
     refused: BTreeMap<String, ()>,
-    is_told: bool,
+    /// When it was told to go elsewhere.
+    told_at: Option<Instant>,
 }
 
 /// Until it is to end.
@@ -48,12 +49,13 @@ pub async fn run(mut person: Person, chat: SocketAddr, tls: TlsConnector) -> Res
         if let Some((at, is_told)) = ended {
             person.seen.lock().unwrap().moves.push(Move { at, is_told, back: at.elapsed() });
         }
-        let mut stream = Stream { client, reader: heard::reader(), handled: 0, refused: BTreeMap::new(), is_told: false };
+        let mut stream = Stream { client, reader: heard::reader(), handled: 0, refused: BTreeMap::new(), told_at: None };
         let is_over = stream.live(&mut person, &mut unanswered, &mut due, ended.is_none()).await.unwrap_or(false);
         if is_over {
             return stream.client.close().await.or(Ok(()));
         }
-        ended = Some((Instant::now(), stream.is_told));
+        // It counts from where it was told on: what it is not told any more it waits for.
+        ended = Some((stream.told_at.unwrap_or_else(Instant::now), stream.told_at.is_some()));
     }
 }
 
@@ -144,7 +146,10 @@ impl Stream {
                     sent.acked = Some(Instant::now());
                 }
             }
-            "error" => self.is_told = stanza.elements().any(|child| child.name == "see-other-host"),
+            "error" => {
+                self.told_at = stanza.elements().any(|child| child.name == "see-other-host").then(Instant::now);
+                self.client.send(natter_xmpp::close().to_xml("")).await?;
+            }
             _ => {}
         }
         Ok(())

@@ -65,7 +65,7 @@ async fn a_drain_that_ends_half_way_leaves_the_others_where_they_are_and_a_stop_
 
 #[tokio::test]
 async fn an_edge_that_stops_tells_its_sessions_one_after_the_other_where_there_are_others_to_go_to() {
-    let world = World::start(Options { drain_spread_s: 2, ..Options::default() }).await;
+    let world = World::start(Options { drain_spread_s: 1, ..Options::default() }).await;
     let mut sessions = Vec::new();
     for user in [34, 78, 90, 91, 92] {
         sessions.push(Web::live(&world, user).await);
@@ -75,7 +75,7 @@ async fn an_edge_that_stops_tells_its_sessions_one_after_the_other_where_there_a
     for mut session in sessions {
         session.expect_end().await;
     }
-    assert!(stopped.elapsed() >= Duration::from_millis(400), "five of them at ten in a second: {:?}", stopped.elapsed());
+    assert!(stopped.elapsed() >= Duration::from_millis(800), "five of them over a second: {:?}", stopped.elapsed());
     world.ended().await;
 }
 
