@@ -9,6 +9,7 @@ use futures::future::try_join_all;
 use natter_servers::{S3, Servers};
 use natter_tests::client::{Account, http};
 use natter_tests::proxy::Proxy;
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -186,6 +187,8 @@ impl Release {
     }
 }
 
+/// The Secret with the certificate of calls between processes, and the name in it.
+const CALLS: &str = "chat-natter-calls";
 const ADMIN: &str = "http://127.0.0.1:8090/admin/v1";
 
 // What a cluster needs beside what every release has.
@@ -199,6 +202,7 @@ fn cluster(servers: &Servers) -> Value {
         "mode": "cluster",
         "hosts": {"chat": CHAT, "api": API},
         "secrets": {"existingSecret": "natter-secrets"},
+        "calls": {"tls": {"existingSecret": CALLS}},
         "cql": {"nodes": at("NATTER_TEST_CQL"), "replicas": 1},
         "nats": {"nodes": at("NATTER_TEST_NATS"), "log": {"replicas": 1}},
         "redis": {"nodes": at("NATTER_TEST_REDIS")},
@@ -221,7 +225,27 @@ async fn make_secrets(place: &Place, kube: &Kube, folder: &Path) -> Result<()> {
     let pair = [("access-key", S3::ACCESS_KEY), ("secret-key", S3::SECRET_KEY)]
         .map(|(key, value)| format!("--from-literal={key}={value}"));
     kube.kubectl(&["create", "secret", "generic", "natter-s3", &pair[0], &pair[1]]).await?;
+    let mut words = vec!["create".to_owned(), "secret".to_owned(), "generic".to_owned(), CALLS.to_owned()];
+    for (key, content) in calls()? {
+        let path = folder.join(key);
+        std::fs::write(&path, content)?;
+        words.push(format!("--from-file={}", path.display()));
+    }
+    kube.kubectl(&words.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     Ok(())
+}
+
+// For calls between processes: an authority that signs for nobody else, and the one certificate that all show.
+fn calls() -> Result<[(&'static str, String); 3]> {
+    let (authority_key, key) = (KeyPair::generate()?, KeyPair::generate()?);
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let authority = params.self_signed(&authority_key)?;
+    let issuer = Issuer::from_ca_cert_pem(&authority.pem(), authority_key)?;
+    let mut params = CertificateParams::new([CALLS.to_owned()])?;
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    let certificate = params.signed_by(&key, &issuer)?;
+    Ok([("tls.crt", certificate.pem()), ("tls.key", key.serialize_pem()), ("ca.crt", authority.pem())])
 }
 
 async fn address(kube: &Kube, service: &str, port: u16) -> Result<SocketAddr> {

@@ -206,8 +206,8 @@ metadata:
     {{- end }}
 spec:
   {{- include "natter.podHead" $root | nindent 2 }}
-  # From SIGTERM on a process ends after 30 s at the latest.
-  terminationGracePeriodSeconds: {{ add (int $merged.preStopSeconds) 35 }}
+  # From SIGTERM on a process ends after 30 s at the latest; an edge after 30 more, in which it waits for what is replaced with it.
+  terminationGracePeriodSeconds: {{ add (int $merged.preStopSeconds) (ternary 65 35 (eq .role "edge")) }}
   {{- with $merged.priorityClassName }}
   priorityClassName: {{ . }}
   {{- end }}

@@ -21,7 +21,7 @@ use crate::roles::Role;
 pub struct Options {
     /// Name of this process, another one than that of every other, and the same when it is started again. Empty: the host's name and the roles.
     pub name: String,
-    /// What it is replaced together with: an edge that ends keeps its clients for up to 10 s while other edges of its generation are not ending
+    /// What it is replaced together with: an edge that ends keeps its clients for up to 30 s while other edges of its generation are not ending
     /// yet and there are edges of another one, or while processes of another role live in two generations. In Kubernetes the hash of the pod's template. Empty: it does not wait.
     pub generation: String,
     /// Address that calls of the other processes are taken at.

@@ -22,7 +22,7 @@ use crate::parts::Parts;
 use crate::services::{Facts, Services};
 use crate::stop::Stop;
 use crate::tls::{self, Tls};
-use crate::{cluster, first, health, sdk, system, vitals};
+use crate::{cluster, first, health, rollout, sdk, system, vitals};
 
 /// A part of the product that a process can be.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -243,7 +243,7 @@ pub async fn run(roles: Roles, loaded: Loaded, logs: Logs, stop: Stop) -> Result
         let end = async move {
             drained.await;
             if let Some(cluster) = cluster {
-                crate::rollout::may_move(&cluster).await;
+                rollout::may_move(&cluster).await;
             }
         };
         above.spawn(async move { edge.run(chat, end).await.context("the chat door ended") });
@@ -288,6 +288,8 @@ pub async fn run(roles: Roles, loaded: Loaded, logs: Logs, stop: Stop) -> Result
         cluster.drain();
     }
     info!("draining");
+    let waits = parts.cluster.is_some() && roles.has(Role::Edge);
+    let longest = if waits { DRAIN + rollout::PATIENCE } else { DRAIN };
     let drained = async {
         if let Some(ended) = ended_early {
             stop.drain.cancel();
@@ -312,7 +314,7 @@ pub async fn run(roles: Roles, loaded: Loaded, logs: Logs, stop: Stop) -> Result
     tokio::select! {
         biased;
         () = stop.now.cancelled() => Ok(()),
-        ended = tokio::time::timeout(DRAIN, drained) => ended.unwrap_or(Ok(())),
+        ended = tokio::time::timeout(longest, drained) => ended.unwrap_or(Ok(())),
     }
 }
 
@@ -332,7 +334,7 @@ async fn notice(cluster: &Cluster, roles: &Roles, db: &Db, tls: Option<natter_rp
     tokio::join!(of_store, of_ways);
 }
 
-/// How long a drain may take before the process ends anyway.
+/// How long a drain may take before the process ends anyway; with an edge in a cluster, what that waits for others comes on top.
 const DRAIN: Duration = Duration::from_secs(30);
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use crate::roles::Role;
 
-/// Longest wait. The process has half a minute to end, and moves its clients within it.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest wait. Nobody is kept waiting by it: the edge serves its clients as before.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Resolves when the clients of this edge may be moved, or after a while.
 pub async fn may_move(cluster: &Cluster) {
