@@ -23,7 +23,7 @@ const TAGS: [&str; 2] = ["built", "next"];
 pub fn run_words(words: &[&str]) -> Result<()> {
     match words {
         ["up"] => prepare()?.up(),
-        ["down"] => Node::install(&Tools::install()?)?.down(),
+        ["down"] => down(&Node::install(&Tools::install()?)?),
         steps => match std::env::var_os("KUBECONFIG") {
             Some(_) => in_a_cluster_that_is_there(steps),
             None => in_our_own(steps),
@@ -31,14 +31,29 @@ pub fn run_words(words: &[&str]) -> Result<()> {
     }
 }
 
+/// Ends the node, and the servers that a run left with it.
+fn down(node: &Node) -> Result<()> {
+    node.down()?;
+    let (target, folder) = (target()?, target()?.join("tmp/k8s/servers"));
+    if folder.exists() {
+        // Of a run that ended while they started there are not all.
+        if let Ok(servers) = Servers::open(&target, &folder) {
+            servers.wipe()?;
+        }
+        fs::remove_dir_all(&folder)?;
+    }
+    Ok(())
+}
+
 fn in_our_own(steps: &[&str]) -> Result<()> {
     let node = prepare()?;
+    down(&node)?;
     node.up()?;
     let tested = program(&mut node.inside("cargo"), steps, &format!("{IMAGE}:{}", TAGS[0]))
         .and_then(|tests| run(tests.env("NATTER_SERVERS_ON", node::ADDRESS)));
     // What failed can be looked at: `cargo xtask k8s down` ends it.
     match tested {
-        Ok(()) => node.down(),
+        Ok(()) => down(&node),
         Err(error) => Err(error.context("the cluster is left as it is: `cargo xtask k8s down` ends it")),
     }
 }
