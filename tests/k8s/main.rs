@@ -11,13 +11,15 @@ mod release;
 mod report;
 mod steps;
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use tokio::process::Command;
 
 use crowd::Crowd;
 use kube::Kube;
 use release::{Place, Release};
-use report::{Report, SOON};
+use report::{LATE, Report, SOON};
 use steps::Step;
 
 /// Among the names of steps: the single process.
@@ -76,10 +78,15 @@ async fn chat(place: &Place, release: &Release, steps: &[Step], report: &mut Rep
     report.found = crowd.end(release, &during).await?;
     for (step, found) in steps.iter().zip(&report.found) {
         let [told, cut] = found.back.each_ref().map(|back| back.concat());
-        let late = told.iter().filter(|back| **back > SOON).count();
-        if late * 100 > told.len() {
-            let late = format!("{}: {late} of {} that were told where to go needed over {SOON:?}", found.name, told.len());
-            report.failures.push(late);
+        let over = |bound: Duration| told.iter().filter(|back| **back > bound).count();
+        let late = |count, bound: Duration| {
+            format!("{}: {count} of {} that were told where to go needed over {bound:?}", found.name, told.len())
+        };
+        if !told.is_empty() {
+            report.remarks.push(late(over(SOON), SOON));
+        }
+        if over(LATE) * 100 > told.len() {
+            report.failures.push(late(over(LATE), LATE));
         }
         if step.is_planned() && (!cut.is_empty() || found.again > 0) {
             let noticed = format!("{}: {} were not told where to go, {} messages came again", found.name, cut.len(), found.again);

@@ -16,11 +16,15 @@ pub struct Report {
     /// What came of a step itself.
     pub steps: Vec<(&'static str, Result<String>)>,
     pub found: Vec<Found>,
+    /// What there is to say besides.
+    pub remarks: Vec<String>,
     pub failures: Vec<String>,
 }
 
-/// Who is told where to go is back before so long (99 of 100).
+/// Who is told where to go is to be back before so long; how many were not is told.
 pub const SOON: Duration = Duration::from_millis(100);
+/// A machine that has too much to do is no failure of the release, up to ten times as long (99 of 100).
+pub const LATE: Duration = Duration::from_secs(1);
 
 impl Report {
     pub fn has_failed(&self) -> bool {
@@ -80,8 +84,8 @@ impl Report {
             page += &examples(&format!("{}, lost", found.name), &found.lost);
             page += &examples(&format!("{}, doubled", found.name), &found.doubled);
         }
-        for failure in &self.failures {
-            writeln!(page, "\n- {failure}")?;
+        for line in self.remarks.iter().chain(&self.failures) {
+            writeln!(page, "\n- {line}")?;
         }
         std::fs::create_dir_all(target.join("reports"))?;
         std::fs::write(target.join("reports/k8s.md"), &page)?;
