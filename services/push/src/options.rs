@@ -6,6 +6,7 @@ use natter_actor::Clock;
 use natter_telemetry::Metrics;
 use serde::{Deserialize, Serialize};
 
+use crate::hooks;
 use crate::provider::{self, Senders, Wrong};
 
 /// Alerts: devices, credentials, what waits, how long is waited, and the providers that carry them.
@@ -60,6 +61,8 @@ pub struct Options {
     pub fcm_url: String,
     /// Where access tokens for it are given out.
     pub fcm_token_url: String,
+    /// What happens in an app, told to servers of its maker.
+    pub webhooks: hooks::Options,
 }
 
 impl Default for Options {
@@ -88,6 +91,7 @@ impl Default for Options {
             apns_sandbox_url: provider.apns_sandbox_url,
             fcm_url: provider.fcm_url,
             fcm_token_url: provider.fcm_token_url,
+            webhooks: hooks::Options::default(),
         }
     }
 }
