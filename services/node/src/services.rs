@@ -285,7 +285,7 @@ fn account(config: &Config, parts: &Parts, host: &str) -> Result<natter_account:
     let public = public.split(['/', ':']).next().unwrap_or_default();
     let names = [host, &config.edge.host, public, "localhost"].into_iter().map(str::to_owned);
 
-    Ok(natter_account::Service::new(
+    let service = natter_account::Service::new(
         config.account.clone(),
         natter_account::Parts {
             db: parts.db.clone(),
@@ -297,7 +297,9 @@ fn account(config: &Config, parts: &Parts, host: &str) -> Result<natter_account:
             verifier_key: parts.verifier_key,
             hosts: names.collect(),
         },
-    ))
+    );
+    service.tell(parts.posted.clone());
+    Ok(service)
 }
 
 fn presence(config: &Config, parts: &Parts) -> Result<natter_presence::Service> {

@@ -12,7 +12,7 @@ use natter_proto::dialog::v1::DialogKind;
 use natter_proto::event::v1::{Message, Posted, PostedChange, PostedNews, PostedRow};
 use natter_proto::push::v1::*;
 use natter_proto::{Code, Failure};
-use natter_push::provider::{Outcome, Rejection};
+use natter_push::provider::{Outcome, Reason};
 use natter_push::{Options, WebhookOptions};
 use parking_lot::Mutex;
 use prost::Message as _;
@@ -150,7 +150,7 @@ async fn only_what_is_wanted_is_told_and_only_of_the_app() {
     door.pass(5_000).await;
     assert_eq!((receiver.took(), door.sent()), (vec![("message.created".into(), ROOM, 2)], vec![]));
     // A device that is gone is told.
-    door.answers([Outcome::Rejected(Rejection::Unregistered { since: None })]);
+    door.answers([Outcome::Rejected(Reason::Unregistered { since: None })]);
     door.says(ROOM, 3, "ho").await;
     door.pass(5_000).await;
     let heard = receiver.take();
