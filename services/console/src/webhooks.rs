@@ -223,8 +223,9 @@ pub async fn give_up(door: &Door, request: ParkedRequest) -> Result<u64, Refusal
 async fn parked(door: &Door, path: &(String, String), raw: Raw) -> Result<ParkedRequest, Refusal> {
     let (app, id) = found(door, path).await?;
     let mut fields = Fields::read(raw, door.body_bytes_max)?;
-    let numbers = fields.apps("numbers")?.ok_or_else(|| Refusal::malformed("numbers", "is required: a list of them, or \"all\""))?;
+    let numbers = fields.apps("numbers")?;
     fields.end()?;
+    let numbers = numbers.ok_or_else(|| Refusal::malformed("numbers", "is required: a list of them, or \"all\""))?;
     Ok(ParkedRequest { app, id, all: numbers.is_none(), numbers: numbers.unwrap_or_default() })
 }
 
