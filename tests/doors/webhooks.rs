@@ -43,7 +43,7 @@ async fn killed_again_and_again_nothing_is_lost_and_each_dialog_keeps_its_order(
 async fn be_killed() -> Result<()> {
     println!("seed {SEED}");
     let receiver = Receiver::start(SEED).await?;
-    let settings = [&Receiver::settings()[..], &QUICK].concat();
+    let settings = [&Receiver::settings()[..], &QUICK[..]].concat();
     let mut natter = Natter::start(&settings).await?;
     let operator = Operator::renewed(&natter)?;
     let rest = Rest::of(&natter, 1)?;

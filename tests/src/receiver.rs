@@ -1,13 +1,12 @@
 //! A server that webhooks are sent to: plain HTTP on this machine, as moody as a test wants it. It keeps what it took.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use natter_actor::Chance;
-use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -79,12 +78,34 @@ impl Receiver {
     }
 
     pub fn set(&self, mood: Mood) {
-        *self.shared.mood.lock() = mood;
+        *lock(&self.shared.mood) = mood;
+    }
+
+    /// An address at which programs read what it took: a JSON list of headers and bodies.
+    pub async fn look(&self) -> Result<String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}/", listener.local_addr()?);
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream = BufStream::new(stream);
+                if read(&mut stream).await.is_none() {
+                    continue;
+                }
+                let taken: Vec<Value> =
+                    lock(&shared.taken).iter().map(|one| json!({"headers": one.headers, "body": one.body})).collect();
+                let text = Value::from(taken).to_string();
+                let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", text.len());
+                let _ = stream.write_all(format!("{head}{text}").as_bytes()).await;
+                let _ = stream.flush().await;
+            }
+        });
+        Ok(url)
     }
 
     /// What it took so far, in order.
     pub fn taken(&self) -> Vec<Taken> {
-        self.shared.taken.lock().clone()
+        lock(&self.shared.taken).clone()
     }
 }
 
@@ -100,7 +121,7 @@ impl Shared {
         let mut stream = BufStream::new(stream);
         loop {
             let taken = read(&mut stream).await?;
-            let (mood, dice) = (*self.mood.lock(), self.chance.below(100));
+            let (mood, dice) = (*lock(&self.mood), self.chance.below(100));
             let below = |upto: u64| dice < upto;
             if below(mood.fails) {
                 answer(&mut stream, 503).await?;
@@ -110,7 +131,7 @@ impl Shared {
                 tokio::time::sleep(Duration::from_secs(600)).await;
                 return None;
             }
-            self.taken.lock().push(taken);
+            lock(&self.taken).push(taken);
             if below(mood.fails + mood.hangs + mood.breaks) {
                 return None;
             }
@@ -120,6 +141,10 @@ impl Shared {
             answer(&mut stream, 200).await?;
         }
     }
+}
+
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn read(stream: &mut BufStream<TcpStream>) -> Option<Taken> {

@@ -115,7 +115,7 @@ struct NewPage {
 
 // Fields are called as the route calls them, so that its refusals find them.
 fn form_of(hook: &Webhook) -> Form {
-    let events = EVENTS.iter().map(|(event, word)| Field::check(word, word, hook.events.contains(&(*event).into()))).collect();
+    let events = EVENTS.iter().map(|(event, word)| Field::check(*word, *word, hook.events.contains(&(*event).into()))).collect();
     Form::of(vec![
         Field::text("url", "Address", hook.url.clone()).hint("https, of a server of the app’s maker.").required(),
         Field::text("name", "Name", hook.name.clone()).hint("For people. It may be empty."),
@@ -198,7 +198,7 @@ async fn page(door: &Door, frame: Frame, shown: Shown, id: u64, tried: Option<(b
 /// `GET /console/apps/{app}/webhooks/{webhook}`.
 pub async fn show_one(door: web::Data<Door>, frame: Frame, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
     let (_, id) = found(&door, &path).await?;
-    let shown = shown(&door, &path.0).await?;
+    let shown = shown(&door, &path.as_ref().0).await?;
     show(&page(&door, frame, shown, id, None).await?)
 }
 
@@ -218,7 +218,7 @@ pub async fn save(
     match saved.await {
         Ok(_) => Ok(done(app, id, "webhook-saved")),
         Err(refusal) => {
-            let shown = shown(&door, &path.0).await?;
+            let shown = shown(&door, &path.as_ref().0).await?;
             let page = page(&door, frame, shown, id, None).await?;
             let form = form_of(&Webhook::default()).filled(&entered).refused(&refusal);
             show_as(refusal.status_code(), &OnePage { form, ..page })
@@ -234,7 +234,7 @@ pub async fn renew(
     entered: Entered,
 ) -> Result<HttpResponse, Refusal> {
     let (app, id) = found(&door, &path).await?;
-    let shown = shown(&door, &path.0).await?;
+    let shown = shown(&door, &path.as_ref().0).await?;
     let made = rotate(&door, app, id, entered.number("overlap_hours")?).await?;
     let frame = frame.titled("The webhook has another secret");
     show(&SecretPage { frame, tab: "webhooks", shown, id, secret: made.secret })
@@ -257,7 +257,7 @@ pub async fn resume(door: web::Data<Door>, path: web::Path<(String, String)>) ->
 /// `POST .../ping`.
 pub async fn ping(door: web::Data<Door>, frame: Frame, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
     let (app, id) = found(&door, &path).await?;
-    let shown = shown(&door, &path.0).await?;
+    let shown = shown(&door, &path.as_ref().0).await?;
     let reply = try_one(&door, app, id).await?;
     let said = if reply.delivered { format!("It was taken, after {} ms.", reply.took_ms) } else { reply.answer };
     show(&page(&door, frame, shown, id, Some((reply.delivered, said))).await?)
@@ -289,7 +289,7 @@ struct DeletePage {
 /// `GET .../delete`: asks whether it is to go.
 pub async fn doubt(door: web::Data<Door>, frame: Frame, path: web::Path<(String, String)>) -> Result<HttpResponse, Refusal> {
     let (app, id) = found(&door, &path).await?;
-    let (shown, card) = (shown(&door, &path.0).await?, Card::of(&one(&door, app, id).await?));
+    let (shown, card) = (shown(&door, &path.as_ref().0).await?, Card::of(&one(&door, app, id).await?));
     show(&DeletePage { frame: frame.titled(format!("Delete {}?", card.name)), tab: "webhooks", shown, card })
 }
 
