@@ -21,7 +21,6 @@ mod hook;
 mod intake;
 mod known;
 mod news;
-mod options;
 mod pace;
 pub mod queue;
 pub mod registry;
@@ -35,18 +34,18 @@ use natter_outbound::Outbound;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-pub use options::Options;
-
 use known::Known;
 use queue::Queue;
 use registry::Registry;
+
+use crate::options::WebhookOptions;
 
 /// One webhook: its app, and its id.
 pub type Place = (u64, u64);
 
 /// What webhooks need.
 pub struct Hooks {
-    pub options: Options,
+    pub options: WebhookOptions,
     pub registry: Box<dyn Registry>,
     pub queue: Box<dyn Queue>,
     pub receivers: Outbound,
@@ -60,7 +59,7 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    pub fn new(options: Options, registry: Box<dyn Registry>, queue: Box<dyn Queue>, receivers: Outbound) -> Hooks {
+    pub fn new(options: WebhookOptions, registry: Box<dyn Registry>, queue: Box<dyn Queue>, receivers: Outbound) -> Hooks {
         let (known, taken) = (Known::default(), Mutex::default());
         Hooks { options, registry, queue, receivers, known, taken, moved: Notify::new(), changed: Notify::new() }
     }

@@ -68,8 +68,7 @@ mod vault;
 mod wallet;
 mod writes;
 
-pub use hooks::Options as WebhookOptions;
-pub use options::Options;
+pub use options::{Options, WebhookOptions};
 pub use providers::Providers;
 pub use seal::Keys;
 pub use service::{Links, Owns, Parts, Service};

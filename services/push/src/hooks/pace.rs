@@ -4,7 +4,7 @@
 
 use natter_proto::push::v1::WebhookState;
 
-use super::options::Options;
+use crate::options::WebhookOptions;
 
 /// What an attempt came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,7 +29,7 @@ pub fn outcome_of(status: u16) -> Outcome {
 }
 
 /// The state after it. Whether that is worth keeping at once.
-pub fn note(state: &mut WebhookState, outcome: &Outcome, options: &Options, now: i64, chance: u64) -> bool {
+pub fn note(state: &mut WebhookState, outcome: &Outcome, options: &WebhookOptions, now: i64, chance: u64) -> bool {
     let answer = match outcome {
         Outcome::Later(_) => return false,
         Outcome::Delivered => {
@@ -56,7 +56,7 @@ pub fn note(state: &mut WebhookState, outcome: &Outcome, options: &Options, now:
 }
 
 /// The pause before try number `tried + 1` of one delivery.
-pub fn retry_ms(tried: u32, options: &Options, chance: u64) -> i64 {
+pub fn retry_ms(tried: u32, options: &WebhookOptions, chance: u64) -> i64 {
     spread(doubled(options.retry_ms, tried.saturating_sub(1), options.probe_ms), chance)
 }
 
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn after_five_failures_in_a_row_it_pauses_longer_each_time_until_one_succeeds() {
-        let (options, mut state) = (Options::default(), WebhookState { dropped: 3, ..WebhookState::default() });
+        let (options, mut state) = (WebhookOptions::default(), WebhookState { dropped: 3, ..WebhookState::default() });
         for n in 1..=4 {
             assert!(note(&mut state, &Outcome::Failed("status 500".into()), &options, n, 0));
             assert_eq!((state.failures, state.paused, state.failing_since), (n as u32, false, 1));
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn one_that_is_gone_pauses_at_once() {
-        let (options, mut state) = (Options::default(), WebhookState::default());
+        let (options, mut state) = (WebhookOptions::default(), WebhookState::default());
         note(&mut state, &outcome_of(410), &options, 1, 0);
         assert!(state.paused && state.gone && state.next_at > 10_000);
     }
@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn tries_of_one_delivery_are_further_apart_each_time() {
-        let options = Options::default();
+        let options = WebhookOptions::default();
         assert_eq!([1, 2, 3, 40].map(|tried| retry_ms(tried, &options, 0)), [500, 1_000, 2_000, 15_000]);
-        assert_eq!(retry_ms(1, &Options { retry_ms: 0, ..options }, 9), 0);
+        assert_eq!(retry_ms(1, &WebhookOptions { retry_ms: 0, ..options }, 9), 0);
     }
 }
