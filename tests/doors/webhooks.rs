@@ -77,7 +77,8 @@ async fn be_killed() -> Result<()> {
     let began = Instant::now();
     let is_all = |taken: &[Taken]| -> Result<bool> {
         let seen = first_of(taken)?;
-        let created = |dialog: &String| seen.get(dialog).map_or(0, |all| all.iter().filter(|one| one.0 == "message.created").count());
+        let created =
+            |dialog: &String| seen.get(dialog).map_or(0, |all| all.iter().filter(|one| one.0 == "message.created").count());
         let changed = seen.get(&dialogs[0]).is_some_and(|all| all.iter().any(|one| one.0 == "message.deleted"));
         Ok(changed && dialogs.iter().all(|dialog| created(dialog) == said[dialog].len()))
     };
@@ -118,7 +119,8 @@ async fn a_receiver_that_hangs_pauses_and_says_so_and_private_addresses_are_not_
 
 async fn be_slow() -> Result<()> {
     let receiver = Receiver::start(SEED).await?;
-    let natter = Natter::start(&["push.webhooks.allow_http=true", "push.webhooks.retry_ms=20", "push.webhooks.probe_ms=200"]).await?;
+    let natter =
+        Natter::start(&["push.webhooks.allow_http=true", "push.webhooks.retry_ms=20", "push.webhooks.probe_ms=200"]).await?;
     let operator = Operator::renewed(&natter)?;
     let rest = Rest::of(&natter, 1)?;
     let (ann, bob) = (rest.sign_up("ann").await?, rest.sign_up("bob").await?);
@@ -195,10 +197,8 @@ async fn checked(taken: &[Taken], secret: &str) -> Result<Vec<String>> {
         .kill_on_drop(true)
         .spawn()?;
     let mut input = node.stdin.take().context("no input")?;
-    let lines: String = taken
-        .iter()
-        .map(|one| format!("{}\n", json!({"secret": secret, "headers": one.headers, "body": one.body})))
-        .collect();
+    let lines: String =
+        taken.iter().map(|one| format!("{}\n", json!({"secret": secret, "headers": one.headers, "body": one.body}))).collect();
     let written = tokio::spawn(async move {
         let _ = input.write_all(lines.as_bytes()).await;
     });

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use natter_actor::{Chance, Clock, Dial};

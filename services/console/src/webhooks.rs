@@ -187,14 +187,7 @@ pub async fn deliveries(
 }
 
 /// What waits, or was parked.
-pub async fn page_of(
-    door: &Door,
-    app: u64,
-    id: u64,
-    parked: bool,
-    above: u64,
-    limit: u32,
-) -> Result<DeliveriesReply, Refusal> {
+pub async fn page_of(door: &Door, app: u64, id: u64, parked: bool, above: u64, limit: u32) -> Result<DeliveriesReply, Refusal> {
     Ok(door.webhooks().deliveries(DeliveriesRequest { app, id, parked, above, limit }).await?.into_inner())
 }
 

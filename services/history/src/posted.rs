@@ -5,8 +5,8 @@
 //! want it, also messages of which nobody is alerted are told of, and edits and removals.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::change::What;
+use natter_proto::event::v1::frame::Told;
 use natter_proto::event::v1::{Change, Frame, Message, Posted, PostedChange, PostedRow};
 use natter_proto::push::v1::WebhookEvent;
 use natter_proto::{DialogId, UserId};

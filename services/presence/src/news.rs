@@ -54,7 +54,8 @@ impl News {
                 self.moved.notified().await;
                 continue;
             };
-            let id = news.first().map_or_else(String::new, |first| format!("presence-{}-{}-{}", first.user, first.event, first.at));
+            let id =
+                news.first().map_or_else(String::new, |first| format!("presence-{}-{}-{}", first.user, first.event, first.at));
             let value = Posted { news, ..Posted::default() }.encode_to_vec();
             while let Err(error) = self.tell(app, &id, value.clone()).await {
                 tracing::warn!(app, %error, "the durable log was not told who came and went");
@@ -95,7 +96,9 @@ mod tests {
         let news = News::new(log.clone());
         news.say(UserKey::new(1, 34), true, 5);
         log.heed([(1, 1 << 7 | 1 << 8), (2, 1 << 8)]);
-        for (app, user, online, at) in [(1, 34, true, 6), (1, 35, true, 7), (2, 36, true, 8), (2, 36, false, 9), (1, 34, false, 10)] {
+        for (app, user, online, at) in
+            [(1, 34, true, 6), (1, 35, true, 7), (2, 36, true, 8), (2, 36, false, 9), (1, 34, false, 10)]
+        {
             news.say(UserKey::new(app, user), online, at);
         }
         let written = tokio::time::timeout(Duration::from_secs(9), news.write());

@@ -169,7 +169,13 @@ fn failed(due: &Due, at: i64, note: &Note) -> WebhookDelivery {
         "attempt": note.attempt,
         "answer": note.answer,
     });
-    WebhookDelivery { event: WebhookEvent::PushFailed.into(), at, user: due.user, detail: detail.to_string(), ..Default::default() }
+    WebhookDelivery {
+        event: WebhookEvent::PushFailed.into(),
+        at,
+        user: due.user,
+        detail: detail.to_string(),
+        ..Default::default()
+    }
 }
 
 fn word(outcome: &Outcome) -> &'static str {

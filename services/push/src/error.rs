@@ -87,7 +87,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let text = error.to_string();
         match error {
-            Error::Unknown | Error::NoTrace | Error::NoCredential | Error::NoEvent | Error::NoWebhook => Failure::new(Code::NotFound, text),
+            Error::Unknown | Error::NoTrace | Error::NoCredential | Error::NoEvent | Error::NoWebhook => {
+                Failure::new(Code::NotFound, text)
+            }
             Error::TracedTooMany(_) => Failure::new(Code::TooMany, text),
             Error::Refused(Refused(field, wrong)) => Failure::of_field(Code::Invalid, field, wrong),
             // Waiting does not help: one has to end first.

@@ -74,5 +74,13 @@ pub use seal::Keys;
 pub use service::{Links, Owns, Parts, Service};
 
 /// The tables of this service on ScyllaDB, in the order in which they are made.
-pub const TABLES: &[natter_db::cql::Migration] =
-    &[settings::TABLES, store::TABLES, vault::TABLES, hops::TABLES, events::TABLES, alerts::TABLES, hooks::registry::TABLES, hooks::queue::TABLES];
+pub const TABLES: &[natter_db::cql::Migration] = &[
+    settings::TABLES,
+    store::TABLES,
+    vault::TABLES,
+    hops::TABLES,
+    events::TABLES,
+    alerts::TABLES,
+    hooks::registry::TABLES,
+    hooks::queue::TABLES,
+];

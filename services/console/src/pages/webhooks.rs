@@ -14,7 +14,8 @@ use crate::audit::Made;
 use crate::error::Refusal;
 use crate::service::Door;
 use crate::webhooks::{
-    EVENTS, all, change, events_of, forget, found, give_up, make, one, page_of, rotate, send_again, standing, try_one, wake, word_of,
+    EVENTS, all, change, events_of, forget, found, give_up, make, one, page_of, rotate, send_again, standing, try_one, wake,
+    word_of,
 };
 
 /// Deliveries that a page shows.

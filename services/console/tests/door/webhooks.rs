@@ -41,7 +41,10 @@ async fn what_waits_and_what_was_parked_is_shown_and_parked_ones_are_sent_again_
     let (status, answer) = console.get(&format!("{PATH}/5/deliveries?parked=true&above=3&limit=2")).await;
     assert_eq!(status, 200);
     let dialog = "08".repeat(12);
-    check_json(&answer, &[r#""number":9"#, r#""event":"message.created""#, &dialog, r#""last_failure":"status 500""#, r#""next":9"#]);
+    check_json(
+        &answer,
+        &[r#""number":9"#, r#""event":"message.created""#, &dialog, r#""last_failure":"status 500""#, r#""next":9"#],
+    );
     check_json(&console.post(&format!("{PATH}/5/parked/resend"), r#"{"numbers":[9,10]}"#).await.1, &[r#""resent":1"#]);
     check_json(&console.post(&format!("{PATH}/5/parked/drop"), r#"{"numbers":"all"}"#).await.1, &[r#""dropped":2"#]);
     check_json(&console.post(&format!("{PATH}/5/ping"), "").await.1, &[r#""delivered":false"#, r#""answer":"status 503""#]);
@@ -83,7 +86,8 @@ async fn the_pages_show_the_secret_once_how_it_goes_and_what_a_test_came_to() {
     assert!(head.starts_with("HTTP/1.1 201 ") && body.contains("whsec_s3cret"), "{head}{body}");
     let events: Vec<i32> = console.pushed.asked().hooks[0].events.clone();
     assert_eq!(events, [1]);
-    let failing = WebhookState { failures: 6, failing_since: START_MS, next_at: START_MS, paused: true, ..WebhookState::default() };
+    let failing =
+        WebhookState { failures: 6, failing_since: START_MS, next_at: START_MS, paused: true, ..WebhookState::default() };
     let shown = Webhook { state: Some(failing), waiting: 3, parked: 1, ..console.pushed.asked().hooks[0].clone() };
     console.pushed.asked().hooks[0] = shown;
     let (_, body) = console.page(&format!("{PAGE}/5")).await;

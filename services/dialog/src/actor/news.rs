@@ -34,11 +34,8 @@ pub(super) async fn tell(shared: &Shared, key: Key, news: News<'_>) {
         return;
     }
     let (at, detail) = (shared.clock.now_ms(), detail(&news));
-    let posted = Posted {
-        dialog: key.dialog.to_vec(),
-        news: vec![PostedNews { event, user: 0, at, detail }],
-        ..Posted::default()
-    };
+    let posted =
+        Posted { dialog: key.dialog.to_vec(), news: vec![PostedNews { event, user: 0, at, detail }], ..Posted::default() };
     let id = format!("dialog-{}-{event}-{}", key.dialog, news.version);
     let told = timeout(LOG_WAIT, async {
         shared.posted.ready().await?;
@@ -60,7 +57,11 @@ fn detail(news: &News<'_>) -> String {
         Kind::Private => 3,
         Kind::Broadcast => 4,
     };
-    format!("{{\"dialog_type\":{kind},\"occupants_added\":[{}],\"occupants_removed\":[{}]}}", list(news.added), list(news.removed))
+    format!(
+        "{{\"dialog_type\":{kind},\"occupants_added\":[{}],\"occupants_removed\":[{}]}}",
+        list(news.added),
+        list(news.removed)
+    )
 }
 
 #[cfg(test)]

@@ -148,7 +148,8 @@ impl MessageLog for EmbeddedLog {
         let touch = Touch { users: moves.keys().copied().collect(), head: true, durable: true };
         // Encoded before the lock, and used once: an append is refused or written.
         let mut rows = encode_rows(key, &append.rows);
-        let entry = posted::of_rows(key.dialog, &append.rows, self.0.posted.wants(key.app.0, posted::CREATED), kept_traceparent());
+        let entry =
+            posted::of_rows(key.dialog, &append.rows, self.0.posted.wants(key.app.0, posted::CREATED), kept_traceparent());
         if let Some(entry) = entry.filter(|_| !append.old) {
             self.0.posted.ready().await?;
             self.0.posted.append(&mut rows, key.app.0, entry);

@@ -291,9 +291,8 @@ impl Shared {
         (app, id): Place,
         change: impl Fn(&mut WebhookRow) -> Result<(), Error>,
     ) -> Result<WebhookRow, Error> {
-        let changed = self
-            .change_hooks(app, |rows| change(rows.iter_mut().find(|row| id_of(row) == id).ok_or(Error::NoWebhook)?))
-            .await?;
+        let changed =
+            self.change_hooks(app, |rows| change(rows.iter_mut().find(|row| id_of(row) == id).ok_or(Error::NoWebhook)?)).await?;
         changed.into_iter().find(|row| id_of(row) == id).ok_or(Error::NoWebhook)
     }
 

@@ -63,7 +63,8 @@ impl Shared {
             (first, (lane.waiting + count).saturating_sub(self.hooks.options.waiting_max.max(1)), lane.state.clone())
         };
         let Some((first, over, state)) = self.hooks.known.of(place, give) else { return Ok(()) };
-        let number = |(n, row): (u64, WebhookDelivery)| (Shelf::Waiting, WebhookDelivery { number: first + n, queued_at: now, ..row });
+        let number =
+            |(n, row): (u64, WebhookDelivery)| (Shelf::Waiting, WebhookDelivery { number: first + n, queued_at: now, ..row });
         let put = (0..).zip(rows).map(number).collect();
         let gone: Vec<(Shelf, u64)> = parked.iter().map(|number| (Shelf::Parked, *number)).collect();
         let taken = self.hooks.queue.take(place, Step { put, gone }).await;
@@ -76,7 +77,8 @@ impl Shared {
         self.hooks.moved.notify_one();
         taken?;
         if over > 0 {
-            let oldest = self.hooks.queue.read(place, Shelf::Waiting, 0, self.numbers_end(), usize::try_from(over).unwrap_or(usize::MAX));
+            let oldest =
+                self.hooks.queue.read(place, Shelf::Waiting, 0, self.numbers_end(), usize::try_from(over).unwrap_or(usize::MAX));
             self.park(place, oldest.await?, &state).await?;
         }
         Ok(())
@@ -89,7 +91,8 @@ impl Shared {
         }
         let (now, count) = (self.clock.now_ms(), rows.len() as u64);
         let mut step = Step { gone: rows.iter().map(|row| (Shelf::Waiting, row.number)).collect(), ..Step::default() };
-        let parked = |row: WebhookDelivery| (Shelf::Parked, WebhookDelivery { parked_at: now, answer: state.answer.clone(), ..row });
+        let parked =
+            |row: WebhookDelivery| (Shelf::Parked, WebhookDelivery { parked_at: now, answer: state.answer.clone(), ..row });
         step.put = rows.into_iter().map(parked).collect();
         let over = self.hooks.known.of(place, |lane| (lane.parked + count).saturating_sub(self.hooks.options.parked_max));
         let over = usize::try_from(over.unwrap_or(0)).unwrap_or(usize::MAX);

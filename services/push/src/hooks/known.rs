@@ -158,8 +158,11 @@ impl Shared {
                 let _turn = turn.lock().await;
                 let (waiting, _) = self.filled(place).await?;
                 self.hooks.known.of(place, |lane| {
-                    (lane.waiting, lane.above, lane.again_at) = (waiting.count, waiting.first.saturating_sub(1), 0);
-                    lane.next_at = lane.next_at.min(now);
+                    // A round that runs says at its end how far it came: the next look counts again.
+                    if !lane.is_running {
+                        (lane.waiting, lane.above, lane.again_at) = (waiting.count, waiting.first.saturating_sub(1), 0);
+                        lane.next_at = lane.next_at.min(now);
+                    }
                 });
                 Ok(())
             }

@@ -30,9 +30,11 @@ pub fn of(app: u64, posted: &Posted) -> Vec<WebhookDelivery> {
     }
     // Of a kind that a later release writes nothing is known here.
     let known = posted.news.iter().filter_map(|said| Some((said, WebhookEvent::try_from(said.event as i32).ok()?)));
-    news.extend(known.map(|(said, event)| {
-        named(app, 0, WebhookDelivery { detail: said.detail.clone(), ..about(event, said.user, said.at) })
-    }));
+    news.extend(
+        known.map(|(said, event)| {
+            named(app, 0, WebhookDelivery { detail: said.detail.clone(), ..about(event, said.user, said.at) })
+        }),
+    );
     news
 }
 

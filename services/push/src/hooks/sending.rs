@@ -111,11 +111,16 @@ impl Shared {
                 // What went twice was counted twice.
                 (lane.waiting, lane.retries) = (0, BTreeMap::new());
             }
-            match (lane.state.paused, round.has_more && is_due) {
-                _ if rests => now + LOOK_MS,
-                (true, _) => lane.state.next_at,
-                (false, true) => now,
-                (false, false) => lane.retries.values().map(|retry| retry.at).min().unwrap_or(i64::MAX),
+            // Of a dialog of which nothing waits any more.
+            lane.retries.retain(|_, retry| retry.at >= now);
+            let retry_at = lane.retries.values().map(|retry| retry.at).min().unwrap_or(i64::MAX);
+            match (waiting.is_empty() && !round.has_more, rests, lane.state.paused) {
+                // Whoever puts something says so.
+                (true, ..) => i64::MAX,
+                (_, true, _) => now + LOOK_MS,
+                (.., true) => lane.state.next_at.max(now + RETRY_MS),
+                _ if round.has_more && is_due => now,
+                _ => retry_at,
             }
         });
         outcomes.into_iter().collect::<Result<(), Error>>()?;

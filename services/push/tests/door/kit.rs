@@ -172,7 +172,22 @@ impl Door {
         let client = PushClient::new(Link::local(service.server(), deadline));
         let credentials = CredentialsClient::new(Link::local(service.credentials_server(), deadline));
         let (without, running) = (Mutex::default(), None);
-        Door { db, bus, posted, clock, world, providers, client, credentials, service, keys, receivers, without, options, running }
+        Door {
+            db,
+            bus,
+            posted,
+            clock,
+            world,
+            providers,
+            client,
+            credentials,
+            service,
+            keys,
+            receivers,
+            without,
+            options,
+            running,
+        }
     }
 
     /// Another process on the same store, which answers and does not alert.

@@ -8,7 +8,7 @@ use natter_db::cql::testing::on_cassandra;
 use natter_db::{Db, Kv, KvOptions};
 use natter_proto::push::v1::{Webhook, WebhookRow, WebhookState};
 
-use super::{Error, TABLES, Registry, open};
+use super::{Error, Registry, TABLES, open};
 use crate::stamps::Stamps;
 
 macro_rules! on_each_engine {

@@ -12,7 +12,7 @@ use natter_proto::push::v1::{WebhookRow, WebhookRows, WebhookState};
 use natter_rpc::async_trait;
 use prost::Message;
 
-use super::{Error, Kept, Result, Stamp, Registry};
+use super::{Error, Kept, Registry, Result, Stamp};
 use crate::stamps::Stamps;
 
 /// `row`: `push.v1.WebhookRows`, all of the app, or `push.v1.WebhookState`; `stamp`: of who wrote it.
@@ -26,10 +26,8 @@ pub const TABLES: Migration = Migration {
 
 const OF_APP: Statement = Statement::read("SELECT row, stamp FROM webhooks WHERE part = ? AND app = ?");
 const PAGE: Statement = Statement::read("SELECT app, row, stamp FROM webhooks WHERE part = ? AND app > ? LIMIT ?");
-const ADD: Statement =
-    Statement::change("INSERT INTO webhooks (row, stamp, part, app) VALUES (?, ?, ?, ?) IF NOT EXISTS");
-const REPLACE: Statement =
-    Statement::change("UPDATE webhooks SET row = ?, stamp = ? WHERE part = ? AND app = ? IF stamp = ?");
+const ADD: Statement = Statement::change("INSERT INTO webhooks (row, stamp, part, app) VALUES (?, ?, ?, ?) IF NOT EXISTS");
+const REPLACE: Statement = Statement::change("UPDATE webhooks SET row = ?, stamp = ? WHERE part = ? AND app = ? IF stamp = ?");
 const REMOVE: Statement = Statement::change("DELETE FROM webhooks WHERE part = ? AND app = ? IF stamp = ?");
 
 const STATES: Statement = Statement::read("SELECT id, row FROM webhook_states WHERE app = ?");
@@ -106,7 +104,8 @@ impl Registry for OnCql {
 
     async fn states(&self, app: u64) -> Result<BTreeMap<u64, WebhookState>> {
         let rows = self.cql.rows::<(i64, Vec<u8>)>(STATES, (app as i64,)).await?;
-        let read = |row: &[u8]| WebhookState::decode(row).map_err(|_| DbError::Corrupt("cannot read a row of webhook_states".into()));
+        let read =
+            |row: &[u8]| WebhookState::decode(row).map_err(|_| DbError::Corrupt("cannot read a row of webhook_states".into()));
         rows.into_iter().map(|(id, row)| Ok((id as u64, read(&row)?))).collect()
     }
 
