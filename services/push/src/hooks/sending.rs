@@ -120,7 +120,7 @@ impl Shared {
                 (_, true, _) => now + LOOK_MS,
                 (.., true) => lane.state.next_at.max(now + RETRY_MS),
                 _ if round.has_more && is_due => now,
-                _ => retry_at,
+                _ => retry_at.min(now + LOOK_MS),
             }
         });
         outcomes.into_iter().collect::<Result<(), Error>>()?;
