@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use natter_db::{KeyRange, Table};
 use natter_outbound::{Answer, Error as OutboundError, Outbound, Request};
 use natter_proto::dialog::v1::DialogKind;
 use natter_proto::event::v1::{Message, Posted, PostedChange, PostedNews, PostedRow};
@@ -354,9 +355,9 @@ async fn of_one_that_is_forgotten_and_of_an_app_that_ends_nothing_is_left() {
     assert_eq!(left.iter().map(|one| (one.id, one.waiting)).collect::<Vec<_>>(), [(second.id, 1)]);
     assert_eq!(crate::ends::erase(&door, APP, 0).await, [("webhooks", 2)]);
     assert_eq!(list(&door).await, []);
-    for table in ["webhooks", "webhook_states", "webhook_deliveries"] {
-        let rows = door.db.scan(natter_db::Table(Box::leak(table.into())), natter_db::KeyRange::prefix([]), 9).await.unwrap();
-        assert_eq!(rows, [], "{table}");
+    for table in [Table("webhooks"), Table("webhook_states"), Table("webhook_deliveries")] {
+        let rows = door.db.scan(table, KeyRange::prefix([]), 9).await.unwrap();
+        assert_eq!(rows, [], "{}", table.0);
     }
 }
 
