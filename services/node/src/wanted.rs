@@ -6,6 +6,7 @@ use natter_proto::push::v1::Wanted;
 use natter_proto::subject::Subject;
 
 /// Until it is dropped. Until the first word is heard, all of every app is wanted: nothing is missed because a process has just started.
+/// A process begins so by itself, before anything is written.
 pub async fn follow(posted: &Log, bus: &Bus) {
     let mut told = bus.subscribe(&Subject::Wanted.to_string());
     posted.heed_all();

@@ -108,7 +108,8 @@ impl Shared {
         self.take_in_hooks(app, &entries).await?;
         // Of an app without any device nothing is noted: that there is none explains it all.
         if self.subscriptions.count(app).await? == 0 {
-            let count = entries.len() as u64;
+            let read = entries.iter().filter_map(|entry| Posted::decode(entry.value.clone()).ok());
+            let count = read.filter(|posted| !is_for_hooks(posted)).count() as u64;
             self.metrics.posted.inc_by(count);
             self.metrics.decided(Reason::NoSubscription.word(), count);
             return self.keep(Step { app, entries, ..Step::default() }).await;
