@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, FuturesUnordered, StreamExt};
 use natter_outbound::Request;
 use natter_proto::push::v1::{WebhookDelivery, WebhookRow, WebhookState};
@@ -48,11 +50,11 @@ struct Round {
 impl Shared {
     /// Sends, for ever. Dropped anywhere, what was under way is sent again.
     pub async fn send_hooks(&self) {
-        let mut rounds = FuturesUnordered::new();
+        let mut rounds: FuturesUnordered<BoxFuture<'_, (Place, i64)>> = FuturesUnordered::new();
         loop {
             let now = self.clock.now_ms();
             for place in self.hooks.known.start(now, |app| self.owns(app)) {
-                rounds.push(async move { (place, self.round(place).await) });
+                rounds.push(self.round(place).map(move |next_at| (place, next_at)).boxed());
             }
             let wait = self.hooks.known.next_at().map(|at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
             // Only waiting is cut off here: what runs stays in `rounds`.
@@ -102,8 +104,11 @@ impl Shared {
         self.park(place, old, &state).await?;
         let (dialogs, waiting) = (std::mem::take(&mut round.dialogs), Mutex::new(std::mem::take(&mut round.waiting)));
         let (stop, width) = (AtomicBool::new(false), self.hooks.options.dialogs_at_once_max.max(1));
-        let sent = stream::iter(dialogs).map(|(dialog, rows)| self.send_dialog((place, row), dialog, rows, &waiting, &stop));
-        let outcomes: Vec<Result<(), Error>> = sent.buffer_unordered(width).collect().await;
+        let mut sent: Vec<BoxFuture<'_, Result<(), Error>>> = Vec::with_capacity(dialogs.len());
+        for (dialog, rows) in dialogs {
+            sent.push(self.send_dialog((place, row), dialog, rows, &waiting, &stop).boxed());
+        }
+        let outcomes: Vec<Result<(), Error>> = stream::iter(sent).buffer_unordered(width).collect().await;
         let waiting = waiting.into_inner();
         let next_at = self.hooks.known.of(place, |lane| {
             lane.above = waiting.first().map_or(round.last.max(lane.above), |first| first - 1);

@@ -296,6 +296,7 @@ impl Door {
             sender: message.sender,
             recipient: message.recipient,
             at: message.created_at,
+            quiet: false,
         };
         let rows: Vec<PostedRow> = messages.into_iter().map(row).collect();
         let id = format!("{dialog}:{}", rows[0].place);
