@@ -26,6 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "natter/push/v1/alerting.proto",
         "natter/push/v1/events.proto",
         "natter/push/v1/push.proto",
+        "natter/push/v1/webhooks.proto",
         "natter/rpc/v1/rpc.proto",
         "natter/storage/v1/archive.proto",
         "natter/storage/v1/storage.proto",

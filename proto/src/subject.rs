@@ -25,6 +25,8 @@ pub enum Subject {
     Hops,
     /// `natter.trace.v1.Switches`, from whoever keeps hops to whoever makes them.
     Traced,
+    /// `natter.push.v1.Wanted`, from whoever has webhooks in hand to whoever writes what they tell.
+    Wanted,
 }
 
 impl fmt::Display for Subject {
@@ -40,6 +42,7 @@ impl fmt::Display for Subject {
             Subject::Expelled => f.write_str("natter.expelled"),
             Subject::Hops => f.write_str("natter.hops"),
             Subject::Traced => f.write_str("natter.traced"),
+            Subject::Wanted => f.write_str("natter.wanted"),
         }
     }
 }

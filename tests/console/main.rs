@@ -16,6 +16,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 mod alerts;
+mod webhooks;
 
 /// Longest that a scenario may take. Five times what it takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -10,6 +10,7 @@ import { system } from './system.mjs';
 import { trace } from './trace.mjs';
 import { tryIt } from './try.mjs';
 import { users } from './users.mjs';
+import { webhooks } from './webhooks.mjs';
 
 const SCENARIOS = {
   apps,
@@ -25,6 +26,7 @@ const SCENARIOS = {
   'alerts-without-script': alertsWithoutScript,
   credentials,
   'try-it': tryIt,
+  webhooks,
 };
 const [url, scenario, hand] = process.argv.slice(2);
 

@@ -41,6 +41,7 @@ const KINDS: &[(&str, Found)] = &[
     ("events", In("event")),
     ("alert_settings", Not("of an app")),
     ("push_credentials", Not("of an app")),
+    ("webhooks", Not("of an app")),
     ("users", In("profile")),
     ("names", In("profile")),
     ("last_requests", In("profile")),

@@ -42,3 +42,4 @@ mod tenants;
 mod traces;
 mod trial;
 mod verdict;
+mod webhooks;

@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use natter_actor::{Chance, Clock, Dial};
+use natter_bus::Log;
 use natter_db::Db;
 use natter_mail::Mails;
 use natter_outbound::Outbound;
@@ -105,6 +106,8 @@ pub(crate) struct Accounts {
     pub verifiers: Cache<(u64, u64), Verifier>,
     pub indexes: Indexes,
     pub endings: Endings,
+    /// For webhooks; none: nobody is told of reports.
+    pub posted: OnceLock<Log>,
 }
 
 /// Apps in memory. An installation has a handful.
@@ -162,10 +165,17 @@ impl Service {
             verifiers: Cache::new(rows),
             indexes: Indexes::new(options.index_users_max, options.index_apps_max, metrics.clone()),
             endings: Endings::default(),
+            posted: OnceLock::new(),
             metrics,
             options,
         };
         Service { accounts: Arc::new(accounts) }
+    }
+
+    /// From here on webhooks are told of reports, by this log. The first word counts.
+    pub fn tell(&self, posted: Log) {
+        // Said again, it is the same.
+        let _ = self.accounts.posted.set(posted);
     }
 
     /// The door for links.

@@ -65,6 +65,14 @@ impl Fields {
         }
     }
 
+    /// A whole number, 0 among them; absent and `null` are none.
+    pub fn whole(&mut self, field: &str) -> Result<Option<u64>, Refusal> {
+        match self.take(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(number) => number.as_u64().map(Some).ok_or_else(|| Refusal::malformed(field, "must be a whole number")),
+        }
+    }
+
     /// Ids of apps: a list of them, `"all"` (some of none); absent and `null` are nothing.
     pub fn apps(&mut self, field: &str) -> Result<Option<Option<Vec<u64>>>, Refusal> {
         let ids = match self.take(field) {

@@ -34,6 +34,7 @@
 //! | `GET /admin/v1/apps/{id}/users/{id}/export` | all that is kept of him, as lines of JSON (`export.rs`) |
 //! | `GET /admin/v1/backup` | all rows of the store of a single process, at one moment (`backup.rs`) |
 //! | `GET /admin/v1/apps/{id}/sdk-config[?plain=1]` | what an app hands to `ConnectyCube.init` |
+//! | `/admin/v1/apps/{id}/webhooks...` | what servers of the app are told (`webhooks.rs`) |
 //! | `GET`, `PUT`, `DELETE /admin/v1/apps/{id}/push/credentials...`, `GET /admin/v1/push` | who it is to the push providers (`credentials.rs`) |
 //! | `GET /admin/v1/system`, `GET /admin/v1/system/bundle` | version, checks, settings in force; the same as a text for who helps |
 //! | `GET`, `POST /admin/v1/operators` `{name, role, apps}` | who opens this door; makes one, and shows his password once |
@@ -102,6 +103,7 @@ mod unread;
 mod user_sessions;
 mod users;
 mod visit;
+mod webhooks;
 
 pub use archive::Archives;
 pub use backup::{Pieces, Rows};

@@ -33,6 +33,7 @@ mod unread;
 mod user_sessions;
 mod users;
 mod way;
+mod webhooks;
 
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{self, ACCEPT, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION};
@@ -73,6 +74,7 @@ pub fn routes(routes: &mut Routes<'_>) {
     of_apps(routes);
     of_users(routes);
     of_alerts(routes);
+    of_webhooks(routes);
     of_operators(routes);
     routes
         .at("/console/system", [(M::GET, web::to(system::show_system))])
@@ -145,6 +147,24 @@ fn of_alerts(routes: &mut Routes<'_>) {
         .at("/console/apps/{app}/push", [(M::GET, web::to(push::list))])
         .at("/console/apps/{app}/push/{kind}", [(M::GET, web::to(push::blank)), (M::POST, web::to(push::set))])
         .at("/console/apps/{app}/push/{kind}/remove", [(M::GET, web::to(push::doubt)), (M::POST, web::to(push::remove))]);
+}
+
+fn of_webhooks(routes: &mut Routes<'_>) {
+    use Method as M;
+    routes
+        .at("/console/apps/{app}/webhooks", [(M::GET, web::to(webhooks::list)), (M::POST, web::to(webhooks::create))])
+        .at("/console/apps/{app}/webhooks/new", [(M::GET, web::to(webhooks::blank))])
+        .at("/console/apps/{app}/webhooks/{webhook}", [(M::GET, web::to(webhooks::show_one)), (M::POST, web::to(webhooks::save))])
+        .at(
+            "/console/apps/{app}/webhooks/{webhook}/delete",
+            [(M::GET, web::to(webhooks::doubt)), (M::POST, web::to(webhooks::delete))],
+        )
+        .at("/console/apps/{app}/webhooks/{webhook}/drop", [(M::POST, web::to(webhooks::drop_parked))])
+        .at("/console/apps/{app}/webhooks/{webhook}/pause", [(M::POST, web::to(webhooks::pause))])
+        .at("/console/apps/{app}/webhooks/{webhook}/ping", [(M::POST, web::to(webhooks::ping))])
+        .at("/console/apps/{app}/webhooks/{webhook}/resend", [(M::POST, web::to(webhooks::resend))])
+        .at("/console/apps/{app}/webhooks/{webhook}/resume", [(M::POST, web::to(webhooks::resume))])
+        .at("/console/apps/{app}/webhooks/{webhook}/secret", [(M::POST, web::to(webhooks::renew))]);
 }
 
 fn of_operators(routes: &mut Routes<'_>) {

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Route, web};
 use crate::error::Refusal;
 use crate::{
     alerts, apps, archive, backup, contacts, credentials, description, devices, erasures, export, identity, log, operators,
-    pages, reports, running, sdk, sessions, system, traces, trials, unread, user_sessions, users,
+    pages, reports, running, sdk, sessions, system, traces, trials, unread, user_sessions, users, webhooks,
 };
 
 const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1, and the console's pages, under \
@@ -86,6 +86,18 @@ pub fn all(routes: &mut Routes<'_>) {
         .at("/admin/v1/apps/{app}/users/{user}", [(M::GET, web::to(users::get)), (M::DELETE, web::to(users::delete))])
         .at("/admin/v1/apps/{app}/users/{user}/ban", [(M::POST, web::to(users::ban))])
         .at("/admin/v1/apps/{app}/users/{user}/unban", [(M::POST, web::to(users::unban))])
+        .at("/admin/v1/apps/{app}/webhooks", [(M::GET, web::to(webhooks::list)), (M::POST, web::to(webhooks::create))])
+        .at(
+            "/admin/v1/apps/{app}/webhooks/{webhook}",
+            [(M::GET, web::to(webhooks::get)), (M::PUT, web::to(webhooks::put)), (M::DELETE, web::to(webhooks::delete))],
+        )
+        .at("/admin/v1/apps/{app}/webhooks/{webhook}/deliveries", [(M::GET, web::to(webhooks::deliveries))])
+        .at("/admin/v1/apps/{app}/webhooks/{webhook}/parked/drop", [(M::POST, web::to(webhooks::drop_parked))])
+        .at("/admin/v1/apps/{app}/webhooks/{webhook}/parked/resend", [(M::POST, web::to(webhooks::resend))])
+        .at("/admin/v1/apps/{app}/webhooks/{webhook}/pause", [(M::POST, web::to(webhooks::pause))])
+        .at("/admin/v1/apps/{app}/webhooks/{webhook}/ping", [(M::POST, web::to(webhooks::ping))])
+        .at("/admin/v1/apps/{app}/webhooks/{webhook}/resume", [(M::POST, web::to(webhooks::resume))])
+        .at("/admin/v1/apps/{app}/webhooks/{webhook}/secret", [(M::POST, web::to(webhooks::secret))])
         .at("/admin/v1/apps/{app}/archive", [(M::GET, web::to(archive::get))])
         .at("/admin/v1/archive", [(M::POST, web::to(archive::post))])
         .at("/admin/v1/backup", [(M::GET, web::to(backup::get))])

@@ -23,6 +23,7 @@ use natter_proto::push::v1::alerting_client::AlertingClient;
 use natter_proto::push::v1::credentials_client::CredentialsClient;
 use natter_proto::push::v1::events_client::EventsClient;
 use natter_proto::push::v1::push_client::PushClient;
+use natter_proto::push::v1::webhooks_client::WebhooksClient;
 use natter_proto::storage::v1::storage_client::StorageClient;
 use natter_proto::trace::v1::traces_client::TracesClient;
 use natter_rpc::Link;
@@ -54,6 +55,8 @@ pub struct Parts {
     pub traces: Link,
     /// To the push service's door about credentials.
     pub credentials: Link,
+    /// And about webhooks.
+    pub webhooks: Link,
     /// To the push service: its devices and journal, and how alerts look.
     pub push: Link,
     pub alerting: Link,
@@ -98,6 +101,7 @@ pub(crate) struct Door {
     administration: Link,
     traces: Link,
     credentials: Link,
+    webhooks: Link,
     push: Link,
     alerting: Link,
     dialog: Link,
@@ -151,6 +155,11 @@ impl Door {
     /// Its door about the life of apps and the end of users.
     pub fn administration(&self) -> AdministrationClient<Link> {
         AdministrationClient::new(self.administration.clone())
+    }
+
+    /// What servers of apps are told.
+    pub fn webhooks(&self) -> WebhooksClient<Link> {
+        WebhooksClient::new(self.webhooks.clone())
     }
 
     /// Who apps are to the push providers.
@@ -221,6 +230,7 @@ impl Service {
             administration: parts.administration,
             traces: parts.traces,
             credentials: parts.credentials,
+            webhooks: parts.webhooks,
             push: parts.push,
             alerting: parts.alerting,
             dialog: parts.dialog,

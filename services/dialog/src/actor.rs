@@ -11,6 +11,7 @@ mod load;
 mod mail;
 mod marks;
 mod messages;
+mod news;
 mod posts;
 mod ways;
 

@@ -355,6 +355,7 @@ fn repeats(path: &str) -> bool {
         ],
         "natter.storage.v1.Storage" => &["Find", "Get", "List"],
         "natter.push.v1.Push" => &["Journal", "List"],
+        "natter.push.v1.Webhooks" => &["Deliveries", "List"],
         _ => return false,
     };
     repeatable.contains(&method)

@@ -27,3 +27,4 @@ pub mod stop;
 pub mod system;
 pub mod tls;
 pub mod vitals;
+mod wanted;

@@ -96,6 +96,8 @@ impl Parts {
         let Stores { db, lossy, bus, posted, cluster, files } = stores;
         bus.observe(&metrics);
         posted.observe(&metrics);
+        // Until the push service has said what is wanted (`wanted.rs`): nothing that a row tells before is missed.
+        posted.heed_all();
         let threads = match config.actor_threads {
             0 => std::thread::available_parallelism().map_or(2, usize::from),
             threads => threads,

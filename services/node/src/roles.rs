@@ -22,7 +22,7 @@ use crate::parts::Parts;
 use crate::services::{Facts, Services};
 use crate::stop::Stop;
 use crate::tls::{self, Tls};
-use crate::{cluster, first, health, rollout, sdk, system, vitals};
+use crate::{cluster, first, health, rollout, sdk, system, vitals, wanted};
 
 /// A part of the product that a process can be.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -228,6 +228,16 @@ pub async fn run(roles: Roles, loaded: Loaded, logs: Logs, stop: Stop) -> Result
         }
         below.spawn(push.run(end()));
     }
+    below.spawn({
+        let (posted, bus, end) = (parts.posted.clone(), parts.bus.clone(), end());
+        async move {
+            tokio::select! {
+                biased;
+                () = end => {}
+                () = wanted::follow(&posted, &bus) => {}
+            }
+        }
+    });
     below.spawn({
         let (trace, end) = (parts.trace.clone(), end());
         async move { trace.run(end).await }

@@ -56,6 +56,7 @@ pub struct Links {
     pub traces: Link,
     pub credentials: Link,
     pub alerting: Link,
+    pub webhooks: Link,
     pub push_eraser: Link,
     pub archives: Archives,
 }
@@ -179,6 +180,7 @@ impl Services {
             traces: link!(to(Role::Push), push, traces_server),
             credentials: link!(to(Role::Push), push, credentials_server),
             alerting: link!(to(Role::Push), push, alerting_server),
+            webhooks: link!(to(Role::Push), push, webhooks_server),
             push_eraser: link!(to(Role::Push), push, eraser_server),
         };
         let edge = has(Role::Edge).then(|| edge(config, parts, &facts.host, &links)).transpose()?;
@@ -256,7 +258,9 @@ impl Services {
             routes = routes
                 .add_service(guarded(push.credentials_server(), guard(Role::Push)))
                 .add_service(guarded(push.alerting_server(), guard(Role::Push)));
-            routes = routes.add_service(guarded(push.eraser_server(), guard(Role::Push)));
+            routes = routes
+                .add_service(guarded(push.webhooks_server(), guard(Role::Push)))
+                .add_service(guarded(push.eraser_server(), guard(Role::Push)));
         }
         routes
     }
@@ -281,7 +285,7 @@ fn account(config: &Config, parts: &Parts, host: &str) -> Result<natter_account:
     let public = public.split(['/', ':']).next().unwrap_or_default();
     let names = [host, &config.edge.host, public, "localhost"].into_iter().map(str::to_owned);
 
-    Ok(natter_account::Service::new(
+    let service = natter_account::Service::new(
         config.account.clone(),
         natter_account::Parts {
             db: parts.db.clone(),
@@ -293,7 +297,9 @@ fn account(config: &Config, parts: &Parts, host: &str) -> Result<natter_account:
             verifier_key: parts.verifier_key,
             hosts: names.collect(),
         },
-    ))
+    );
+    service.tell(parts.posted.clone());
+    Ok(service)
 }
 
 fn presence(config: &Config, parts: &Parts) -> Result<natter_presence::Service> {
@@ -366,6 +372,7 @@ fn push(config: &Config, parts: &Parts, host: &str, links: natter_push::Links) -
             posted: parts.posted.clone(),
             links,
             providers: Arc::new(config.push.senders(parts.clock.clone(), &parts.metrics)?),
+            receivers: config.push.webhooks.receivers().context("push.webhooks")?,
             keys: parts.push_keys.clone(),
             clock: parts.clock.clone(),
             chance: parts.chance.clone(),
@@ -449,6 +456,7 @@ fn console(config: &Config, parts: &Parts, facts: Facts, links: &Links, itself: 
             administration: links.administration.clone(),
             traces: links.traces.clone(),
             credentials: links.credentials.clone(),
+            webhooks: links.webhooks.clone(),
             push: links.push.clone(),
             alerting: links.alerting.clone(),
             dialog: links.dialog.clone(),

@@ -50,6 +50,7 @@ mod expulsion;
 mod fanout;
 mod lists;
 mod metrics;
+mod news;
 mod occupancy;
 mod options;
 mod ownership;

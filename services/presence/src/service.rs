@@ -80,6 +80,8 @@ pub(crate) struct Shared {
     /// Likewise.
     pub activity: Mutex<Activity>,
     pub seen: Arc<dyn Seen>,
+    /// For webhooks.
+    pub news: News,
     pub rosters: Arc<dyn Rosters>,
     pub pairs: PairLocks,
     pub lists: Arc<dyn Lists>,
@@ -109,6 +111,7 @@ impl Service {
             Own::Of(..) => Ownership::of_none(u64::try_from(now).unwrap_or_default(), options.learning()),
         };
         let seen = seen::open(&parts.db, now, &parts.own.run());
+        let news = News::new(parts.posted.clone());
         let rosters = rosters::open(&parts.db, parts.posted, parts.clock.clone());
         let lists = lists::open(&parts.db);
         let defaults = Mutex::new(Defaults::new(options.privacy_users_max));
@@ -127,6 +130,7 @@ impl Service {
             rooms,
             activity,
             seen,
+            news,
             rosters,
             pairs: PairLocks::new(),
             lists,
@@ -181,6 +185,7 @@ impl Service {
             () = self.clear() => {}
             () = self.live() => {}
             () = self.own() => {}
+            () = self.shared.news.write() => {}
         }
         // Written though nobody waits for it. A store that fails has said so itself.
         drop(self.shared.seen.alive(self.shared.clock.now_ms()));

@@ -23,6 +23,7 @@ impl Shared {
             return (arrival, None);
         }
         self.tell_watchers(user, 0, activity.watchers(user));
+        self.news.say(user, true, self.clock.now_ms());
         (arrival, Some(self.seen.came(user, self.clock.now_ms())))
     }
 
@@ -63,6 +64,7 @@ impl Shared {
         let activity = self.activity.lock();
         if let Some(seen_at) = ended.seen_at.filter(|_| !activity.is_there(ended.user)) {
             self.tell_watchers(ended.user, seen_at, activity.watchers(ended.user));
+            self.news.say(ended.user, false, seen_at);
         }
     }
 
@@ -103,6 +105,7 @@ impl Shared {
         }
         if let Some(seen_at) = ended.seen_at {
             self.tell_watchers(user, seen_at, activity.watchers(user));
+            self.news.say(user, false, seen_at);
         }
         (Some(ended), stored)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use natter_proto::AppId;
-use natter_proto::push::v1::{Channel, Environment, Event, Note, Subscription};
+use natter_proto::push::v1::{Channel, Environment, Event, Note, Subscription, WebhookDelivery, WebhookEvent};
 use natter_telemetry::within;
 use tracing::field::Empty;
 use tracing::{Instrument, debug_span};
@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::event::is_for;
 use crate::provider::{Alert, Outcome, Target};
 use crate::service::Shared;
+use crate::text::hex;
 
 /// The pause after the first attempt that ended with "later", milliseconds; twice as long after each further one.
 const BACK_OFF_MS: i64 = 5_000;
@@ -62,6 +63,9 @@ impl Shared {
             let now = self.clock.now_ms();
             self.metrics.attempted(word(&outcome));
             let note = attempted(due, device, (now, attempt, why), &outcome);
+            if let Outcome::Rejected(_) | Outcome::Refused { .. } = outcome {
+                self.tell_hooks(due.app, failed(due, now, &note)).await?;
+            }
             step.notes.push(Note { remark: remark.clone(), ..note });
             let again_at = match outcome {
                 Outcome::Later { after, .. } => Some(now + pause_ms(attempt, after)),
@@ -154,6 +158,23 @@ fn attempted(due: &Due, device: &Subscription, (at, attempt, why): (i64, u32, Wh
         answer: answer.trim_end().to_owned(),
         attempt,
         remark: String::new(),
+    }
+}
+
+/// For webhooks: which device cannot be reached, and what the provider said.
+fn failed(due: &Due, at: i64, note: &Note) -> WebhookDelivery {
+    let detail = serde_json::json!({
+        "subscription_id": note.subscription,
+        "message_id": hex(&due.message.to_vec()),
+        "attempt": note.attempt,
+        "answer": note.answer,
+    });
+    WebhookDelivery {
+        event: WebhookEvent::PushFailed.into(),
+        at,
+        user: due.user,
+        detail: detail.to_string(),
+        ..Default::default()
     }
 }
 

@@ -38,6 +38,12 @@ pub enum Error {
     Events(#[from] events::Error),
     #[error("{0}")]
     Store(#[from] store::Error),
+    #[error("there is no such webhook")]
+    NoWebhook,
+    #[error("too many webhooks of this app, at most {0}")]
+    WebhooksTooMany(usize),
+    #[error("the webhooks of this app are being changed by others")]
+    WebhooksChanged,
     #[error("there are no such credentials")]
     NoCredential,
     #[error("too many credentials of this app, at most {0}")]
@@ -81,12 +87,16 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let text = error.to_string();
         match error {
-            Error::Unknown | Error::NoTrace | Error::NoCredential | Error::NoEvent => Failure::new(Code::NotFound, text),
+            Error::Unknown | Error::NoTrace | Error::NoCredential | Error::NoEvent | Error::NoWebhook => {
+                Failure::new(Code::NotFound, text)
+            }
             Error::TracedTooMany(_) => Failure::new(Code::TooMany, text),
             Error::Refused(Refused(field, wrong)) => Failure::of_field(Code::Invalid, field, wrong),
             // Waiting does not help: one has to end first.
             Error::SubscriptionsTooMany(_) => Failure::of_field(Code::Invalid, "subscription", text),
             Error::Store(store::Error::Full) => Failure::of_field(Code::Invalid, "subscription", text),
+            Error::WebhooksTooMany(_) => Failure::of_field(Code::Invalid, "webhooks", text),
+            Error::WebhooksChanged => Failure::new(Code::Conflict, text),
             Error::CredentialsTooMany(_) => Failure::of_field(Code::Invalid, "credentials", text),
             Error::Credential(error) => Failure::of_field(Code::Invalid, error.field(), text),
             Error::Unusable(_) => Failure::new(Code::NotStored, text),

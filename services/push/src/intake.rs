@@ -105,9 +105,11 @@ impl Shared {
     }
 
     async fn take_in_app(&self, app: u64, entries: Vec<Entry>) -> Result<(), Error> {
+        self.take_in_hooks(app, &entries).await?;
         // Of an app without any device nothing is noted: that there is none explains it all.
         if self.subscriptions.count(app).await? == 0 {
-            let count = entries.len() as u64;
+            let read = entries.iter().filter_map(|entry| Posted::decode(entry.value.clone()).ok());
+            let count = read.filter(|posted| !is_for_hooks(posted)).count() as u64;
             self.metrics.posted.inc_by(count);
             self.metrics.decided(Reason::NoSubscription.word(), count);
             return self.keep(Step { app, entries, ..Step::default() }).await;
@@ -177,6 +179,9 @@ impl Shared {
         }
         if let Some(call) = posted.as_ref().and_then(|posted| posted.call.as_ref()) {
             return self.take_in_call((app, policy), call, entry).await;
+        }
+        if posted.as_ref().is_some_and(is_for_hooks) {
+            return self.keep(Step { app, entries: vec![entry], ..Step::default() }).await;
         }
         let Some(mut news) = posted.and_then(|posted| News::of(app, posted)) else {
             tracing::error!(app, number = entry.number, "an entry of the durable log cannot be read");
@@ -284,6 +289,11 @@ impl Shared {
     }
 }
 
+/// Whether nobody is to be alerted of it.
+fn is_for_hooks(posted: &Posted) -> bool {
+    posted.rows.iter().all(|row| row.quiet) && (posted.change.is_some() || !posted.news.is_empty() || !posted.rows.is_empty())
+}
+
 /// As far as is known when the message was just posted.
 fn facts(news: &News, row: &Row, listener: &Listener, sessions: Sessions) -> Facts {
     Facts {
@@ -319,7 +329,7 @@ impl News {
     fn of(app: u64, posted: Posted) -> Option<News> {
         let Posted { dialog, rows, kept_for, traceparent, .. } = posted;
         let row = |posted: PostedRow| Some(Row { message: MessageId::try_from(posted.id.as_slice()).ok()?, posted });
-        let rows = rows.into_iter().map(row).collect::<Option<Vec<Row>>>()?;
+        let rows = rows.into_iter().filter(|posted| !posted.quiet).map(row).collect::<Option<Vec<Row>>>()?;
         let only = (kept_for > 0).then_some(kept_for);
         Some(News { app, dialog: DialogId::try_from(dialog.as_slice()).ok()?, rows, kept: only.is_some(), only, traceparent })
     }

@@ -14,6 +14,8 @@
 //! and [`mod@ringing`]: who calls; [`mod@credential`] (pure), [`mod@vault`] and [`mod@seal`]: who apps are to the
 //! providers; and [`mod@hops`]: what every service tells of the ways of messages.
 //!
+//! And [`mod@hooks`]: what happens in an app, told to servers of its maker.
+//!
 //! Invariants:
 //! - An entry of the log is forgotten in the step in which its alerts are kept, or after it: no message is without its alerts, whatever dies.
 //! - An alert is removed in the step in which its end is noted, or after it. A crash between a provider's answer and that step repeats the
@@ -38,6 +40,7 @@ mod error;
 mod event;
 mod events;
 mod flights;
+mod hooks;
 mod hops;
 mod ids;
 mod intake;
@@ -65,11 +68,19 @@ mod vault;
 mod wallet;
 mod writes;
 
-pub use options::Options;
+pub use options::{Options, WebhookOptions};
 pub use providers::Providers;
 pub use seal::Keys;
 pub use service::{Links, Owns, Parts, Service};
 
 /// The tables of this service on ScyllaDB, in the order in which they are made.
-pub const TABLES: &[natter_db::cql::Migration] =
-    &[settings::TABLES, store::TABLES, vault::TABLES, hops::TABLES, events::TABLES, alerts::TABLES];
+pub const TABLES: &[natter_db::cql::Migration] = &[
+    settings::TABLES,
+    store::TABLES,
+    vault::TABLES,
+    hops::TABLES,
+    events::TABLES,
+    alerts::TABLES,
+    hooks::registry::TABLES,
+    hooks::queue::TABLES,
+];

@@ -14,6 +14,7 @@ pub struct Metrics {
     pub attempts: Family<Labels, Counter>,
     pub in_flight: Gauge,
     pub dropped: Counter,
+    pub hooks: Family<Labels, Counter>,
 }
 
 /// Why, or with which outcome.
@@ -33,12 +34,18 @@ impl Metrics {
             ours.register("attempts", "Attempts to send an alert to a device, by outcome", metrics.attempts.clone());
             ours.register("in_flight", "Users whose alerts are being sent", metrics.in_flight.clone());
             ours.register("dropped", "Alerts dropped because too many of their app waited", metrics.dropped.clone());
+            let help = "What webhooks are told, by what becomes of it";
+            ours.register("webhook_deliveries", help, metrics.hooks.clone());
         });
         metrics
     }
 
     pub fn decided(&self, reason: &'static str, count: u64) {
         self.decided.get_or_create(&Labels { reason }).inc_by(count);
+    }
+
+    pub fn hooked(&self, reason: &'static str, count: u64) {
+        self.hooks.get_or_create(&Labels { reason }).inc_by(count);
     }
 
     pub fn attempted(&self, reason: &'static str) {

@@ -13,7 +13,7 @@ use natter_proto::history::v1::{FindRequest, KeptRequest, MembersRequest, Range}
 use natter_proto::presence::v1::presence_client::PresenceClient;
 use natter_proto::presence::v1::{Attending, AttentionRequest, ContactsRequest, JudgeRequest, Passage, Verdict};
 use natter_proto::push::v1::DialogType;
-use natter_proto::{Code, DialogId, Failure};
+use natter_proto::{Code, DialogId, Failure, MessageId};
 
 use crate::alerts::{Due, Source};
 use crate::decision::Attention;
@@ -134,6 +134,14 @@ impl Neighbours {
         let holds = |ranges: &[Range]| ranges.iter().any(|range| (range.from..=range.upto).contains(&due.place));
         let read = due.place <= state.base || holds(&state.settled);
         Ok(Known { message, read, received: holds(&state.delivered) })
+    }
+
+    /// A row of a dialog's log as it is now; none if it is there no more.
+    pub async fn message(&self, app: u64, dialog: DialogId, message: MessageId, seq: u64) -> Result<Option<Message>, Failure> {
+        let (ids, dialogs) = (vec![message.to_vec()], vec![dialog.to_vec()]);
+        let request = FindRequest { app, ids, dialogs, ..FindRequest::default() };
+        let found = HistoryClient::new(self.links.history.clone()).find(request).await?.into_inner().found;
+        Ok(found.into_iter().filter_map(|found| found.row).find(|row| row.seq == seq))
     }
 
     /// A message leaves the queue when a client has proved to have it.

@@ -9,6 +9,7 @@ use natter_proto::push::v1::credentials_server::Credentials;
 use natter_proto::push::v1::eraser_server::Eraser;
 use natter_proto::push::v1::events_server::Events;
 use natter_proto::push::v1::push_server::Push;
+use natter_proto::push::v1::webhooks_server::Webhooks;
 use natter_proto::push::v1::*;
 use natter_proto::trace::v1::traces_server::Traces;
 use natter_proto::trace::v1::{OfReply, OfRequest, SwitchReply, SwitchRequest, SwitchedRequest};
@@ -141,6 +142,55 @@ impl Events for Rpc {
         self.0.delete_event(request.into_inner()).await?;
         Ok(Response::new(Empty {}))
     }
+}
+
+#[async_trait]
+impl Webhooks for Rpc {
+    async fn list(&self, request: Request<ListWebhooksRequest>) -> Reply<ListWebhooksReply> {
+        let webhooks = self.0.webhooks_of(request.into_inner().app).await?;
+        Ok(Response::new(ListWebhooksReply { webhooks }))
+    }
+
+    async fn create(&self, request: Request<CreateWebhookRequest>) -> Reply<NewWebhookSecret> {
+        Ok(Response::new(self.0.create_webhook(request.into_inner()).await?))
+    }
+
+    async fn change(&self, request: Request<ChangeWebhookRequest>) -> Reply<Webhook> {
+        Ok(Response::new(self.0.change_webhook(request.into_inner()).await?))
+    }
+
+    async fn rotate(&self, request: Request<RotateWebhookRequest>) -> Reply<NewWebhookSecret> {
+        Ok(Response::new(self.0.rotate_webhook(request.into_inner()).await?))
+    }
+
+    async fn delete(&self, request: Request<WebhookRequest>) -> Reply<Empty> {
+        self.0.delete_webhook(place(&request.into_inner())).await?;
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn resume(&self, request: Request<WebhookRequest>) -> Reply<Webhook> {
+        Ok(Response::new(self.0.resume_webhook(place(&request.into_inner())).await?))
+    }
+
+    async fn ping(&self, request: Request<WebhookRequest>) -> Reply<PingWebhookReply> {
+        Ok(Response::new(self.0.ping_webhook(place(&request.into_inner())).await?))
+    }
+
+    async fn deliveries(&self, request: Request<DeliveriesRequest>) -> Reply<DeliveriesReply> {
+        Ok(Response::new(self.0.deliveries(request.into_inner()).await?))
+    }
+
+    async fn resend(&self, request: Request<ParkedRequest>) -> Reply<ParkedReply> {
+        Ok(Response::new(ParkedReply { count: self.0.resend(request.into_inner()).await? }))
+    }
+
+    async fn drop(&self, request: Request<ParkedRequest>) -> Reply<ParkedReply> {
+        Ok(Response::new(ParkedReply { count: self.0.drop_parked(request.into_inner()).await? }))
+    }
+}
+
+fn place(request: &WebhookRequest) -> (u64, u64) {
+    (request.app, request.id)
 }
 
 #[async_trait]

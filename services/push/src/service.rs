@@ -9,11 +9,13 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use natter_actor::{Chance, Clock};
 use natter_bus::{Bus, Log};
 use natter_db::Db;
+use natter_outbound::Outbound;
 use natter_proto::push::v1::alerting_server::AlertingServer;
 use natter_proto::push::v1::credentials_server::CredentialsServer;
 use natter_proto::push::v1::eraser_server::EraserServer;
 use natter_proto::push::v1::events_server::EventsServer;
 use natter_proto::push::v1::push_server::PushServer;
+use natter_proto::push::v1::webhooks_server::WebhooksServer;
 use natter_proto::trace::v1::traces_server::TracesServer;
 use natter_rpc::Link;
 use natter_telemetry::Metrics as Registry;
@@ -21,6 +23,7 @@ use tokio::sync::Notify;
 
 use crate::alerts::{self, Alerts, Bounds};
 use crate::events::{self, Events};
+use crate::hooks::{self, Hooks};
 use crate::hops::{self, Hops};
 use crate::ids::Ids;
 use crate::metrics::Metrics;
@@ -68,6 +71,8 @@ pub struct Parts {
     pub posted: Log,
     pub links: Links,
     pub providers: Arc<dyn Providers>,
+    /// To the servers that webhooks name.
+    pub receivers: Outbound,
     /// Of what apps keep here that is secret.
     pub keys: Keys,
     pub clock: Clock,
@@ -98,23 +103,26 @@ pub(crate) struct Shared {
     pub neighbours: Neighbours,
     pub providers: Arc<dyn Providers>,
     pub wallet: Wallet,
+    pub hooks: Hooks,
     /// An alert may be due.
     pub moved: Notify,
     /// Something was noted.
     pub noted: Notify,
     pub clock: Clock,
+    pub chance: Chance,
     pub metrics: Metrics,
 }
 
 impl Service {
     /// A service on these parts. It answers from the start; it alerts while [`run`](Service::run) does.
     pub fn new(options: Options, parts: Parts) -> Service {
-        let Parts { db, bus, posted, links, providers, keys, clock, chance, metrics } = parts;
+        let Parts { db, bus, posted, links, providers, receivers, keys, clock, chance, metrics } = parts;
         let first_number = u64::try_from(clock.now_ms()).unwrap_or_default() << 20;
         let contact = if options.contact.is_empty() { HERE.to_owned() } else { options.contact.clone() };
         let boot = chance.u64();
         let stamps = Arc::new(Stamps::new(boot));
         let vault = vault::open(&db, &stamps);
+        let (registry, queue) = (hooks::registry::open(&db, &stamps), hooks::queue::open(&db));
         let bounds = Bounds { queue_max: options.queue_max, journal_days: options.journal_days };
         let shared = Shared {
             subscriptions: store::open(&db, &stamps, &clock),
@@ -130,9 +138,11 @@ impl Service {
             neighbours: Neighbours::new(links),
             providers,
             wallet: Wallet::new(vault, keys, contact),
+            hooks: Hooks::new(options.webhooks.clone(), registry, queue, receivers),
             moved: Notify::new(),
             noted: Notify::new(),
             clock,
+            chance,
             metrics: Metrics::new(&metrics),
             options,
         };
@@ -170,6 +180,11 @@ impl Service {
         EventsServer::new(Rpc::new(Arc::clone(&self.shared)))
     }
 
+    /// The door for operators' calls about webhooks.
+    pub fn webhooks_server(&self) -> WebhooksServer<Rpc> {
+        WebhooksServer::new(Rpc::new(Arc::clone(&self.shared)))
+    }
+
     /// The door for the walk of an erasure.
     pub fn eraser_server(&self) -> EraserServer<Rpc> {
         EraserServer::new(Rpc::new(Arc::clone(&self.shared)))
@@ -188,15 +203,22 @@ impl Service {
             () = shared.sweep() => {}
             () = shared.keep_hops() => {}
             () = shared.tell_switches() => {}
+            () = shared.care_for_hooks() => {}
+            () = shared.send_hooks() => {}
         }
     }
 }
 
 impl Shared {
+    /// Whether an app is this process's.
+    pub fn owns(&self, app: u64) -> bool {
+        self.owns.get().is_none_or(|owns| owns(app))
+    }
+
     /// Finds what waits of apps that fell to this process, and forgets what it knows of those that fell to others. Nothing to do where
     /// it has them all to itself.
     async fn adopt_apps(&self) {
-        let owns = |app: u64| self.owns.get().is_none_or(|owns| owns(app));
+        let owns = |app: u64| self.owns(app);
         loop {
             self.alerts.leave(&owns);
             if let Err(error) = self.adopt_those(&owns).await {
@@ -220,6 +242,10 @@ impl Shared {
 
     async fn sweep(&self) {
         self.reseal().await;
+        if let Err(error) = self.reseal_hooks().await {
+            // The next start finds them.
+            tracing::warn!(%error, "secrets of webhooks stay sealed with an older key");
+        }
         let (mut after, mut event, mut hop) = (None, None, None);
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;

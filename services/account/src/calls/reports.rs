@@ -1,7 +1,13 @@
 //! Calls about reports.
 
+use std::time::Duration;
+
 use natter_proto::MessageId;
 use natter_proto::account::v1::*;
+use natter_proto::event::v1::{Posted, PostedNews};
+use natter_proto::push::v1::WebhookEvent;
+use prost::Message as _;
+use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::report::{self, FILED_MAX};
@@ -12,6 +18,8 @@ use crate::store::{self, ReportId, ReportRow};
 const TRIES: usize = 8;
 /// Reports that are read at once for a page.
 const PAGE: usize = 1_000;
+/// How long the durable log may take.
+const LOG_WAIT: Duration = Duration::from_secs(1);
 
 impl Accounts {
     /// Files reports of one user, all or none.
@@ -33,7 +41,33 @@ impl Accounts {
             return Err(Error::ReportsTooMany(most));
         }
         self.metrics.reports_filed.inc_by(rows.len() as u64);
+        self.tell_of_reports(&rows).await;
         Ok(list(rows))
+    }
+
+    /// For webhooks, where the app wants it: that there are reports, not what they say. What the log does not take is not told: the
+    /// reports are there all the same.
+    async fn tell_of_reports(&self, rows: &[ReportRow]) {
+        let event = WebhookEvent::ReportFiled as u32;
+        let (Some(first), Some(posted)) = (rows.first(), self.posted.get()) else { return };
+        if !posted.wants(first.app, event) {
+            return;
+        }
+        let hex = |id: &[u8]| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let news = |row: &ReportRow| {
+            let detail = format!("{{\"report_id\":\"{}\",\"kind\":{}}}", hex(&row.id), row.kind);
+            PostedNews { event, user: row.reporter, at: row.created_at, detail }
+        };
+        let value = Posted { news: rows.iter().map(news).collect(), ..Posted::default() }.encode_to_vec();
+        let told = timeout(LOG_WAIT, async {
+            posted.ready().await?;
+            posted.tell(first.app, &format!("report-{}", hex(&first.id)), value).await
+        });
+        match told.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(app = first.app, %error, "the durable log was not told of a report"),
+            Err(_) => tracing::warn!(app = first.app, "the durable log did not say in time whether it took a report"),
+        }
     }
 
     /// A user's own of a kind, oldest first.

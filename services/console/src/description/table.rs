@@ -54,6 +54,11 @@ const SECRET: Body = &[
     ("private_key", Text, MayBe),
     ("subject", Text, MayBe),
 ];
+const NEW_WEBHOOK: Body = &[("url", Text, Be), ("events", List, MayBe), ("name", Text, MayBe)];
+const WEBHOOK: Body = &[("url", Text, MayBe), ("events", List, MayBe), ("name", Text, MayBe)];
+const OVERLAP_HOURS: Body = &[("overlap_hours", Number, MayBe)];
+const PARKED: Body = &[("numbers", Apps, Be)];
+const DELIVERIES: Query = &[("parked", Truth), ("above", Number), ("limit", Number)];
 const NEW_USER: Body =
     &[("id", Number, MayBe), ("login", Text, MayBe), ("email", Text, MayBe), ("full_name", Text, MayBe), ("password", Text, Be)];
 const NEW_OPERATOR: Body = &[("name", Text, Be), ("role", ROLE, Be), ("apps", Apps, Be)];
@@ -117,6 +122,18 @@ pub const DESCRIBED: &[Described] = &[
     of("GET", "apps/{app}/users/{user}/lists", "A user's privacy lists", NO_QUERY, NO_BODY, Done),
     of("GET", "apps/{app}/users/{user}/export", "All that is kept of a user, a JSON value a line", NO_QUERY, NO_BODY, Lines),
     of("GET", "apps/{app}/archive", "All of an app as an archive, a JSON value a line", NO_QUERY, NO_BODY, Lines),
+    of("GET", "apps/{app}/webhooks", "What servers of the app are told, and how it goes", NO_QUERY, NO_BODY, Done),
+    of("POST", "apps/{app}/webhooks", "Has a server of the app told; answers its secret once", NO_QUERY, NEW_WEBHOOK, Made),
+    of("GET", "apps/{app}/webhooks/{webhook}", "A webhook", NO_QUERY, NO_BODY, Done),
+    of("PUT", "apps/{app}/webhooks/{webhook}", "Says where a webhook is, and what it is told", NO_QUERY, WEBHOOK, Done),
+    of("DELETE", "apps/{app}/webhooks/{webhook}", "Forgets a webhook, and what waits for it", NO_QUERY, NO_BODY, Done),
+    of("GET", "apps/{app}/webhooks/{webhook}/deliveries", "What waits, or was parked", DELIVERIES, NO_BODY, Done),
+    of("POST", "apps/{app}/webhooks/{webhook}/parked/drop", "Forgets what was parked", NO_QUERY, PARKED, Done),
+    of("POST", "apps/{app}/webhooks/{webhook}/parked/resend", "Sends what was parked again", NO_QUERY, PARKED, Done),
+    of("POST", "apps/{app}/webhooks/{webhook}/pause", "Lets what happens wait", NO_QUERY, NO_BODY, Done),
+    of("POST", "apps/{app}/webhooks/{webhook}/ping", "Sends a test", NO_QUERY, NO_BODY, Done),
+    of("POST", "apps/{app}/webhooks/{webhook}/resume", "Sends what waits, whatever failed", NO_QUERY, NO_BODY, Done),
+    of("POST", "apps/{app}/webhooks/{webhook}/secret", "Gives a webhook another secret", NO_QUERY, OVERLAP_HOURS, Done),
     of("POST", "archive", "Takes over what an archive holds; its lines are the body", ARCHIVE, NO_BODY, Done),
     of("GET", "apps/{app}/users/{user}/sessions", "A user's sessions at both doors", &[("after", Text)], NO_BODY, Done),
     of("DELETE", "apps/{app}/users/{user}/sessions", "Ends all sessions of a user", NO_QUERY, NO_BODY, Done),

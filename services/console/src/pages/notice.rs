@@ -3,7 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 /// The word of a form that was done, and what the next page says of it.
-const NOTICES: [(&str, &str); 28] = [
+const NOTICES: [(&str, &str); 34] = [
     ("made", "The app was made."),
     ("saved", "The settings were saved."),
     ("suspended", "The app was suspended: nobody gets in until it is resumed."),
@@ -31,6 +31,12 @@ const NOTICES: [(&str, &str); 28] = [
     ("limit-set", "The limit holds at every process that was told; at the others within a minute."),
     ("edge-drained", "The edge takes no connection any more, and hands its sessions over."),
     ("edge-resumed", "The edge takes connections again."),
+    ("webhook-saved", "Saved: what happens from now on is told so."),
+    ("webhook-paused", "The webhook is paused: what happens waits."),
+    ("webhook-resumed", "What waits is being sent."),
+    ("webhook-resent", "What was parked waits to be sent again."),
+    ("webhook-dropped", "What was parked was forgotten."),
+    ("webhook-deleted", "The webhook was deleted, and all that waited for it."),
     ("nothing", "Nothing was changed."),
 ];
 

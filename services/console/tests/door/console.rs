@@ -23,6 +23,7 @@ use natter_proto::push::v1::alerting_server::AlertingServer;
 use natter_proto::push::v1::credentials_server::{Credentials, CredentialsServer};
 use natter_proto::push::v1::events_server::EventsServer;
 use natter_proto::push::v1::push_server::PushServer;
+use natter_proto::push::v1::webhooks_server::WebhooksServer;
 use natter_proto::storage::v1::storage_server::StorageServer;
 use natter_proto::trace::v1::traces_server::{Traces, TracesServer};
 use natter_proto::trace::v1::{Hop, Kind as HopKind, OfReply, OfRequest, SwitchReply, SwitchRequest, SwitchedRequest};
@@ -73,6 +74,7 @@ impl Console {
             administration,
             traces,
             credentials,
+            webhooks: Link::local(WebhooksServer::new(pushed.clone()), link),
             push: Link::local(PushServer::new(pushed.clone()), link),
             alerting: Link::local(AlertingServer::new(pushed.clone()), link),
             dialog: Link::local(DialogsServer::new(pushed.clone()), link),

@@ -25,6 +25,7 @@ mod traces;
 mod trials;
 mod user_pages;
 mod user_sessions;
+mod webhooks;
 
 use natter_proto::account::v1::ReportKind;
 use natter_proto::{Code, Failure};

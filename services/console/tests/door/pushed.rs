@@ -13,6 +13,7 @@ use natter_proto::history::v1::{
 };
 use natter_proto::push::v1::alerting_server::Alerting;
 use natter_proto::push::v1::push_server::Push;
+use natter_proto::push::v1::webhooks_server::Webhooks;
 use natter_proto::push::v1::*;
 use natter_proto::{Code, Failure};
 use natter_rpc::{Reply, Request, Response, Status, async_trait};
@@ -31,6 +32,9 @@ pub struct Asked {
     pub ended: Vec<UnsubscribeRequest>,
     pub pages: Vec<PageRequest>,
     pub refuses: Option<Failure>,
+    pub hooks: Vec<Webhook>,
+    /// What was asked of webhooks, in words.
+    pub of_hooks: Vec<String>,
 }
 
 /// A handle: clones are the same.
@@ -48,6 +52,102 @@ impl Pushed {
             Some(failure) => Err(failure.into()),
             None => Ok(asked),
         }
+    }
+}
+
+impl Pushed {
+    /// Notes what is asked of a webhook, and finds it.
+    fn hook(&self, id: u64, asked: String) -> Result<Webhook, Status> {
+        let mut all = self.or_refuse()?;
+        all.of_hooks.push(asked);
+        let hook = all.hooks.iter().find(|hook| hook.id == id).cloned();
+        hook.ok_or_else(|| Failure::new(Code::NotFound, "there is no such webhook").into())
+    }
+}
+
+#[async_trait]
+impl Webhooks for Pushed {
+    async fn list(&self, _: Request<ListWebhooksRequest>) -> Reply<ListWebhooksReply> {
+        Ok(Response::new(ListWebhooksReply { webhooks: self.or_refuse()?.hooks.clone() }))
+    }
+
+    async fn create(&self, request: Request<CreateWebhookRequest>) -> Reply<NewWebhookSecret> {
+        let CreateWebhookRequest { app, url, events, name } = request.into_inner();
+        let (created_at, changed_at, secrets) = (START_MS, START_MS, 1);
+        let mut all = self.or_refuse()?;
+        let id = 5 + all.hooks.len() as u64;
+        let hook = Webhook { app, id, url, events, name, created_at, changed_at, secrets, ..Webhook::default() };
+        all.hooks.push(hook.clone());
+        Ok(Response::new(NewWebhookSecret { webhook: Some(hook), secret: "whsec_s3cret".into() }))
+    }
+
+    async fn change(&self, request: Request<ChangeWebhookRequest>) -> Reply<Webhook> {
+        let ChangeWebhookRequest { id, url, events, rests, name, .. } = request.into_inner();
+        let hook = self.hook(id, format!("change {id}"))?;
+        let changed = Webhook {
+            url: url.unwrap_or(hook.url),
+            events: events.map_or(hook.events, |wanted| wanted.events),
+            rests: rests.unwrap_or(hook.rests),
+            name: name.unwrap_or(hook.name),
+            ..hook
+        };
+        self.asked().hooks.iter_mut().filter(|hook| hook.id == id).for_each(|hook| *hook = changed.clone());
+        Ok(Response::new(changed))
+    }
+
+    async fn rotate(&self, request: Request<RotateWebhookRequest>) -> Reply<NewWebhookSecret> {
+        let RotateWebhookRequest { id, overlap_ms, .. } = request.into_inner();
+        let hook = self.hook(id, format!("rotate {id} {overlap_ms}"))?;
+        Ok(Response::new(NewWebhookSecret { webhook: Some(hook), secret: "whsec_other".into() }))
+    }
+
+    async fn delete(&self, request: Request<WebhookRequest>) -> Reply<Empty> {
+        let id = request.into_inner().id;
+        self.hook(id, format!("delete {id}"))?;
+        self.asked().hooks.retain(|hook| hook.id != id);
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn resume(&self, request: Request<WebhookRequest>) -> Reply<Webhook> {
+        let id = request.into_inner().id;
+        Ok(Response::new(self.hook(id, format!("resume {id}"))?))
+    }
+
+    async fn ping(&self, request: Request<WebhookRequest>) -> Reply<PingWebhookReply> {
+        let id = request.into_inner().id;
+        self.hook(id, format!("ping {id}"))?;
+        Ok(Response::new(PingWebhookReply { delivered: false, answer: "status 503".into(), took_ms: 7 }))
+    }
+
+    async fn deliveries(&self, request: Request<DeliveriesRequest>) -> Reply<DeliveriesReply> {
+        let DeliveriesRequest { id, parked, above, limit, .. } = request.into_inner();
+        self.hook(id, format!("deliveries {id} {parked} {above} {limit}"))?;
+        let delivery = WebhookDelivery {
+            number: 9,
+            id: "msg_1".into(),
+            event: WebhookEvent::MessageCreated.into(),
+            at: START_MS,
+            dialog: vec![8; 12],
+            message: vec![7; 12],
+            user: 34,
+            queued_at: START_MS,
+            parked_at: if parked { START_MS } else { 0 },
+            answer: if parked { "status 500".into() } else { String::new() },
+            ..WebhookDelivery::default()
+        };
+        Ok(Response::new(DeliveriesReply { deliveries: vec![delivery], next: 9 }))
+    }
+
+    async fn resend(&self, request: Request<ParkedRequest>) -> Reply<ParkedReply> {
+        let ParkedRequest { id, numbers, all, .. } = request.into_inner();
+        self.hook(id, format!("resend {id} {numbers:?} {all}"))?;
+        Ok(Response::new(ParkedReply { count: 1 }))
+    }
+
+    async fn drop(&self, request: Request<ParkedRequest>) -> Reply<ParkedReply> {
+        let ParkedRequest { id, numbers, all, .. } = request.into_inner();
+        self.hook(id, format!("drop {id} {numbers:?} {all}"))?;
+        Ok(Response::new(ParkedReply { count: 2 }))
     }
 }
 

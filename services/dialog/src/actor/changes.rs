@@ -3,8 +3,10 @@
 use natter_proto::dialog::v1 as wire;
 use natter_proto::history::v1::{ClearRequest, JoinRequest};
 use natter_proto::presence::v1::EvictRequest;
+use natter_proto::push::v1::WebhookEvent;
 use natter_proto::{Failure, UserId};
 
+use super::news::{self, News};
 use super::{Changing, Create, Delete, Notify, Subscribe, Subscribing};
 use crate::dialog::group::{Change, Changed, GroupLimits};
 use crate::dialog::members::{Member, Members};
@@ -88,6 +90,7 @@ async fn delete_for_all(shared: &Shared, dialog: &mut Dialog, user: UserId) -> R
     let write = Write { kept: &kept, added: &[], views: &[], removed: &users, gone: true };
     let version = shared.store.write(dialog.key, dialog.version, write).await?;
     dialog.apply_kept(kept, version);
+    tell(shared, dialog, WebhookEvent::DialogDeleted, &[], &users).await;
     evict(shared, dialog, user, &users).await;
     Ok(true)
 }
@@ -194,7 +197,17 @@ async fn settle(shared: &Shared, dialog: &mut Dialog, changed: Changed) -> Resul
     let write = Write { kept: &kept, added: &added, views: &[], removed: &removed, gone };
     let version = shared.store.write(dialog.key, dialog.version, write).await?;
     dialog.apply_kept(kept, version);
+    let event = if gone { WebhookEvent::DialogDeleted } else { WebhookEvent::DialogUpdated };
+    tell(shared, dialog, event, &added, &removed).await;
     Ok(gone)
+}
+
+/// For webhooks.
+async fn tell(shared: &Shared, dialog: &Dialog, event: WebhookEvent, added: &[UserId], removed: &[UserId]) {
+    let ids = |users: &[UserId]| users.iter().map(|user| user.0).collect::<Vec<_>>();
+    let (added, removed) = (ids(added), ids(removed));
+    let news = News { event, version: dialog.version, kind: dialog.facts.kind, added: &added, removed: &removed };
+    news::tell(shared, dialog.key, news).await;
 }
 
 /// Takes users out of the dialog's room; those who stay are told, and who did not go by himself. They are members no more either

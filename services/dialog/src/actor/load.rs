@@ -2,8 +2,10 @@
 
 use futures::join;
 use natter_proto::history::v1::LoadRequest;
+use natter_proto::push::v1::WebhookEvent;
 use natter_proto::{Code, Failure, UserId};
 
+use super::news::{self, News};
 use super::{DialogActor, DialogMessage, State};
 use crate::dialog::duplicates::Known;
 use crate::dialog::group::{Change, Changed, Profile};
@@ -93,6 +95,9 @@ impl DialogActor {
 
     async fn make(&mut self, kept: Kept) -> Result<(), Trouble> {
         let version = self.shared.store.create(self.key, &kept).await?;
+        let added: Vec<u64> = kept.members.iter().map(|(user, _)| user.0).collect();
+        let (event, kind) = (WebhookEvent::DialogCreated, kept.facts.kind);
+        news::tell(&self.shared, self.key, News { event, version, kind, added: &added, removed: &[] }).await;
         self.state = State::Live(Box::new(Dialog::new(self.key, kept, &self.shared.limits).with_version(version)));
         Ok(())
     }

@@ -148,7 +148,8 @@ impl MessageLog for EmbeddedLog {
         let touch = Touch { users: moves.keys().copied().collect(), head: true, durable: true };
         // Encoded before the lock, and used once: an append is refused or written.
         let mut rows = encode_rows(key, &append.rows);
-        let entry = posted::of_rows(key.dialog, &append.rows, kept_traceparent());
+        let entry =
+            posted::of_rows(key.dialog, &append.rows, self.0.posted.wants(key.app.0, posted::CREATED), kept_traceparent());
         if let Some(entry) = entry.filter(|_| !append.old) {
             self.0.posted.ready().await?;
             self.0.posted.append(&mut rows, key.app.0, entry);
@@ -207,6 +208,7 @@ impl MessageLog for EmbeddedLog {
                 let stamp = self.0.reader.stamp_of(key, seq).await?.unwrap_or(0);
                 return Ok(Changed { stamp, row });
             };
+            self.0.posted.ready().await?;
             let touch = Touch { users: Vec::new(), head: true, durable: true };
             let written = self.0.write(key, touch, |dialog| {
                 if dialog.head.stamp != stamp {
@@ -215,7 +217,11 @@ impl MessageLog for EmbeddedLog {
                 let stamp = dialog.head.change(&row);
                 let mut batch = Batch::new();
                 batch.put(MESSAGES, keys::numbered(key, seq), row.encode_to_vec());
-                batch.put(CHANGES, keys::numbered(key, stamp), edit.told(&row, user, stamp).encode_to_vec());
+                let change = edit.told(&row, user, stamp);
+                batch.put(CHANGES, keys::numbered(key, stamp), change.encode_to_vec());
+                if self.0.posted.wants(key.app.0, posted::event_of(&change)) {
+                    self.0.posted.append(&mut batch, key.app.0, posted::of_change(key.dialog, &change));
+                }
                 if let Some(old) = stamp.checked_sub(self.0.changes_kept).filter(|old| *old > 0) {
                     batch.delete(CHANGES, keys::numbered(key, old));
                 }

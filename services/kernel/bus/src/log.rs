@@ -17,6 +17,7 @@ mod embedded;
 mod jetstream;
 mod lanes;
 mod options;
+mod wanted;
 
 #[cfg(test)]
 mod contract;
@@ -32,10 +33,15 @@ use embedded::Embedded;
 use jetstream::JetStream;
 pub use lanes::{LANES, lane_of};
 pub use options::LogOptions;
+use wanted::Wanted;
 
 /// A log. Clones share it.
 #[derive(Clone)]
-pub struct Log(Engine);
+pub struct Log {
+    engine: Engine,
+    /// Of what there are entries only where somebody is told of it.
+    wanted: Wanted,
+}
 
 #[derive(Clone)]
 enum Engine {
@@ -55,7 +61,7 @@ pub struct Entry {
 impl Log {
     /// A log in `table` of `kv`, whose only user it must be. `entries_max`: so many wait of an app.
     pub fn embedded(kv: Kv, table: Table, entries_max: u64) -> Log {
-        Log(Engine::Embedded(Arc::new(Embedded::new(kv, table, entries_max))))
+        Log::over(Engine::Embedded(Arc::new(Embedded::new(kv, table, entries_max))))
     }
 
     /// A log that all processes share which reach the same servers. It connects now or later, and again whenever it has to. It owns
@@ -64,12 +70,32 @@ impl Log {
     /// # Errors
     /// An option cannot be right, or a file that one names cannot be read.
     pub async fn jetstream(nats: &NatsOptions, options: &LogOptions) -> std::io::Result<Log> {
-        Ok(Log(Engine::JetStream(Arc::new(JetStream::connect(nats, options).await?))))
+        Ok(Log::over(Engine::JetStream(Arc::new(JetStream::connect(nats, options).await?))))
+    }
+
+    fn over(engine: Engine) -> Log {
+        Log { engine, wanted: Wanted::default() }
+    }
+
+    /// Whether an entry of this kind of an app has a reader, of the kinds that are written only where one has (bits of
+    /// [`heed`](Log::heed)). None has, until one of the two below is called.
+    pub fn wants(&self, app: u64, kind: u32) -> bool {
+        self.wanted.wants(app, kind)
+    }
+
+    /// It is not known yet what is wanted: from here on all of every app is, so that nothing is missed.
+    pub fn heed_all(&self) {
+        self.wanted.all();
+    }
+
+    /// From here on this is wanted, and nothing else: bits of kinds, by app.
+    pub fn heed(&self, apps: impl IntoIterator<Item = (u64, u32)>) {
+        self.wanted.set(apps);
     }
 
     /// Registers the metrics of this log.
     pub fn observe(&self, metrics: &Metrics) {
-        match &self.0 {
+        match &self.engine {
             Engine::Embedded(log) => {
                 let dropped = log.dropped.clone();
                 metrics.register(|all| {
@@ -83,7 +109,7 @@ impl Log {
 
     /// How many entries were dropped unread, as far as this process knows.
     pub fn dropped(&self) -> u64 {
-        match &self.0 {
+        match &self.engine {
             Engine::Embedded(log) => log.dropped.get(),
             Engine::JetStream(log) => log.dropped(),
         }
@@ -95,7 +121,7 @@ impl Log {
     /// # Errors
     /// The store cannot be read, or no server answers in time. It may be asked again.
     pub async fn ready(&self) -> Result<(), Error> {
-        match &self.0 {
+        match &self.engine {
             Engine::Embedded(log) => log.ready().await,
             Engine::JetStream(log) => log.ready().await,
         }
@@ -106,7 +132,7 @@ impl Log {
     /// # Errors
     /// The servers do not answer, or keep no streams.
     pub async fn is_kept(&self) -> Result<bool, Error> {
-        match &self.0 {
+        match &self.engine {
             Engine::Embedded(_) => Ok(true),
             Engine::JetStream(log) => log.is_kept().await,
         }
@@ -115,7 +141,7 @@ impl Log {
     /// Adds an entry to the batch of what it tells of. Where the log is not in the store of the batch, the batch is refused: an engine
     /// of another store [`tell`](Log::tell)s.
     pub fn append(&self, batch: &mut Batch, app: u64, value: impl Into<Bytes>) {
-        match &self.0 {
+        match &self.engine {
             Engine::Embedded(log) => log.append(batch, app, value.into()),
             Engine::JetStream(_) => batch.refuse("the durable log is not in this store"),
         }
@@ -127,7 +153,7 @@ impl Log {
     /// # Errors
     /// It was not added, or (`Unknown`) that is not known: the servers did not say so in time.
     pub async fn tell(&self, app: u64, id: &str, value: impl Into<Bytes>) -> Result<(), Error> {
-        match &self.0 {
+        match &self.engine {
             Engine::Embedded(log) => log.tell(app, value.into()).await,
             Engine::JetStream(log) => log.tell(app, id, value.into()).await,
         }
@@ -136,14 +162,14 @@ impl Log {
     /// From here on this process reads those lanes, and no other: what of others it read and is not done with comes to who owns them.
     /// To be called whenever that changes. A log in a store is its process's own, whatever is said. Within a tokio runtime.
     pub fn own(&self, is_owned: impl Fn(u64) -> bool) {
-        if let Engine::JetStream(log) = &self.0 {
+        if let Engine::JetStream(log) = &self.engine {
             log.own(is_owned);
         }
     }
 
     /// Returns when an entry may have come since it returned last.
     pub async fn moved(&self) {
-        match &self.0 {
+        match &self.engine {
             Engine::Embedded(log) => log.moved().await,
             Engine::JetStream(log) => log.moved().await,
         }
@@ -151,7 +177,7 @@ impl Log {
 
     /// Lanes in which an entry may be there, ascending.
     pub fn lanes(&self) -> Vec<u64> {
-        match &self.0 {
+        match &self.engine {
             Engine::Embedded(log) => log.lanes(),
             Engine::JetStream(log) => log.lanes(),
         }
@@ -162,7 +188,7 @@ impl Log {
     /// # Errors
     /// The store cannot be read.
     pub async fn read(&self, lane: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        match &self.0 {
+        match &self.engine {
             Engine::Embedded(log) => log.read(lane, limit).await,
             Engine::JetStream(log) => Ok(log.read(lane, limit)),
         }
@@ -171,14 +197,14 @@ impl Log {
     /// Removes entries of an app that were read with what came of them, if the batch is of the log's own store.
     /// [`forgotten`](Log::forgotten) is to be called when it is written, [`done`](Log::done) in any case.
     pub fn forget(&self, batch: &mut Batch, app: u64, entries: &[Entry]) {
-        if let Engine::Embedded(log) = &self.0 {
+        if let Engine::Embedded(log) = &self.engine {
             log.forget(batch, app, entries);
         }
     }
 
     /// The entries of an app up to this number were removed with a batch.
     pub fn forgotten(&self, app: u64, upto: u64) {
-        if let Engine::Embedded(log) = &self.0 {
+        if let Engine::Embedded(log) = &self.engine {
             log.forgotten(app, upto);
         }
     }
@@ -189,7 +215,7 @@ impl Log {
     /// # Errors
     /// They could not be removed, and come again.
     pub async fn done(&self, entries: &[Entry]) -> Result<(), Error> {
-        match &self.0 {
+        match &self.engine {
             Engine::Embedded(log) => log.done(entries).await,
             Engine::JetStream(log) => {
                 log.done(entries).await;
@@ -204,7 +230,7 @@ impl Log {
     /// # Errors
     /// As [`Kv::clear`].
     pub async fn erase(&self, app: u64, max: usize) -> Result<usize, Error> {
-        match &self.0 {
+        match &self.engine {
             Engine::Embedded(log) => log.erase(app, max).await,
             Engine::JetStream(_) => Ok(0),
         }

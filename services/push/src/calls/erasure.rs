@@ -34,7 +34,8 @@ impl Shared {
         let events = self.events.erase(app, (user > 0).then_some(user), PAGE).await?;
         let settings = if user == 0 { self.forget_policy(app).await? } else { 0 };
         let credentials = if user == 0 { self.forget_credentials(app).await? } else { 0 };
-        let is_full = most >= PAGE || events >= PAGE || (user == 0 && users.len() >= PAGE);
+        let (hooks, more) = if user == 0 { self.erase_hooks(app).await? } else { (0, false) };
+        let is_full = more || most >= PAGE || events >= PAGE || (user == 0 && users.len() >= PAGE);
         if user == 0 && !is_full {
             self.subscriptions.forget_count(app).await?;
         }
@@ -45,6 +46,7 @@ impl Shared {
             ("events", events),
             ("alert_settings", settings),
             ("push_credentials", credentials),
+            ("webhooks", hooks),
         ];
         let erased = erased.into_iter().map(|(kind, count)| Erased { kind: kind.to_owned(), count: count as u64 }).collect();
         Ok(EraseReply { erased, next: vec![if is_full { ALERTS } else { HOPS }] })

@@ -73,12 +73,12 @@ async fn waiting() -> Door {
 }
 
 /// Every page: how many went, by kind.
-async fn erase(door: &Door, app: u64, user: u64) -> Vec<(&'static str, u64)> {
+pub async fn erase(door: &Door, app: u64, user: u64) -> Vec<(&'static str, u64)> {
     let mut eraser = EraserClient::new(Link::local(door.service.eraser_server(), LinkOptions::default()));
     let (mut went, mut after) = (std::collections::BTreeMap::<&'static str, u64>::new(), Vec::new());
     loop {
         let reply = eraser.erase(EraseRequest { app, user, after }).await.unwrap().into_inner();
-        for kind in ["subscriptions", "alerts", "alert_notes", "events", "alert_settings", "push_credentials"] {
+        for kind in ["subscriptions", "alerts", "alert_notes", "events", "alert_settings", "push_credentials", "webhooks"] {
             *went.entry(kind).or_default() +=
                 reply.erased.iter().filter(|one| one.kind == kind).map(|one| one.count).sum::<u64>();
         }

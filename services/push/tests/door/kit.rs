@@ -13,6 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use natter_actor::{Chance, Clock};
 use natter_bus::{Bus, Log};
 use natter_db::{Kv, Table};
+use natter_outbound::Outbound;
 use natter_proto::account::v1::accounts_server::AccountsServer;
 use natter_proto::dialog::v1::DialogKind;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
@@ -24,6 +25,7 @@ use natter_proto::push::v1::alerting_client::AlertingClient;
 use natter_proto::push::v1::credentials_client::CredentialsClient;
 use natter_proto::push::v1::push_client::PushClient;
 use natter_proto::push::v1::secret::Of;
+use natter_proto::push::v1::webhooks_client::WebhooksClient;
 use natter_proto::push::v1::*;
 use natter_proto::{AppId, Failure};
 use natter_push::provider::{Alert, Credentials, Outcome, Target};
@@ -87,6 +89,7 @@ pub struct Door {
     pub credentials: CredentialsClient<Link>,
     pub service: Service,
     keys: Keys,
+    receivers: Outbound,
     /// Apps that have credentials, or shall be given none.
     pub without: Mutex<BTreeSet<u64>>,
     options: Options,
@@ -100,8 +103,15 @@ impl Door {
     }
 
     pub fn with(options: Options) -> Door {
+        let receivers = options.webhooks.receivers().unwrap();
+        Door::heard_by(options, receivers)
+    }
+
+    /// What its webhooks are told goes there.
+    pub fn heard_by(options: Options, receivers: Outbound) -> Door {
         let keys = Keys::new([7; 32], &[]);
-        let mut door = Door::made(Kv::memory(), Clock::paused(START_MS), Arc::default(), Arc::default(), options, keys);
+        let clock = Clock::paused(START_MS);
+        let mut door = Door::made(Kv::memory(), clock, Arc::default(), Arc::default(), options, keys, receivers);
         door.run();
         door
     }
@@ -109,14 +119,24 @@ impl Door {
     /// What it alerts of is told by this log.
     pub fn told_by(posted: Log) -> Door {
         let (clock, keys) = (Clock::paused(START_MS), Keys::new([7; 32], &[]));
-        let mut door = Door::on((Kv::memory(), posted), clock, Arc::default(), Arc::default(), Options::default(), keys);
+        let (options, all) = (Options::default(), (Arc::default(), Arc::default()));
+        let receivers = options.webhooks.receivers().unwrap();
+        let mut door = Door::on((Kv::memory(), posted), clock, all.0, all.1, options, keys, receivers);
         door.run();
         door
     }
 
-    fn made(db: Kv, clock: Clock, world: Arc<World>, providers: Arc<Recording>, options: Options, keys: Keys) -> Door {
+    fn made(
+        db: Kv,
+        clock: Clock,
+        world: Arc<World>,
+        providers: Arc<Recording>,
+        options: Options,
+        keys: Keys,
+        receivers: Outbound,
+    ) -> Door {
         let posted = Log::embedded(db.clone(), Table("posted"), options.queue_max);
-        Door::on((db, posted), clock, world, providers, options, keys)
+        Door::on((db, posted), clock, world, providers, options, keys, receivers)
     }
 
     fn on(
@@ -126,6 +146,7 @@ impl Door {
         providers: Arc<Recording>,
         options: Options,
         keys: Keys,
+        receivers: Outbound,
     ) -> Door {
         let (bus, fakes) = (Bus::local(), Fakes(world.clone()));
         let deadline = LinkOptions::default();
@@ -141,6 +162,7 @@ impl Door {
             posted: posted.clone(),
             links,
             providers: providers.clone(),
+            receivers: receivers.clone(),
             keys: keys.clone(),
             clock: clock.clone(),
             chance: Chance::system(),
@@ -150,17 +172,37 @@ impl Door {
         let client = PushClient::new(Link::local(service.server(), deadline));
         let credentials = CredentialsClient::new(Link::local(service.credentials_server(), deadline));
         let (without, running) = (Mutex::default(), None);
-        Door { db, bus, posted, clock, world, providers, client, credentials, service, keys, without, options, running }
+        Door {
+            db,
+            bus,
+            posted,
+            clock,
+            world,
+            providers,
+            client,
+            credentials,
+            service,
+            keys,
+            receivers,
+            without,
+            options,
+            running,
+        }
     }
 
     /// Another process on the same store, which answers and does not alert.
     pub fn beside(other: &Door) -> Door {
         let Door { db, clock, world, providers, options, .. } = other;
-        Door::made(db.clone(), clock.clone(), world.clone(), providers.clone(), options.clone(), other.keys.clone())
+        let (keys, receivers) = (other.keys.clone(), other.receivers.clone());
+        Door::made(db.clone(), clock.clone(), world.clone(), providers.clone(), options.clone(), keys, receivers)
     }
 
     pub fn alerting(&self) -> AlertingClient<Link> {
         AlertingClient::new(Link::local(self.service.alerting_server(), LinkOptions::default()))
+    }
+
+    pub fn webhooks(&self) -> WebhooksClient<Link> {
+        WebhooksClient::new(Link::local(self.service.webhooks_server(), LinkOptions::default()))
     }
 
     pub fn run(&mut self) {
@@ -186,8 +228,8 @@ impl Door {
         let (_, running) = self.running.take().unwrap();
         running.abort();
         let _ = running.await;
-        let Door { db, clock, world, providers, options, without, .. } = self;
-        let mut door = Door::made(db.crash(), clock, world, providers, options, keys);
+        let Door { db, clock, world, providers, options, without, receivers, .. } = self;
+        let mut door = Door::made(db.crash(), clock, world, providers, options, keys, receivers);
         door.without = without;
         door.run();
         door
@@ -254,6 +296,7 @@ impl Door {
             sender: message.sender,
             recipient: message.recipient,
             at: message.created_at,
+            quiet: false,
         };
         let rows: Vec<PostedRow> = messages.into_iter().map(row).collect();
         let id = format!("{dialog}:{}", rows[0].place);

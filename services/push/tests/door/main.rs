@@ -13,3 +13,4 @@ mod jetstream;
 mod kit;
 mod requests;
 mod ways;
+mod webhooks;

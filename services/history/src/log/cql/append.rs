@@ -136,7 +136,8 @@ impl Engine {
             Ok(())
         };
         let told = async {
-            match posted::of_rows(key.dialog, &append.rows, kept_traceparent()).filter(|_| tells && !append.old) {
+            let all = self.told.wants(key.app.0, posted::CREATED);
+            match posted::of_rows(key.dialog, &append.rows, all, kept_traceparent()).filter(|_| tells && !append.old) {
                 Some(value) => self.told.tell(key.app.0, &format!("{}:{}", key.dialog, append.first_seq), value).await,
                 None => Ok(()),
             }

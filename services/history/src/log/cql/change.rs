@@ -11,6 +11,7 @@ use super::{Engine, rows};
 use crate::edit::Edit;
 use crate::error::Error;
 use crate::log::{Changed, DialogKey};
+use crate::posted;
 
 /// How often a change is decided again because another one of its dialog came between, or its outcome is not known.
 const TRIES: u32 = 64;
@@ -100,6 +101,11 @@ impl Engine {
                 if is_removed {
                     self.facts.remove(key, change.seq).await?;
                     self.rows.strip(key, segment, &[stored.position]).await?;
+                }
+                // Before it is done: whoever takes over here tells it once more.
+                if self.told.wants(key.app.0, posted::event_of(change)) {
+                    let id = format!("{}:change:{}", key.dialog, change.stamp);
+                    self.told.tell(key.app.0, &id, posted::of_change(key.dialog, change)).await?;
                 }
                 return self.facts.done(key, change.stamp).await;
             }

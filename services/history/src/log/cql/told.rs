@@ -34,6 +34,11 @@ impl Told {
         told
     }
 
+    /// Whether this of an app is told at all, of what is told for webhooks alone.
+    pub fn wants(&self, app: u64, event: u32) -> bool {
+        self.posted.wants(app, event)
+    }
+
     /// Tells the durable log; if it does not take that, the row that stands in for it is durable when this is answered.
     pub async fn tell(&self, app: u64, id: &str, value: Vec<u8>) -> Result<(), Error> {
         let Err(error) = self.try_tell(app, id, value.clone()).await else { return Ok(()) };
