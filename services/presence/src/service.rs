@@ -29,6 +29,7 @@ use crate::edges::Edges;
 use crate::fanout::Fanout;
 use crate::lists::{self, Lists};
 use crate::metrics::Meters;
+use crate::news::News;
 use crate::options::Options;
 use crate::ownership::Ownership;
 use crate::rooms::Rooms;

@@ -7,8 +7,8 @@ use natter_bus::Payload;
 use natter_proto::push::v1::{Wanted, WantedByApp};
 use natter_proto::subject::Subject;
 
-use super::event;
 use super::registry::Kept;
+use super::{Place, event};
 use crate::error::Error;
 use crate::service::Shared;
 
@@ -40,8 +40,10 @@ impl Shared {
             let Some(last) = page.last() else { break };
             after = last.app;
             apps.extend(page.iter().map(wanted));
-            let owned = page.iter().filter(|kept| self.owns(kept.app));
-            let places = owned.flat_map(|kept| kept.rows.iter().filter_map(|row| Some((kept.app, row.shown.as_ref()?.id))));
+            let mut places: Vec<Place> = Vec::new();
+            for kept in page.iter().filter(|kept| self.owns(kept.app)) {
+                places.extend(kept.rows.iter().filter_map(|row| Some((kept.app, row.shown.as_ref()?.id))));
+            }
             for place in places {
                 self.find_lane(place).await?;
             }

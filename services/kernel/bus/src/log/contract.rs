@@ -203,7 +203,7 @@ async fn over_its_bytes_the_oldest_are_dropped_and_counted() {
     let metrics = Metrics::new();
     log.observe(&metrics);
     log.ready().await.unwrap();
-    let Engine::JetStream(engine) = &log.0 else { unreachable!() };
+    let Engine::JetStream(engine) = &log.engine else { unreachable!() };
     let mut drops = super::drops::Drops::default();
     let (waiting, tally) = engine.tally().await.unwrap();
     assert_eq!((waiting, drops.since(tally)), (0, 0));
