@@ -3,7 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 /// The word of a form that was done, and what the next page says of it.
-const NOTICES: [(&str, &str); 28] = [
+const NOTICES: [(&str, &str); 33] = [
     ("made", "The app was made."),
     ("saved", "The settings were saved."),
     ("suspended", "The app was suspended: nobody gets in until it is resumed."),
@@ -31,6 +31,11 @@ const NOTICES: [(&str, &str); 28] = [
     ("limit-set", "The limit holds at every process that was told; at the others within a minute."),
     ("edge-drained", "The edge takes no connection any more, and hands its sessions over."),
     ("edge-resumed", "The edge takes connections again."),
+    ("frozen", "The dialog is frozen: nobody writes in it until it is unfrozen."),
+    ("unfrozen", "Whoever may write in the dialog writes again."),
+    ("report-removed", "The message was removed for all, and the report is closed."),
+    ("report-banned", "The user was banned, and the report is closed."),
+    ("report-dismissed", "The report was dismissed."),
     ("nothing", "Nothing was changed."),
 ];
 
