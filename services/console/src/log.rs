@@ -67,8 +67,9 @@ pub fn shown(entry: &AuditEntry, caller: &Caller) -> Value {
         "route": entry.route,
         "app": (entry.app != 0).then_some(entry.app),
         "target": entry.target,
-        "note": Some(&entry.note).filter(|note| !note.is_empty()),
         // None: the process ended before it was known.
         "status": (entry.status != 0).then_some(entry.status),
+        // Why, as the operator said it where he was asked.
+        "note": Some(&entry.note).filter(|note| !note.is_empty()),
     })
 }
