@@ -15,7 +15,7 @@ pub fn settings_of(scenario: &str) -> &'static [&'static str] {
 }
 
 fn has_cast(scenario: &str) -> bool {
-    matches!(scenario, "devices" | "trace")
+    matches!(scenario, "devices" | "trace" | "dialogs")
 }
 
 /// What a scenario is told of them; null where there is nobody.
@@ -37,11 +37,29 @@ pub async fn of(scenario: &str, natter: &Natter) -> Result<Value> {
     client.send(ASK.to_owned()).await?;
     while acknowledged(&client.next().await?.context("Ann's stream ended")?).is_none() {}
     client.close().await?;
+    if scenario == "dialogs" {
+        report(natter, "bob").await?;
+    }
     Ok(json!({"ann": ann, "bob": bob, "message": MESSAGE}))
 }
 
 // A device at Google, of an app that has no credentials for it.
 async fn subscribe(natter: &Natter, login: &str) -> Result<()> {
+    let device = json!({
+        "notification_channel": "gcm",
+        "device": {"platform": "android", "udid": "device-1"},
+        "push_token": {"environment": "production", "client_identification_sequence": "dK:APA91", "bundle_identifier": "org.x"},
+    });
+    post(natter, login, "/subscriptions", &device).await
+}
+
+// What Ann wrote, reported by whom she wrote to.
+async fn report(natter: &Natter, login: &str) -> Result<()> {
+    post(natter, login, "/data/MessageReports.json", &json!({"reportedMessageId": MESSAGE, "reason": "an insult"})).await
+}
+
+// One request of a user at the REST door.
+async fn post(natter: &Natter, login: &str, path: &str, body: &Value) -> Result<()> {
     let config = natter.sdk_config(1, true)?;
     let (root, client) = (format!("http://127.0.0.1:{}", natter.ports.rest_plain), http()?);
     let session = json!({
@@ -52,12 +70,7 @@ async fn subscribe(natter: &Natter, login: &str) -> Result<()> {
     let request = client.post(format!("{root}/session.json")).header("CB-SDK", "JS 6.1.2 - Client").json(&session);
     let session: Value = request.send().await?.error_for_status()?.json().await?;
     let token = session["session"]["token"].as_str().with_context(|| format!("no token in {session}"))?;
-    let device = json!({
-        "notification_channel": "gcm",
-        "device": {"platform": "android", "udid": "device-1"},
-        "push_token": {"environment": "production", "client_identification_sequence": "dK:APA91", "bundle_identifier": "org.x"},
-    });
-    let request = client.post(format!("{root}/subscriptions")).header("CB-Token", token).json(&device);
+    let request = client.post(format!("{root}{path}")).header("CB-Token", token).json(body);
     request.send().await?.error_for_status()?;
     Ok(())
 }

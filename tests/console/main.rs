@@ -37,6 +37,12 @@ const USERS: &[&str] = &[
     "a user is erased, with the report of the walk",
 ];
 const DEVICES: &[&str] = &["a device is ended", "a badge is explained, down to the message"];
+const DIALOGS: &[&str] = &[
+    "a dialog is found by its member",
+    "a dialog is frozen and unfrozen",
+    "what was said is read for a reason, which the log has",
+    "a reported message is removed, which closes its report and stands in the log",
+];
 const TRACE: &[&str] = &[
     "the way of a message is shown with its alerts",
     "a user leads to what is unread",
@@ -101,6 +107,11 @@ mod mouse {
     }
 
     #[tokio::test]
+    async fn a_dialog_and_a_report_of_what_was_said_in_it() {
+        run("dialogs", "mouse", DIALOGS).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn the_way_of_a_message() {
         run("trace", "mouse", TRACE).await.unwrap();
     }
@@ -152,6 +163,11 @@ mod keyboard {
     #[tokio::test]
     async fn a_user_s_devices_and_badge() {
         run("devices", "keyboard", DEVICES).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_dialog_and_a_report_of_what_was_said_in_it() {
+        run("dialogs", "keyboard", DIALOGS).await.unwrap();
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ import { apps, sdk } from './apps.mjs';
 import { open, step } from './browser.mjs';
 import { credentials } from './credentials.mjs';
 import { devices } from './devices.mjs';
+import { dialogs } from './dialogs.mjs';
 import { operators, withoutScript } from './operators.mjs';
 import { sessions } from './sessions.mjs';
 import { system } from './system.mjs';
@@ -18,6 +19,7 @@ const SCENARIOS = {
   users,
   sessions,
   devices,
+  dialogs,
   trace,
   system,
   operators,

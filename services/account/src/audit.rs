@@ -38,6 +38,8 @@ pub struct EntryRow {
     pub target: String,
     /// 0: nobody knows.
     pub status: u32,
+    /// Why, as the operator said it; empty: he was not asked.
+    pub note: String,
 }
 
 impl EntryRow {
@@ -53,13 +55,14 @@ impl EntryRow {
             app: entry.app,
             target: cut(entry.target),
             status: 0,
+            note: cut(entry.note),
         }
     }
 
     /// As others see it.
     pub fn shown(self, id: EntryId) -> AuditEntry {
-        let EntryRow { at, operator, role, address, action, route, app, target, status } = self;
-        AuditEntry { id: id.0.to_vec(), at, operator, role, address, action, route, app, target, status }
+        let EntryRow { at, operator, role, address, action, route, app, target, status, note } = self;
+        AuditEntry { id: id.0.to_vec(), at, operator, role, address, action, route, app, target, status, note }
     }
 }
 

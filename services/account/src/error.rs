@@ -104,6 +104,8 @@ pub enum Error {
     #[error("{0}")]
     Report(#[from] report::Fault),
     #[error("{0}")]
+    ReportNotClosed(#[from] report::NotClosed),
+    #[error("{0}")]
     Overrides(#[from] overrides::Fault),
     #[error("{0}")]
     Store(#[from] store::Error),
@@ -136,6 +138,10 @@ impl From<Error> for Failure {
             }
             Error::OldPasswordWrong => return Failure::of_field(Code::Invalid, "old_password", error.to_string()),
             Error::Field(fault) => return Failure::of_field(Code::Invalid, fault.field, fault.text),
+            Error::ReportNotClosed(report::NotClosed::Nothing) => {
+                return Failure::of_field(Code::Invalid, "verdict", "is not said");
+            }
+            Error::ReportNotClosed(report::NotClosed::Otherwise) => Code::Conflict,
             Error::Report(fault) => return Failure::of_field(Code::Invalid, fault.field.clone(), fault.text),
             Error::Overrides(fault) => return Failure::of_field(Code::Invalid, fault.field, fault.text.clone()),
             Error::Store(store::Error::Taken(field)) => return Failure::of_field(Code::Exists, *field, "has already been taken"),

@@ -3,7 +3,10 @@
 //! A report is a flat object: scalars and lists of scalars under names of the app's own (contract rest 8.2).
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use natter_proto::account::v1::ReportVerdict;
 use serde_json::{Map, Value};
+
+use crate::store::ReportRow;
 
 /// What is wrong with one field of a report, or with the report (`base`).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -11,6 +14,25 @@ use serde_json::{Map, Value};
 pub struct Fault {
     pub field: String,
     pub text: &'static str,
+}
+
+/// Why a report is not closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NotClosed {
+    #[error("is not said")]
+    Nothing,
+    #[error("this report was closed with another verdict")]
+    Otherwise,
+}
+
+/// A report with what came of it; none: it has that already.
+pub fn close(before: &ReportRow, verdict: ReportVerdict) -> Result<Option<ReportRow>, NotClosed> {
+    match before.verdict {
+        _ if verdict == ReportVerdict::Unspecified => Err(NotClosed::Nothing),
+        0 => Ok(Some(ReportRow { verdict: verdict.into(), ..before.clone() })),
+        closed if closed == i32::from(verdict) => Ok(None),
+        _ => Err(NotClosed::Otherwise),
+    }
 }
 
 /// Reports that are filed with one call.
@@ -108,6 +130,16 @@ mod tests {
     fn a_change_sets_and_takes_away() {
         assert_eq!(amend(r#"{"a":1,"b":2}"#, r#"{"b":null,"c":"x"}"#).unwrap(), r#"{"a":1,"c":"x"}"#);
         assert_eq!(amend(r#"{"a":1}"#, r#"{"a":null}"#).unwrap_err(), whole("can't be blank"));
+    }
+
+    #[test]
+    fn a_report_is_closed_once() {
+        let open = ReportRow { reporter: 7, ..ReportRow::default() };
+        let closed = close(&open, ReportVerdict::Banned).unwrap().unwrap();
+        assert_eq!((closed.verdict, closed.reporter), (ReportVerdict::Banned.into(), 7));
+        assert_eq!(close(&closed, ReportVerdict::Banned), Ok(None));
+        assert_eq!(close(&closed, ReportVerdict::Dismissed), Err(NotClosed::Otherwise));
+        assert_eq!(close(&open, ReportVerdict::Unspecified), Err(NotClosed::Nothing));
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl Archives {
         AppsAndUsers::new(self.account.clone().with_deadline(PATIENCE))
     }
 
+    /// Rows of a dialog by their places.
+    pub fn places(&self) -> Rows<Link> {
+        Rows::new(self.history.clone())
+    }
+
     fn dialogs(&self) -> Dialogs<Link> {
         Dialogs::new(self.dialog.clone().with_deadline(PATIENCE))
     }

@@ -43,6 +43,17 @@ impl Entry {
         Ok(Entry(begun.into_inner().id))
     }
 
+    /// Enters what a caller has said why he does it. The reason is kept when this is answered.
+    pub async fn reasoned(door: &Door, entry: AuditEntry) -> Result<Entry, Refusal> {
+        let begun = door.audit().begin(BeginAuditRequest { entry: Some(entry) }).await?;
+        Ok(Entry(begun.into_inner().id))
+    }
+
+    /// Its place in the log.
+    pub fn id(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Says what was answered. If that is not kept, the entry says that nobody knows.
     pub async fn settle(self, door: &Door, status: u16, made: Option<Made>) {
         let Made { app, target } = made.unwrap_or_default();

@@ -66,6 +66,22 @@ impl Refusal {
         Refusal::new(StatusCode::NOT_FOUND, "not_found", "", format!("no such {what}"))
     }
 
+    /// What it is about was there, and is no more.
+    pub fn gone(text: &str) -> Refusal {
+        Refusal::new(StatusCode::NOT_FOUND, "not_found", "", text)
+    }
+
+    /// It is in another state than the request needs.
+    pub fn conflict(text: &str) -> Refusal {
+        Refusal::new(StatusCode::CONFLICT, "conflict", "", text)
+    }
+
+    /// Nobody broke the glass before this history, or it is whole again.
+    pub fn glass() -> Refusal {
+        let text = "is not open for this dialog: say why you read it, then you may for some minutes";
+        Refusal::new(StatusCode::FORBIDDEN, "forbidden", "glass", text)
+    }
+
     /// The route exists, for another method.
     pub fn method() -> Refusal {
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", "", "this route does not take that method")
@@ -92,6 +108,11 @@ impl Refusal {
         let words = [place, &self.field, &self.text];
         let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
         Refusal { status: self.status, code: self.code, field: String::new(), text: words.join(" ") }
+    }
+
+    /// Whether what was asked about is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
     }
 
     /// What it is about; empty: the whole request.

@@ -15,7 +15,12 @@
 //! | `POST /admin/v1/apps/{id}/suspend`, `.../resume` | closes an app, opens it again; what is kept stays |
 //! | `DELETE /admin/v1/apps/{id}`, `GET /admin/v1/apps/{id}/erasure` | ends a suspended app for good; what went so far |
 //! | `GET`, `PUT /admin/v1/apps/{id}/identity` | how its users prove who they are besides a password; secrets masked |
-//! | `GET /admin/v1/apps/{id}/reports[?kind=&after=&limit=]` | what its users reported |
+//! | `GET /admin/v1/apps/{id}/reports[?kind=&state=&after=&limit=]`, `GET .../reports/{report}` | what its users reported; one, and what it is about |
+//! | `POST /admin/v1/apps/{id}/reports/{report}/remove-message`, `/ban`, `/dismiss` | does that and closes the report |
+//! | `GET /admin/v1/apps/{id}/moderation-log[?before=]` | what was done about reports, newest first |
+//! | `GET /admin/v1/apps/{id}/dialogs[?name=&type=&member=&after=&limit=]`, `GET .../dialogs/{dialog}`, `GET .../members` | its dialogs; one; who is in it |
+//! | `POST /admin/v1/apps/{id}/dialogs/{dialog}/freeze`, `.../unfreeze` | nobody writes in it; they may again |
+//! | `POST /admin/v1/apps/{id}/dialogs/{dialog}/open` `{reason}`, `GET .../messages?glass=` | says why one reads what was said; reads it for a while (`glass.rs`) |
 //! | `GET /admin/v1/apps/{id}/users[?search=&page=&per_page=]` | its users, by a part of their names or an id |
 //! | `POST /admin/v1/apps/{id}/users` `{id?, login?, email?, password, full_name?}` | makes a user |
 //! | `GET /admin/v1/apps/{id}/users/{id}`, `POST .../ban`, `POST .../unban` | a user; keeps him out, lets him in again |
@@ -55,6 +60,7 @@
 //! - A route that is not in the table is refused for all.
 //! - An app that a caller does not see is answered like one that is not there.
 //! - Nothing is changed before the audit log has its entry, and no entry has a secret or a body.
+//! - No answer about an app's dialogs has a word of a message but for who said why, and the log has the reason before.
 //! - A change that comes with the cookie proves that a page of that sign-in sent it.
 //! - A name in `Host` that this door was not told of is refused, so a page whose name was pointed at 127.0.0.1 gets nothing.
 //! - Under `/admin` every answer is JSON (the bundle aside), every refusal `{"error": {"code", "field", "text"}}`.
@@ -76,13 +82,16 @@ mod contacts;
 mod credentials;
 mod description;
 mod devices;
+mod dialogs;
 mod erasures;
 mod error;
 mod export;
+mod glass;
 mod hex;
 mod identity;
 mod log;
 mod metrics;
+mod moderation;
 mod offenders;
 mod operators;
 mod options;

@@ -69,5 +69,7 @@ pub fn shown(entry: &AuditEntry, caller: &Caller) -> Value {
         "target": entry.target,
         // None: the process ended before it was known.
         "status": (entry.status != 0).then_some(entry.status),
+        // Why, as the operator said it where he was asked.
+        "note": Some(&entry.note).filter(|note| !note.is_empty()),
     })
 }

@@ -14,10 +14,13 @@ mod audit;
 mod contacts;
 mod data;
 mod devices;
+mod dialogs;
 mod erasures;
 mod form;
 mod frame;
+mod glass;
 mod identity;
+mod moderation;
 mod notice;
 mod operators;
 mod push;
@@ -73,6 +76,7 @@ pub fn routes(routes: &mut Routes<'_>) {
         .at("/console/sign-out", [(M::POST, web::to(sign_in::leave))]);
     of_apps(routes);
     of_users(routes);
+    of_dialogs(routes);
     of_alerts(routes);
     of_webhooks(routes);
     of_operators(routes);
@@ -135,6 +139,23 @@ fn of_users(routes: &mut Routes<'_>) {
             [(M::GET, web::to(devices::doubt)), (M::POST, web::to(devices::end))],
         )
         .at("/console/apps/{app}/users/{user}/unread", [(M::GET, web::to(unread::show_unread))]);
+}
+
+fn of_dialogs(routes: &mut Routes<'_>) {
+    use Method as M;
+    routes
+        .at("/console/apps/{app}/dialogs", [(M::GET, web::to(dialogs::find))])
+        .at("/console/apps/{app}/dialogs/{dialog}", [(M::GET, web::to(dialogs::one))])
+        .at("/console/apps/{app}/dialogs/{dialog}/freeze", [(M::POST, web::to(dialogs::freeze))])
+        .at("/console/apps/{app}/dialogs/{dialog}/unfreeze", [(M::POST, web::to(dialogs::unfreeze))])
+        .at("/console/apps/{app}/dialogs/{dialog}/open", [(M::GET, web::to(glass::ask)), (M::POST, web::to(glass::shatter))])
+        .at("/console/apps/{app}/dialogs/{dialog}/messages", [(M::GET, web::to(glass::show_messages))])
+        .at("/console/apps/{app}/moderation", [(M::GET, web::to(moderation::list))])
+        .at("/console/apps/{app}/moderation-log", [(M::GET, web::to(moderation::show_log))])
+        .at("/console/apps/{app}/moderation/{report}", [(M::GET, web::to(moderation::one))])
+        .at("/console/apps/{app}/moderation/{report}/remove-message", [(M::POST, web::to(moderation::remove))])
+        .at("/console/apps/{app}/moderation/{report}/ban", [(M::POST, web::to(moderation::ban))])
+        .at("/console/apps/{app}/moderation/{report}/dismiss", [(M::POST, web::to(moderation::dismiss))]);
 }
 
 fn of_alerts(routes: &mut Routes<'_>) {

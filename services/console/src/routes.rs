@@ -5,8 +5,9 @@ use actix_web::{HttpRequest, HttpResponse, Route, web};
 
 use crate::error::Refusal;
 use crate::{
-    alerts, apps, archive, backup, contacts, credentials, description, devices, erasures, export, identity, log, operators,
-    pages, reports, running, sdk, sessions, system, traces, trials, unread, user_sessions, users, webhooks,
+    alerts, apps, archive, backup, contacts, credentials, description, devices, dialogs, erasures, export, glass, identity, log,
+    moderation, operators, pages, reports, running, sdk, sessions, system, traces, trials, unread, user_sessions, users,
+    webhooks,
 };
 
 const ABOUT: &str = "Natter: this port is the operator's admin API, under /admin/v1, and the console's pages, under \
@@ -125,7 +126,26 @@ pub fn all(routes: &mut Routes<'_>) {
         .at("/admin/v1/sessions/{session}", [(M::DELETE, web::to(sessions::end))])
         .at("/admin/v1/system", [(M::GET, web::to(system::get))])
         .at("/admin/v1/system/bundle", [(M::GET, web::to(system::bundle))]);
+    of_dialogs(routes);
     pages::routes(routes);
+}
+
+// Dialogs, and reports of what is said in them.
+fn of_dialogs(routes: &mut Routes<'_>) {
+    use Method as M;
+    routes
+        .at("/admin/v1/apps/{app}/dialogs", [(M::GET, web::to(dialogs::list))])
+        .at("/admin/v1/apps/{app}/dialogs/{dialog}", [(M::GET, web::to(dialogs::get))])
+        .at("/admin/v1/apps/{app}/dialogs/{dialog}/members", [(M::GET, web::to(dialogs::members))])
+        .at("/admin/v1/apps/{app}/dialogs/{dialog}/freeze", [(M::POST, web::to(dialogs::freeze))])
+        .at("/admin/v1/apps/{app}/dialogs/{dialog}/unfreeze", [(M::POST, web::to(dialogs::unfreeze))])
+        .at("/admin/v1/apps/{app}/dialogs/{dialog}/open", [(M::POST, web::to(glass::open))])
+        .at("/admin/v1/apps/{app}/dialogs/{dialog}/messages", [(M::GET, web::to(glass::messages))])
+        .at("/admin/v1/apps/{app}/moderation-log", [(M::GET, web::to(moderation::log))])
+        .at("/admin/v1/apps/{app}/reports/{report}", [(M::GET, web::to(moderation::get))])
+        .at("/admin/v1/apps/{app}/reports/{report}/remove-message", [(M::POST, web::to(moderation::remove))])
+        .at("/admin/v1/apps/{app}/reports/{report}/ban", [(M::POST, web::to(moderation::ban))])
+        .at("/admin/v1/apps/{app}/reports/{report}/dismiss", [(M::POST, web::to(moderation::dismiss))]);
 }
 
 // A browser is led to the pages.

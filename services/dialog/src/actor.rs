@@ -23,9 +23,9 @@ use natter_proto::event::v1::Frame;
 
 use crate::dialog::marks::Mark;
 use crate::dialog::rights::Action;
-use crate::dialog::rings::Rings;
+use crate::dialog::rings::{Move, Rings};
 use crate::dialog::{Dialog, Key, Kind, Post};
-use crate::error::{Trouble, busy, no_dialog};
+use crate::error::{Trouble, busy, frozen, no_dialog};
 use crate::frames;
 use crate::shared::Shared;
 pub use mail::{
@@ -178,6 +178,7 @@ impl DialogActor {
             DialogMessage::Edit(edit, answer) => own.conclude(answer, messages::edit(shared, dialog, *edit).await),
             DialogMessage::Remove(remove, answer) => own.conclude(answer, messages::remove(shared, dialog, remove).await),
             DialogMessage::React(react, answer) => own.conclude(answer, messages::react(shared, dialog, react).await),
+            DialogMessage::Freeze(frozen, answer) => own.conclude(answer, changes::freeze(shared, dialog, frozen).await),
             DialogMessage::Delete(delete, answer) => {
                 let outcome = changes::delete(shared, dialog, &delete).await;
                 self.gone_if(matches!(outcome, Ok(true)));
@@ -265,6 +266,14 @@ impl DialogActor {
     }
 
     async fn signal_call(&mut self, signal: CallSignal, answer: Answer<()>) {
+        // A call that rings is taken or ended all the same.
+        let begins = signal.step.as_ref().is_some_and(|step| step.what == Move::Offer);
+        if let State::Live(dialog) = &self.state
+            && begins
+            && dialog.check_writable().is_err()
+        {
+            return answer.send(Err(frozen(self.key)));
+        }
         answer.send(calls::signal(&self.shared, self.key, &mut self.rings, signal).await);
     }
 }
@@ -272,6 +281,7 @@ impl DialogActor {
 fn told_of_signal(dialog: &Dialog, signal: Signal) -> Option<Frame> {
     let Signal { user, origin, typing, .. } = signal;
     dialog.may(user, Action::Read).ok()?;
+    dialog.check_writable().ok()?;
     match dialog.facts.kind {
         Kind::Private => Some(frames::typing(dialog.key, dialog.members.other_than(user)?, origin, typing)),
         Kind::Public | Kind::Group | Kind::Broadcast => Some(frames::group_typing(dialog, origin, typing)),

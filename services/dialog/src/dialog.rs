@@ -91,11 +91,15 @@ pub struct Facts {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Forbidden;
 
+/// Nobody may write in the dialog.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Frozen;
+
 /// A dialog as it is kept, without its log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Kept {
     pub facts: Facts,
-    /// Empty in a private dialog.
+    /// In a private dialog empty, but for whether it is frozen.
     pub profile: Profile,
     pub members: Members,
 }
@@ -218,6 +222,11 @@ impl Dialog {
         }
     }
 
+    /// Refuses whoever writes while the dialog is frozen.
+    pub fn check_writable(&self) -> Result<(), Frozen> {
+        if self.profile.frozen { Err(Frozen) } else { Ok(()) }
+    }
+
     /// The dialog as it is kept.
     pub fn kept(&self) -> Kept {
         Kept { facts: self.facts, profile: self.profile.clone(), members: self.members.clone() }
@@ -290,6 +299,7 @@ pub fn to_wire(key: Key, facts: &Facts, profile: &Profile, members: &[u64], view
         allow_preview: profile.allow_preview,
         count: members.len() as u32,
         muted: view.muted,
+        frozen: profile.frozen,
         // What the app says, the door adds.
         from_joining: false,
     }

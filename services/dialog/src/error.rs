@@ -12,6 +12,11 @@ pub fn forbidden(key: Key, user: UserId) -> Failure {
     Failure::new(Code::Forbidden, format!("user {user} may not do this in dialog {}", key.dialog))
 }
 
+/// The dialog is frozen, and what was asked is to write.
+pub fn frozen(key: Key) -> Failure {
+    Failure::new(Code::Forbidden, format!("dialog {} is frozen: nobody may write in it", key.dialog))
+}
+
 /// A privacy list keeps what the user says from the other.
 pub fn barred(user: UserId, bar: Bar) -> Failure {
     match bar {
@@ -44,6 +49,7 @@ pub fn over_rate(app: AppId, max: u32) -> Failure {
 pub fn of_post(key: Key, sender: UserId, error: &PostError) -> Failure {
     match error {
         PostError::NotMember => forbidden(key, sender),
+        PostError::Frozen => frozen(key),
         PostError::Gone(user) => Failure::new(Code::NotFound, format!("user {user} does not exist")),
         PostError::Barred(bar) => barred(sender, *bar),
         PostError::OtherRecipient => Failure::new(Code::Invalid, format!("the recipient is not in dialog {}", key.dialog)),
@@ -62,6 +68,7 @@ pub fn of_post(key: Key, sender: UserId, error: &PostError) -> Failure {
 pub fn of_group(dialog: &Dialog, user: UserId, error: GroupError) -> Failure {
     match error {
         GroupError::Forbidden => forbidden(dialog.key, user),
+        GroupError::Frozen => frozen(dialog.key),
         GroupError::Invalid(field, text) => Failure::of_field(Code::Invalid, field, text),
         GroupError::TooMany(field, max) => {
             Failure::of_field(Code::TooMany, field, format!("has too many: at most {max} are taken"))

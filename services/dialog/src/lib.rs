@@ -7,7 +7,7 @@
 //!
 //! The parts, in the order a message meets them: `rpc` (decode, find the actor, ask, encode), `actor` (the beats), `dialog`
 //! (the rules), `frames` (what is told). Beside them `store` (what is kept of dialogs), `pairs` (which two users a private
-//! dialog is of), `barring` (whom privacy lists keep from speaking in one), `list` (a user's dialogs, as queries), `apps` (what an app
+//! dialog is of), `barring` (whom privacy lists keep from speaking in one), `list` (a user's dialogs, as queries), `search` (an app's, for its operators), `apps` (what an app
 //! says of its dialogs: how fast it may send, what admins may, what members see), `heads` (the hint that heals a lost last frame).
 //!
 //! Invariants:
@@ -35,6 +35,7 @@ mod metrics;
 mod options;
 mod pairs;
 mod rpc;
+mod search;
 mod service;
 mod shared;
 mod store;

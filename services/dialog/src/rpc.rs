@@ -22,8 +22,8 @@ use tracing::Instrument;
 
 use crate::actor::{Answer, By, Changing, Create, DialogActor, DialogMessage, Notify, Remove, Removed, Subscribing};
 use crate::dialog::Key;
-use crate::list;
 use crate::shared::Shared;
+use crate::{list, search};
 
 /// The door of the dialog service.
 pub struct Rpc {
@@ -122,12 +122,13 @@ impl Rpc {
     /// Each dialog removes its own; a caller who leaves half way finds the rest undone and may ask again.
     async fn remove(&self, request: wire::RemoveMessagesRequest) -> Result<Removed, Failure> {
         let app = decode::app(request.app)?;
-        let (user, force) = (decode::user(request.user)?, request.force);
+        let (user, force) = (decode::remover(&request)?, request.force);
         // Malformed ids are no error, they are not found (contract rest 4.7).
         let ids = request.ids.iter().filter_map(|id| MessageId::try_from(id.as_slice()).ok()).collect();
-        let found = match request.dialog.as_slice() {
-            [] => list::find(&self.shared, app, user, ids).await?,
-            id => list::find_in(&self.shared, Key { app, dialog: decode::dialog(id)? }, user, ids).await?,
+        let found = match (request.dialog.as_slice(), user) {
+            (id, None) => self.shared.find(app, None, ids, &[decode::dialog(id)?]).await?,
+            ([], Some(user)) => list::find(&self.shared, app, user, ids).await?,
+            (id, Some(user)) => list::find_in(&self.shared, Key { app, dialog: decode::dialog(id)? }, user, ids).await?,
         };
         let mut all = Removed::default();
         let missing = request.ids.iter().filter(|id| !found.iter().any(|found| found.asked == **id));
@@ -299,6 +300,17 @@ impl Dialogs for Rpc {
         let wire::ForgetRequest { app, dialog, user } = request.into_inner();
         self.forget(decode::key(app, &dialog)?, decode::user(user)?).await?;
         Ok(Response::new(wire::ForgetReply {}))
+    }
+
+    async fn freeze(&self, request: Request<wire::FreezeRequest>) -> Reply<wire::Dialog> {
+        let wire::FreezeRequest { app, dialog, frozen } = request.into_inner();
+        let key = decode::key(app, &dialog)?;
+        Ok(Response::new(self.ask_whole(key, |answer| DialogMessage::Freeze(frozen, answer)).await?))
+    }
+
+    async fn search(&self, request: Request<wire::SearchRequest>) -> Reply<wire::SearchReply> {
+        let (app, search) = decode::search(request.into_inner())?;
+        Ok(Response::new(search::page(&self.shared, app, search).await?))
     }
 }
 

@@ -24,7 +24,7 @@ pub use cql::TABLES;
 pub struct Listed {
     pub key: Key,
     pub facts: Facts,
-    /// Empty in a private dialog.
+    /// Empty in a private dialog, also in a frozen one.
     pub profile: Arc<Profile>,
     /// Ascending.
     pub members: Arc<[UserId]>,

@@ -303,9 +303,21 @@ impl Places for Owners {
 fn repeats(path: &str) -> bool {
     let Some((service, method)) = path.trim_start_matches('/').split_once('/') else { return false };
     let repeatable = match service {
-        "natter.dialog.v1.Dialogs" => {
-            &["Audience", "Batch", "Forget", "Get", "List", "Mark", "Notify", "Occupants", "Post", "Reactions", "Unread"][..]
-        }
+        "natter.dialog.v1.Dialogs" => &[
+            "Audience",
+            "Batch",
+            "Forget",
+            "Freeze",
+            "Get",
+            "List",
+            "Mark",
+            "Notify",
+            "Occupants",
+            "Post",
+            "Reactions",
+            "Search",
+            "Unread",
+        ][..],
         "natter.dialog.v1.Archive" => &["Dialogs", "TakeDialog", "TakeRows", "TakeStates"],
         "natter.account.v1.Archive" => &["TakeApp", "TakeUsers", "Users"],
         "natter.history.v1.Archive" => &["AddState", "Rows"],

@@ -33,7 +33,7 @@ impl Accounts {
         let row = |fields: &String| -> Result<ReportRow, Error> {
             let id = MessageId::from_random(self.clock.now_s(), self.chance.bytes()).0;
             let fields = report::accept(fields)?;
-            Ok(ReportRow { app, id, kind, reporter: user, created_at: now, updated_at: now, fields })
+            Ok(ReportRow { app, id, kind, reporter: user, created_at: now, updated_at: now, fields, ..ReportRow::default() })
         };
         let rows = fields.iter().map(row).collect::<Result<Vec<_>, _>>()?;
         let most = self.options.reports_of_user_max;
@@ -104,7 +104,8 @@ impl Accounts {
 
     /// A page of an app's, oldest first.
     pub async fn list_reports(&self, request: ListReportsRequest) -> Result<ReportList, Error> {
-        let ListReportsRequest { app, kind, after, limit } = request;
+        let state = request.state();
+        let ListReportsRequest { app, kind, after, limit, .. } = request;
         let limit = (limit as usize).min(PAGE);
         let mut after = match after.as_slice() {
             [] => None,
@@ -114,7 +115,12 @@ impl Accounts {
         while found.len() < limit {
             let page = self.store.reports.report_page(app, after, PAGE).await?;
             let (all, last) = (page.len(), page.last().map(|row| row.id));
-            let wanted = page.into_iter().filter(|row| kind == 0 || row.kind == kind);
+            let is_meant = |row: &ReportRow| match state {
+                ReportState::Unspecified => true,
+                ReportState::Open => row.verdict == 0,
+                ReportState::Closed => row.verdict != 0,
+            };
+            let wanted = page.into_iter().filter(|row| (kind == 0 || row.kind == kind) && is_meant(row));
             found.extend(wanted.take(limit - found.len()));
             if all < PAGE {
                 break;
@@ -122,6 +128,33 @@ impl Accounts {
             after = last;
         }
         Ok(list(found))
+    }
+
+    /// One of an app's.
+    pub async fn find_report(&self, request: FindReportRequest) -> Result<Report, Error> {
+        let FindReportRequest { app, id } = request;
+        let id = id.try_into().map_err(|_| Error::ReportUnknown)?;
+        self.store.reports.report(app, id).await?.map(to_proto).ok_or(Error::ReportUnknown)
+    }
+
+    /// Closes one of an app's. Whoever closed it first with the same verdict stays named.
+    pub async fn close_report(&self, request: CloseReportRequest) -> Result<Report, Error> {
+        let verdict = request.verdict();
+        let CloseReportRequest { app, id, operator, .. } = request;
+        let id = id.try_into().map_err(|_| Error::ReportUnknown)?;
+        for _ in 0..TRIES {
+            let before = self.store.reports.report(app, id).await?.ok_or(Error::ReportUnknown)?;
+            if let Some(closed) = report::close(&before, verdict)? {
+                let after = ReportRow { closed_by: operator.clone(), closed_at: self.clock.now_ms(), ..closed };
+                match self.store.reports.change_report(&before, after.clone()).await {
+                    Err(store::Error::Changed) => continue,
+                    outcome => outcome?,
+                }
+                return Ok(to_proto(after));
+            }
+            return Ok(to_proto(before));
+        }
+        Err(store::Error::Changed.into())
     }
 
     // A token may outlive its user for a moment.
@@ -135,6 +168,6 @@ fn list(rows: impl IntoIterator<Item = ReportRow>) -> ReportList {
 }
 
 fn to_proto(row: ReportRow) -> Report {
-    let ReportRow { app, id, kind, reporter, created_at, updated_at, fields } = row;
-    Report { id: id.to_vec(), app, kind, reporter, created_at, updated_at, fields }
+    let ReportRow { app, id, kind, reporter, created_at, updated_at, fields, verdict, closed_by, closed_at } = row;
+    Report { id: id.to_vec(), app, kind, reporter, created_at, updated_at, fields, verdict, closed_by, closed_at }
 }

@@ -27,4 +27,12 @@ impl Door for Service {
     async fn list(&self, request: Request<ListReportsRequest>) -> Reply<ReportList> {
         Ok(Response::new(self.accounts.list_reports(request.into_inner()).await?))
     }
+
+    async fn find(&self, request: Request<FindReportRequest>) -> Reply<Report> {
+        Ok(Response::new(self.accounts.find_report(request.into_inner()).await?))
+    }
+
+    async fn close(&self, request: Request<CloseReportRequest>) -> Reply<Report> {
+        Ok(Response::new(self.accounts.close_report(request.into_inner()).await?))
+    }
 }

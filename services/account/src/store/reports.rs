@@ -20,6 +20,11 @@ pub struct ReportRow {
     pub updated_at: i64,
     /// A JSON object.
     pub fields: String,
+    /// Of `natter.account.v1.ReportVerdict`; 0: it is open.
+    pub verdict: i32,
+    /// Who closed it, and when, unix milliseconds.
+    pub closed_by: String,
+    pub closed_at: i64,
 }
 
 /// Reports of apps, and of each the list of its user's own.
@@ -33,6 +38,8 @@ pub trait Reports: Send + Sync {
     async fn change_report(&self, before: &ReportRow, after: ReportRow) -> Result<()>;
     /// Removes those of `ids` that are the user's; they are answered.
     async fn remove_reports(&self, app: u64, reporter: u64, ids: &[ReportId]) -> Result<Vec<ReportId>>;
+    /// One of an app.
+    async fn report(&self, app: u64, id: ReportId) -> Result<Option<ReportRow>>;
     /// At most `limit` reports of an app above `after`, by id.
     async fn report_page(&self, app: u64, after: Option<ReportId>, limit: usize) -> Result<Vec<ReportRow>>;
 }

@@ -80,6 +80,12 @@ struct StoredReport {
     updated_at: i64,
     #[prost(string, tag = "5")]
     fields: String,
+    #[prost(int32, tag = "6")]
+    verdict: i32,
+    #[prost(string, tag = "7")]
+    closed_by: String,
+    #[prost(int64, tag = "8")]
+    closed_at: i64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -152,13 +158,14 @@ pub fn to_verifier(bytes: &[u8]) -> Result<Verifier, DbError> {
 }
 
 pub fn of_report(row: &ReportRow) -> Vec<u8> {
-    let ReportRow { kind, reporter, created_at, updated_at, fields, .. } = row.clone();
-    StoredReport { kind, reporter, created_at, updated_at, fields }.encode_to_vec()
+    let ReportRow { kind, reporter, created_at, updated_at, fields, verdict, closed_by, closed_at, .. } = row.clone();
+    StoredReport { kind, reporter, created_at, updated_at, fields, verdict, closed_by, closed_at }.encode_to_vec()
 }
 
 pub fn to_report(app: u64, id: ReportId, bytes: &[u8]) -> Result<ReportRow, DbError> {
-    let StoredReport { kind, reporter, created_at, updated_at, fields } = decode("reports", bytes)?;
-    Ok(ReportRow { app, id, kind, reporter, created_at, updated_at, fields })
+    let stored = decode("reports", bytes)?;
+    let StoredReport { kind, reporter, created_at, updated_at, fields, verdict, closed_by, closed_at } = stored;
+    Ok(ReportRow { app, id, kind, reporter, created_at, updated_at, fields, verdict, closed_by, closed_at })
 }
 
 pub fn of_erasure(row: &ErasureRow) -> Vec<u8> {

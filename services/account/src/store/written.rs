@@ -64,6 +64,8 @@ struct StoredEntry {
     target: String,
     #[prost(uint32, tag = "9")]
     status: u32,
+    #[prost(string, tag = "10")]
+    note: String,
 }
 
 pub fn of_operator(row: &OperatorRow) -> Vec<u8> {
@@ -97,14 +99,14 @@ pub fn to_sign_in(bytes: &[u8]) -> Result<SignInRow, DbError> {
 }
 
 pub fn of_entry(row: EntryRow) -> Vec<u8> {
-    let EntryRow { at, operator, role, address, action, route, app, target, status } = row;
-    StoredEntry { at, operator, role, address, action, route, app, target, status }.encode_to_vec()
+    let EntryRow { at, operator, role, address, action, route, app, target, status, note } = row;
+    StoredEntry { at, operator, role, address, action, route, app, target, status, note }.encode_to_vec()
 }
 
 pub fn to_entry(bytes: &[u8]) -> Result<EntryRow, DbError> {
     let stored = StoredEntry::decode(bytes).map_err(|_| corrupt("audit"))?;
-    let StoredEntry { at, operator, role, address, action, route, app, target, status } = stored;
-    Ok(EntryRow { at, operator, role, address, action, route, app, target, status })
+    let StoredEntry { at, operator, role, address, action, route, app, target, status, note } = stored;
+    Ok(EntryRow { at, operator, role, address, action, route, app, target, status, note })
 }
 
 /// What cannot be read of a table.

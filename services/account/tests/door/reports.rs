@@ -25,7 +25,7 @@ async fn a_report_is_its_users_and_the_operators() {
     let own = |user, kind| ListOwnReportsRequest { app: 77, user, kind };
     assert_eq!(answer(client.list_own(own(ann, USERS)).await).unwrap().reports, filed);
     assert_eq!(answer(client.list_own(own(ann, MESSAGES)).await).unwrap().reports, []);
-    let page = |kind, after, limit| ListReportsRequest { app: 77, kind, after, limit };
+    let page = |kind, after, limit| ListReportsRequest { app: 77, kind, after, limit, state: 0 };
     let all = answer(client.list(page(0, Vec::new(), 10)).await).unwrap().reports;
     assert_eq!(all.len(), 3);
     let second = answer(client.list(page(0, all[0].id.clone(), 1)).await).unwrap().reports;
@@ -48,6 +48,49 @@ async fn a_report_is_its_users_and_the_operators() {
     assert_eq!(answer(client.withdraw(withdraw(bob)).await).unwrap().withdrawn, Vec::<Vec<u8>>::new());
     assert_eq!(answer(client.withdraw(withdraw(ann)).await).unwrap().withdrawn, std::slice::from_ref(&report.id));
     assert_eq!(answer(client.list_own(own(ann, USERS)).await).unwrap().reports, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_is_closed_once_and_found_by_what_came_of_it() {
+    let mut door = Door::open().await;
+    let ann = door.sign_up("ann", "secret").await.id;
+    let mut client = reports(&door);
+    let filed = answer(client.file(file(ann, USERS, &[r#"{"a":1}"#, r#"{"a":2}"#])).await).unwrap().reports;
+    let (first, second) = (filed[0].id.clone(), filed[1].id.clone());
+    let close = |id: &[u8], verdict: ReportVerdict, operator: &str| CloseReportRequest {
+        app: 77,
+        id: id.to_vec(),
+        verdict: verdict.into(),
+        operator: operator.into(),
+    };
+    for operator in ["mod", "other"] {
+        let closed = answer(client.close(close(&first, ReportVerdict::Banned, operator)).await).unwrap();
+        assert_eq!((closed.verdict(), closed.closed_by.as_str(), closed.closed_at), (ReportVerdict::Banned, "mod", door.now()));
+        assert_eq!(answer(client.find(FindReportRequest { app: 77, id: first.clone() }).await).unwrap(), closed);
+    }
+    for (request, code) in [
+        (close(&first, ReportVerdict::Dismissed, "mod"), Code::Conflict),
+        (close(&second, ReportVerdict::Unspecified, "mod"), Code::Invalid),
+        (close(&[9; 12], ReportVerdict::Dismissed, "mod"), Code::NotFound),
+        (close(&[9], ReportVerdict::Dismissed, "mod"), Code::NotFound),
+        (CloseReportRequest { app: 78, ..close(&second, ReportVerdict::Dismissed, "mod") }, Code::NotFound),
+    ] {
+        assert_eq!(answer(client.close(request.clone()).await).unwrap_err().code, code, "{request:?}");
+    }
+    for (state, expected) in [
+        (ReportState::Open, vec![second.clone()]),
+        (ReportState::Closed, vec![first.clone()]),
+        (ReportState::Unspecified, vec![first.clone(), second.clone()]),
+    ] {
+        let request = ListReportsRequest { app: 77, limit: 10, state: state.into(), ..ListReportsRequest::default() };
+        let mut found: Vec<_> = answer(client.list(request).await).unwrap().reports.into_iter().map(|report| report.id).collect();
+        let mut expected = expected;
+        (found.sort(), expected.sort());
+        assert_eq!(found, expected, "{state:?}");
+    }
+    // What its user says of it later leaves that as it is.
+    let amend = AmendReportRequest { app: 77, user: ann, kind: USERS, id: first, fields: r#"{"a":3}"#.into() };
+    assert_eq!(answer(client.amend(amend).await).unwrap().verdict(), ReportVerdict::Banned);
 }
 
 #[tokio::test(start_paused = true)]

@@ -68,7 +68,17 @@ const ROLE: super::Kind = OneOf(&["viewer", "moderator", "operator", "owner"]);
 const LOG: Body = &[("filter", Text, Be), ("minutes", Number, MayBe)];
 
 const OFFENDERS: Query = &[("app", Number), ("minutes", Number), ("limit", Number)];
-const REPORTS: Query = &[("kind", OneOf(&["users", "messages"])), ("after", Text), ("limit", Number)];
+const DIALOGS: Query = &[
+    ("name", Text),
+    ("type", OneOf(&["public", "group", "private", "broadcast"])),
+    ("member", Number),
+    ("after", Text),
+    ("limit", Number),
+];
+const MEMBERS: Query = &[("after", Number), ("limit", Number)];
+const SAID: Query = &[("glass", Text), ("upto", Number), ("limit", Number)];
+const REPORTS: Query =
+    &[("kind", OneOf(&["users", "messages"])), ("state", OneOf(&["open", "closed"])), ("after", Text), ("limit", Number)];
 const USERS: Query = &[("search", Text), ("page", Number), ("per_page", Number)];
 const ARCHIVE: Query = &[("dry_run", Truth)];
 const UNREAD: Query = &[("dialog", Text), ("skip", Number), ("limit", Number)];
@@ -102,7 +112,19 @@ pub const DESCRIBED: &[Described] = &[
     of("GET", "apps/{app}/push/credentials", "Who the app is to push providers, without secrets", NO_QUERY, NO_BODY, Done),
     of("PUT", "apps/{app}/push/credentials/{kind}", "Gives the app a set of credentials", NO_QUERY, SECRET, Done),
     of("DELETE", "apps/{app}/push/credentials/{kind}", "Forgets a set of credentials", MEANT, NO_BODY, Done),
+    of("GET", "apps/{app}/dialogs", "Dialogs by name, type and member", DIALOGS, NO_BODY, Done),
+    of("GET", "apps/{app}/dialogs/{dialog}", "A dialog, without what is said in it", NO_QUERY, NO_BODY, Done),
+    of("GET", "apps/{app}/dialogs/{dialog}/members", "Who is in a dialog, and as what", MEMBERS, NO_BODY, Done),
+    of("POST", "apps/{app}/dialogs/{dialog}/freeze", "Nobody may write in a dialog", NO_QUERY, NO_BODY, Done),
+    of("POST", "apps/{app}/dialogs/{dialog}/unfreeze", "Lets members write in a frozen dialog again", NO_QUERY, NO_BODY, Done),
+    of("POST", "apps/{app}/dialogs/{dialog}/open", "Says why one reads what was said", NO_QUERY, &[("reason", Text, Be)], Made),
+    of("GET", "apps/{app}/dialogs/{dialog}/messages", "What was said, for who has said why", SAID, NO_BODY, Done),
+    of("GET", "apps/{app}/moderation-log", "What was done about reports, newest first", &[("before", Text)], NO_BODY, Done),
     of("GET", "apps/{app}/reports", "What users reported, oldest first", REPORTS, NO_BODY, Done),
+    of("GET", "apps/{app}/reports/{report}", "A report, and what it is about", NO_QUERY, NO_BODY, Done),
+    of("POST", "apps/{app}/reports/{report}/remove-message", "Removes a reported message for all", NO_QUERY, NO_BODY, Done),
+    of("POST", "apps/{app}/reports/{report}/ban", "Bans a reported user", NO_QUERY, NO_BODY, Done),
+    of("POST", "apps/{app}/reports/{report}/dismiss", "Closes a report, and nothing else", NO_QUERY, NO_BODY, Done),
     of("GET", "apps/{app}/sdk-config", "What an app hands to ConnectyCube.init", &[("plain", Text)], NO_BODY, Done),
     of("GET", "apps/{app}/trace", "Whether every message leaves a trace", NO_QUERY, NO_BODY, Done),
     of("PUT", "apps/{app}/trace", "Every message leaves a trace for so long", NO_QUERY, &[("hours", Number, MayBe)], Done),

@@ -33,6 +33,8 @@ struct Shown {
     /// Of which app; empty: of the installation.
     app: String,
     target: String,
+    /// Why; empty: nobody asked.
+    note: String,
     /// A word, and how it is shown.
     outcome: (String, &'static str),
 }
@@ -54,6 +56,7 @@ impl Shown {
             action: text("action"),
             app: shown["app"].as_u64().map(|app| app.to_string()).unwrap_or_default(),
             target: text("target"),
+            note: text("note"),
             outcome,
         }
     }

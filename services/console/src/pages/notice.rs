@@ -3,7 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 /// The word of a form that was done, and what the next page says of it.
-const NOTICES: [(&str, &str); 34] = [
+const NOTICES: [(&str, &str); 39] = [
     ("made", "The app was made."),
     ("saved", "The settings were saved."),
     ("suspended", "The app was suspended: nobody gets in until it is resumed."),
@@ -37,6 +37,11 @@ const NOTICES: [(&str, &str); 34] = [
     ("webhook-resent", "What was parked waits to be sent again."),
     ("webhook-dropped", "What was parked was forgotten."),
     ("webhook-deleted", "The webhook was deleted, and all that waited for it."),
+    ("frozen", "The dialog is frozen: nobody writes in it until it is unfrozen."),
+    ("unfrozen", "Whoever may write in the dialog writes again."),
+    ("report-removed", "The message was removed for all, and the report is closed."),
+    ("report-banned", "The user was banned, and the report is closed."),
+    ("report-dismissed", "The report was dismissed."),
     ("nothing", "Nothing was changed."),
 ];
 

@@ -15,6 +15,7 @@ use natter_proto::account::v1::tokens_server::TokensServer;
 use natter_proto::account::v1::*;
 use natter_proto::dialog::v1::dialogs_server::DialogsServer;
 use natter_proto::erasure::v1::Erased;
+use natter_proto::history::v1::archive_server::ArchiveServer as RowsServer;
 use natter_proto::history::v1::history_server::HistoryServer;
 use natter_proto::presence::v1::presence_server::PresenceServer;
 use natter_proto::presence::v1::sessions_server::SessionsServer;
@@ -86,7 +87,7 @@ impl Console {
             chat_sessions: Link::local(SessionsServer::new(people.clone()), link),
             storage: Link::local(StorageServer::new(people.clone()), link),
             events: Link::local(EventsServer::new(people.clone()), link),
-            archives: Archives::absent(),
+            archives: Archives { history: Link::local(RowsServer::new(pushed.clone()), link), ..Archives::absent() },
             rows: None,
             overriding: beside.overriding(),
             processes: beside.processes(),
@@ -211,6 +212,9 @@ pub struct Asked {
     pub checks: Vec<CheckOperatorRequest>,
     pub staff: Staff,
     pub report_pages: Vec<ListReportsRequest>,
+    /// One that is known besides the usual one, and what was closed.
+    pub report: Option<Report>,
+    pub closed: Vec<CloseReportRequest>,
     pub user_pages: Vec<ListUsersRequest>,
     pub fails: Option<Failure>,
     /// Users and apps (user 0) that were ended.
@@ -493,21 +497,42 @@ pub fn unused<T>() -> Reply<T> {
     Err(Status::unimplemented("the console does not call this"))
 }
 
+fn report(app: u64) -> Report {
+    Report {
+        id: vec![7; 12],
+        app,
+        kind: ReportKind::Message.into(),
+        reporter: 5,
+        created_at: 1_700_000_000_000,
+        updated_at: 1_700_000_000_000,
+        fields: r#"{"reason":"spam"}"#.into(),
+        ..Report::default()
+    }
+}
+
 #[async_trait]
 impl Reports for Fake {
     async fn list(&self, request: Request<ListReportsRequest>) -> Reply<ReportList> {
         let request = request.into_inner();
         self.asked()?.report_pages.push(request.clone());
-        let report = Report {
-            id: vec![7; 12],
-            app: request.app,
-            kind: ReportKind::Message.into(),
-            reporter: 5,
-            created_at: 1_700_000_000_000,
-            updated_at: 1_700_000_000_000,
-            fields: r#"{"reason":"spam"}"#.into(),
-        };
-        Ok(Response::new(ReportList { reports: vec![report] }))
+        Ok(Response::new(ReportList { reports: vec![report(request.app)] }))
+    }
+
+    async fn find(&self, request: Request<FindReportRequest>) -> Reply<Report> {
+        let FindReportRequest { app, id } = request.into_inner();
+        let asked = self.asked()?;
+        let known = [report(app)].into_iter().chain(asked.report.clone()).find(|one| one.id == id);
+        let mut known = known.ok_or_else(|| Status::from(Failure::new(Code::NotFound, "there is no such report")))?;
+        if let Some(closed) = asked.closed.iter().find(|closed| closed.id == id) {
+            (known.verdict, known.closed_by, known.closed_at) = (closed.verdict, closed.operator.clone(), known.created_at);
+        }
+        Ok(Response::new(known))
+    }
+
+    async fn close(&self, request: Request<CloseReportRequest>) -> Reply<Report> {
+        let request = request.into_inner();
+        self.asked()?.closed.push(request.clone());
+        self.find(Request::new(FindReportRequest { app: request.app, id: request.id })).await
     }
 
     async fn file(&self, _: Request<FileReportsRequest>) -> Reply<ReportList> {

@@ -6,8 +6,10 @@ mod alert_pages;
 mod alerts;
 mod console;
 mod credentials;
+mod dialogs;
 mod export;
 mod guard;
+mod moderation;
 mod openapi;
 mod operators;
 mod origins;
@@ -110,7 +112,7 @@ async fn what_users_reported_is_read_page_by_page() {
     let expected = format!(
         concat!(
             r#"{{"reports":[{{"id":"{}","kind":"message","reporter":5,"created_at":"2023-11-14T22:13:20Z","#,
-            r#""updated_at":"2023-11-14T22:13:20Z","fields":{{"reason":"spam"}}}}]}}"#
+            r#""updated_at":"2023-11-14T22:13:20Z","fields":{{"reason":"spam"}},"closed":null}}]}}"#
         ),
         id
     );
@@ -119,7 +121,9 @@ async fn what_users_reported_is_read_page_by_page() {
     let pages = console.asked().report_pages.clone();
     assert_eq!((pages[0].kind(), &pages[0].after, pages[0].limit), (ReportKind::Message, &vec![7; 12], 1_000));
     assert_eq!((pages[1].kind(), pages[1].after.len(), pages[1].limit), (ReportKind::Unspecified, 0, 100));
-    for (query, field) in [("kind=x", "kind"), ("after=x", "after"), ("limit=x", "query"), ("page=1", "query")] {
+    for (query, field) in
+        [("kind=x", "kind"), ("state=x", "state"), ("after=x", "after"), ("limit=x", "query"), ("page=1", "query")]
+    {
         let (status, body) = console.get(&format!("/admin/v1/apps/77/reports?{query}")).await;
         assert_eq!((status, body.contains(&format!(r#""field":"{field}""#))), (400, true), "{query}: {body}");
     }

@@ -31,6 +31,9 @@ pub struct Asked {
     pub journals: Vec<JournalRequest>,
     pub ended: Vec<UnsubscribeRequest>,
     pub pages: Vec<PageRequest>,
+    pub searches: Vec<dialog::SearchRequest>,
+    pub freezes: Vec<dialog::FreezeRequest>,
+    pub removals: Vec<dialog::RemoveMessagesRequest>,
     pub refuses: Option<Failure>,
     pub hooks: Vec<Webhook>,
     /// What was asked of webhooks, in words.
@@ -281,6 +284,38 @@ fake! { Dialogs, dialog, {
             Ok(Response::new(dialog::ListReply { entries, total: 3 }))
         }
 
+        async fn search(&self, request: Request<dialog::SearchRequest>) -> Reply<dialog::SearchReply> {
+            let request = request.into_inner();
+            self.or_refuse()?.searches.push(request.clone());
+            let group = Dialog { id: vec![1; 12], app: request.app, kind: DialogKind::Group.into(), name: Some("Verona <b>".into()), owner: 5, count: 2, ..Dialog::default() };
+            let two = Dialog { id: vec![3; 12], kind: DialogKind::Private.into(), name: None, members: vec![5, 34], frozen: true, ..group.clone() };
+            Ok(Response::new(dialog::SearchReply { dialogs: vec![group, two], next: vec![3; 12] }))
+        }
+
+        async fn freeze(&self, request: Request<dialog::FreezeRequest>) -> Reply<Dialog> {
+            let request = request.into_inner();
+            self.or_refuse()?.freezes.push(request.clone());
+            if request.dialog != [1; 12] {
+                return Err(Failure::new(Code::NotFound, "does not exist").into());
+            }
+            Ok(Response::new(Dialog { id: request.dialog, kind: DialogKind::Group.into(), frozen: request.frozen, ..Dialog::default() }))
+        }
+
+        async fn audience(&self, request: Request<dialog::AudienceRequest>) -> Reply<dialog::AudienceReply> {
+            let after = request.into_inner().after;
+            let all = [5, 34, 78].into_iter().filter(|user| *user > after);
+            let members: Vec<dialog::Listener> = all.map(|user| dialog::Listener { user, muted: false }).take(2).collect();
+            Ok(Response::new(dialog::AudienceReply { more: after == 0, members, ..dialog::AudienceReply::default() }))
+        }
+
+        // Message 8 of the first dialog is there, 9 was when it was found.
+        async fn remove(&self, request: Request<dialog::RemoveMessagesRequest>) -> Reply<dialog::RemoveMessagesReply> {
+            let request = request.into_inner();
+            self.or_refuse()?.removals.push(request.clone());
+            let (removed, not_found) = request.ids.into_iter().partition(|id| *id == [8; 12]);
+            Ok(Response::new(dialog::RemoveMessagesReply { removed, not_found, forbidden: Vec::new() }))
+        }
+
         async fn unread(&self, _: Request<UnreadCountsRequest>) -> Reply<UnreadCountsReply> {
             Ok(Response::new(UnreadCountsReply { total: 7, counts: Vec::new() }))
         }
@@ -296,7 +331,6 @@ fake! { Dialogs, dialog, {
             Ok(Response::new(Dialog { id, kind: kind.into(), owner: 5, name, members, muted: true, ..Dialog::default() }))
         }
     }
-    audience: AudienceRequest => AudienceReply,
     post: PostRequest => PostReply,
     mark: MarkRequest => MarkReply,
     signal: SignalRequest => SignalReply,
@@ -316,7 +350,6 @@ fake! { Dialogs, dialog, {
     reactions: ReactionsRequest => ReactionsReply,
     forget: ForgetRequest => ForgetReply,
     update: UpdateMessageRequest => UpdateMessageReply,
-    remove: RemoveMessagesRequest => RemoveMessagesReply,
 }
 
 // One dialog of nine messages: up to 4 all is read, and 6 and 7 too; 8 has been received.
@@ -336,6 +369,21 @@ fake! { History, history, {
             let rows = (1..=9).rev().skip(request.skip as usize).take(request.limit as usize).map(row).collect();
             self.asked().pages.push(request);
             Ok(Response::new(PageReply { rows, ..PageReply::default() }))
+        }
+
+        async fn heads(&self, request: Request<history::HeadsRequest>) -> Reply<history::HeadsReply> {
+            let head = |dialog: Vec<u8>| DialogHead { dialog, seq: 9, updated_at: START_MS, ..DialogHead::default() };
+            Ok(Response::new(history::HeadsReply { heads: request.into_inner().dialogs.into_iter().map(head).collect() }))
+        }
+
+        // Messages 8 and 9 stand in the first dialog.
+        async fn find(&self, request: Request<history::FindRequest>) -> Reply<history::FindReply> {
+            let history::FindRequest { ids, dialogs, reader, .. } = request.into_inner();
+            assert_eq!(reader, 0);
+            let is_there = |id: &Vec<u8>| (*id == [8; 12] || *id == [9; 12]) && dialogs.contains(&vec![1; 12]);
+            let row = |id: &Vec<u8>| Message { id: id.clone(), seq: id[0].into(), sender: 5, created_at: START_MS, body: Some("s3cret".into()), ..Message::default() };
+            let found = |id: &Vec<u8>| history::Found { dialog: vec![1; 12], row: Some(row(id)), asked: id.clone() };
+            Ok(Response::new(history::FindReply { found: ids.iter().filter(|id| is_there(id)).map(found).collect() }))
         }
 
         async fn unread(&self, _: Request<history::UnreadRequest>) -> Reply<history::UnreadReply> {
@@ -370,8 +418,6 @@ fake! { History, history, {
     }
     append: AppendRequest => AppendReply,
     load: LoadRequest => LoadReply,
-    heads: HeadsRequest => HeadsReply,
-    find: FindRequest => FindReply,
     mark: MarkRequest => MarkReply,
     hide: HideRequest => HideReply,
     clear: ClearRequest => ClearReply,
@@ -401,4 +447,32 @@ fn ascending(request: &PageRequest) -> Vec<Message> {
         ..Message::default()
     };
     (1..=9).map(row).filter(|row| row.date_sent >= from).skip(request.skip as usize).take(3).collect()
+}
+
+// Rows of a dialog of nine messages; no answer has more than two.
+#[async_trait]
+impl history::archive_server::Archive for Pushed {
+    async fn rows(&self, request: Request<history::ArchiveRowsRequest>) -> Reply<history::ArchiveRowsReply> {
+        let history::ArchiveRowsRequest { above, limit, .. } = request.into_inner();
+        let row = |seq: u64| Message {
+            id: vec![seq as u8; 12],
+            seq,
+            sender: 34,
+            created_at: START_MS,
+            updated_at: START_MS,
+            body: (seq != 7).then(|| format!("s3cret <{seq}>")),
+            removed: seq == 7,
+            ..Message::default()
+        };
+        let rows = (above + 1..=9).take((limit as usize).min(2)).map(row).collect();
+        Ok(Response::new(history::ArchiveRowsReply { rows, more: false }))
+    }
+
+    async fn append_old(&self, _: Request<history::AppendRequest>) -> Reply<history::AppendReply> {
+        Err(Status::unimplemented("nobody asks this"))
+    }
+
+    async fn add_state(&self, _: Request<history::AddStateRequest>) -> Reply<history::AddStateReply> {
+        Err(Status::unimplemented("nobody asks this"))
+    }
 }

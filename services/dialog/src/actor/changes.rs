@@ -8,14 +8,17 @@ use natter_proto::{Failure, UserId};
 
 use super::news::{self, News};
 use super::{Changing, Create, Delete, Notify, Subscribe, Subscribing};
-use crate::dialog::group::{Change, Changed, GroupLimits};
+use crate::dialog::group::{Change, Changed, GroupLimits, Profile};
 use crate::dialog::members::{Member, Members};
 use crate::dialog::rights::Action;
-use crate::dialog::{Dialog, Kept, Kind};
-use crate::error::{Trouble, forbidden, of_group};
+use crate::dialog::{Dialog, Frozen, Kept, Kind};
+use crate::error::{Trouble, forbidden, frozen, of_group};
 use crate::frames;
 use crate::shared::Shared;
 use crate::store::Write;
+
+/// Whose view is nobody's.
+const NOBODY: UserId = UserId(0);
 
 /// The dialog as it is; for a caller who had deleted it, it is in his list again (contract rest 4.3).
 pub(super) async fn create(shared: &Shared, dialog: &mut Dialog, create: &Create) -> Result<wire::Dialog, Trouble> {
@@ -35,6 +38,7 @@ pub(super) async fn create(shared: &Shared, dialog: &mut Dialog, create: &Create
 pub(super) async fn delete(shared: &Shared, dialog: &mut Dialog, delete: &Delete) -> Result<bool, Trouble> {
     let action = if delete.force { Action::DeleteForAll } else { Action::Leave };
     dialog.may(delete.user, action).map_err(|_| forbidden(dialog.key, delete.user))?;
+    check_writable(dialog, delete)?;
     match (dialog.facts.kind, delete.force) {
         (Kind::Private, force) => hide(shared, dialog, delete.user, force).await,
         (_, true) => delete_for_all(shared, dialog, delete.user).await,
@@ -99,6 +103,7 @@ async fn delete_for_all(shared: &Shared, dialog: &mut Dialog, user: UserId) -> R
 pub(super) async fn clear(shared: &Shared, dialog: &mut Dialog, delete: &Delete) -> Result<(), Trouble> {
     let action = if delete.force { Action::DeleteForAll } else { Action::Leave };
     dialog.may(delete.user, action).map_err(|_| forbidden(dialog.key, delete.user))?;
+    check_writable(dialog, delete)?;
     let users = if delete.force { everybody(dialog) } else { vec![delete.user] };
     let mut members = dialog.members.clone();
     let head = clear_history(shared, dialog, delete.user, delete.force).await?;
@@ -178,6 +183,25 @@ pub(super) async fn notify(shared: &Shared, dialog: &mut Dialog, notify: &Notify
         set_view(shared, dialog, notify.user, Member { muted: !enabled, ..view }).await?;
     }
     Ok(enabled)
+}
+
+/// Nobody may write any more, or everybody who could before. Nobody is told.
+pub(super) async fn freeze(shared: &Shared, dialog: &mut Dialog, frozen: bool) -> Result<wire::Dialog, Trouble> {
+    if dialog.profile.frozen != frozen {
+        let kept = Kept { profile: Profile { frozen, ..dialog.profile.clone() }, ..dialog.kept() };
+        let write = Write { kept: &kept, added: &[], views: &[], removed: &[], gone: false };
+        let version = shared.store.write(dialog.key, dialog.version, write).await?;
+        dialog.apply_kept(kept, version);
+    }
+    Ok(dialog.to_wire(NOBODY))
+}
+
+/// What goes for all is gone for who froze the dialog, too.
+fn check_writable(dialog: &Dialog, delete: &Delete) -> Result<(), Failure> {
+    match delete.force {
+        true => dialog.check_writable().map_err(|Frozen| frozen(dialog.key)),
+        false => Ok(()),
+    }
 }
 
 /// Stores a change. True: nobody is left, and the dialog is gone.

@@ -37,6 +37,8 @@ pub enum DialogMessage {
     /// The user is no more.
     Erase(UserId, Answer<()>),
     React(React, Answer<()>),
+    /// An operator wants it frozen, or not.
+    Freeze(bool, Answer<wire::Dialog>),
     /// An archive brings something of it.
     Take(Box<Taking>, Answer<Taken>),
 }
@@ -167,7 +169,8 @@ pub struct By {
 
 /// Rows to be rid of, as history found them in this dialog.
 pub struct Remove {
-    pub user: UserId,
+    /// None: an operator is.
+    pub user: Option<UserId>,
     pub rows: Vec<Found>,
     pub force: bool,
     pub by: By,
@@ -202,9 +205,10 @@ impl DialogMessage {
             | DialogMessage::Edit(_, answer)
             | DialogMessage::Erase(_, answer)
             | DialogMessage::React(_, answer) => answer.send(Err(failure)),
-            DialogMessage::Create(_, answer) | DialogMessage::Change(_, answer) | DialogMessage::Subscribe(_, answer) => {
-                answer.send(Err(failure))
-            }
+            DialogMessage::Create(_, answer)
+            | DialogMessage::Change(_, answer)
+            | DialogMessage::Subscribe(_, answer)
+            | DialogMessage::Freeze(_, answer) => answer.send(Err(failure)),
             DialogMessage::Notify(_, answer) => answer.send(Err(failure)),
             DialogMessage::Remove(_, answer) => answer.send(Err(failure)),
             DialogMessage::Take(_, answer) => answer.send(Err(failure)),

@@ -8,11 +8,11 @@ use natter_proto::history::v1::{EditRequest, Found, HideRequest, Range, ReactReq
 use natter_proto::{Code, UserId};
 
 use super::{By, Edit, React, Remove, Removed, TellEdit};
-use crate::dialog::Dialog;
 use crate::dialog::changes::{ChangeError, Removal};
 use crate::dialog::marks::merge;
 use crate::dialog::rights::Action;
-use crate::error::{Trouble, barred, forbidden};
+use crate::dialog::{Dialog, Frozen};
+use crate::error::{Trouble, barred, forbidden, frozen};
 use crate::frames;
 use crate::shared::{Shared, broken};
 
@@ -43,16 +43,17 @@ pub(super) async fn edit(shared: &Shared, dialog: &mut Dialog, edit: Edit) -> Re
     Ok(())
 }
 
-/// Rows go: for the caller, or with `force` for all, which is told.
+/// Rows go: for the caller, or with `force` for all, which is told. By an operator all of them go for all.
 pub(super) async fn remove(shared: &Shared, dialog: &mut Dialog, remove: Remove) -> Result<Removed, Trouble> {
     let mut outcome = Removed::default();
     let mut hidden = Vec::new();
+    let Some(user) = remove.user else { return remove_by_operator(shared, dialog, remove).await };
     for Found { row, asked, .. } in remove.rows {
         let row = row.ok_or_else(|| broken("a found row"))?;
-        match dialog.removal(remove.user, &row, remove.force) {
+        match dialog.removal(user, &row, remove.force) {
             Ok(Removal::Hide) => hidden.push(Range { from: row.seq, upto: row.seq }),
-            Ok(Removal::ForAll) => match check_bars(shared, dialog, remove.user).await {
-                Ok(()) => remove_for_all(shared, dialog, remove.user, &row, &remove.by).await?,
+            Ok(Removal::ForAll) => match check_bars(shared, dialog, user).await {
+                Ok(()) => remove_for_all(shared, dialog, user, &row, &remove.by).await?,
                 // Over REST it stands among what the caller has no right to (contract rest 5.5).
                 Err(Failure { code: Code::Blocked | Code::Blocking, .. }) if remove.by.stanza_id.is_empty() => {
                     outcome.forbidden.push(asked);
@@ -64,14 +65,33 @@ pub(super) async fn remove(shared: &Shared, dialog: &mut Dialog, remove: Remove)
                 outcome.not_found.push(asked);
                 continue;
             }
-            Err(ChangeError::Forbidden | ChangeError::BodyTooLarge { .. } | ChangeError::MessageTooLarge { .. }) => {
+            Err(ChangeError::Frozen) if !remove.by.stanza_id.is_empty() => return Err(frozen(dialog.key).into()),
+            Err(
+                ChangeError::Forbidden
+                | ChangeError::Frozen
+                | ChangeError::BodyTooLarge { .. }
+                | ChangeError::MessageTooLarge { .. },
+            ) => {
                 outcome.forbidden.push(asked);
                 continue;
             }
         }
         outcome.removed.push(asked);
     }
-    hide(shared, dialog, remove.user, hidden).await?;
+    hide(shared, dialog, user, hidden).await?;
+    Ok(outcome)
+}
+
+/// Clients have no word for an operator: each hears that its author removed it. What is removed already is no mistake.
+async fn remove_by_operator(shared: &Shared, dialog: &mut Dialog, remove: Remove) -> Result<Removed, Trouble> {
+    let mut outcome = Removed::default();
+    for Found { row, asked, .. } in remove.rows {
+        let row = row.ok_or_else(|| broken("a found row"))?;
+        if !row.removed {
+            remove_for_all(shared, dialog, UserId(row.sender), &row, &remove.by).await?;
+        }
+        outcome.removed.push(asked);
+    }
     Ok(outcome)
 }
 
@@ -92,6 +112,7 @@ async fn remove_for_all(shared: &Shared, dialog: &mut Dialog, user: UserId, row:
 pub(super) async fn react(shared: &Shared, dialog: &Dialog, react: React) -> Result<(), Trouble> {
     let React { user, row, add, remove } = react;
     dialog.sees(user, &row).map_err(|error| of_change(dialog, user, error))?;
+    dialog.check_writable().map_err(|Frozen| frozen(dialog.key))?;
     check_bars(shared, dialog, user).await?;
     let (app, dialog_id, seq) = (dialog.key.app.0, dialog.key.dialog.to_vec(), row.seq);
     let except = shared.later_than(dialog, seq).await?;
@@ -143,6 +164,7 @@ fn no_message(dialog: &Dialog) -> Failure {
 fn of_change(dialog: &Dialog, user: UserId, error: ChangeError) -> Failure {
     match error {
         ChangeError::Forbidden => forbidden(dialog.key, user),
+        ChangeError::Frozen => frozen(dialog.key),
         ChangeError::NotFound => no_message(dialog),
         ChangeError::BodyTooLarge { bytes, max } => {
             Failure::of_field(Code::TooLarge, "message", format!("has {bytes} bytes, at most {max} are taken"))

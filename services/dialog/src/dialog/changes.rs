@@ -7,13 +7,15 @@ use natter_proto::event::v1::{Attachment, Extension, Message};
 use prost::Message as _;
 
 use super::rights::Action;
-use super::{Dialog, Limits};
+use super::{Dialog, Frozen, Limits};
 
 /// Why a row is not changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ChangeError {
     /// Not a member, or somebody else's message.
     Forbidden,
+    /// The dialog is.
+    Frozen,
     /// Removed, or hidden from the user.
     NotFound,
     BodyTooLarge {
@@ -52,6 +54,7 @@ impl Dialog {
         if row.sender != user.0 {
             return Err(ChangeError::Forbidden);
         }
+        self.check_writable().map_err(|Frozen| ChangeError::Frozen)?;
         let Words { body, extensions, attachments } = words;
         let (bytes, max) = (body.len(), limits.body_bytes_max);
         if bytes > max {
@@ -76,7 +79,10 @@ impl Dialog {
         self.sees(user, row)?;
         match force {
             false => Ok(Removal::Hide),
-            true if row.sender == user.0 || self.may(user, Action::ChangeOthers).is_ok() => Ok(Removal::ForAll),
+            true if row.sender == user.0 || self.may(user, Action::ChangeOthers).is_ok() => {
+                self.check_writable().map_err(|Frozen| ChangeError::Frozen)?;
+                Ok(Removal::ForAll)
+            }
             true => Err(ChangeError::Forbidden),
         }
     }

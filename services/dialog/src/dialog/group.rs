@@ -1,4 +1,4 @@
-//! What a group or a public dialog is called, who runs it, and how that changes (contract rest 4.5, 4.6). Each change is decided
+//! What a group or a public dialog is called, who runs it, whether it is frozen, and how that changes (contract rest 4.5, 4.6). Each change is decided
 //! as a whole: all of it is allowed, or nothing happens.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -9,9 +9,9 @@ use natter_proto::{MessageId, UserId};
 
 use super::members::{Member, Members};
 use super::rights::{self, Action, Role};
-use super::{Dialog, Facts, Kind};
+use super::{Dialog, Facts, Frozen, Kind};
 
-/// What a dialog is called and who runs it.
+/// What a dialog is called, who runs it, and whether it is frozen.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Profile {
     pub name: Option<String>,
@@ -23,8 +23,10 @@ pub struct Profile {
     pub admins: BTreeSet<UserId>,
     /// Oldest pin first.
     pub pinned: Vec<MessageId>,
-    /// When any of this or the members changed, unix milliseconds.
+    /// When any of this or the members changed, unix milliseconds. To be frozen is no such change.
     pub changed_at: i64,
+    /// Nobody may write.
+    pub frozen: bool,
 }
 
 /// What a user wants to be different. Absent fields stay.
@@ -79,6 +81,8 @@ pub struct Changed {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum GroupError {
     Forbidden,
+    /// The dialog is.
+    Frozen,
     /// Field and what is wrong with it.
     Invalid(&'static str, String),
     /// What there would be too many of, and how many there may be.
@@ -169,7 +173,13 @@ impl Dialog {
             return Err(GroupError::Forbidden);
         }
         check(!change.add_admins.is_empty() || !change.remove_admins.is_empty(), Action::SetAdmins)?;
-        check(!change.pin.is_empty() || !change.unpin.is_empty(), Action::Pin)
+        check(!change.pin.is_empty() || !change.unpin.is_empty(), Action::Pin)?;
+        // To leave is not to write.
+        let leaves = Change { remove: vec![user], ..Change::default() };
+        match *change == Change::default() || *change == leaves {
+            true => Ok(()),
+            false => self.check_writable().map_err(|Frozen| GroupError::Frozen),
+        }
     }
 
     fn unchanged(&self) -> Changed {

@@ -11,7 +11,7 @@ use super::content::{self, Hash};
 use super::duplicates::Known;
 use super::order::Order;
 use super::rights::Action;
-use super::{Dialog, Kind};
+use super::{Dialog, Frozen, Kind};
 
 /// The sizes that hold a dialog's memory and the log's rows (design.md section 10).
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +96,8 @@ impl Post {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PostError {
     NotMember,
+    /// The dialog is.
+    Frozen,
     /// The other of the two is no more.
     Gone(UserId),
     /// A privacy list keeps it from the other of the two.
@@ -218,6 +220,7 @@ impl<'a> Draft<'a> {
         // answer was lost.
         if said.is_none() {
             self.dialog.may(post.sender, Action::Post).map_err(|_| PostError::NotMember)?;
+            self.dialog.check_writable().map_err(|Frozen| PostError::Frozen)?;
             self.dialog.check_listener(post.sender).map_err(PostError::Gone)?;
             self.bars.map_or(Ok(()), |bars| bars.check(post.sender)).map_err(PostError::Barred)?;
         }

@@ -80,7 +80,7 @@ impl Rpc {
 
 fn written(id: DialogId, kept: Kept) -> wire::ArchivedDialog {
     let Kept { facts, profile, members } = kept;
-    let Profile { name, photo, description, extensions, allow_preview, admins, pinned, changed_at } = profile;
+    let Profile { name, photo, description, extensions, allow_preview, admins, pinned, changed_at, frozen } = profile;
     let view = |user: &UserId| {
         let Member { cleared_upto, hidden, muted, entered, gone } = members.get(*user).copied().unwrap_or_default();
         wire::View { user: user.0, cleared_upto, hidden, muted, entered, gone }
@@ -99,6 +99,7 @@ fn written(id: DialogId, kept: Kept) -> wire::ArchivedDialog {
         allow_preview,
         admins: admins.into_iter().map(|user| user.0).collect(),
         pinned: pinned.into_iter().map(MessageId::to_vec).collect(),
+        frozen,
     }
 }
 
@@ -116,6 +117,7 @@ fn read(row: wire::ArchivedDialog) -> Result<Kept, Failure> {
         admins: row.admins.into_iter().map(UserId).collect(),
         pinned: pinned.map_err(|_| Failure::of_field(Code::Invalid, "pinned", "is not a list of ids"))?,
         changed_at: row.changed_at,
+        frozen: row.frozen,
     };
     let members = row.members.into_iter().map(|view| {
         let wire::View { user, cleared_upto, hidden, muted, entered, gone } = view;

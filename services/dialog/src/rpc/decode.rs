@@ -13,6 +13,7 @@ use crate::dialog::rings::{Move, Step};
 use crate::dialog::{Key, Kind, Post};
 use crate::error::other_kind;
 use crate::frames;
+use crate::search::Search;
 
 /// Bytes of the name that clients give a call.
 const CALL_SESSION_BYTES_MAX: usize = 128;
@@ -172,6 +173,30 @@ pub fn call_signal(request: wire::SignalCallRequest) -> Result<(AppId, Vec<u8>, 
     let from = user(signal.user)?;
     let step = request.step.map(call_step).transpose()?;
     Ok((app, request.dialog, CallSignal { from, to, frame: frames::call_signal(app, to, signal, request.origin), step }))
+}
+
+/// Who wants to be rid of messages; `None`: an operator does.
+pub fn remover(request: &wire::RemoveMessagesRequest) -> Result<Option<UserId>, Failure> {
+    match request.by_operator {
+        true => Ok(None),
+        false => user(request.user).map(Some),
+    }
+}
+
+/// App, what is searched for.
+pub fn search(request: wire::SearchRequest) -> Result<(AppId, Search), Failure> {
+    let wire::SearchRequest { app, after, limit, name, kind, member } = request;
+    let search = Search {
+        after: if after.is_empty() { None } else { Some(dialog(&after)?) },
+        limit: limit as usize,
+        name: name.to_lowercase(),
+        kind: match kind {
+            0 => None,
+            kind => Some(Kind::from_wire(kind).ok_or_else(|| other_kind(kind))?),
+        },
+        member: optional_user(member)?,
+    };
+    Ok((self::app(app)?, search))
 }
 
 fn call_step(step: wire::CallStep) -> Result<Step, Failure> {

@@ -59,6 +59,7 @@ on_each_engine! {
     a_dialog_is_read_as_it_was_made
     a_dialog_is_made_once
     a_view_is_the_members_own
+    a_dialog_is_frozen_whatever_its_kind
     views_of_all_dialogs_are_read_page_by_page
     members_come_and_go_and_a_dialog_may_be_gone
     what_is_public_everybody_lists_and_only_members_are_counted
@@ -107,6 +108,21 @@ async fn a_view_is_the_members_own(on: On) {
         on.write(key, views(&kept, &[ANN])).await;
         assert_eq!(on.load(key).await, Some(kept.clone()));
         assert_eq!(listed(ANN).await, Member::default());
+    }
+}
+
+async fn a_dialog_is_frozen_whatever_its_kind(on: On) {
+    for mut kept in [pair(), group(&[ANN, BOB])] {
+        let key = on.key(1, if kept.facts.kind == Kind::Private { 1 } else { 2 });
+        on.store.create(key, &kept).await.unwrap();
+        for frozen in [true, false, true] {
+            kept.profile.frozen = frozen;
+            on.write(key, views(&kept, &[])).await;
+            assert_eq!(on.load(key).await, Some(kept.clone()));
+        }
+        kept.members.set(ANN, Member::default().deleted_at(5));
+        on.write(key, views(&kept, &[ANN])).await;
+        assert_eq!(on.load(key).await, Some(kept), "what is written of a view leaves it");
     }
 }
 
@@ -287,6 +303,7 @@ fn group(members: &[UserId]) -> Kept {
         admins: [BOB].into(),
         pinned: vec![MessageId([7; 12]), MessageId([3; 12])],
         changed_at: 2_000,
+        frozen: false,
     };
     let members = members.iter().map(|user| (*user, Member::default())).collect();
     Kept { facts: Facts { kind: Kind::Group, owner: ANN, created_at: 1_000 }, profile, members }

@@ -162,7 +162,7 @@ impl DialogStore for Embedded {
         if gone {
             batch.delete(DIALOGS, dialog_key(key));
             batch.delete(PUBLIC, dialog_key(key));
-        } else if kept.facts.kind != Kind::Private {
+        } else {
             batch.put(DIALOGS, dialog_key(key), DialogRow::of(kept).encode_to_vec());
         }
         let users = put().chain(removed).map(|user| (key.app, *user)).collect();

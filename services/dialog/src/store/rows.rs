@@ -40,6 +40,8 @@ pub struct DialogRow {
     /// Unix milliseconds.
     #[prost(int64, tag = "12")]
     pub changed_at: i64,
+    #[prost(bool, tag = "13")]
+    pub frozen: bool,
 }
 
 /// A row of `dialog_members`.
@@ -102,7 +104,7 @@ pub struct PutRow {
 impl DialogRow {
     pub fn of(kept: &Kept) -> DialogRow {
         let Kept { facts, profile, members } = kept;
-        let Profile { name, photo, description, extensions, allow_preview, admins, pinned, changed_at } = profile.clone();
+        let Profile { name, photo, description, extensions, allow_preview, admins, pinned, changed_at, frozen } = profile.clone();
         DialogRow {
             kind: facts.kind.to_wire() as i32,
             owner: facts.owner.0,
@@ -116,6 +118,7 @@ impl DialogRow {
             admins: admins.into_iter().map(|user| user.0).collect(),
             pinned: pinned.into_iter().map(MessageId::to_vec).collect(),
             changed_at,
+            frozen,
         }
     }
 
@@ -135,6 +138,7 @@ impl DialogRow {
             admins: self.admins.iter().copied().map(UserId).collect(),
             pinned: pinned.map_err(|_| corrupt("pinned message of a dialog"))?,
             changed_at: self.changed_at,
+            frozen: self.frozen,
         })
     }
 }

@@ -361,6 +361,8 @@ fake! { Dialogs, dialogs, {
     react: ReactRequest => ReactReply,
     reactions: ReactionsRequest => ReactionsReply,
     forget: ForgetRequest => ForgetReply,
+    freeze: FreezeRequest => Dialog,
+    search: SearchRequest => SearchReply,
     unread: UnreadCountsRequest => UnreadCountsReply,
 }
 

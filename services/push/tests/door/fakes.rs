@@ -113,6 +113,8 @@ fake! { Dialogs, dialog, {
     react: ReactRequest => ReactReply,
     reactions: ReactionsRequest => ReactionsReply,
     forget: ForgetRequest => ForgetReply,
+    freeze: FreezeRequest => Dialog,
+    search: SearchRequest => SearchReply,
     update: UpdateMessageRequest => UpdateMessageReply,
     remove: RemoveMessagesRequest => RemoveMessagesReply,
 }

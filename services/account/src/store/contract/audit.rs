@@ -43,5 +43,6 @@ fn row(at: i64) -> EntryRow {
         app: 7,
         target: "5".into(),
         status: 0,
+        note: "spam, says Ann".into(),
     }
 }

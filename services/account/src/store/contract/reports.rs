@@ -22,6 +22,8 @@ async fn reports_lie_with_their_user_and_with_their_app(store: Store) {
     assert_eq!(reports.report_page(1, Some([1; 12]), 1).await.unwrap(), [row(1, 8, 2)]);
     assert_eq!(reports.report_page(1, Some([3; 12]), 10).await.unwrap(), []);
     assert_eq!(reports.report_page(2, None, 10).await.unwrap(), [row(2, 7, 4)], "of this app alone");
+    assert_eq!(reports.report(1, [2; 12]).await.unwrap(), Some(row(1, 8, 2)));
+    assert_eq!((reports.report(2, [2; 12]).await.unwrap(), reports.report(1, [9; 12]).await.unwrap()), (None, None));
 }
 
 async fn a_user_has_no_more_than_he_may_however_many_come_at_once(store: Store) {
@@ -36,7 +38,8 @@ async fn a_user_has_no_more_than_he_may_however_many_come_at_once(store: Store) 
 
 async fn a_report_is_replaced_by_who_saw_it_last(store: Store) {
     store.reports.add_reports(vec![row(1, 7, 1)], 10).await.unwrap();
-    let after = ReportRow { fields: r#"{"reason":"worse"}"#.into(), updated_at: 9, ..row(1, 7, 1) };
+    let fields = r#"{"reason":"worse"}"#.into();
+    let after = ReportRow { fields, updated_at: 9, verdict: 2, closed_by: "ann".into(), closed_at: 11, ..row(1, 7, 1) };
     store.reports.change_report(&row(1, 7, 1), after.clone()).await.unwrap();
     assert_eq!(store.reports.change_report(&row(1, 7, 1), row(1, 7, 1)).await.unwrap_err(), Error::Changed);
     assert_eq!(store.reports.reports_of(1, 7).await.unwrap(), std::slice::from_ref(&after));
@@ -92,5 +95,6 @@ async fn as_many_and_as_long_as_may_be_are_filed_at_once(store: Store) {
 }
 
 fn row(app: u64, reporter: u64, n: u8) -> ReportRow {
-    ReportRow { app, id: [n; 12], kind: 1, reporter, created_at: 5, updated_at: 5, fields: r#"{"reason":"spam"}"#.into() }
+    let fields = r#"{"reason":"spam"}"#.into();
+    ReportRow { app, id: [n; 12], kind: 1, reporter, created_at: 5, updated_at: 5, fields, ..ReportRow::default() }
 }

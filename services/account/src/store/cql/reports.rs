@@ -41,6 +41,7 @@ const REPLACE: Statement = Statement::change("UPDATE reports SET row = ? WHERE a
 const MARK: Statement = Statement::write("INSERT INTO reports_of_app (app, day, id, reporter) VALUES (?, ?, ?, ?)");
 const UNMARK: Statement = Statement::write("DELETE FROM reports_of_app WHERE app = ? AND day = ? AND id = ?");
 const MARKS: Statement = Statement::read("SELECT id, reporter FROM reports_of_app WHERE app = ? AND day = ? AND id > ? LIMIT ?");
+const MARKED: Statement = Statement::read("SELECT reporter FROM reports_of_app WHERE app = ? AND day = ? AND id = ?");
 const MARK_DAY: Statement = Statement::write("INSERT INTO report_days (app, day) VALUES (?, ?)");
 const UNMARK_DAY: Statement = Statement::write("DELETE FROM report_days WHERE app = ? AND day = ?");
 const DAYS: Statement = Statement::read("SELECT day FROM report_days WHERE app = ? AND day >= ? LIMIT ?");
@@ -124,12 +125,19 @@ impl Reports for OnCql {
         Err(Error::Changed)
     }
 
+    async fn report(&self, app: u64, id: ReportId) -> Result<Option<ReportRow>> {
+        match self.cql.row::<(i64,)>(MARKED, (app as i64, day_of(&id), id.as_slice())).await? {
+            Some((reporter,)) => self.report_of(app, reporter as u64, id).await,
+            None => Ok(None),
+        }
+    }
+
     async fn report_page(&self, app: u64, after: Option<ReportId>, limit: usize) -> Result<Vec<ReportRow>> {
         let (mut page, mut after) = (Vec::new(), after);
         while page.len() < limit {
             let asked = limit - page.len();
             let marks = self.marked_above(app, after, asked).await?;
-            let reads = marks.iter().map(|(id, reporter)| self.report(app, *reporter, *id));
+            let reads = marks.iter().map(|(id, reporter)| self.report_of(app, *reporter, *id));
             page.extend(few_at_once(reads.collect()).await?.into_iter().flatten());
             match marks.last() {
                 Some((last, _)) if marks.len() == asked => after = Some(*last),
@@ -159,7 +167,7 @@ impl OnCql {
         }
     }
 
-    async fn report(&self, app: u64, reporter: u64, id: ReportId) -> Result<Option<ReportRow>> {
+    async fn report_of(&self, app: u64, reporter: u64, id: ReportId) -> Result<Option<ReportRow>> {
         let row = self.cql.row::<(Option<Vec<u8>>,)>(GET, (app as i64, reporter as i64, id.as_slice())).await?;
         let row = row.and_then(|(row,)| row);
         Ok(row.map(|row| rows::to_report(app, id, &row)).transpose()?)

@@ -70,6 +70,11 @@ impl Reports for Embedded {
         Err(Error::Changed)
     }
 
+    async fn report(&self, app: u64, id: ReportId) -> Result<Option<ReportRow>> {
+        let row = self.kv.get(REPORTS, &key(app, &id)).await?;
+        Ok(row.map(|row| to_report(app, id, &row)).transpose()?)
+    }
+
     async fn report_page(&self, app: u64, after: Option<ReportId>, limit: usize) -> Result<Vec<ReportRow>> {
         // A key and a zero is the first one behind it.
         let from = after.map_or_else(|| app.to_be_bytes().to_vec(), |id| [key(app, &id).as_slice(), &[0]].concat());

@@ -206,5 +206,7 @@ impl Dialogs for Fake {
         enter: dialog::EnterRequest => dialog::EnterReply,
         exit: dialog::ExitRequest => dialog::ExitReply,
         forget: dialog::ForgetRequest => dialog::ForgetReply,
+        freeze: dialog::FreezeRequest => Dialog,
+        search: dialog::SearchRequest => dialog::SearchReply,
     }
 }

@@ -19,7 +19,7 @@ impl Reports for Fake {
         let mut reports = self.0.reports.lock();
         let filed = fields.into_iter().zip(reports.len() as u8 + 1..).map(|(fields, n)| {
             let id = vec![0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n];
-            Report { id, app, kind, reporter: user, created_at: AT, updated_at: AT, fields }
+            Report { id, app, kind, reporter: user, created_at: AT, updated_at: AT, fields, ..Report::default() }
         });
         let filed: Vec<Report> = filed.collect();
         reports.extend(filed.clone());
@@ -47,5 +47,9 @@ impl Reports for Fake {
         ok(WithdrawReportsReply { withdrawn })
     }
 
-    never! { list: ListReportsRequest => ReportList }
+    never! {
+        list: ListReportsRequest => ReportList,
+        find: FindReportRequest => Report,
+        close: CloseReportRequest => Report,
+    }
 }

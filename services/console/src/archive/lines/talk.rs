@@ -48,6 +48,8 @@ pub struct DialogLine {
     admins: Vec<u64>,
     #[serde(default)]
     pinned: Vec<Hex>,
+    #[serde(default)]
+    frozen: Option<bool>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -202,6 +204,7 @@ impl DialogLine {
             allow_preview: dialog.allow_preview,
             admins: dialog.admins,
             pinned: dialog.pinned.into_iter().map(Hex).collect(),
+            frozen: given(dialog.frozen),
         }
     }
 
@@ -234,6 +237,7 @@ impl DialogLine {
             allow_preview: self.allow_preview,
             admins: self.admins,
             pinned: self.pinned.into_iter().map(|Hex(id)| id).collect(),
+            frozen: self.frozen.unwrap_or_default(),
         }
     }
 }
