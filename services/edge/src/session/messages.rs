@@ -176,6 +176,7 @@ impl Session {
             force: true,
             origin: Some(self.me.session.clone()),
             stanza_id: self.stanza_id(place, element),
+            by_operator: false,
         };
         self.ask_dialog(place, element, Job::Remove(Box::new(request)));
     }
