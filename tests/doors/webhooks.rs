@@ -56,7 +56,7 @@ async fn be_killed() -> Result<()> {
     let mut said: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for round in 0..=KILLS {
         for n in 0..ROUND {
-            for (dialog, by) in dialogs.iter().zip([ann, bob, cat]) {
+            for (dialog, by) in dialogs.iter().zip([ann, cat, bob]) {
                 let id = say(&rest, by, dialog, &format!("{round}.{n}")).await?;
                 said.entry(dialog.clone()).or_default().push(id);
             }

@@ -85,7 +85,8 @@ async fn a_report_is_closed_once_and_found_by_what_came_of_it() {
         let request = ListReportsRequest { app: 77, limit: 10, state: state.into(), ..ListReportsRequest::default() };
         let mut found: Vec<_> = answer(client.list(request).await).unwrap().reports.into_iter().map(|report| report.id).collect();
         let mut expected = expected;
-        (found.sort(), expected.sort());
+        found.sort();
+        expected.sort();
         assert_eq!(found, expected, "{state:?}");
     }
     // What its user says of it later leaves that as it is.

@@ -116,7 +116,7 @@ struct NewPage {
 
 // Fields are called as the route calls them, so that its refusals find them.
 fn form_of(hook: &Webhook) -> Form {
-    let events = EVENTS.iter().map(|(event, word)| Field::check(*word, *word, hook.events.contains(&(*event).into()))).collect();
+    let events = EVENTS.iter().map(|(event, word)| Field::check(word, word, hook.events.contains(&(*event).into()))).collect();
     Form::of(vec![
         Field::text("url", "Address", hook.url.clone()).hint("https, of a server of the app’s maker.").required(),
         Field::text("name", "Name", hook.name.clone()).hint("For people. It may be empty."),

@@ -110,10 +110,11 @@ async fn what_was_said_is_read_by_who_said_why_there_and_for_a_quarter_of_an_hou
         assert_eq!(read(moderator, DIALOG, &format!("glass={glass}")).await.0, 400);
     }
     for (age, status) in [(14 * MINUTE, 200), (15 * MINUTE, 403)] {
-        let mut asked = console.asked();
-        let entry = asked.staff.entries.iter_mut().find(|entry| entry.action == "dialog.opened").unwrap();
-        entry.at = 1_700_000_000_000 - age;
-        drop(asked);
+        {
+            let mut asked = console.asked();
+            let entry = asked.staff.entries.iter_mut().find(|entry| entry.action == "dialog.opened").unwrap();
+            entry.at = 1_700_000_000_000 - age;
+        }
         assert_eq!(read(moderator, DIALOG, &format!("glass={glass}")).await.0, status, "{age}");
     }
     console.stop().await;

@@ -89,7 +89,7 @@ impl Shared {
             return Ok(i64::MAX);
         };
         let rests = row.shown.as_ref().is_some_and(|shown| shown.rests);
-        let is_due = !rests && !(state.paused && state.next_at > now);
+        let is_due = !(rests || state.paused && state.next_at > now);
         if !is_due && now < looked_at + LOOK_MS {
             let look_at = looked_at + LOOK_MS;
             return Ok(if rests { look_at } else { look_at.min(state.next_at) });

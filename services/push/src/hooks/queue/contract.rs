@@ -74,7 +74,7 @@ async fn what_is_parked_lies_apart_and_may_wait_again(db: &Db, app: u64) {
     for _ in 0..2 {
         queue.take(place, step.clone()).await.unwrap();
         assert_eq!(read(&*queue, place, Shelf::Waiting, 0, 9).await, [2, 3]);
-        assert_eq!(queue.read(place, Shelf::Parked, 0, END, 9).await.unwrap(), [parked.clone()]);
+        assert_eq!(queue.read(place, Shelf::Parked, 0, END, 9).await.unwrap(), std::slice::from_ref(&parked));
     }
     let put = vec![(Shelf::Waiting, delivery(9))];
     queue.take(place, Step { put, gone: vec![(Shelf::Parked, parked.number)] }).await.unwrap();
