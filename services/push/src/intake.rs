@@ -110,8 +110,10 @@ impl Shared {
         if self.subscriptions.count(app).await? == 0 {
             let read = entries.iter().filter_map(|entry| Posted::decode(entry.value.clone()).ok());
             let count = read.filter(|posted| !is_for_hooks(posted)).count() as u64;
-            self.metrics.posted.inc_by(count);
-            self.metrics.decided(Reason::NoSubscription.word(), count);
+            if count > 0 {
+                self.metrics.posted.inc_by(count);
+                self.metrics.decided(Reason::NoSubscription.word(), count);
+            }
             return self.keep(Step { app, entries, ..Step::default() }).await;
         }
         let policy = self.policy(app).await?;

@@ -280,12 +280,16 @@ async fn invent_names() -> Result<()> {
     let mut ann = scene.signed_in(&scene.ann).await?;
     invent(&scene, &mut ann, "first", 20).await?;
     // Calls between services are told apart by methods that exist, each from the first call on.
-    let count = |text: &str| text.lines().filter(|line| !line.starts_with("natter_rpc_")).count();
-    let (before, lines) = (scene.natter.resident_bytes()?, count(&metrics(&scene.natter).await?));
+    let names = |text: &str| -> BTreeSet<String> {
+        let lines = text.lines().filter(|line| !line.starts_with("natter_rpc_"));
+        lines.map(|line| line.rsplit_once(' ').map_or(line, |(name, _)| name).to_owned()).collect()
+    };
+    let (before, known) = (scene.natter.resident_bytes()?, names(&metrics(&scene.natter).await?));
     invent(&scene, &mut ann, "second", NAMES).await?;
     let text = metrics(&scene.natter).await?;
     ensure!(!text.contains("invented"), "a name of a client became a label");
-    ensure!(count(&text) <= lines, "{} metrics more", count(&text) - lines);
+    let more: Vec<String> = names(&text).difference(&known).cloned().collect();
+    ensure!(more.is_empty(), "metrics more: {more:?}");
     let grown = scene.natter.resident_bytes()?.saturating_sub(before);
     ensure!(grown < 16 * MIB, "{grown} bytes for names");
     Ok(())
