@@ -60,6 +60,7 @@ use crate::stanza::{self, Spelling};
 use attention::Attention;
 use backlog::{Backlog, Behind};
 use contacts::Contacts;
+use draining::Draining;
 use kept::{Back, Keeping};
 use names::Names;
 use places::Places;
@@ -129,18 +130,6 @@ enum Hole {
     Changes { dialog: DialogId, upto: u64 },
     /// Kept messages up to this place.
     Kept { upto: u64 },
-}
-
-/// How far a session is that is to end, and to be owed nothing that its client has. Times are unix milliseconds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Draining {
-    /// The proof of what was written is waited for so long. None: no longer, or there is none to be had.
-    Proving { until: Option<i64> },
-    /// The client was told where to go. What it sends until it closes its stream is taken and acknowledged as before: of what an SDK
-    /// sent on a stream that nobody read it says later that it was sent (contract xmpp 5).
-    Told { until: i64 },
-    /// It has closed its stream, or the connection is gone: only its posts are waited for.
-    Gone { until: i64 },
 }
 
 /// How long a bound session is taken for one that will be available at once, milliseconds (contract xmpp 1.6).

@@ -5,13 +5,25 @@
 
 use natter_xmpp::{Framing, see_other_host};
 
-use super::{Action, Draining, Ending, Moment, Session};
+use super::{Action, Ending, Moment, Session};
 use crate::proof::Means;
 
 /// How long the proof of what was told is waited for. A client that lives answers in a round trip.
 const PROOF_MS: i64 = 1_000;
 /// How long a client that was told to go elsewhere may take to close its stream. The builds wait 2 s for the end of theirs.
 const GOODBYE_MS: i64 = 1_500;
+
+/// How far a session is that is to end, and to be owed nothing that its client has. Times are unix milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Draining {
+    /// The proof of what was written is waited for so long. None: no longer, or there is none to be had.
+    Proving { until: Option<i64> },
+    /// The client was told where to go. What it sends until it closes its stream is taken and acknowledged as before: of what an SDK
+    /// sent on a stream that nobody read it says later that it was sent (contract xmpp 5).
+    Told { until: i64 },
+    /// It has closed its stream, or the connection is gone: only its posts are waited for.
+    Gone { until: i64 },
+}
 
 impl Draining {
     /// When it goes on in any case.
@@ -60,8 +72,9 @@ impl Session {
         }
     }
 
-    /// The client closed its stream, or its connection is gone: whether that is what it was told to do. It is back in a moment, at another edge.
-    pub(super) fn has_gone(&mut self) -> bool {
+    /// Notes that the client closed its stream, or that its connection is gone. Whether that is what it was told to do: it is back in a moment, at
+    /// another edge.
+    pub(super) fn note_gone(&mut self) -> bool {
         match self.draining {
             Some(Draining::Told { until } | Draining::Gone { until }) => {
                 self.draining = Some(Draining::Gone { until });

@@ -6,7 +6,8 @@ use natter_proto::presence::v1::{SessionRecord, SessionState};
 use natter_proto::{Code, Failure};
 use natter_xmpp::StreamFault;
 
-use super::{Action, Answer, Call, Draining, Ending, Farewell, Moment, Session, Stage, seconds};
+use super::draining::Draining;
+use super::{Action, Answer, Call, Ending, Farewell, Moment, Session, Stage, seconds};
 use crate::proof::Means;
 
 /// SDK 1.x takes a message for lost 2 s after it was sent (contract xmpp 5).
@@ -174,7 +175,7 @@ impl Session {
     /// The client closed its stream.
     pub(crate) fn goodbye(&mut self, at: Moment) {
         if self.begin(at) {
-            if !self.has_gone() {
+            if !self.note_gone() {
                 self.end(at.now, None, Ending::Goodbye);
             }
             self.finish(at);
@@ -193,7 +194,7 @@ impl Session {
         if !self.begin(at) {
             return;
         }
-        if self.has_gone() {
+        if self.note_gone() {
             self.finish(at);
         } else if self.resume.is_some() && self.draining.is_none() {
             self.detach(at.now);
