@@ -46,7 +46,7 @@ pub type Place = (u64, u64);
 /// What webhooks need.
 pub struct Hooks {
     pub options: WebhookOptions,
-    pub registry: Box<dyn Registry>,
+    pub registry: Registry,
     pub queue: Box<dyn Queue>,
     pub receivers: Outbound,
     known: Known,
@@ -59,7 +59,7 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    pub fn new(options: WebhookOptions, registry: Box<dyn Registry>, queue: Box<dyn Queue>, receivers: Outbound) -> Hooks {
+    pub fn new(options: WebhookOptions, registry: Registry, queue: Box<dyn Queue>, receivers: Outbound) -> Hooks {
         let (known, taken) = (Known::default(), Mutex::default());
         Hooks { options, registry, queue, receivers, known, taken, moved: Notify::new(), changed: Notify::new() }
     }

@@ -32,6 +32,7 @@
 
 mod alerts;
 mod attempts;
+mod by_app;
 mod calls;
 mod credential;
 mod decision;

@@ -22,6 +22,7 @@ use natter_telemetry::Metrics as Registry;
 use tokio::sync::Notify;
 
 use crate::alerts::{self, Alerts, Bounds};
+use crate::by_app;
 use crate::events::{self, Events};
 use crate::hooks::{self, Hooks};
 use crate::hops::{self, Hops};
@@ -36,7 +37,6 @@ use crate::seal::Keys;
 use crate::settings::{self, AlertSettings};
 use crate::stamps::Stamps;
 use crate::store::{self, Subscriptions};
-use crate::vault;
 use crate::wallet::Wallet;
 
 /// Between two looks for old notes.
@@ -121,8 +121,8 @@ impl Service {
         let contact = if options.contact.is_empty() { HERE.to_owned() } else { options.contact.clone() };
         let boot = chance.u64();
         let stamps = Arc::new(Stamps::new(boot));
-        let vault = vault::open(&db, &stamps);
-        let (registry, queue) = (hooks::registry::open(&db, &stamps), hooks::queue::open(&db));
+        let vault = by_app::open(&db, &stamps);
+        let (registry, queue) = (hooks::registry::Registry::open(&db, &stamps), hooks::queue::open(&db));
         let bounds = Bounds { queue_max: options.queue_max, journal_days: options.journal_days };
         let shared = Shared {
             subscriptions: store::open(&db, &stamps, &clock),

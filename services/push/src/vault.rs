@@ -1,64 +1,45 @@
-//! What is kept of credentials: those of each app together, sealed. Engines lie in `vault/`, and `vault/contract.rs` runs on each
-//! of them.
-//!
-//! Invariant of every engine: a step is taken wholly or not at all, and durable when it is answered. Of two who change the
-//! same app at once, one is told to read again.
+//! What is kept of credentials: those of each app together, sealed, as `by_app.rs` keeps them. `vault/contract.rs` runs on each engine.
 
-use std::sync::Arc;
+use natter_db::Table;
+use natter_db::cql::{Migration, Statement};
+use natter_proto::push::v1::{CredentialRow, CredentialRows};
+use prost::{DecodeError, Message};
 
-use bytes::Bytes;
-use natter_db::Db;
-use natter_proto::push::v1::CredentialRow;
-use natter_rpc::async_trait;
-
-use crate::stamps::Stamps;
+use crate::by_app::{self, ByApp, Row, Statements};
 
 #[cfg(test)]
 mod contract;
-mod cql;
-mod embedded;
 
-pub use cql::TABLES;
-
-/// The engine for where rows are kept.
-pub fn open(db: &Db, stamps: &Arc<Stamps>) -> Box<dyn Vault> {
-    match db {
-        Db::Kv(kv) => Box::new(embedded::Embedded::new(kv.clone())),
-        Db::Cql(cql) => Box::new(cql::OnCql::new(cql.clone(), Arc::clone(stamps))),
-    }
-}
-
-/// Why a step was not taken.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Error {
-    /// The credentials are not what the caller had read. Nothing was written.
-    #[error("another writer was there first")]
-    Changed,
-    #[error(transparent)]
-    Db(#[from] natter_db::Error),
-}
-
-/// The outcome of a step.
-pub type Result<T> = std::result::Result<T, Error>;
-
-/// The credentials of an app, with the mark by which the engine sees whether they were written since.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Kept {
-    pub app: u64,
-    pub rows: Vec<CredentialRow>,
-    pub stamp: Stamp,
-}
-
-/// Opaque to everybody but the engine that made it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Stamp(Option<Bytes>);
+pub use by_app::Error;
 
 /// Credentials of all apps.
-#[async_trait]
-pub trait Vault: Send + Sync {
-    async fn of_app(&self, app: u64) -> Result<Kept>;
-    /// Puts `after` in place of `before`. `Changed` if that is not what is kept.
-    async fn change(&self, before: &Kept, after: Vec<CredentialRow>) -> Result<()>;
-    /// At most `limit` apps above `after` that have any, ascending.
-    async fn page(&self, after: u64, limit: usize) -> Result<Vec<Kept>>;
+pub type Vault = dyn ByApp<CredentialRow>;
+/// Those of an app.
+pub type Kept = by_app::Kept<CredentialRow>;
+
+/// `row`: `push.v1.CredentialRows`, all of the app; `stamp`: of who wrote it.
+pub const TABLES: Migration = Migration {
+    name: "push/003-credentials",
+    statements: &["CREATE TABLE IF NOT EXISTS push_credentials (part int, app bigint, row blob, stamp bigint, \
+                   PRIMARY KEY (part, app))"],
+};
+
+impl Row for CredentialRow {
+    const TABLE: Table = Table("push_credentials");
+    const STATEMENTS: Statements = Statements {
+        of_app: Statement::read("SELECT row, stamp FROM push_credentials WHERE part = ? AND app = ?"),
+        page: Statement::read("SELECT app, row, stamp FROM push_credentials WHERE part = ? AND app > ? LIMIT ?"),
+        add: Statement::change("INSERT INTO push_credentials (row, stamp, part, app) VALUES (?, ?, ?, ?) IF NOT EXISTS"),
+        replace: Statement::change("UPDATE push_credentials SET row = ?, stamp = ? WHERE part = ? AND app = ? IF stamp = ?"),
+        remove: Statement::change("DELETE FROM push_credentials WHERE part = ? AND app = ? IF stamp = ?"),
+    };
+    const PARTS: u64 = 64;
+
+    fn write(rows: Vec<CredentialRow>) -> Vec<u8> {
+        CredentialRows { rows }.encode_to_vec()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Vec<CredentialRow>, DecodeError> {
+        Ok(CredentialRows::decode(bytes)?.rows)
+    }
 }

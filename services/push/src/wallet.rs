@@ -20,7 +20,7 @@ const REMEMBERED_MAX: usize = 10_000;
 
 /// The credentials of all apps.
 pub struct Wallet {
-    pub vault: Box<dyn Vault>,
+    pub vault: Box<Vault>,
     pub keys: Keys,
     /// How push services of browsers reach the operator, where an app says nothing of its own.
     contact: String,
@@ -45,7 +45,7 @@ pub enum Unusable {
 }
 
 impl Wallet {
-    pub fn new(vault: Box<dyn Vault>, keys: Keys, contact: String) -> Wallet {
+    pub fn new(vault: Box<Vault>, keys: Keys, contact: String) -> Wallet {
         Wallet { vault, keys, contact, known: Mutex::default(), resting: Mutex::default() }
     }
 

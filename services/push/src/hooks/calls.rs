@@ -8,6 +8,7 @@ use natter_proto::push::v1::*;
 use super::pace::Outcome;
 use super::queue::{Shelf, Step};
 use super::{Place, hook, news, sign};
+use crate::by_app;
 use crate::error::Error;
 use crate::seal::Sealed;
 use crate::service::Shared;
@@ -29,7 +30,7 @@ const PING_WITHIN: Duration = Duration::from_millis(4_500);
 impl Shared {
     /// Those of an app, the oldest first.
     pub async fn webhooks_of(&self, app: u64) -> Result<Vec<Webhook>, Error> {
-        let kept = self.hooks.registry.of_app(app).await?;
+        let kept = self.hooks.registry.rows.of_app(app).await?;
         let mut shown = Vec::with_capacity(kept.rows.len());
         for row in &kept.rows {
             shown.push(self.shown_hook(app, row).await?);
@@ -123,7 +124,7 @@ impl Shared {
             lane.next_at = now;
             lane.state.clone()
         });
-        self.hooks.registry.note(place.0, place.1, &state.unwrap_or_default()).await?;
+        self.hooks.registry.states.note(place.0, place.1, &state.unwrap_or_default()).await?;
         self.hooks.moved.notify_one();
         self.shown_hook(place.0, &row).await
     }
@@ -201,7 +202,7 @@ impl Shared {
 
     /// Forgets a page of what is kept of the webhooks of an app: how many rows went; fewer than that page: nothing is left.
     pub async fn erase_hooks(&self, app: u64) -> Result<(usize, bool), Error> {
-        let kept = self.hooks.registry.of_app(app).await?;
+        let kept = self.hooks.registry.rows.of_app(app).await?;
         if kept.rows.is_empty() {
             return Ok((0, false));
         }
@@ -213,7 +214,7 @@ impl Shared {
             }
         }
         for row in &kept.rows {
-            self.hooks.registry.forget(app, id_of(row)).await?;
+            self.hooks.registry.states.forget(app, id_of(row)).await?;
             self.hooks.known.forget((app, id_of(row)));
         }
         self.change_hooks(app, |rows| {
@@ -228,7 +229,7 @@ impl Shared {
     pub async fn clear_hook(&self, place: Place) -> Result<(), Error> {
         self.hooks.known.forget(place);
         while self.hooks.queue.clear(place, self.numbers_end(), ERASED).await? >= ERASED {}
-        Ok(self.hooks.registry.forget(place.0, place.1).await?)
+        Ok(self.hooks.registry.states.forget(place.0, place.1).await?)
     }
 
     /// Seals with the key in use what an older one sealed.
@@ -236,7 +237,7 @@ impl Shared {
         let current = self.wallet.keys.current().map_err(|why| Error::Unusable(why.into()))?.to_owned();
         let (mut after, is_older) = (0, |secret: &WebhookSecret| secret.key != current);
         loop {
-            let page = self.hooks.registry.page(after, APPS).await?;
+            let page = self.hooks.registry.rows.page(after, APPS).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.app;
             for kept in page.iter().filter(|kept| kept.rows.iter().flat_map(|row| &row.secrets).any(is_older)) {
@@ -271,7 +272,7 @@ impl Shared {
     }
 
     async fn hook(&self, (app, id): Place) -> Result<WebhookRow, Error> {
-        let kept = self.hooks.registry.of_app(app).await?;
+        let kept = self.hooks.registry.rows.of_app(app).await?;
         kept.rows.into_iter().find(|row| id_of(row) == id).ok_or(Error::NoWebhook)
     }
 
@@ -302,10 +303,10 @@ impl Shared {
         change: impl Fn(&mut Vec<WebhookRow>) -> Result<(), Error>,
     ) -> Result<Vec<WebhookRow>, Error> {
         for _ in 0..TRIES {
-            let before = self.hooks.registry.of_app(app).await?;
+            let before = self.hooks.registry.rows.of_app(app).await?;
             let mut after = before.rows.clone();
             change(&mut after)?;
-            let changed = self.hooks.registry.change(&before, after.clone()).await.map_err(Error::from);
+            let changed = self.hooks.registry.rows.change(&before, after.clone()).await;
             // Also of one that failed nobody knows what is kept.
             self.hooks.known.changed(app);
             match changed {
@@ -313,8 +314,8 @@ impl Shared {
                     self.hooks.changed.notify_one();
                     return Ok(after);
                 }
-                Err(Error::WebhooksChanged) => {}
-                Err(error) => return Err(error),
+                Err(by_app::Error::Changed) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Err(Error::WebhooksChanged)

@@ -113,7 +113,7 @@ impl Shared {
             lane.state.clone()
         });
         if let Some(state) = noted.filter(|_| !dropped.is_empty()) {
-            self.hooks.registry.note(place.0, place.1, &state).await?;
+            self.hooks.registry.states.note(place.0, place.1, &state).await?;
         }
         Ok(())
     }

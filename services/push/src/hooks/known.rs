@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::Place;
 use super::queue::{Filled, Shelf};
-use super::registry::{self, Kept};
+use super::registry::Kept;
 use crate::error::Error;
 use crate::service::Shared;
 
@@ -128,7 +128,7 @@ impl Shared {
             }
             apps.changes
         };
-        let kept = self.hooks.registry.of_app(app).await?;
+        let kept = self.hooks.registry.rows.of_app(app).await?;
         Ok(self.hook_rows_found(kept, changes, now))
     }
 
@@ -168,7 +168,7 @@ impl Shared {
             }
             None => {
                 let (waiting, parked) = self.filled(place).await?;
-                let state = self.hooks.registry.states(place.0).await?.remove(&place.1).unwrap_or_default();
+                let state = self.hooks.registry.states.of_app(place.0).await?.remove(&place.1).unwrap_or_default();
                 let lane = Lane {
                     state,
                     waiting: waiting.count,
@@ -196,14 +196,5 @@ impl Shared {
         // Clocks of processes may differ by some minutes.
         const AHEAD_MS: i64 = 10 * 60 * 1_000;
         u64::try_from(self.clock.now_ms() + AHEAD_MS).unwrap_or_default() * 1_000
-    }
-}
-
-impl From<registry::Error> for Error {
-    fn from(error: registry::Error) -> Error {
-        match error {
-            registry::Error::Changed => Error::WebhooksChanged,
-            registry::Error::Db(error) => error.into(),
-        }
     }
 }

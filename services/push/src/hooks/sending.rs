@@ -209,7 +209,7 @@ impl Shared {
             });
             let Some((state, is_worth)) = noted else { return Ok(()) };
             if is_worth {
-                self.hooks.registry.note(place.0, place.1, &state).await?;
+                self.hooks.registry.states.note(place.0, place.1, &state).await?;
             }
             if outcome != Outcome::Delivered {
                 if state.paused {

@@ -36,7 +36,7 @@ impl Shared {
     async fn look_at_hooks(&self) -> Result<(), Error> {
         let (mut after, mut apps) = (0, Vec::new());
         loop {
-            let page = self.hooks.registry.page(after, PAGE).await?;
+            let page = self.hooks.registry.rows.page(after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.app;
             apps.extend(page.iter().map(wanted));

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use futures::future::join_all;
 use natter_db::cql::testing::on_cassandra;
 use natter_db::{Db, Kv, KvOptions};
 use natter_proto::push::v1::{Credential, CredentialRow};
 
-use super::{Error, TABLES, Vault, open};
+use super::{TABLES, Vault};
+use crate::by_app::{self, contract};
 use crate::stamps::Stamps;
 
 macro_rules! on_each_engine {
@@ -48,36 +48,16 @@ on_each_engine! {
     however_many_begin_at_once_one_is_first_and_the_others_read_again
 }
 
-async fn what_was_put_comes_back_by_app_until_it_is_removed(vault: &dyn Vault, app: u64) {
-    let empty = vault.of_app(app).await.unwrap();
-    assert_eq!(empty.rows, []);
-    vault.change(&empty, vec![row("a"), row("b")]).await.unwrap();
-    let other = vault.of_app(app + 6).await.unwrap();
-    vault.change(&other, vec![row("c")]).await.unwrap();
-    let kept = vault.of_app(app).await.unwrap();
-    assert_eq!(kept.rows, [row("a"), row("b")]);
-    let apps = async |after, limit| -> Vec<(u64, usize)> {
-        let page = vault.page(after, limit).await.unwrap();
-        page.into_iter().map(|kept| (kept.app, kept.rows.len())).collect()
-    };
-    let (both, other) = (vec![(app, 2), (app + 6, 1)], vec![(app + 6, 1)]);
-    assert_eq!((apps(0, 9).await, apps(0, 1).await, apps(app, 9).await), (both, vec![(app, 2)], other));
-    assert_eq!(apps(u64::MAX, 9).await, []);
-    vault.change(&kept, vec![]).await.unwrap();
-    assert_eq!((vault.of_app(app).await.unwrap().rows, apps(0, 9).await), (vec![], vec![(app + 6, 1)]));
+async fn what_was_put_comes_back_by_app_until_it_is_removed(vault: &Vault, app: u64) {
+    contract::what_was_put_comes_back_by_app_until_it_is_removed(vault, app, row).await;
 }
 
-async fn however_many_begin_at_once_one_is_first_and_the_others_read_again(vault: &dyn Vault, app: u64) {
-    for topics in [["a", "b", "c", "d"], ["e", "f", "g", "h"]] {
-        let before = vault.of_app(app).await.unwrap();
-        let all = join_all(topics.map(|topic| vault.change(&before, vec![row(topic)]))).await;
-        assert_eq!(all.iter().filter(|outcome| **outcome == Err(Error::Changed)).count(), 3, "{all:?}");
-    }
-    assert_eq!(vault.of_app(app).await.unwrap().rows.len(), 1);
+async fn however_many_begin_at_once_one_is_first_and_the_others_read_again(vault: &Vault, app: u64) {
+    contract::however_many_begin_at_once_one_is_first_and_the_others_read_again(vault, app, row).await;
 }
 
-fn opened(db: &Db) -> Box<dyn Vault> {
-    open(db, &Arc::new(Stamps::new(7)))
+fn opened(db: &Db) -> Box<Vault> {
+    by_app::open(db, &Arc::new(Stamps::new(7)))
 }
 
 // No two are equal, as no two sealings are.
