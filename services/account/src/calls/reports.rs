@@ -7,7 +7,6 @@ use natter_proto::account::v1::*;
 use natter_proto::event::v1::{Posted, PostedNews};
 use natter_proto::push::v1::WebhookEvent;
 use prost::Message as _;
-use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::report::{self, FILED_MAX};
@@ -59,15 +58,7 @@ impl Accounts {
             PostedNews { event, user: row.reporter, at: row.created_at, detail }
         };
         let value = Posted { news: rows.iter().map(news).collect(), ..Posted::default() }.encode_to_vec();
-        let told = timeout(LOG_WAIT, async {
-            posted.ready().await?;
-            posted.tell(first.app, &format!("report-{}", hex(&first.id)), value).await
-        });
-        match told.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(app = first.app, %error, "the durable log was not told of a report"),
-            Err(_) => tracing::warn!(app = first.app, "the durable log did not say in time whether it took a report"),
-        }
+        posted.tell_within(LOG_WAIT, first.app, &format!("report-{}", hex(&first.id)), value).await;
     }
 
     /// A user's own of a kind, oldest first.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use natter_proto::event::v1::{Posted, PostedNews};
 use natter_proto::push::v1::WebhookEvent;
 use prost::Message as _;
-use tokio::time::timeout;
 
 use crate::dialog::{Key, Kind};
 use crate::shared::Shared;
@@ -37,15 +36,7 @@ pub(super) async fn tell(shared: &Shared, key: Key, news: News<'_>) {
     let posted =
         Posted { dialog: key.dialog.to_vec(), news: vec![PostedNews { event, user: 0, at, detail }], ..Posted::default() };
     let id = format!("dialog-{}-{event}-{}", key.dialog, news.version);
-    let told = timeout(LOG_WAIT, async {
-        shared.posted.ready().await?;
-        shared.posted.tell(key.app.0, &id, posted.encode_to_vec()).await
-    });
-    match told.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(app = %key.app, %error, "the durable log was not told of a dialog"),
-        Err(_) => tracing::warn!(app = %key.app, "the durable log did not say in time whether it took a dialog"),
-    }
+    shared.posted.tell_within(LOG_WAIT, key.app.0, &id, posted.encode_to_vec()).await;
 }
 
 // JSON of numbers alone, written by hand.

@@ -23,10 +23,12 @@ mod wanted;
 mod contract;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use natter_db::{Batch, Error, Kv, Table};
 use natter_telemetry::Metrics;
+use tokio::time::timeout;
 
 use crate::NatsOptions;
 use embedded::Embedded;
@@ -156,6 +158,20 @@ impl Log {
         match &self.engine {
             Engine::Embedded(log) => log.tell(app, value.into()).await,
             Engine::JetStream(log) => log.tell(app, id, value.into()).await,
+        }
+    }
+
+    /// Tells what may be missed: waits so long at most, and what the log did not take, or did not say in time that it took, stands in this
+    /// process's own log alone.
+    pub async fn tell_within(&self, wait: Duration, app: u64, id: &str, value: impl Into<Bytes>) {
+        let told = timeout(wait, async {
+            self.ready().await?;
+            self.tell(app, id, value).await
+        });
+        match told.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(app, id, %error, "the durable log was not told of what happened"),
+            Err(_) => tracing::warn!(app, id, "the durable log did not say in time whether it took what happened"),
         }
     }
 
